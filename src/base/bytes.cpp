@@ -1,0 +1,59 @@
+#include "base/bytes.hpp"
+
+namespace dyad {
+namespace {
+
+constexpr char kDigits[] = "0123456789abcdef";
+
+int digit_value(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+}  // namespace
+
+void write_hex(std::span<const std::uint8_t> bytes, char* out) noexcept {
+    for (std::uint8_t b : bytes) {
+        *out++ = kDigits[b >> 4];
+        *out++ = kDigits[b & 15];
+    }
+}
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+    std::string text(bytes.size() * 2, '\0');
+    write_hex(bytes, text.data());
+    return text;
+}
+
+bool read_hex(std::string_view text, std::span<std::uint8_t> out) noexcept {
+    if (text.size() != out.size() * 2) return false;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const int high = digit_value(text[2 * i]);
+        const int low = digit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        out[i] = static_cast<std::uint8_t>(high * 16 + low);
+    }
+    return true;
+}
+
+std::string to_base64(std::span<const std::uint8_t> bytes) {
+    static constexpr char kAlphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t left = bytes.size() - i;
+        const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
+                                    (left > 1 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0) |
+                                    (left > 2 ? static_cast<std::uint32_t>(bytes[i + 2]) : 0);
+        text += kAlphabet[group >> 18 & 63];
+        text += kAlphabet[group >> 12 & 63];
+        text += left > 1 ? kAlphabet[group >> 6 & 63] : '=';
+        text += left > 2 ? kAlphabet[group & 63] : '=';
+    }
+    return text;
+}
+
+}  // namespace dyad

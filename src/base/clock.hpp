@@ -1,0 +1,50 @@
+// Time and randomness as ports, so that the heart can be run inside a simulator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.hpp"
+
+namespace dyad {
+
+// Threads: the implementations in this folder may be shared.
+class Clock {
+  public:
+    virtual ~Clock() = default;
+    // Milliseconds since the Unix epoch. May jump either way.
+    virtual std::int64_t wall_ms() const = 0;
+    // Milliseconds since some fixed point. Never goes back.
+    virtual std::int64_t steady_ms() const = 0;
+};
+
+class Random {
+  public:
+    virtual ~Random() = default;
+    virtual void fill(std::span<std::uint8_t> out) = 0;
+
+    std::uint64_t next_u64();
+    // Uniform in [0, bound). Requires: bound > 0.
+    std::uint64_t below(std::uint64_t bound);
+    // A random UUID, version 4 (RFC 9562 section 5.4).
+    std::string uuid4();
+};
+
+// The machine's clocks.
+class SystemClock final : public Clock {
+  public:
+    std::int64_t wall_ms() const override;
+    std::int64_t steady_ms() const override;
+};
+
+// The kernel's generator, read in blocks. Threads: one owner.
+class SystemRandom final : public Random {
+  public:
+    void fill(std::span<std::uint8_t> out) override;
+
+  private:
+    std::array<std::uint8_t, 256> block_{};
+    std::size_t left_ = 0;
+};
+
+}  // namespace dyad

@@ -1,0 +1,54 @@
+// Counters and gauges of the process, shown by /metrics in the Prometheus text format.
+// Threads: any; relaxed atomics, no lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace dyad::metrics {
+
+enum class Kind : std::uint8_t { counter, gauge };
+
+// Metrics register themselves on construction and live as long as the process.
+class Metric {
+  public:
+    Metric(std::string_view name, std::string_view help, Kind kind) noexcept;
+    Metric(const Metric&) = delete;
+    Metric& operator=(const Metric&) = delete;
+
+    void add(std::int64_t amount = 1) noexcept {
+        value_.fetch_add(amount, std::memory_order_relaxed);
+    }
+    void set(std::int64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+    std::int64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+  private:
+    friend std::string render();
+    std::string_view name_;
+    std::string_view help_;
+    Kind kind_;
+    std::atomic<std::int64_t> value_{0};
+    Metric* next_;
+};
+
+// All metrics, in the Prometheus text exposition format 0.0.4.
+std::string render();
+
+// clang-format off
+inline Metric events_committed{"dyad_events_committed_total", "Events made durable.", Kind::counter};
+inline Metric commits{"dyad_commits_total", "Group commits made durable.", Kind::counter};
+inline Metric commits_rejected{"dyad_commands_rejected_total", "Commands answered with an error.", Kind::counter};
+inline Metric duplicates{"dyad_commands_duplicate_total", "Commands answered from the log by their operation id.", Kind::counter};
+inline Metric deliveries{"dyad_deliveries_total", "Events written to live connections.", Kind::counter};
+inline Metric connections{"dyad_connections", "Open connections.", Kind::gauge};
+inline Metric sessions{"dyad_sessions", "Registered live clients.", Kind::gauge};
+inline Metric users_active{"dyad_users_active", "Users held in memory.", Kind::gauge};
+inline Metric resumes{"dyad_resumes_total", "Sessions resumed from a position.", Kind::counter};
+inline Metric resets{"dyad_resets_total", "Sessions that were sent a snapshot instead.", Kind::counter};
+inline Metric slow_closed{"dyad_slow_clients_closed_total", "Connections closed for reading too slowly.", Kind::counter};
+inline Metric http_requests{"dyad_http_requests_total", "HTTP requests answered.", Kind::counter};
+// clang-format on
+
+}  // namespace dyad::metrics

@@ -1,0 +1,25 @@
+// SHA-256 over several parts, without an allocation per call.
+// Threads: each thread has its own context; any thread may call.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+#include "base/bytes.hpp"
+
+namespace dyad {
+
+// The SHA-256 of the parts, one after the other.
+Hash sha256(std::initializer_list<std::string_view> parts);
+
+// The SHA-1 of `text`: only for the WebSocket handshake (RFC 6455 section 4.2.2), never as a proof.
+std::array<std::uint8_t, 20> sha1(std::string_view text);
+
+inline std::string_view view(const Hash& hash) noexcept {
+    return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+inline std::string_view view(const Salt& salt) noexcept {
+    return {reinterpret_cast<const char*>(salt.data()), salt.size()};
+}
+
+}  // namespace dyad

@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/sha256.hpp"
+
+namespace dyad {
+
+TEST(Hex, RoundTripsAndRejectsOtherText) {
+    const std::array<std::uint8_t, 3> bytes{0x00, 0xab, 0xff};
+    EXPECT_EQ(to_hex(bytes), "00abff");
+    std::array<std::uint8_t, 3> back{};
+    EXPECT_TRUE(read_hex("00ABff", back));
+    EXPECT_EQ(back, bytes);
+    EXPECT_FALSE(read_hex("00abf", back));
+    EXPECT_FALSE(read_hex("00abfg", back));
+}
+
+TEST(Base64, MatchesRfc4648Vectors) {
+    EXPECT_EQ(to_base64(as_bytes("")), "");
+    EXPECT_EQ(to_base64(as_bytes("f")), "Zg==");
+    EXPECT_EQ(to_base64(as_bytes("fo")), "Zm8=");
+    EXPECT_EQ(to_base64(as_bytes("foobar")), "Zm9vYmFy");
+}
+
+TEST(Sha256, MatchesFips180VectorOverAnySplit) {
+    const char* expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    EXPECT_EQ(to_hex(sha256({"abc"})), expected);
+    EXPECT_EQ(to_hex(sha256({"a", "", "bc"})), expected);
+}
+
+TEST(Result, CarriesTheErrorItsDetailAndItsPlace) {
+    const Result<int> good = 3;
+    EXPECT_EQ(*good, 3);
+    const Result<int> bad = fail(Errc::not_found, "context a");
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().to_string(), "not_found: context a");
+    EXPECT_EQ(error_by_name("not_found"), Errc::not_found);
+    EXPECT_EQ(error_row(Errc::not_found).http_status, 404);
+}
+
+TEST(Random, BelowStaysInRangeAndUuidsAreVersion4) {
+    SystemRandom random;
+    for (int i = 0; i < 1000; ++i) EXPECT_LT(random.below(7), 7u);
+    const std::string id = random.uuid4();
+    ASSERT_EQ(id.size(), 36u);
+    EXPECT_EQ(id[14], '4');
+    EXPECT_NE(id, random.uuid4());
+}
+
+}  // namespace dyad
