@@ -1,0 +1,104 @@
+// The heart of one cell: the users it holds in memory, their logs, their live sessions.
+//
+// Single-threaded, no I/O: commands, reads, announcements and ticks come in; appends, reads,
+// announcements and deliveries go out through ports. shared/log.md is its specification.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "bus/bus.hpp"
+#include "core/session.hpp"
+#include "model/command.hpp"
+#include "store/store.hpp"
+
+namespace dyad::core {
+
+struct Config {
+    std::int64_t context_ttl_ms = 30LL * 24 * 3600 * 1000;  // 0 = for ever
+    std::int64_t event_ttl_ms = 7LL * 24 * 3600 * 1000;     // 0 = for ever
+    std::int64_t poll_ms = 5000;       // for what others wrote, while the bus is up
+    std::int64_t poll_down_ms = 250;   // while it is down
+    std::int64_t retry_ms = 50;        // first pause after an unknown outcome; doubles
+    std::int64_t command_ms = 10000;   // a command gets its answer by then
+};
+
+struct Ports {
+    Clock& clock;
+    Random& random;
+    Store& store;
+    Bus& bus;
+    const Renderer& renderer;
+};
+
+class UserLog;
+
+// An instance as it takes part now.
+struct Presence {
+    std::string instance_id;
+    std::size_t connections = 0;
+    std::int64_t connected_at_ms = 0;
+    std::int64_t last_seen_ms = 0;
+};
+
+class Engine {
+  public:
+    using ReplyFn = std::function<void(std::variant<Reply, Rejection>)>;
+    using SnapshotFn = std::function<void(Result<std::shared_ptr<const Snapshot>>)>;
+    using ContextFn = std::function<void(Result<ContextPtr>, Position)>;
+
+    Engine(Config config, Ports ports);
+    ~Engine();
+
+    // Answers once the command is durable, rejected, or its outcome cannot be had in time.
+    void submit(const std::string& user_id, Command command, ReplyFn done);
+    // Reads of the durable state, after everything this node has acknowledged.
+    void snapshot(const std::string& user_id, SnapshotFn done);
+    void context(const std::string& user_id, const std::string& key, ContextFn done);
+
+    // Sessions. `peer` lives until detach. `ready` gets the position the session starts from.
+    SessionId attach(SessionRequest request, Peer& peer, std::function<void(Position)> ready);
+    void detach(SessionId session);
+    // The peer's socket takes bytes again.
+    void writable(SessionId session);
+    // A sign of life from the session's instance.
+    void seen(SessionId session);
+    std::vector<Presence> presence(const std::string& user_id) const;
+    std::size_t session_count() const noexcept { return session_count_; }
+    std::size_t session_count(const std::string& user_id) const;
+
+    // Delivers what was committed since the last call. After every turn of the cell.
+    void flush();
+    // Timers: expiry, polls, retries, stalled sessions, users to let go. Every 100 ms or so.
+    void tick();
+    // True where no command waits for an answer.
+    bool idle() const noexcept;
+
+  private:
+    friend class UserLog;
+
+    UserLog& user(const std::string& user_id);
+    void receive(const Announcement& announcement);
+    void poll();
+    void sweep_expired();
+    void release_idle_users();
+
+    Config config_;
+    Ports ports_;
+    std::map<std::string, std::unique_ptr<UserLog>, std::less<>> users_;
+    std::vector<UserLog*> dirty_;  // with something to deliver
+    std::size_t session_count_ = 0;
+    std::size_t waiting_ = 0;  // commands without an answer
+    std::int64_t next_poll_ms_ = 0;
+    std::int64_t next_sweep_ms_ = 0;
+    std::int64_t next_expiry_ms_ = 0;
+    bool polling_ = false;
+    std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
+};
+
+}  // namespace dyad::core

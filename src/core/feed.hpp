@@ -1,0 +1,69 @@
+// The recent events of one active user, in memory, rendered once for all who receive them.
+//
+// A session has a position, not a queue: it asks for the run after its position and moves on.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/event.hpp"
+
+namespace dyad::core {
+
+// How a client is spoken to. `plain` is wire.md 1.3; `negotiated` is docs/protocol.md.
+enum class Dialect : std::uint8_t { plain, negotiated };
+
+// Renders events for plain clients: one complete WebSocket frame each. Negotiated clients get the
+// events' own texts.
+class Renderer {
+  public:
+    virtual ~Renderer() = default;
+    virtual void render_plain(const EventView& event, std::string& out) const = 0;
+};
+
+// A batch and its plain rendering, made when the first plain client needs it.
+class Block {
+  public:
+    explicit Block(EventBatchPtr batch) : batch_(std::move(batch)) {}
+
+    const EventBatch& batch() const noexcept { return *batch_; }
+    const EventBatchPtr& batch_ptr() const noexcept { return batch_; }
+    // The frames of [from, to] but those of `skip_source`, as contiguous pieces, appended to
+    // `out`. Requires: first <= from <= to <= last.
+    void plain_pieces(const Renderer& renderer, Offset from, Offset to,
+                      std::string_view skip_source, std::vector<std::string_view>& out);
+    std::size_t bytes() const noexcept;
+
+  private:
+    void render(const Renderer& renderer);
+
+    EventBatchPtr batch_;
+    std::string frames_;
+    std::vector<std::uint32_t> frame_ends_;
+    std::vector<std::string> sources_;  // by event
+};
+using BlockPtr = std::shared_ptr<Block>;
+
+// Bounded by feed_bytes_max and feed_events_max; the oldest blocks go first.
+class Feed {
+  public:
+    // Requires: the batch follows the newest block, or the feed is empty.
+    void push(EventBatchPtr batch);
+    void clear() noexcept;
+    // The block that holds `offset`; null where the feed does not go back as far, or not yet.
+    BlockPtr find(Offset offset) const;
+    bool empty() const noexcept { return blocks_.empty(); }
+    // Requires: !empty().
+    Offset first() const { return blocks_.front()->batch().first; }
+    Offset last() const { return blocks_.back()->batch().last(); }
+
+  private:
+    std::deque<BlockPtr> blocks_;
+    std::size_t bytes_ = 0;
+    std::size_t events_ = 0;
+};
+
+}  // namespace dyad::core

@@ -1,0 +1,67 @@
+// One live client of one user, as the heart sees it: an instance, a dialect and a position.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/feed.hpp"
+#include "model/change.hpp"
+
+namespace dyad::core {
+
+class UserLog;
+
+// A consistent picture of a user's memory at a position. Cheap to take: contexts are shared.
+struct Snapshot {
+    Position position;
+    std::vector<ContextPtr> contexts;  // live ones, by key
+    std::vector<ModeState> modes;
+    std::vector<Conflict> conflicts;
+};
+
+// Why a session was closed by the heart.
+enum class CloseReason : std::uint8_t { slow, wrong_user, storage };
+
+// The port to the connection. Threads: the cell's. Calls never re-enter the heart.
+class Peer {
+  public:
+    virtual ~Peer() = default;
+    // Takes a run of events, whole: what the socket does not accept at once is kept (at most
+    // output_held_bytes_max). False: take no more until the peer calls Engine::writable().
+    // `pieces`: plain dialect: complete frames; negotiated: event texts, to be joined as they
+    // stand into one `events` message.
+    virtual bool deliver(Offset first, Offset last,
+                         const std::vector<std::string_view>& pieces) = 0;
+    // The session's position is not in the log any more: here is the state instead. The same
+    // return value as deliver. Plain clients get a `state-response`.
+    virtual bool reset(std::shared_ptr<const Snapshot> snapshot) = 0;
+    virtual void close(CloseReason reason) = 0;
+};
+
+struct SessionRequest {
+    std::string user_id;
+    std::string instance_id;
+    Dialect dialect = Dialect::plain;
+    // Negotiated: where to resume. Absent: from the end of the log.
+    std::optional<Position> resume;
+    bool snapshot = false;  // negotiated, without `resume`: begin with a snapshot
+};
+
+struct Session {
+    Peer* peer = nullptr;
+    UserLog* user = nullptr;
+    std::uint32_t index = 0;  // in its user's list
+    Dialect dialect = Dialect::plain;
+    bool ready = false;    // its start was checked; it takes part in delivery
+    bool blocked = false;  // its socket is full
+    bool reading = false;  // a read of the log is under way for it
+    Offset next = 0;       // the offset it receives next
+    std::int64_t progress_ms = 0;  // steady time of its last progress, while it is behind
+    std::string instance_id;
+};
+using SessionId = Session*;
+
+}  // namespace dyad::core

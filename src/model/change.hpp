@@ -1,0 +1,78 @@
+// What an event does to the state: its `data`, typed. encode/decode are inverse, and fold is the
+// one place where state comes from: recovery, commit and projections all use it.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/context.hpp"
+#include "model/event.hpp"
+#include "model/mode.hpp"
+#include "model/response.hpp"
+
+namespace dyad {
+
+struct ContextChange {
+    ContextPtr context;
+    ContextAction action = ContextAction::updated;
+    MergeStrategy strategy = MergeStrategy::replace;
+    Version previous_version = 0;
+    std::vector<Conflict> conflicts_opened;
+    std::vector<std::string> conflicts_closed;  // ids
+};
+
+struct ModeChange {
+    ModeState state;
+};
+
+struct ResponseChange {
+    ResponseRecord record;
+};
+
+struct McpChange {
+    EventKind kind = EventKind::mcp_tool_executed;
+    std::string payload;  // canonical JSON
+};
+
+using Change = std::variant<ContextChange, ModeChange, ResponseChange, McpChange>;
+
+EventKind kind_of(const Change& change) noexcept;
+// "ctx:<key>", "mode:<instanceId>", "response:<chat>/<message>", "mcp".
+std::string scope_of(const Change& change);
+// Canonical JSON.
+std::string encode_change(const Change& change);
+// Errors: storage_damaged.
+Result<Change> decode_change(const EventView& event);
+
+// The canonical JSON of single documents, as they stand inside events, snapshots and REST answers.
+void write_context(std::string& out, const Context& context);
+void write_mode(std::string& out, const ModeState& state);
+void write_response(std::string& out, const ResponseRecord& record);
+void write_conflict(std::string& out, const Conflict& conflict);
+Result<Context> read_context(std::string_view text);
+Result<ModeState> read_mode(std::string_view text);
+Result<ResponseRecord> read_response(std::string_view text);
+Result<Conflict> read_conflict(std::string_view text);
+
+// One user's memory at one offset. Responses and MCP events live in the log and the projections,
+// not here: no decision depends on them.
+struct State {
+    std::map<std::string, ContextPtr, std::less<>> contexts;  // deleted ones too, for their version
+    std::map<std::string, ModeState, std::less<>> modes;      // by instance id
+    std::map<std::string, Conflict, std::less<>> conflicts;   // open ones, by id
+    std::set<std::pair<std::int64_t, std::string>> expiries;  // (when, key) of live contexts
+    std::size_t live_contexts = 0;
+    std::size_t live_bytes = 0;  // of the data of live contexts
+
+    // The context, deleted or not; null where it never existed.
+    ContextPtr find(std::string_view key) const;
+};
+
+// The state after `change`.
+void fold(State& state, const Change& change);
+
+}  // namespace dyad

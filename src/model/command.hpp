@@ -1,0 +1,109 @@
+// What a client may ask for, typed. A command carries the client's operation id: sent again, it is
+// answered from the log and not applied again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/context.hpp"
+#include "model/event.hpp"
+#include "model/mode.hpp"
+#include "model/response.hpp"
+
+namespace dyad {
+
+struct PutContext {
+    std::string key;
+    std::string data;  // canonical JSON of an object
+    MergeStrategy strategy = MergeStrategy::replace;
+    bool force = false;  // replace whatever is stored
+    std::optional<ContextType> type;
+    std::optional<std::vector<std::string>> tags;
+    // When it expires; outer absent: the default of the server, or unchanged; inner absent: never.
+    std::optional<std::optional<std::int64_t>> expires_at_ms;
+    // Filled by the heart: the data at the expected version, where a three-way merge needs it.
+    std::optional<std::optional<std::string>> base_data;
+};
+struct MergePatchContext {  // RFC 7396
+    std::string key;
+    std::string patch;  // canonical JSON
+};
+struct JsonPatchContext {  // RFC 6902
+    std::string key;
+    std::string patch;  // canonical JSON
+};
+struct DeleteContext {
+    std::string key;
+};
+struct RestoreContext {
+    std::string key;
+    Version version = 0;
+    ContextPtr snapshot;  // filled by the heart: the context at `version`
+};
+struct ResolveConflict {
+    enum class Choice : std::uint8_t { stored, incoming, value };
+    std::string conflict_id;
+    Choice choice = Choice::stored;
+    std::optional<std::string> value;  // canonical JSON, with Choice::value
+};
+struct SetMode {
+    Mode mode = Mode::inspired;
+    std::optional<std::string> instance_id;  // whose mode; absent: the sender's
+    std::optional<std::string> configuration;     // canonical JSON
+    std::optional<std::string> context_snapshot;  // canonical JSON
+    std::int64_t transition_duration_ms = 0;
+    bool success = true;
+    std::optional<std::string> error_message;
+};
+struct RecordResponse {
+    ResponseRecord record;
+};
+struct AnnounceMcp {
+    EventKind kind = EventKind::mcp_tool_executed;
+    std::string payload;  // canonical JSON
+};
+struct ExpireContext {  // the server's own
+    std::string key;
+    Version version = 0;
+};
+
+using CommandBody =
+    std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext, RestoreContext,
+                 ResolveConflict, SetMode, RecordResponse, AnnounceMcp, ExpireContext>;
+
+struct Command {
+    std::string instance_id;
+    std::string operation_id;
+    std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
+    CommandBody body;
+
+    // Equal for equal commands: exposes an operation id used for something else.
+    std::uint64_t fingerprint() const;
+};
+
+// Checks every field against base/limits.def. Errors: missing_field, invalid_field, too_large,
+// naming the field as it is called on the wire.
+Status validate(const Command& command);
+
+// The answer to a command that is in the log; a pure function of its event, so that a repeated
+// command gets the same one.
+struct Reply {
+    Position position;  // of the event
+    bool duplicate = false;
+    EventKind kind = EventKind::context_changed;
+    std::string operation_id;
+    // Canonical JSON of the result: {"context":{…},"conflicts":[…]} or {"mode":{…}} or
+    // {"response":{…}} or {"mcp":{…}}, and "ignored": true where `ignore` kept what is stored.
+    std::string result;
+    Version version = 0;  // of the context or the mode; 0 where it has none
+};
+
+// An error that a command got; where the version did not match, what is stored.
+struct Rejection {
+    Error error;
+    ContextPtr current;  // with version_conflict
+};
+
+}  // namespace dyad

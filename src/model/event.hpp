@@ -1,0 +1,150 @@
+// The event: one entry of a user's log; its hash chain; and the batch, in which events travel from
+// the heart to the store and to every client.
+//
+// An event's text is one JSON object with its members in this order and no white space:
+//
+//     {"offset":N,"hash":"<16 hex>","timestamp":MS,"eventType":"…","kind":"…","scope":"…",
+//      "sourceInstanceId":"…","operationId":"…","data":{…}}
+//
+// It is what negotiated clients receive and what the log keeps, so delivery and replay copy
+// nothing. `data` is canonical JSON: the state after the event (change.hpp).
+//
+//     content_hash = SHA-256(salt | data)
+//     hash         = SHA-256(prev_hash | epoch | offset | timestamp | lengths and bytes of kind,
+//                            scope, sourceInstanceId, operationId | content_hash)
+//     prev_hash of the first event = SHA-256("dyad-log-1" | user id | epoch)
+//
+// (integers as 8 bytes, little-endian). The salt lets a content be erased while the chain stays
+// verifiable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+namespace dyad {
+
+using Offset = std::uint64_t;  // 1, 2, 3 … within a user's log, no holes
+using Epoch = std::uint64_t;   // random per log; 0 = the log has no event yet
+
+// The finer kind of an event. The five legal eventType values of wire.md 1.4 are derived from it.
+enum class EventKind : std::uint8_t {
+    context_changed,
+    mode_changed,
+    response_recorded,
+    mcp_tool_executed,
+    mcp_server_added,
+    mcp_server_removed,
+};
+std::string_view event_kind_name(EventKind kind) noexcept;   // "context-changed", …
+std::optional<EventKind> event_kind_by_name(std::string_view name) noexcept;
+std::string_view event_type_name(EventKind kind) noexcept;   // "context-updated", …
+
+// Where a client or a node is in a log. The hash exposes a restored backup.
+struct Position {
+    Epoch epoch = 0;
+    Offset offset = 0;
+    std::array<std::uint8_t, 8> hash{};  // first bytes of the hash of the event at `offset`
+
+    bool operator==(const Position&) const = default;
+    // "<16 hex epoch>.<offset>.<16 hex hash>": the resume token, Last-Event-ID.
+    std::string to_string() const;
+    static Result<Position> parse(std::string_view text);
+};
+
+// The end of a log, as far as somebody has read or written it.
+struct LogHead {
+    Epoch epoch = 0;
+    Offset offset = 0;
+    Hash hash{};  // of the event at `offset`; the log's first prev_hash where offset is 0
+    std::int64_t timestamp_ms = 0;
+
+    Position position() const noexcept;
+};
+
+// The prev_hash of a log's first event.
+Hash genesis_hash(std::string_view user_id, Epoch epoch);
+
+// One event, as views into a text that outlives it.
+struct EventView {
+    Offset offset = 0;
+    std::int64_t timestamp_ms = 0;
+    EventKind kind = EventKind::context_changed;
+    std::string_view text;  // the whole JSON object
+    std::string_view data;
+    // Unescaped:
+    std::string scope;
+    std::string source_instance_id;
+    std::string operation_id;
+};
+
+// Takes an event's text apart. Errors: storage_damaged where it is not of the form above.
+Result<EventView> decode_event(std::string_view text);
+
+// What is kept of each event beside its text.
+struct EventEntry {
+    std::int64_t timestamp_ms = 0;
+    Salt salt{};
+    Hash content_hash{};
+    Hash hash{};
+    std::uint64_t operation_key = 0;  // operation_key() of its instance and operation id
+    std::uint64_t fingerprint = 0;    // of the command: exposes a reused operation id
+    std::uint64_t scope_key = 0;      // hash64 of its scope
+    std::uint32_t text_end = 0;       // end of its text in EventBatch::texts
+};
+
+// hash64 over the pair; equal keys are compared in full before anything is decided by them.
+std::uint64_t operation_key(std::string_view instance_id, std::string_view operation_id) noexcept;
+
+// Consecutive events of one user, immutable once shared.
+struct EventBatch {
+    Epoch epoch = 0;
+    Offset first = 1;
+    Hash prev_hash{};
+    std::string texts;  // the events' texts, with a comma between two
+    std::vector<EventEntry> entries;
+
+    bool empty() const noexcept { return entries.empty(); }
+    std::size_t size() const noexcept { return entries.size(); }
+    Offset last() const noexcept { return first + entries.size() - 1; }
+    // Requires: first <= offset <= last().
+    const EventEntry& entry(Offset offset) const { return entries[offset - first]; }
+    std::string_view text(Offset offset) const;
+    // The texts of [from, to], commas between them.
+    std::string_view text_range(Offset from, Offset to) const;
+    LogHead head() const;  // after its last event. Requires: !empty().
+};
+using EventBatchPtr = std::shared_ptr<const EventBatch>;
+
+// What an event consists of before it has its place.
+struct EventDraft {
+    EventKind kind = EventKind::context_changed;
+    std::string_view scope;
+    std::string_view source_instance_id;
+    std::string_view operation_id;
+    std::string_view data;  // canonical JSON
+    std::uint64_t fingerprint = 0;
+    std::int64_t timestamp_ms = 0;  // not before the previous event's
+    Salt salt{};
+};
+
+// Appends the event that follows `head` to `batch` and moves `head` on to it. Requires:
+// draft.timestamp_ms >= head.timestamp_ms; an empty batch, or one that ends at `head`.
+void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft);
+
+// Recomputes every hash from the texts. Errors: storage_damaged, with the offset.
+Status verify_batch(const EventBatch& batch);
+
+// The stored form of a batch (journal, segments, bus): a fixed header, the entries, the texts.
+// Errors of decode: storage_damaged. Decoding does not verify the hashes.
+std::string encode_batch(const EventBatch& batch);
+void encode_batch(const EventBatch& batch, std::string& out);
+Result<EventBatch> decode_batch(std::string_view bytes);
+
+}  // namespace dyad

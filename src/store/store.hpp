@@ -1,0 +1,138 @@
+// The port to the store: an ordered, durable log per user, and what is derived from it.
+//
+// The law every backend keeps, and the conformance suite proves:
+// - `append` is the commit. It succeeds only if the batch follows the log's durable end; of two
+//   appends at the same offset one gets `conflict`. `committed` is reported after the batch is
+//   durable, never before. A batch may be committed in part (a prefix) where the outcome is not
+//   `committed`; whoever asked reads the log to learn it.
+// - An operation id is in a user's log once: an append that would repeat one conflicts.
+// - `load` and `read_log` report durable events only.
+// - Projections are derived from committed events, in their order, and are never ahead of the log.
+// - Nothing of one user is ever part of another user's answer.
+//
+// Threads: a Store belongs to one cell; every call and every callback is on that cell's thread.
+// Callbacks run later, never inside the call, and each exactly once, unless the store is destroyed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/change.hpp"
+#include "model/event.hpp"
+
+namespace dyad {
+
+// A user's memory as the store has it.
+struct LoadedLog {
+    LogHead head;          // epoch 0 where the user has no log yet
+    Offset first_kept = 1; // the oldest event that is still in the log
+    State state;           // folded up to `head`
+    std::vector<std::uint64_t> operation_keys;  // operation_key() of every kept event
+};
+
+struct AppendRequest {
+    std::string user_id;
+    EventBatchPtr batch;          // batch->first and prev_hash say what it must follow
+    std::vector<Change> changes;  // batch->size() of them: the events' contents, typed
+};
+
+enum class AppendOutcome : std::uint8_t {
+    committed,
+    conflict,  // the log's end is elsewhere, or an operation id is in it already
+    unknown,   // no answer in time: it may or may not be in the log
+    refused,   // certainly not in the log; the error says why (full disk, shutting down)
+};
+struct AppendResult {
+    AppendOutcome outcome = AppendOutcome::unknown;
+    std::optional<Error> error;  // with refused
+};
+
+// Part of a log: batches that follow each other without a hole.
+struct LogSlice {
+    std::vector<EventBatchPtr> batches;  // may begin before the offset that was asked for
+    LogHead head;                        // the durable end of the log now
+    Offset first_kept = 1;
+};
+
+struct HistoryItem {
+    Offset offset = 0;
+    std::int64_t timestamp_ms = 0;
+    ContextAction action = ContextAction::updated;
+    ContextPtr context;
+};
+
+// A page of a list, newest first; `before` continues after the last item's offset (0 = from the end).
+struct PageRequest {
+    Offset before = 0;
+    std::size_t limit = 100;
+};
+
+struct ResponseFilter {
+    std::optional<std::string> chat_id;
+    std::optional<std::string> message_id;
+    std::optional<std::string> provider;
+};
+
+struct SearchHit {
+    std::string key;
+    std::string snippet;  // plain text, matches between U+0002 and U+0003
+    double score = 0;     // higher is better
+};
+
+struct StoreHealth {
+    std::string kind;  // "sqlite", "mongodb", "simulated"
+    bool connected = false;
+    bool healthy = false;
+    std::int64_t latency_us = 0;  // of the last commit
+    std::string problem;          // empty where healthy
+};
+
+class Store {
+  public:
+    template <class T>
+    using Callback = std::function<void(Result<T>)>;
+
+    virtual ~Store() = default;
+
+    virtual void load(const std::string& user_id, Callback<LoadedLog> done) = 0;
+    virtual void append(AppendRequest request, std::function<void(AppendResult)> done) = 0;
+    // The events after `after`, at least one where there is one, up to about `bytes_max` of text.
+    // Errors: history_gone where the log no longer keeps `after` + 1.
+    virtual void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
+                          Callback<LogSlice> done) = 0;
+    // The offset of the event with this operation key, newest first; 0 where there is none.
+    virtual void find_operation(const std::string& user_id, std::uint64_t operation_key,
+                                Callback<Offset> done) = 0;
+    // True where other processes write the same logs: the heart then polls for what they wrote.
+    virtual bool shared() const = 0;
+    // The durable end of each of these users' logs; users without a log are left out.
+    virtual void heads(std::vector<std::string> user_ids,
+                       Callback<std::vector<std::pair<std::string, Offset>>> done) = 0;
+
+    // Past versions of a context, newest first, as far as the log is kept.
+    virtual void history(const std::string& user_id, const std::string& key, PageRequest page,
+                         Callback<std::vector<HistoryItem>> done) = 0;
+    // The context at a version. Errors: history_gone, not_found.
+    virtual void read_version(const std::string& user_id, const std::string& key, Version version,
+                              Callback<ContextPtr> done) = 0;
+    virtual void transitions(const std::string& user_id, std::optional<std::string> instance_id,
+                             PageRequest page, Callback<std::vector<ModeState>> done) = 0;
+    virtual void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
+                           Callback<std::vector<ResponseRecord>> done) = 0;
+    // Full-text search over the live contexts. Errors: invalid_field where `query` does not parse.
+    virtual void search(const std::string& user_id, const std::string& query, std::size_t limit,
+                        Callback<std::vector<SearchHit>> done) = 0;
+
+    // Drops events older than `before_ms` that are projected. The newest event of a log stays.
+    virtual void expire_events(std::int64_t before_ms, Callback<std::size_t> done) = 0;
+    // The users with contexts whose expiry is not after `now_ms`, so that their expiry becomes an
+    // event even where nobody is connected.
+    virtual void users_with_expired(std::int64_t now_ms, std::size_t limit,
+                                    Callback<std::vector<std::string>> done) = 0;
+    virtual StoreHealth health() const = 0;
+};
+
+}  // namespace dyad
