@@ -1,0 +1,32 @@
+// What a handler may know of the node it runs in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "core/engine.hpp"
+#include "server/settings.hpp"
+#include "store/store.hpp"
+
+namespace dyad::server {
+
+class Node {
+  public:
+    virtual ~Node() = default;
+    virtual const Settings& settings() const = 0;
+    virtual const std::string& instance_id() const = 0;  // of this node: uuid4, new at every start
+    virtual std::int64_t started_at_ms() const = 0;
+    virtual core::Engine& engine() = 0;  // the calling cell's
+    virtual Store& store() = 0;          // the calling cell's
+    virtual Bus& bus() = 0;              // the calling cell's
+    virtual Clock& clock() = 0;
+    virtual Random& random() = 0;
+    virtual std::size_t live_client_count() const = 0;
+    virtual bool draining() const = 0;
+    // The bound port.
+    virtual std::uint16_t port() const = 0;
+};
+
+}  // namespace dyad::server

@@ -1,0 +1,27 @@
+// The settings of a running server, resolved and checked. Where they come from, their names and
+// their documentation: cli/settings_table.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dyad::server {
+
+struct Settings {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 8765;
+    std::string data_dir;   // absolute; made if it does not exist
+    std::string user_id;    // whose memory a client shares that does not say; never empty
+    bool enable_websocket = true;
+    bool enable_glass_box_tracking = true;
+    bool enable_real_time_events = true;
+    std::int64_t ping_interval_ms = 30000;
+    std::int64_t stale_timeout_ms = 90000;
+    std::int64_t event_ttl_days = 7;     // 0 = for ever
+    std::int64_t context_ttl_days = 30;  // 0 = for ever
+    std::vector<std::string> allowed_origins;  // beside the server's own; exact: scheme://host[:port]
+    std::vector<std::string> allowed_hosts;    // beside the loopback names; exact: host[:port]
+};
+
+}  // namespace dyad::server
