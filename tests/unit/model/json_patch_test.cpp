@@ -228,6 +228,12 @@ TEST(JsonPatch, StopsCopiesThatWouldBlowUp) {
     const Value document{{"a", std::string(1000, 'x')}};
     EXPECT_EQ(apply_patch(document, copies, 50000).error().code, Errc::too_large);
     EXPECT_TRUE(apply_patch(document, copies, 200000));
+
+    boost::json::array overwrites;
+    for (int i = 0; i < 100; ++i)
+        overwrites.push_back(Value{{"op", "copy"}, {"from", "/a"}, {"path", "/b"}});
+    EXPECT_EQ(apply_patch(document, overwrites, 50000).error().code, Errc::too_large);
+    EXPECT_TRUE(apply_patch(document, overwrites, 200000));
 }
 
 TEST(JsonPatch, KeepsTheResultWithinTheLimits) {

@@ -212,6 +212,10 @@ constexpr Rejected kRejected[] = {
     {"\"\t\"", Errc::invalid_json, 1},
     {"\"\0\""sv, Errc::invalid_json, 1},
     {"\"0123456789\x1f\"", Errc::invalid_json, 11},
+    {"\"01\x1f rest of the word\"", Errc::invalid_json, 3},
+    {"\"01\x01 rest of the word\"", Errc::invalid_json, 3},
+    {"\"01\\q rest of the word\"", Errc::invalid_json, 3},
+    {"\"01\x80 rest of the word\"", Errc::invalid_utf8, 3},
     {"\"a\"b", Errc::invalid_json, 3},
     // Bytes that are not UTF-8
     {"\"\x80\"", Errc::invalid_utf8, 1},

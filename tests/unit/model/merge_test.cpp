@@ -74,6 +74,7 @@ TEST(MergeThree, JoinsAdditionsToTheEndOfAnArray) {
 TEST(MergeThree, TakesAnyOtherArrayWhole) {
     EXPECT_EQ(three("[1,2]", "[0,2]", "[1,3]"), "[0,2];  [1,2] [0,2] [1,3]");
     EXPECT_EQ(three("[1]", "[1,2]", "[0]"), "[1,2];  [1] [1,2] [0]");
+    EXPECT_EQ(three("[1]", "[0]", "[1,2]"), "[0];  [1] [0] [1,2]");
     EXPECT_EQ(three("[1]", "[1,2]", "[]"), "[1,2];  [1] [1,2] []");
     EXPECT_EQ(three("{}", R"({"l":[1]})", R"({"l":[2]})"), R"({"l":[1]}; /l - [1] [2])");
     EXPECT_EQ(three(R"([{"a":1}])", R"([{"a":2}])", R"([{"a":1,"b":1}])"),
