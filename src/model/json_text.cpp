@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -40,6 +41,12 @@ unsigned utf16_rank(unsigned char byte) noexcept {
     return byte >= 0xf0 ? byte - 2u : byte + 0x10u;
 }
 
+void append_digits(std::string& out, auto number) {
+    char digits[24];
+    const auto written = std::to_chars(digits, digits + sizeof digits, number);
+    out.append(digits, written.ptr);
+}
+
 }  // namespace
 
 void append_string(std::string& out, std::string_view text) {
@@ -62,9 +69,19 @@ void append_string(std::string& out, std::string_view text) {
     out.push_back('"');
 }
 
-std::string_view real_text(double number, NumberBuffer& buffer) {
+void append_integer(std::string& out, std::int64_t number) {
+    append_digits(out, number);
+}
+void append_integer(std::string& out, std::uint64_t number) {
+    append_digits(out, number);
+}
+
+void append_real(std::string& text, double number) {
     CHECK(std::isfinite(number));
-    if (number == 0) return "0";
+    if (number == 0) {
+        text.push_back('0');
+        return;
+    }
     char scientific[32];
     const auto written = std::to_chars(scientific, scientific + sizeof scientific,
                                        std::fabs(number), std::chars_format::scientific);
@@ -81,6 +98,7 @@ std::string_view real_text(double number, NumberBuffer& buffer) {
         digits[count++] = *at;
     const int point = exponent + 1;
 
+    std::array<char, 40> buffer;  // the longest is 25: -0.00000 and 17 digits
     char* out = buffer.data();
     const auto copy = [&](const char* from, int size) { out = std::copy_n(from, size, out); };
     const auto zeros = [&](int size) { out = std::fill_n(out, size, '0'); };
@@ -104,7 +122,7 @@ std::string_view real_text(double number, NumberBuffer& buffer) {
         *out++ = exponent < 0 ? '-' : '+';
         out = std::to_chars(out, buffer.data() + buffer.size(), std::abs(exponent)).ptr;
     }
-    return {buffer.data(), static_cast<std::size_t>(out - buffer.data())};
+    text.append(buffer.data(), out);
 }
 
 bool name_before(std::string_view a, std::string_view b) noexcept {

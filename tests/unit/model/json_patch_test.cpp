@@ -236,6 +236,23 @@ TEST(JsonPatch, StopsCopiesThatWouldBlowUp) {
     EXPECT_TRUE(apply_patch(document, overwrites, 200000));
 }
 
+TEST(JsonPatch, BoundsTheDepthAtEveryStepNotOnlyAtTheEnd) {
+    std::string inner = "0";
+    std::string path;
+    for (int i = 0; i < 20; ++i) {
+        inner = R"({"k":)" + inner + "}";
+        path += "/k";
+    }
+    const Value document = *parse(inner);
+    const std::string remove = R"(,{"op":"remove","path":"/k"}])";
+    for (const std::string& step :
+         {R"([{"op":"add","path":")" + path + R"(","value":)" + inner + "}",
+          R"([{"op":"replace","path":")" + path + R"(","value":)" + inner + "}",
+          R"([{"op":"copy","from":"","path":")" + path + R"("})"})
+        EXPECT_EQ(apply_patch(document, *parse(step + remove)).error().code, Errc::too_large);
+    EXPECT_TRUE(apply_patch(document, *parse("[" + remove.substr(1))));
+}
+
 TEST(JsonPatch, KeepsTheResultWithinTheLimits) {
     const Value add = *parse(R"([{"op":"add","path":"/a","value":"0123456789"}])");
     EXPECT_TRUE(apply_patch(*parse("{}"), add, 18));
