@@ -5,7 +5,7 @@
 #include "model/json_text.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <forward_list>
 #include <utility>
 #include <vector>
 
@@ -81,6 +81,7 @@ class CanonicalWriter {
     explicit CanonicalWriter(std::size_t text_bytes) {
         out_.reserve(text_bytes);
         members_.reserve(32);
+        objects_.reserve(8);
     }
     std::string take() { return std::move(out_); }
 
@@ -105,8 +106,8 @@ class CanonicalWriter {
         const std::size_t start = out_.size();
         std::string_view name = raw.body;
         if (raw.escaped) {
-            append_unescaped(unescaped_.emplace_back(), raw);
-            name = unescaped_.back();
+            append_unescaped(unescaped_.emplace_front(), raw);
+            name = unescaped_.front();
         }
         if (!first && !name_before(members_.back().name, name)) object.in_order = false;
         members_.push_back({name, start, 0});
@@ -168,9 +169,9 @@ class CanonicalWriter {
     }
 
     std::string out_;
-    std::vector<Member> members_;  // of the open objects, outermost first
-    std::vector<Object> objects_;  // the open ones
-    std::deque<std::string> unescaped_;
+    std::vector<Member> members_;               // of the open objects, outermost first
+    std::vector<Object> objects_;               // the open ones
+    std::forward_list<std::string> unescaped_;  // names; their addresses must not change
     std::string scratch_;
 };
 

@@ -1,5 +1,5 @@
 // The pieces of canonical JSON text (RFC 8785): strings, numbers and the order of member names.
-// Internal to the writing of JSON; see json.hpp for the rules.
+// Internal to the reading and writing of JSON; see json.hpp for the rules.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,10 @@
 #include <string_view>
 
 namespace dyad::json {
+
+// The first byte that is not a plain character of a string: ASCII from 0x20 on but for '"' and
+// '\\'.
+const char* skip_plain(const char* at, const char* end) noexcept;
 
 // `text` in quotes, with the escapes that JSON demands and no others.
 void append_string(std::string& out, std::string_view text);
