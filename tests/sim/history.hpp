@@ -109,8 +109,10 @@ struct History {
     std::vector<std::unique_ptr<Stream>> streams;
     std::vector<Read> reads;
     std::vector<Replica> replicas;
+    std::int64_t quiet_us = kNever;  // what is durable by then, everybody has at the end
     std::vector<Outage> outages;         // of the whole store
     std::vector<std::int64_t> restores;  // when an older backup was put in place
+    std::map<std::string, std::vector<std::pair<std::int64_t, Epoch>>> epochs;  // set by a restore
     std::vector<std::string> breaches;   // of the ports' contracts, seen as they happened
 };
 

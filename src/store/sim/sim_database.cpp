@@ -107,12 +107,15 @@ void SimDatabase::project(UserRecord& record, std::size_t events) const {
         project_event(record, record.events[record.projected]);
 }
 
-std::size_t SimDatabase::expire(std::int64_t before_ms) {
+std::size_t SimDatabase::expire(
+    std::int64_t before_ms,
+    const std::function<bool(const std::string&, const StoredEvent&)>& keep) {
     std::size_t expired = 0;
     for (auto& [user_id, record] : users_) {
         const Offset end = std::min(record.projected, record.journaled);
         while (record.first_kept < end &&
-               record.events[record.first_kept - 1].entry().timestamp_ms < before_ms) {
+               record.events[record.first_kept - 1].entry().timestamp_ms < before_ms &&
+               !(keep && keep(user_id, record.events[record.first_kept - 1]))) {
             const auto at =
                 record.operations.find(record.events[record.first_kept - 1].entry().operation_key);
             if (at != record.operations.end() && at->second == record.first_kept)
