@@ -274,10 +274,14 @@ void check_replica(const Evidence& evidence, const Replica& replica, Violations&
     Offset due = due_offset(evidence, replica.user_id);
     Folded folded;
     const bool plain = replica.dialect == core::Dialect::plain;
-    for (const LogEntry* entry : log)
-        if (plain || entry->event->first <= replica.position.offset) folded.add(entry->change);
-    const auto mode = folded.modes.find(replica.instance_id);
-    if (mode != folded.modes.end() && mode->second.current == Mode::inspired) return;
+    bool is_private = false;
+    for (const LogEntry* entry : log) {
+        if (entry->event->first <= replica.position.offset) folded.add(entry->change);
+        const auto* mode = std::get_if<ModeChange>(&entry->change);
+        if (mode != nullptr && mode->state.instance_id == replica.instance_id)
+            is_private = mode->state.current == Mode::inspired;
+    }
+    if (is_private) return;
     if (plain) {
         while (due > replica.heard && source_of(*log[due - 1]) == replica.instance_id)
             --due;

@@ -104,7 +104,8 @@ void check_operations_in_log(const Evidence& evidence, Violations& out) {
                                                        "another operation, offset " +
                                       std::to_string(reply.position.offset)});
         }
-        if (rejected && !operation.misuse && evidence.history.restores.empty() &&
+        // A rejection is not logged: sent twice, the second try may well be accepted.
+        if (rejected && operation.submissions == 1 && !operation.misuse && evidence.history.restores.empty() &&
             found != in_log.end())
             out.push_back({1, name_of(operation) + " was rejected, and is in the log at offset " +
                                   std::to_string(found->second.front()->event->first)});

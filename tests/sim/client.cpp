@@ -122,19 +122,18 @@ void Connection::close(core::CloseReason) {
 }
 
 Client::Client(World& world, std::string user_id, std::string instance_id, core::Dialect dialect,
-               std::uint64_t seed)
+               std::uint64_t seed, int first_id)
     : world_(world),
       user_id_(std::move(user_id)),
       instance_id_(std::move(instance_id)),
       dialect_(dialect),
       random_(seed),
+      next_id_(first_id),
       left_(world.scenario().operations_per_client) {}
 
 void Client::begin() {
     connect_later(random_.between(0, 200 * kMs));
     world_.after(random_.between(0, 300 * kMs), [this] { next_operation(); });
-    // Other connections of the same instance have ids of their own.
-    next_id_ = static_cast<int>(random_.between(0, 3)) * 1'000;
 }
 
 void Client::connect_later(std::int64_t delay_us) {
@@ -328,6 +327,7 @@ void Client::submit(std::size_t index, int number, int node_id) {
     if (!node.alive()) return;
     Operation& operation = world_.record().operations[index];
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
+    operation.submissions += 1;
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
     world_.tracing().note("submit", index, static_cast<std::uint64_t>(number), [&] {
         return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id);
@@ -372,7 +372,9 @@ void Client::answered(std::size_t index, int number, const Answer& answer) {
     Operation& operation = world_.record().operations[index];
     operation.awaited = false;
     if (rejection != nullptr) return;
-    if (!operation.misuse) acknowledged_.push_back(operation.command);
+    const bool logged = std::get<Reply>(answer.result).result.find("\"ignored\"") ==
+                        std::string::npos;
+    if (!operation.misuse && logged) acknowledged_.push_back(operation.command);
     if (const auto* set = std::get_if<SetMode>(&operation.command.body))
         is_private_ = set->mode == Mode::inspired;
 }

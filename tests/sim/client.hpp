@@ -55,7 +55,7 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
 class Client {
   public:
     Client(World& world, std::string user_id, std::string instance_id, core::Dialect dialect,
-           std::uint64_t seed);
+           std::uint64_t seed, int first_id);
 
     void begin();
     // Everything is well again: connect, and bring what is open to its end.
@@ -109,8 +109,8 @@ class Client {
     std::size_t open_ = 0;
     bool is_private_ = false;
     std::vector<Command> acknowledged_;  // whose ids a careless client uses again
-    int left_ = 0;
-    int next_id_ = 0;
+    int next_id_;  // of its operations; other connections of its instance have other ones
+    int left_;
 };
 
 }  // namespace dyad::sim

@@ -46,6 +46,7 @@ struct Operation {
     bool misuse = false;  // sent with the operation id of another, different one
     std::int64_t invoked_us = 0;
     std::vector<Answer> answers;
+    int submissions = 0;
     bool awaited = false;  // at the end, its client still waits for an answer
 };
 

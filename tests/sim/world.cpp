@@ -36,7 +36,8 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
             const bool plain = random_.chance(scenario_.plain_clients);
             clients_.push_back(std::make_unique<Client>(
                 *this, user_id, instance,
-                plain ? core::Dialect::plain : core::Dialect::negotiated, random_.draw()));
+                plain ? core::Dialect::plain : core::Dialect::negotiated, random_.draw(),
+                (instance == user_id + "-i" + std::to_string(i) ? 0 : i) * 1'000));
         }
     }
 }
