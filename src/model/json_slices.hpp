@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace dyad::json_text {
+namespace dyad::json_slices {
 
 // `text` as a JSON string, quotes and all. Requires: valid UTF-8.
 void append_string(std::string& out, std::string_view text);
@@ -51,4 +51,4 @@ class Object {
 // The elements of a JSON array, as slices; nothing where `text` is not one.
 std::optional<std::vector<std::string_view>> elements(std::string_view text);
 
-}  // namespace dyad::json_text
+}  // namespace dyad::json_slices

@@ -1,4 +1,4 @@
-#include "model/json_text.hpp"
+#include "model/json_slices.hpp"
 
 #include "base/check.hpp"
 
@@ -8,7 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
-namespace dyad::json_text {
+namespace dyad::json_slices {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
@@ -217,4 +217,4 @@ std::optional<std::vector<std::string_view>> elements(std::string_view text) {
     return items;
 }
 
-}  // namespace dyad::json_text
+}  // namespace dyad::json_slices
