@@ -4,6 +4,7 @@
 #include "model/change.hpp"
 #include "model/command.hpp"
 
+#include <set>
 #include <variant>
 
 namespace dyad::core {
@@ -17,24 +18,23 @@ class View {
     ContextPtr context(std::string_view key) const;  // deleted ones too
     const ModeState* mode(std::string_view instance_id) const;
     const Conflict* conflict(std::string_view id) const;
-    std::size_t live_contexts() const noexcept { return live_contexts_(); }
+    std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
+    std::size_t live_contexts() const noexcept;
     std::size_t live_bytes() const noexcept;
     std::size_t open_conflicts() const noexcept;
     std::size_t instances() const noexcept;
 
     // Lays `change` over what the view showed so far.
     void add(const Change& change);
-    void clear();
 
   private:
-    std::size_t live_contexts_() const noexcept;
-
     const State* durable_;
     State over_;  // what the batch touched, as it is after it
     std::set<std::string, std::less<>> closed_conflicts_;
+    std::size_t closed_durable_ = 0;
+    std::size_t new_instances_ = 0;
     std::int64_t live_contexts_delta_ = 0;
     std::int64_t live_bytes_delta_ = 0;
-    std::int64_t instances_delta_ = 0;
 };
 
 // What the decision rests on beside the view.
@@ -60,6 +60,10 @@ using Decided = std::variant<Change, NoChange, NeedsVersion, Rejection>;
 
 // Requires: validate(command) succeeded.
 Decided decide(const View& view, const Command& command, const Decision& at);
+
+// The answer where nothing was logged.
+Reply reply_without_event(const NoChange& outcome, const std::string& operation_id,
+                          const LogHead& head);
 
 // The reply that an event stands for.
 Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head);
