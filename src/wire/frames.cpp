@@ -3,12 +3,13 @@
 #include "base/check.hpp"
 #include "base/limits.hpp"
 #include "model/json_slices.hpp"
+#include "model/json_text.hpp"
 
 namespace dyad::wire {
 namespace {
 
+using json::append_string;
 using json_slices::append_integer;
-using json_slices::append_string;
 
 constexpr std::size_t kShortHeader = 2;
 constexpr std::size_t kMiddleHeader = 4;

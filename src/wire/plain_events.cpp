@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "model/json_slices.hpp"
+#include "model/json_text.hpp"
 #include "wire/frames.hpp"
 
 #include <cstring>
@@ -10,8 +11,8 @@
 namespace dyad::wire {
 namespace {
 
+using json::append_string;
 using json_slices::append_integer;
-using json_slices::append_string;
 
 // Members of a canonical JSON object one after the other, as slices. Requires: text that this
 // product wrote and the chain vouches for; where it is damaged all the same, the walk just ends.
