@@ -58,7 +58,8 @@ std::optional<Error> read_all(Decoder& decoder, const std::string& text) {
 
 TEST(Decoder, TakesEveryGoodGoldenFrame) {
     Decoder decoder;
-    for (const json::Value& row : golden("client-good.json").at("cases").as_array()) {
+    const json::Value file = golden("client-good.json");
+    for (const json::Value& row : file.at("cases").as_array()) {
         SCOPED_TRACE(string_of(row, "name"));
         const std::string text = string_of(row, "frame");
         Result<Message> message = decoder.envelope(text);
@@ -82,7 +83,8 @@ TEST(Decoder, TakesEveryGoodGoldenFrame) {
 
 TEST(Decoder, RefusesEveryBadGoldenFrameWithItsError) {
     Decoder decoder;
-    for (const json::Value& row : golden("client-bad.json").at("cases").as_array()) {
+    const json::Value file = golden("client-bad.json");
+    for (const json::Value& row : file.at("cases").as_array()) {
         SCOPED_TRACE(string_of(row, "name"));
         const std::optional<Error> error = read_all(decoder, string_of(row, "frame"));
         ASSERT_TRUE(error.has_value());
