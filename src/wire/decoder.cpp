@@ -95,6 +95,11 @@ Result<Hello> Decoder::hello(const Message& message) {
     return hello;
 }
 
+Result<Command> Decoder::operation(std::string_view payload) {
+    parsers_->payload.forget_large();
+    return read_operation(parsers_->payload, payload);
+}
+
 Result<Command> Decoder::command(const Message& message) {
     if (message.payload.empty())
         return fail(Errc::missing_field, "payload: is required in a message of this type");

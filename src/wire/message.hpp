@@ -72,6 +72,9 @@ class Decoder {
     // The fields of a Command; its instance is left to the session. `context-sync`,
     // `mode-update` and `command` only.
     Result<Command> command(const Message& message);
+    // The fields of an operation (docs/protocol.md, the payload of `command`), from wherever they
+    // came.
+    Result<Command> operation(std::string_view payload);
 
   private:
     struct Parsers;

@@ -18,7 +18,9 @@ void plain(const CallPtr& call, int status, std::string text,
     call->respond(std::move(response));
 }
 
-bool storage_healthy(Node& node) { return node.store().health().healthy; }
+bool storage_healthy(Node& node) {
+    return node.store().health().healthy;
+}
 
 // Only "ok" or not: what is wrong stands in the status and in the log.
 void health(const CallPtr& call, bool ready) {
@@ -46,15 +48,19 @@ bool asset(const CallPtr& call) {
 
 using Handler = void (*)(const CallPtr&);
 struct Route {
-    std::string_view first;  // the first part of the path
+    std::string_view first;    // the first part of the path
     std::string_view allowed;  // methods, where the handler does not tell by itself
     Handler handler;
 };
 constexpr Route kRoutes[] = {
-    {"status", "GET, HEAD", get_status},   {"instances", "GET, HEAD", get_instances},
-    {"modes", "", modes},                  {"transitions", "GET, HEAD", transitions},
-    {"contexts", "", contexts},            {"search", "GET, HEAD", search},
-    {"conflicts", "", conflicts},          {"events", "", events},
+    {"status", "GET, HEAD", get_status},
+    {"instances", "GET, HEAD", get_instances},
+    {"modes", "", modes},
+    {"transitions", "GET, HEAD", transitions},
+    {"contexts", "", contexts},
+    {"search", "GET, HEAD", search},
+    {"conflicts", "", conflicts},
+    {"events", "", events},
     {"responses", "", responses},
 };
 

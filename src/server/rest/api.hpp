@@ -1,4 +1,5 @@
-// The REST interface: /api/v1, health, metrics and the pages. protocol/openapi.yaml is its contract.
+// The REST interface: /api/v1, health, metrics and the pages. protocol/openapi.yaml is its
+// contract.
 //
 // Lifetime: as long as the cell it serves. Threads: the cell's.
 #pragma once

@@ -1,13 +1,13 @@
 #include "server/rest/call.hpp"
 
-#include <charconv>
-
 #include "auth/identity.hpp"
 #include "base/limits.hpp"
 #include "model/change.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "wire/message.hpp"
+
+#include <charconv>
 
 namespace dyad::server::rest {
 namespace {
@@ -21,7 +21,8 @@ wire::Decoder& decoder() {
 
 std::string_view media_type(std::string_view content_type) {
     content_type = content_type.substr(0, content_type.find(';'));
-    while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+    while (!content_type.empty() && content_type.back() == ' ')
+        content_type.remove_suffix(1);
     return content_type;
 }
 
@@ -32,8 +33,7 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     const net::Request& request = call->request();
     Result<std::string> user =
         auth::user_of(request.header("dyad-user").value_or(""), node.settings().user_id);
-    if (!user)
-        return fail(user.error().code, "Dyad-User: " + user.error().detail);
+    if (!user) return fail(user.error().code, "Dyad-User: " + user.error().detail);
     call->user_ = *std::move(user);
     call->instance_ = request.header("dyad-instance").value_or(kDefaultInstance);
     if (call->instance_.empty() ||
@@ -47,10 +47,11 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
 Status Call::check_query(std::initializer_list<std::string_view> names) const {
     for (const auto& [name, value] : request().query) {
         bool known = false;
-        for (const std::string_view allowed : names) known = known || allowed == name;
+        for (const std::string_view allowed : names)
+            known = known || allowed == name;
         if (!known)
-            return fail(Errc::invalid_field, name.substr(0, 64) +
-                                                 ": is not a query parameter of this path");
+            return fail(Errc::invalid_field,
+                        name.substr(0, 64) + ": is not a query parameter of this path");
     }
     return Done{};
 }
@@ -138,8 +139,7 @@ void Call::problem(const Error& error, int status, const Context* current) {
 
 void Call::submit(boost::json::object fields, std::function<void(const Reply&)> done,
                   int version_status) {
-    Result<Command> command =
-        decoder().operation(json::canonical(json::Value(std::move(fields))));
+    Result<Command> command = decoder().operation(json::canonical(json::Value(std::move(fields))));
     if (!command) {
         problem(command.error());
         return;
@@ -151,19 +151,18 @@ void Call::submit(boost::json::object fields, std::function<void(const Reply&)> 
         problem(valid.error());
         return;
     }
-    node_.engine().submit(
-        user_, *std::move(command),
-        [call = shared_from_this(), done = std::move(done),
-         version_status](std::variant<Reply, Rejection> answer) {
-            if (const auto* reply = std::get_if<Reply>(&answer)) {
-                done(*reply);
-                return;
-            }
-            const auto& rejection = std::get<Rejection>(answer);
-            const bool version = rejection.error.code == Errc::version_conflict;
-            call->problem(rejection.error, version ? version_status : 0,
-                          rejection.current.get());
-        });
+    node_.engine().submit(user_, *std::move(command),
+                          [call = shared_from_this(), done = std::move(done),
+                           version_status](std::variant<Reply, Rejection> answer) {
+                              if (const auto* reply = std::get_if<Reply>(&answer)) {
+                                  done(*reply);
+                                  return;
+                              }
+                              const auto& rejection = std::get<Rejection>(answer);
+                              const bool version = rejection.error.code == Errc::version_conflict;
+                              call->problem(rejection.error, version ? version_status : 0,
+                                            rejection.current.get());
+                          });
 }
 
 void Call::written(const Reply& reply, int status) {
@@ -181,8 +180,8 @@ void Call::written(const Reply& reply, int status) {
 }
 
 void wrong_method(const CallPtr& call, std::string_view allowed) {
-    const Error error = fail(Errc::method_not_allowed,
-                             "this path takes " + std::string(allowed) + " only");
+    const Error error =
+        fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only");
     net::Response response;
     response.status = error_row(error.code).http_status;
     response.content_type = "application/problem+json";

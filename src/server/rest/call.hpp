@@ -2,7 +2,10 @@
 // forms that answers have. Shared by whatever waits for the heart or the store.
 #pragma once
 
-#include <boost/json/object.hpp>
+#include "model/command.hpp"
+#include "server/exchange.hpp"
+#include "server/node_info.hpp"
+
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -10,9 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/command.hpp"
-#include "server/exchange.hpp"
-#include "server/node_info.hpp"
+#include <boost/json/object.hpp>
 
 namespace dyad::server::rest {
 

@@ -1,11 +1,12 @@
 // /contexts, their versions, /search and /conflicts.
-#include <charconv>
-
 #include "base/limits.hpp"
 #include "model/change.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "server/rest/call.hpp"
+
+#include <algorithm>
+#include <charconv>
 
 namespace dyad::server::rest {
 namespace {
@@ -36,8 +37,8 @@ Result<Precondition> precondition(const net::Request& request, std::string_view 
     if (quoted) digits = digits.substr(1, digits.size() - 2);
     const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), found.version);
     if (!quoted || end.ec != std::errc() || end.ptr != digits.data() + digits.size())
-        return fail(Errc::invalid_field, std::string(name) +
-                                             ": must be one version in quotes, as in ETag, or *");
+        return fail(Errc::invalid_field,
+                    std::string(name) + ": must be one version in quotes, as in ETag, or *");
     return found;
 }
 
@@ -68,8 +69,8 @@ bool matches(const Context& context, const CallPtr& call) {
 }
 
 void list(const CallPtr& call) {
-    if (const Status known = call->check_query(
-            {"type", "tag", "prefix", "mode", "updatedSince", "limit", "cursor"});
+    if (const Status known =
+            call->check_query({"type", "tag", "prefix", "mode", "updatedSince", "limit", "cursor"});
         !known)
         return call->problem(known.error());
     if (const auto type = call->query("type"); type && !context_type_by_name(*type))
@@ -143,9 +144,7 @@ void write(const CallPtr& call, object fields, std::string_view op, const std::s
     call->submit(
         std::move(fields),
         [call](const Reply& reply) {
-            const bool created =
-                reply.result.find(",\"previousVersion\":0") != std::string::npos;
-            call->written(reply, created ? 201 : 200);
+            call->written(reply, reply.version == 1 && !reply.duplicate ? 201 : 200);
         },
         *expected ? 412 : 409);
 }
@@ -209,15 +208,13 @@ void version(const CallPtr& call, const std::string& key, const std::string& tex
     Version number = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
     if (end.ec != std::errc() || end.ptr != text.data() + text.size() || number == 0)
-        return call->problem(
-            fail(Errc::invalid_field, "version: must be a whole number from 1"));
-    call->node().store().read_version(call->user(), key, number,
-                                      [call](Result<ContextPtr> found) {
-                                          if (!found) return call->problem(found.error());
-                                          std::string out;
-                                          write_context(out, **found);
-                                          call->json(std::move(out));
-                                      });
+        return call->problem(fail(Errc::invalid_field, "version: must be a whole number from 1"));
+    call->node().store().read_version(call->user(), key, number, [call](Result<ContextPtr> found) {
+        if (!found) return call->problem(found.error());
+        std::string out;
+        write_context(out, **found);
+        call->json(std::move(out));
+    });
 }
 
 }  // namespace
@@ -253,12 +250,11 @@ void search(const CallPtr& call) {
     if (const Status known = call->check_query({"q", "limit"}); !known)
         return call->problem(known.error());
     const auto query = call->query("q");
-    if (!query || query->empty())
-        return call->problem(fail(Errc::missing_field, "q: is required"));
+    if (!query || query->empty()) return call->problem(fail(Errc::missing_field, "q: is required"));
     if (query->size() > static_cast<std::size_t>(limits::query_bytes_max))
-        return call->problem(fail(Errc::too_large, "q: at most " +
-                                                       std::to_string(limits::query_bytes_max) +
-                                                       " bytes are allowed"));
+        return call->problem(
+            fail(Errc::too_large,
+                 "q: at most " + std::to_string(limits::query_bytes_max) + " bytes are allowed"));
     const auto limit = call->query_integer("limit", 20, 1, limits::page_items_max);
     if (!limit) return call->problem(limit.error());
     call->node().store().search(
@@ -288,27 +284,26 @@ void conflicts(const CallPtr& call) {
         if (!body) return call->problem(body.error());
         (*body)["op"] = "conflict.resolve";
         (*body)["conflictId"] = path[1];
-        return call->submit(*std::move(body),
-                            [call](const Reply& reply) { call->written(reply); });
+        return call->submit(*std::move(body), [call](const Reply& reply) { call->written(reply); });
     }
     if (path.size() != 1)
         return call->problem(fail(Errc::not_found, "POST /conflicts/{id}/resolve resolves one"));
     if (method != "GET" && method != "HEAD") return wrong_method(call, "GET, HEAD");
     if (const Status known = call->check_query({"context"}); !known)
         return call->problem(known.error());
-    call->node().engine().snapshot(
-        call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
-            if (!snapshot) return call->problem(snapshot.error());
-            const auto wanted = call->query("context");
-            std::string out = "{\"conflicts\":[";
-            bool first = true;
-            for (const Conflict& conflict : (*snapshot)->conflicts) {
-                if (wanted && conflict.context_key != *wanted) continue;
-                if (!std::exchange(first, false)) out += ',';
-                write_conflict(out, conflict);
-            }
-            call->json(out.append("]}"));
-        });
+    call->node().engine().snapshot(call->user(),
+                                   [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
+                                       if (!snapshot) return call->problem(snapshot.error());
+                                       const auto wanted = call->query("context");
+                                       std::string out = "{\"conflicts\":[";
+                                       bool first = true;
+                                       for (const Conflict& conflict : (*snapshot)->conflicts) {
+                                           if (wanted && conflict.context_key != *wanted) continue;
+                                           if (!std::exchange(first, false)) out += ',';
+                                           write_conflict(out, conflict);
+                                       }
+                                       call->json(out.append("]}"));
+                                   });
 }
 
 }  // namespace dyad::server::rest
