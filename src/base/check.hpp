@@ -8,8 +8,8 @@ namespace dyad {
 
 }  // namespace dyad
 
-#define CHECK(condition)                                                      \
-    do {                                                                      \
-        if (!(condition)) [[unlikely]]                                        \
-            ::dyad::check_failed(#condition, __FILE__, __LINE__);             \
+#define CHECK(condition)                                          \
+    do {                                                          \
+        if (!(condition)) [[unlikely]]                            \
+            ::dyad::check_failed(#condition, __FILE__, __LINE__); \
     } while (false)

@@ -1,10 +1,11 @@
 #include "base/clock.hpp"
 
+#include "base/check.hpp"
+
 #include <chrono>
 #include <cstring>
-#include <sys/random.h>
 
-#include "base/check.hpp"
+#include <sys/random.h>
 
 namespace dyad {
 
@@ -21,7 +22,8 @@ std::uint64_t Random::below(std::uint64_t bound) {
     // Values of the last, incomplete range would favour small results; draw again.
     const std::uint64_t usable = UINT64_MAX - UINT64_MAX % bound;
     std::uint64_t value = next_u64();
-    while (value >= usable) value = next_u64();
+    while (value >= usable)
+        value = next_u64();
     return value % bound;
 }
 
@@ -31,7 +33,8 @@ std::string Random::uuid4() {
     bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);
     bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
     std::string text = to_hex(bytes);
-    for (std::size_t at : {8u, 13u, 18u, 23u}) text.insert(at, 1, '-');
+    for (std::size_t at : {8u, 13u, 18u, 23u})
+        text.insert(at, 1, '-');
     return text;
 }
 

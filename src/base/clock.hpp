@@ -1,10 +1,10 @@
 // Time and randomness as ports, so that the heart can be run inside a simulator.
 #pragma once
 
+#include "base/bytes.hpp"
+
 #include <cstdint>
 #include <string>
-
-#include "base/bytes.hpp"
 
 namespace dyad {
 

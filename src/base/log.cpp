@@ -2,8 +2,9 @@
 
 #include <chrono>
 #include <ctime>
-#include <unistd.h>
 #include <vector>
+
+#include <unistd.h>
 
 namespace dyad::log {
 namespace {
@@ -28,8 +29,8 @@ void append_escaped(std::string& out, std::string_view text, bool json) {
     static constexpr char kDigits[] = "0123456789abcdef";
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto c = static_cast<unsigned char>(text[i]);
-        const bool c1 = c == 0xc2 && i + 1 < text.size() &&
-                        static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        const bool c1 =
+            c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
         const bool bidi = c == 0xe2 && i + 2 < text.size() &&
                           (static_cast<unsigned char>(text[i + 1]) == 0x80 ||
                            static_cast<unsigned char>(text[i + 1]) == 0x81);

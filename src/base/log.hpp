@@ -27,8 +27,12 @@ void write(Level level, std::string_view scope, std::string_view text);
 inline void debug(std::string_view scope, std::string_view text) {
     if (enabled(Level::debug, scope)) write(Level::debug, scope, text);
 }
-inline void info(std::string_view scope, std::string_view text) { write(Level::info, scope, text); }
-inline void warn(std::string_view scope, std::string_view text) { write(Level::warn, scope, text); }
+inline void info(std::string_view scope, std::string_view text) {
+    write(Level::info, scope, text);
+}
+inline void warn(std::string_view scope, std::string_view text) {
+    write(Level::warn, scope, text);
+}
 inline void error(std::string_view scope, std::string_view text) {
     write(Level::error, scope, text);
 }

@@ -7,14 +7,14 @@
 //     return fail(Errc::invalid_field, "offset: must be a whole number from 1");
 #pragma once
 
+#include "base/check.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "base/check.hpp"
 
 namespace dyad {
 

@@ -1,10 +1,11 @@
 #include "base/sha256.hpp"
 
+#include "base/check.hpp"
+
 #include <memory>
+
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-
-#include "base/check.hpp"
 
 namespace dyad {
 namespace {

@@ -2,10 +2,10 @@
 // Threads: each thread has its own context; any thread may call.
 #pragma once
 
+#include "base/bytes.hpp"
+
 #include <initializer_list>
 #include <string_view>
-
-#include "base/bytes.hpp"
 
 namespace dyad {
 

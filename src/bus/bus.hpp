@@ -3,11 +3,11 @@
 // sent by a node (HMAC). Threads: as Store.
 #pragma once
 
+#include "model/event.hpp"
+
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "model/event.hpp"
 
 namespace dyad {
 

@@ -1,10 +1,10 @@
 // Step 3 of a write: decide a command against the state at the log's end. Pure.
 #pragma once
 
-#include <variant>
-
 #include "model/change.hpp"
 #include "model/command.hpp"
+
+#include <variant>
 
 namespace dyad::core {
 
@@ -30,7 +30,7 @@ class View {
     std::size_t live_contexts_() const noexcept;
 
     const State* durable_;
-    State over_;                            // what the batch touched, as it is after it
+    State over_;  // what the batch touched, as it is after it
     std::set<std::string, std::less<>> closed_conflicts_;
     std::int64_t live_contexts_delta_ = 0;
     std::int64_t live_bytes_delta_ = 0;
@@ -39,8 +39,8 @@ class View {
 
 // What the decision rests on beside the view.
 struct Decision {
-    std::int64_t now_ms = 0;       // the event's timestamp
-    Offset offset = 0;             // the event's offset
+    std::int64_t now_ms = 0;          // the event's timestamp
+    Offset offset = 0;                // the event's offset
     std::int64_t context_ttl_ms = 0;  // default life of a context; 0 = for ever
 };
 

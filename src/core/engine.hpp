@@ -4,6 +4,12 @@
 // announcements and deliveries go out through ports. shared/log.md is its specification.
 #pragma once
 
+#include "base/clock.hpp"
+#include "bus/bus.hpp"
+#include "core/session.hpp"
+#include "model/command.hpp"
+#include "store/store.hpp"
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,21 +17,15 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "bus/bus.hpp"
-#include "core/session.hpp"
-#include "model/command.hpp"
-#include "store/store.hpp"
-
 namespace dyad::core {
 
 struct Config {
     std::int64_t context_ttl_ms = 30LL * 24 * 3600 * 1000;  // 0 = for ever
     std::int64_t event_ttl_ms = 7LL * 24 * 3600 * 1000;     // 0 = for ever
-    std::int64_t poll_ms = 5000;       // for what others wrote, while the bus is up
-    std::int64_t poll_down_ms = 250;   // while it is down
-    std::int64_t retry_ms = 50;        // first pause after an unknown outcome; doubles
-    std::int64_t command_ms = 10000;   // a command gets its answer by then
+    std::int64_t poll_ms = 5000;      // for what others wrote, while the bus is up
+    std::int64_t poll_down_ms = 250;  // while it is down
+    std::int64_t retry_ms = 50;       // first pause after an unknown outcome; doubles
+    std::int64_t command_ms = 10000;  // a command gets its answer by then
 };
 
 struct Ports {

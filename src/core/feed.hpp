@@ -3,13 +3,13 @@
 // A session has a position, not a queue: it asks for the run after its position and moves on.
 #pragma once
 
+#include "model/event.hpp"
+
 #include <array>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "model/event.hpp"
 
 namespace dyad::core {
 

@@ -36,17 +36,21 @@ enum class Mutation : std::uint8_t {
     lose_session_behind_feed,   // a slow client skips what the feed no longer has
     forget_paused_position,     // leaving inspired mode starts at the tail
     // State
-    fold_skips_delete,          // deletions are not applied when folding
-    expiry_without_event,       // an expired context vanishes without an event
-    chain_not_verified,         // a batch that does not chain is taken
+    fold_skips_delete,     // deletions are not applied when folding
+    expiry_without_event,  // an expired context vanishes without an event
+    chain_not_verified,    // a batch that does not chain is taken
 };
 inline constexpr int kMutationCount = static_cast<int>(Mutation::chain_not_verified) + 1;
 
 #ifdef DYAD_SIMULATION
 Mutation& active_mutation() noexcept;
-inline bool broken(Mutation mutation) noexcept { return active_mutation() == mutation; }
+inline bool broken(Mutation mutation) noexcept {
+    return active_mutation() == mutation;
+}
 #else
-constexpr bool broken(Mutation) noexcept { return false; }
+constexpr bool broken(Mutation) noexcept {
+    return false;
+}
 #endif
 
 }  // namespace dyad::core

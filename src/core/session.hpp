@@ -1,14 +1,14 @@
 // One live client of one user, as the heart sees it: an instance, a dialect and a position.
 #pragma once
 
+#include "core/feed.hpp"
+#include "model/change.hpp"
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "core/feed.hpp"
-#include "model/change.hpp"
 
 namespace dyad::core {
 
@@ -55,10 +55,10 @@ struct Session {
     UserLog* user = nullptr;
     std::uint32_t index = 0;  // in its user's list
     Dialect dialect = Dialect::plain;
-    bool ready = false;    // its start was checked; it takes part in delivery
-    bool blocked = false;  // its socket is full
-    bool reading = false;  // a read of the log is under way for it
-    Offset next = 0;       // the offset it receives next
+    bool ready = false;            // its start was checked; it takes part in delivery
+    bool blocked = false;          // its socket is full
+    bool reading = false;          // a read of the log is under way for it
+    Offset next = 0;               // the offset it receives next
     std::int64_t progress_ms = 0;  // steady time of its last progress, while it is behind
     std::string instance_id;
 };

@@ -2,17 +2,17 @@
 // one place where state comes from: recovery, commit and projections all use it.
 #pragma once
 
-#include <map>
-#include <set>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "base/result.hpp"
 #include "model/context.hpp"
 #include "model/event.hpp"
 #include "model/mode.hpp"
 #include "model/response.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace dyad {
 

@@ -2,15 +2,15 @@
 // answered from the log and not applied again.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "model/context.hpp"
 #include "model/event.hpp"
 #include "model/mode.hpp"
 #include "model/response.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace dyad {
 
@@ -50,7 +50,7 @@ struct ResolveConflict {
 };
 struct SetMode {
     Mode mode = Mode::inspired;
-    std::optional<std::string> instance_id;  // whose mode; absent: the sender's
+    std::optional<std::string> instance_id;       // whose mode; absent: the sender's
     std::optional<std::string> configuration;     // canonical JSON
     std::optional<std::string> context_snapshot;  // canonical JSON
     std::int64_t transition_duration_ms = 0;

@@ -55,7 +55,7 @@ using ContextPtr = std::shared_ptr<const Context>;
 struct Conflict {
     std::string id;  // "<offset>.<n>" of the event that recorded it
     std::string context_key;
-    std::string path;  // JSON Pointer into the data
+    std::string path;                     // JSON Pointer into the data
     std::optional<std::string> base;      // canonical JSON; absent: not known, or no such member
     std::optional<std::string> stored;    // absent: the member was removed
     std::optional<std::string> incoming;  // absent: the member was removed

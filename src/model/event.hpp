@@ -18,15 +18,15 @@
 // verifiable.
 #pragma once
 
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/bytes.hpp"
-#include "base/result.hpp"
 
 namespace dyad {
 
@@ -42,9 +42,9 @@ enum class EventKind : std::uint8_t {
     mcp_server_added,
     mcp_server_removed,
 };
-std::string_view event_kind_name(EventKind kind) noexcept;   // "context-changed", …
+std::string_view event_kind_name(EventKind kind) noexcept;  // "context-changed", …
 std::optional<EventKind> event_kind_by_name(std::string_view name) noexcept;
-std::string_view event_type_name(EventKind kind) noexcept;   // "context-updated", …
+std::string_view event_type_name(EventKind kind) noexcept;  // "context-updated", …
 
 // Where a client or a node is in a log. The hash exposes a restored backup.
 struct Position {

@@ -5,11 +5,11 @@
 // ignores what is said to it. Threads: the cell's.
 #pragma once
 
+#include "net/http.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "net/http.hpp"
 
 namespace dyad::server {
 

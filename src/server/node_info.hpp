@@ -1,14 +1,14 @@
 // What a handler may know of the node it runs in.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
 #include "base/clock.hpp"
 #include "core/engine.hpp"
 #include "server/settings.hpp"
 #include "store/store.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace dyad::server {
 

@@ -11,8 +11,8 @@ namespace dyad::server {
 struct Settings {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8765;
-    std::string data_dir;   // absolute; made if it does not exist
-    std::string user_id;    // whose memory a client shares that does not say; never empty
+    std::string data_dir;  // absolute; made if it does not exist
+    std::string user_id;   // whose memory a client shares that does not say; never empty
     bool enable_websocket = true;
     bool enable_glass_box_tracking = true;
     bool enable_real_time_events = true;
@@ -20,8 +20,9 @@ struct Settings {
     std::int64_t stale_timeout_ms = 90000;
     std::int64_t event_ttl_days = 7;     // 0 = for ever
     std::int64_t context_ttl_days = 30;  // 0 = for ever
-    std::vector<std::string> allowed_origins;  // beside the server's own; exact: scheme://host[:port]
-    std::vector<std::string> allowed_hosts;    // beside the loopback names; exact: host[:port]
+    std::vector<std::string>
+        allowed_origins;                     // beside the server's own; exact: scheme://host[:port]
+    std::vector<std::string> allowed_hosts;  // beside the loopback names; exact: host[:port]
 };
 
 }  // namespace dyad::server

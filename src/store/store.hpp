@@ -14,22 +14,22 @@
 // Callbacks run later, never inside the call, and each exactly once, unless the store is destroyed.
 #pragma once
 
+#include "base/result.hpp"
+#include "model/change.hpp"
+#include "model/event.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/result.hpp"
-#include "model/change.hpp"
-#include "model/event.hpp"
-
 namespace dyad {
 
 // A user's memory as the store has it.
 struct LoadedLog {
-    LogHead head;          // epoch 0 where the user has no log yet
-    Offset first_kept = 1; // the oldest event that is still in the log
-    State state;           // folded up to `head`
+    LogHead head;                               // epoch 0 where the user has no log yet
+    Offset first_kept = 1;                      // the oldest event that is still in the log
+    State state;                                // folded up to `head`
     std::vector<std::uint64_t> operation_keys;  // operation_key() of every kept event
 };
 
@@ -64,7 +64,8 @@ struct HistoryItem {
     ContextPtr context;
 };
 
-// A page of a list, newest first; `before` continues after the last item's offset (0 = from the end).
+// A page of a list, newest first; `before` continues after the last item's offset (0 = from the
+// end).
 struct PageRequest {
     Offset before = 0;
     std::size_t limit = 100;

@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+
+#include <gtest/gtest.h>
 
 namespace dyad {
 
@@ -42,7 +42,8 @@ TEST(Result, CarriesTheErrorItsDetailAndItsPlace) {
 
 TEST(Random, BelowStaysInRangeAndUuidsAreVersion4) {
     SystemRandom random;
-    for (int i = 0; i < 1000; ++i) EXPECT_LT(random.below(7), 7u);
+    for (int i = 0; i < 1000; ++i)
+        EXPECT_LT(random.below(7), 7u);
     const std::string id = random.uuid4();
     ASSERT_EQ(id.size(), 36u);
     EXPECT_EQ(id[14], '4');

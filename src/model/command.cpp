@@ -1,0 +1,230 @@
+#include "model/command.hpp"
+
+#include "base/hash64.hpp"
+#include "base/limits.hpp"
+#include "model/change.hpp"
+
+namespace dyad {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+    using Ts::operator()...;
+};
+
+Error too_long(std::string_view field, std::int64_t max) {
+    return fail(Errc::too_large,
+                std::string(field) + ": at most " + std::to_string(max) + " bytes are allowed");
+}
+
+bool has_control(std::string_view text) {
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
+    return false;
+}
+
+Status check_name(std::string_view field, std::string_view value, std::int64_t max) {
+    if (value.empty())
+        return fail(Errc::missing_field, std::string(field) + ": is required and not empty");
+    if (value.size() > static_cast<std::size_t>(max)) return too_long(field, max);
+    if (has_control(value))
+        return fail(Errc::invalid_field,
+                    std::string(field) + ": control characters are not allowed");
+    return Done{};
+}
+
+Status check_document(std::string_view field, std::string_view json, std::int64_t max) {
+    if (json.size() > static_cast<std::size_t>(max)) return too_long(field, max);
+    return Done{};
+}
+
+Status check_object(std::string_view field, std::string_view json) {
+    if (json.empty() || json.front() != '{')
+        return fail(Errc::invalid_field, std::string(field) + ": must be a JSON object");
+    return check_document(field, json, limits::document_bytes_max);
+}
+
+Status check_tags(const std::vector<std::string>& tags) {
+    if (tags.size() > limits::context_tags_max)
+        return fail(
+            Errc::invalid_field,
+            "tags: at most " + std::to_string(limits::context_tags_max) + " tags are allowed");
+    for (const std::string& tag : tags)
+        if (Status s = check_name("tags", tag, limits::context_tag_bytes_max); !s) return s;
+    return Done{};
+}
+
+Status check_put(const PutContext& put) {
+    if (Status s = check_name("contextKey", put.key, limits::context_key_bytes_max); !s) return s;
+    if (Status s = check_object("data", put.data); !s) return s;
+    if (put.tags) return check_tags(*put.tags);
+    return Done{};
+}
+
+Status check_patch(std::string_view key, std::string_view patch, char first, const char* kind) {
+    if (Status s = check_name("contextKey", key, limits::context_key_bytes_max); !s) return s;
+    if (patch.empty() || patch.front() != first)
+        return fail(Errc::invalid_field, std::string("patch: must be a JSON ") + kind);
+    return check_document("patch", patch, limits::document_bytes_max);
+}
+
+Status check_source(std::string_view field, const ResponseSource& source) {
+    const std::string prefix(field);
+    for (const auto& [name, value] :
+         {std::pair<const char*, const std::string*>{"provider", &source.provider},
+          {"model", &source.model}})
+        if (Status s = check_name(prefix + name, *value, limits::chat_id_bytes_max); !s) return s;
+    if (source.confidence && !(*source.confidence >= 0 && *source.confidence <= 1))
+        return fail(Errc::invalid_field, prefix + "confidence: must be from 0 to 1");
+    if ((source.input_tokens && *source.input_tokens < 0) ||
+        (source.output_tokens && *source.output_tokens < 0))
+        return fail(Errc::invalid_field, prefix + "tokens: must not be negative");
+    if (source.cost_usd && !(*source.cost_usd >= 0))
+        return fail(Errc::invalid_field, prefix + "costUsd: must not be negative");
+    return check_name(prefix + "responseHash", source.response_hash, 128);
+}
+
+Status check_response(const ResponseRecord& record) {
+    if (Status s = check_name("chatId", record.chat_id, limits::chat_id_bytes_max); !s) return s;
+    if (Status s = check_name("messageId", record.message_id, limits::chat_id_bytes_max); !s)
+        return s;
+    if (!mode_by_name(record.mode))
+        return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
+    if (Status s = check_source("", record.final); !s) return s;
+    if (record.sources.size() > limits::response_sources_max)
+        return fail(Errc::invalid_field, "sources: at most " +
+                                             std::to_string(limits::response_sources_max) +
+                                             " sources are allowed");
+    for (const ResponseSource& source : record.sources)
+        if (Status s = check_source("sources.", source); !s) return s;
+    std::string json;
+    write_response(json, record);
+    return check_document("response", json, limits::response_bytes_max);
+}
+
+Status check_mode(const SetMode& set) {
+    if (set.instance_id) {
+        if (Status s = check_name("instanceId", *set.instance_id, limits::instance_id_bytes_max);
+            !s)
+            return s;
+    }
+    if (set.configuration) {
+        if (Status s = check_object("configuration", *set.configuration); !s) return s;
+    }
+    if (set.context_snapshot) {
+        if (Status s = check_document("contextSnapshot", *set.context_snapshot,
+                                      limits::document_bytes_max);
+            !s)
+            return s;
+    }
+    if (set.transition_duration_ms < 0)
+        return fail(Errc::invalid_field, "transitionDuration: must not be negative");
+    if (set.error_message && set.error_message->size() > 4096)
+        return too_long("errorMessage", 4096);
+    return Done{};
+}
+
+void hash_into(std::uint64_t& seed, std::string_view bytes) {
+    seed = hash64(bytes, seed + bytes.size());
+}
+void hash_number(std::uint64_t& seed, std::uint64_t value) {
+    hash_into(seed, std::string_view(reinterpret_cast<const char*>(&value), sizeof value));
+}
+void hash_optional(std::uint64_t& seed, const std::optional<std::string>& text) {
+    hash_number(seed, text.has_value());
+    if (text) hash_into(seed, *text);
+}
+
+}  // namespace
+
+std::uint64_t Command::fingerprint() const {
+    std::uint64_t h = body.index();
+    hash_number(h, expected_version.value_or(UINT64_MAX));
+    std::visit(Overloaded{
+                   [&](const PutContext& c) {
+                       hash_into(h, c.key);
+                       hash_into(h, c.data);
+                       hash_number(h, static_cast<std::uint64_t>(c.strategy) * 2 + c.force);
+                   },
+                   [&](const MergePatchContext& c) {
+                       hash_into(h, c.key);
+                       hash_into(h, c.patch);
+                   },
+                   [&](const JsonPatchContext& c) {
+                       hash_into(h, c.key);
+                       hash_into(h, c.patch);
+                   },
+                   [&](const DeleteContext& c) { hash_into(h, c.key); },
+                   [&](const RestoreContext& c) {
+                       hash_into(h, c.key);
+                       hash_number(h, c.version);
+                   },
+                   [&](const ResolveConflict& c) {
+                       hash_into(h, c.conflict_id);
+                       hash_number(h, static_cast<std::uint64_t>(c.choice));
+                       hash_optional(h, c.value);
+                   },
+                   [&](const SetMode& c) {
+                       hash_number(h, static_cast<std::uint64_t>(c.mode));
+                       hash_optional(h, c.instance_id);
+                       hash_optional(h, c.configuration);
+                   },
+                   [&](const RecordResponse& c) {
+                       hash_into(h, c.record.chat_id);
+                       hash_into(h, c.record.message_id);
+                       hash_into(h, c.record.final.response_hash);
+                   },
+                   [&](const AnnounceMcp& c) {
+                       hash_number(h, static_cast<std::uint64_t>(c.kind));
+                       hash_into(h, c.payload);
+                   },
+                   [&](const ExpireContext& c) {
+                       hash_into(h, c.key);
+                       hash_number(h, c.version);
+                   },
+               },
+               body);
+    return h;
+}
+
+Status validate(const Command& command) {
+    if (Status s = check_name("instanceId", command.instance_id, limits::instance_id_bytes_max); !s)
+        return s;
+    if (Status s = check_name("id", command.operation_id, limits::operation_id_bytes_max); !s)
+        return s;
+    const auto key_of = [](const std::string& key) {
+        return check_name("contextKey", key, limits::context_key_bytes_max);
+    };
+    return std::visit(
+        Overloaded{
+            [](const PutContext& c) { return check_put(c); },
+            [](const MergePatchContext& c) { return check_patch(c.key, c.patch, '{', "object"); },
+            [](const JsonPatchContext& c) { return check_patch(c.key, c.patch, '[', "array"); },
+            [&](const DeleteContext& c) { return key_of(c.key); },
+            [&](const RestoreContext& c) -> Status {
+                if (c.version == 0)
+                    return fail(Errc::invalid_field, "version: must be a whole number from 1");
+                return key_of(c.key);
+            },
+            [](const ResolveConflict& c) -> Status {
+                if (c.choice == ResolveConflict::Choice::value && !c.value)
+                    return fail(Errc::missing_field, "value: is required with choice \"value\"");
+                if (c.value)
+                    if (Status s = check_document("value", *c.value, limits::document_bytes_max);
+                        !s)
+                        return s;
+                return check_name("conflictId", c.conflict_id, 64);
+            },
+            [](const SetMode& c) { return check_mode(c); },
+            [](const RecordResponse& c) { return check_response(c.record); },
+            [](const AnnounceMcp& c) -> Status {
+                if (c.payload.empty() || c.payload.front() != '{')
+                    return fail(Errc::invalid_field, "payload: must be a JSON object");
+                return check_document("payload", c.payload, limits::mcp_event_bytes_max);
+            },
+            [&](const ExpireContext& c) { return key_of(c.key); },
+        },
+        command.body);
+}
+
+}  // namespace dyad

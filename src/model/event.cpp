@@ -1,0 +1,316 @@
+#include "model/event.hpp"
+
+#include "base/hash64.hpp"
+#include "base/sha256.hpp"
+#include "model/json_text.hpp"
+
+#include <charconv>
+#include <cstring>
+
+namespace dyad {
+namespace {
+
+template <class Integer>
+bool take_integer(std::string_view& in, Integer& value) {
+    const auto end = std::from_chars(in.data(), in.data() + in.size(), value);
+    if (end.ec != std::errc()) return false;
+    in.remove_prefix(static_cast<std::size_t>(end.ptr - in.data()));
+    return true;
+}
+
+bool take_literal(std::string_view& in, std::string_view literal) {
+    if (!in.starts_with(literal)) return false;
+    in.remove_prefix(literal.size());
+    return true;
+}
+
+std::string hex64(std::uint64_t value) {
+    std::array<std::uint8_t, 8> bytes;
+    for (std::size_t i = 0; i < 8; ++i)
+        bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
+    return to_hex(bytes);
+}
+
+bool read_hex64(std::string_view text, std::uint64_t& value) {
+    std::array<std::uint8_t, 8> bytes;
+    if (!read_hex(text, bytes)) return false;
+    value = 0;
+    for (std::uint8_t b : bytes)
+        value = value << 8 | b;
+    return true;
+}
+
+Hash content_hash_of(const Salt& salt, std::string_view data) {
+    return sha256({view(salt), data});
+}
+
+struct Hashed {
+    Epoch epoch;
+    Offset offset;
+    std::int64_t timestamp_ms;
+    EventKind kind;
+    std::string_view scope;
+    std::string_view source_instance_id;
+    std::string_view operation_id;
+};
+
+Hash event_hash(const Hash& prev, const Hashed& fields, const Hash& content) {
+    // On the stack up to the limits of the fields; a buffer per thread beyond.
+    thread_local std::string bytes;
+    bytes.clear();
+    put_le<std::uint64_t>(bytes, fields.epoch);
+    put_le<std::uint64_t>(bytes, fields.offset);
+    put_le<std::int64_t>(bytes, fields.timestamp_ms);
+    for (std::string_view part : {event_kind_name(fields.kind), fields.scope,
+                                  fields.source_instance_id, fields.operation_id}) {
+        put_le<std::uint64_t>(bytes, part.size());
+        bytes.append(part);
+    }
+    return sha256({view(prev), bytes, view(content)});
+}
+
+Error damaged(Offset offset, const char* what) {
+    return fail(Errc::storage_damaged, "event " + std::to_string(offset) + ": " + what);
+}
+
+}  // namespace
+
+std::string Position::to_string() const {
+    return hex64(epoch) + "." + std::to_string(offset) + "." + to_hex(hash);
+}
+
+Result<Position> Position::parse(std::string_view text) {
+    Position position;
+    const std::string_view whole = text;
+    const auto bad = [&] {
+        return fail(Errc::invalid_field,
+                    "position: must look like <16 hex digits>.<offset>.<16 hex digits>, as the "
+                    "server gave it");
+    };
+    if (whole.size() < 35 || whole.size() > 64 || !read_hex64(text.substr(0, 16), position.epoch))
+        return bad();
+    text.remove_prefix(16);
+    if (!take_literal(text, ".") || text[0] < '0' || text[0] > '9' ||
+        (text[0] == '0' && text[1] != '.') || !take_integer(text, position.offset))
+        return bad();
+    if (!take_literal(text, ".") || !read_hex(text, position.hash)) return bad();
+    return position;
+}
+
+Position LogHead::position() const noexcept {
+    Position position{.epoch = epoch, .offset = offset, .hash = {}};
+    if (offset != 0) std::memcpy(position.hash.data(), hash.data(), position.hash.size());
+    return position;
+}
+
+Hash genesis_hash(std::string_view user_id, Epoch epoch) {
+    std::string bytes;
+    put_le<std::uint64_t>(bytes, epoch);
+    return sha256({"dyad-log-1", user_id, bytes});
+}
+
+std::uint64_t operation_key(std::string_view instance_id, std::string_view operation_id) noexcept {
+    return hash64(operation_id, hash64(instance_id));
+}
+
+Result<EventView> decode_event(std::string_view text) {
+    EventView event;
+    event.text = text;
+    std::string_view in = text;
+    std::string hash, type, kind;
+    const bool head = take_literal(in, "{\"offset\":") && take_integer(in, event.offset) &&
+                      take_literal(in, ",\"hash\":") && json_text::take_string(in, hash) &&
+                      take_literal(in, ",\"timestamp\":") && take_integer(in, event.timestamp_ms) &&
+                      take_literal(in, ",\"eventType\":") && json_text::take_string(in, type) &&
+                      take_literal(in, ",\"kind\":") && json_text::take_string(in, kind);
+    if (!head) return damaged(event.offset, "its text does not begin as an event does");
+    const auto known = event_kind_by_name(kind);
+    if (!known) return damaged(event.offset, "its kind is not known");
+    event.kind = *known;
+    if (!take_literal(in, ",\"scope\":") || !json_text::take_string(in, event.scope) ||
+        !take_literal(in, ",\"sourceInstanceId\":") ||
+        !json_text::take_string(in, event.source_instance_id) ||
+        !take_literal(in, ",\"operationId\":") || !json_text::take_string(in, event.operation_id) ||
+        !take_literal(in, ",\"data\":"))
+        return damaged(event.offset, "a field of its text is missing");
+    if (in.size() < 3 || in.back() != '}') return damaged(event.offset, "its text has no end");
+    event.data = in.substr(0, in.size() - 1);
+    return event;
+}
+
+std::string_view EventBatch::text(Offset offset) const {
+    return text_range(offset, offset);
+}
+
+std::string_view EventBatch::text_range(Offset from, Offset to) const {
+    CHECK(!empty() && first <= from && from <= to && to <= last());
+    const std::size_t begin = from == first ? 0 : entry(from - 1).text_end + 1;
+    return std::string_view(texts).substr(begin, entry(to).text_end - begin);
+}
+
+LogHead EventBatch::head() const {
+    CHECK(!empty());
+    return {.epoch = epoch,
+            .offset = last(),
+            .hash = entries.back().hash,
+            .timestamp_ms = entries.back().timestamp_ms};
+}
+
+void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
+    CHECK(draft.timestamp_ms >= head.timestamp_ms && head.epoch != 0);
+    if (batch.empty()) {
+        batch.epoch = head.epoch;
+        batch.first = head.offset + 1;
+        batch.prev_hash = head.hash;
+    } else {
+        CHECK(batch.last() == head.offset && batch.epoch == head.epoch);
+    }
+    EventEntry entry;
+    entry.timestamp_ms = draft.timestamp_ms;
+    entry.salt = draft.salt;
+    entry.content_hash = content_hash_of(draft.salt, draft.data);
+    const Hashed hashed{.epoch = head.epoch,
+                        .offset = head.offset + 1,
+                        .timestamp_ms = draft.timestamp_ms,
+                        .kind = draft.kind,
+                        .scope = draft.scope,
+                        .source_instance_id = draft.source_instance_id,
+                        .operation_id = draft.operation_id};
+    entry.hash = event_hash(head.hash, hashed, entry.content_hash);
+    entry.operation_key = operation_key(draft.source_instance_id, draft.operation_id);
+    entry.fingerprint = draft.fingerprint;
+    entry.scope_key = hash64(draft.scope);
+
+    std::string& out = batch.texts;
+    if (!batch.empty()) out += ',';
+    out.append("{\"offset\":");
+    json_text::append_integer(out, head.offset + 1);
+    out.append(",\"hash\":\"");
+    const std::size_t at = out.size();
+    out.resize(at + 16);
+    write_hex(std::span(entry.hash).first(8), out.data() + at);
+    out.append("\",\"timestamp\":");
+    json_text::append_integer(out, draft.timestamp_ms);
+    out.append(",\"eventType\":\"").append(event_type_name(draft.kind));
+    out.append("\",\"kind\":\"").append(event_kind_name(draft.kind)).append("\",\"scope\":");
+    json_text::append_string(out, draft.scope);
+    out.append(",\"sourceInstanceId\":");
+    json_text::append_string(out, draft.source_instance_id);
+    out.append(",\"operationId\":");
+    json_text::append_string(out, draft.operation_id);
+    out.append(",\"data\":").append(draft.data).append("}");
+    CHECK(out.size() < UINT32_MAX);
+    entry.text_end = static_cast<std::uint32_t>(out.size());
+
+    batch.entries.push_back(entry);
+    head.offset += 1;
+    head.hash = entry.hash;
+    head.timestamp_ms = entry.timestamp_ms;
+}
+
+Status verify_batch(const EventBatch& batch) {
+    EventBatch again;
+    LogHead head{.epoch = batch.epoch,
+                 .offset = batch.first - 1,
+                 .hash = batch.prev_hash,
+                 .timestamp_ms = 0};
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const Offset offset = batch.first + i;
+        const EventEntry& entry = batch.entries[i];
+        const Result<EventView> event = decode_event(batch.text(offset));
+        if (!event) return event.error();
+        if (event->timestamp_ms < head.timestamp_ms)
+            return damaged(offset, "its timestamp is before the previous one");
+        again.entries.clear();
+        again.texts.clear();
+        append_event(again, head,
+                     {.kind = event->kind,
+                      .scope = event->scope,
+                      .source_instance_id = event->source_instance_id,
+                      .operation_id = event->operation_id,
+                      .data = event->data,
+                      .fingerprint = entry.fingerprint,
+                      .timestamp_ms = event->timestamp_ms,
+                      .salt = entry.salt});
+        const EventEntry& made = again.entries.front();
+        if (made.content_hash != entry.content_hash)
+            return damaged(offset, "its content was changed");
+        if (made.hash != entry.hash || again.texts != batch.text(offset) ||
+            made.timestamp_ms != entry.timestamp_ms)
+            return damaged(offset, "it does not chain to the event before it");
+    }
+    return Done{};
+}
+
+// batch := "DB01" epoch:u64 first:u64 prev_hash:32 count:u32 texts_bytes:u32 entry*count texts
+// entry := timestamp:i64 salt:16 content_hash:32 hash:32 operation_key:u64 fingerprint:u64
+//          scope_key:u64 text_end:u32
+constexpr std::string_view kBatchMagic = "DB01";
+constexpr std::size_t kEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4;
+
+void encode_batch(const EventBatch& batch, std::string& out) {
+    out.reserve(out.size() + 64 + batch.size() * kEntryBytes + batch.texts.size());
+    out.append(kBatchMagic);
+    put_le<std::uint64_t>(out, batch.epoch);
+    put_le<std::uint64_t>(out, batch.first);
+    out.append(view(batch.prev_hash));
+    put_le<std::uint32_t>(out, static_cast<std::uint32_t>(batch.size()));
+    put_le<std::uint32_t>(out, static_cast<std::uint32_t>(batch.texts.size()));
+    for (const EventEntry& entry : batch.entries) {
+        put_le<std::int64_t>(out, entry.timestamp_ms);
+        out.append(view(entry.salt));
+        out.append(view(entry.content_hash));
+        out.append(view(entry.hash));
+        put_le<std::uint64_t>(out, entry.operation_key);
+        put_le<std::uint64_t>(out, entry.fingerprint);
+        put_le<std::uint64_t>(out, entry.scope_key);
+        put_le<std::uint32_t>(out, entry.text_end);
+    }
+    out.append(batch.texts);
+}
+
+std::string encode_batch(const EventBatch& batch) {
+    std::string out;
+    encode_batch(batch, out);
+    return out;
+}
+
+Result<EventBatch> decode_batch(std::string_view bytes) {
+    const auto bad = [](const char* what) { return fail(Errc::storage_damaged, what); };
+    EventBatch batch;
+    if (!take_literal(bytes, kBatchMagic)) return bad("a batch of events has no header");
+    const auto epoch = take_le<std::uint64_t>(bytes);
+    const auto first = take_le<std::uint64_t>(bytes);
+    const auto prev = take_bytes(bytes, batch.prev_hash.size());
+    const auto count = take_le<std::uint32_t>(bytes);
+    const auto texts_bytes = take_le<std::uint32_t>(bytes);
+    if (!epoch || !first || !prev || !count || !texts_bytes || *first == 0)
+        return bad("a batch of events is cut short");
+    if (bytes.size() != static_cast<std::uint64_t>(*count) * kEntryBytes + *texts_bytes)
+        return bad("a batch of events has the wrong size");
+    batch.epoch = *epoch;
+    batch.first = *first;
+    std::memcpy(batch.prev_hash.data(), prev->data(), prev->size());
+    batch.entries.resize(*count);
+    std::uint32_t text_end = 0;
+    for (EventEntry& entry : batch.entries) {
+        entry.timestamp_ms = *take_le<std::int64_t>(bytes);
+        std::memcpy(entry.salt.data(), take_bytes(bytes, 16)->data(), 16);
+        std::memcpy(entry.content_hash.data(), take_bytes(bytes, 32)->data(), 32);
+        std::memcpy(entry.hash.data(), take_bytes(bytes, 32)->data(), 32);
+        entry.operation_key = *take_le<std::uint64_t>(bytes);
+        entry.fingerprint = *take_le<std::uint64_t>(bytes);
+        entry.scope_key = *take_le<std::uint64_t>(bytes);
+        entry.text_end = *take_le<std::uint32_t>(bytes);
+        const bool first_entry = &entry == batch.entries.data();
+        if (entry.text_end > *texts_bytes ||
+            entry.text_end < (first_entry ? 2 : text_end + std::uint64_t{3}))
+            return bad("a batch of events has a wrong index");
+        text_end = entry.text_end;
+    }
+    if (text_end != *texts_bytes) return bad("a batch of events has a wrong index");
+    batch.texts.assign(bytes);
+    return batch;
+}
+
+}  // namespace dyad
