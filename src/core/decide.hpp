@@ -4,6 +4,7 @@
 #include "model/change.hpp"
 #include "model/command.hpp"
 
+#include <set>
 #include <variant>
 
 namespace dyad::core {
@@ -17,7 +18,8 @@ class View {
     ContextPtr context(std::string_view key) const;  // deleted ones too
     const ModeState* mode(std::string_view instance_id) const;
     const Conflict* conflict(std::string_view id) const;
-    std::size_t live_contexts() const noexcept { return live_contexts_(); }
+    std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
+    std::size_t live_contexts() const noexcept;
     std::size_t live_bytes() const noexcept;
     std::size_t open_conflicts() const noexcept;
     std::size_t instances() const noexcept;
@@ -60,6 +62,10 @@ using Decided = std::variant<Change, NoChange, NeedsVersion, Rejection>;
 
 // Requires: validate(command) succeeded.
 Decided decide(const View& view, const Command& command, const Decision& at);
+
+// The answer where nothing was logged.
+Reply reply_without_event(const NoChange& outcome, const std::string& operation_id,
+                          const LogHead& head);
 
 // The reply that an event stands for.
 Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head);

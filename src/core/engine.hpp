@@ -38,14 +38,6 @@ struct Ports {
 
 class UserLog;
 
-// An instance as it takes part now.
-struct Presence {
-    std::string instance_id;
-    std::size_t connections = 0;
-    std::int64_t connected_at_ms = 0;
-    std::int64_t last_seen_ms = 0;
-};
-
 class Engine {
   public:
     using ReplyFn = std::function<void(std::variant<Reply, Rejection>)>;
@@ -81,11 +73,14 @@ class Engine {
 
   private:
     friend class UserLog;
+    friend class Delivery;
 
     UserLog& user(const std::string& user_id);
     void receive(const Announcement& announcement);
+    void mark_dirty(UserLog& user);
     void poll();
     void sweep_expired();
+    void expire_events();
     void release_idle_users();
 
     Config config_;
@@ -97,6 +92,8 @@ class Engine {
     std::int64_t next_poll_ms_ = 0;
     std::int64_t next_sweep_ms_ = 0;
     std::int64_t next_expiry_ms_ = 0;
+    std::int64_t next_release_ms_ = 0;
+    std::uint64_t next_serial_ = 0;
     bool polling_ = false;
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
 };

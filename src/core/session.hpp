@@ -53,15 +53,28 @@ struct SessionRequest {
 struct Session {
     Peer* peer = nullptr;
     UserLog* user = nullptr;
+    std::uint64_t serial = 0;  // never used twice in a process
+    Offset next = 0;           // the offset it receives next; 0: a snapshot comes first
+    std::array<std::uint8_t, 8> hash{};  // of the event before `next`, as a Position has it
+    std::int64_t progress_ms = 0;  // steady; of its last progress, while its socket is full
+    std::int64_t connected_at_ms = 0;
+    std::int64_t last_seen_ms = 0;
+    std::string instance_id;
     std::uint32_t index = 0;  // in its user's list
     Dialect dialect = Dialect::plain;
-    bool ready = false;            // its start was checked; it takes part in delivery
-    bool blocked = false;          // its socket is full
-    bool reading = false;          // a read of the log is under way for it
-    Offset next = 0;               // the offset it receives next
-    std::int64_t progress_ms = 0;  // steady time of its last progress, while it is behind
-    std::string instance_id;
+    bool ready = false;    // its start was checked; it takes part in delivery
+    bool blocked = false;  // its socket is full
+    bool reading = false;  // a read of the log is under way for it
+    bool paused = false;   // its instance is in inspired mode
 };
 using SessionId = Session*;
+
+// An instance as it takes part now.
+struct Presence {
+    std::string instance_id;
+    std::size_t connections = 0;
+    std::int64_t connected_at_ms = 0;
+    std::int64_t last_seen_ms = 0;
+};
 
 }  // namespace dyad::core

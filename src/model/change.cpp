@@ -1,7 +1,7 @@
 #include "model/change.hpp"
 
 #include "base/limits.hpp"
-#include "model/json_text.hpp"
+#include "model/json_slices.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -9,9 +9,9 @@
 namespace dyad {
 namespace {
 
-using json_text::append_integer;
-using json_text::append_string;
-using json_text::Object;
+using json_slices::append_integer;
+using json_slices::append_string;
+using json_slices::Object;
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -67,7 +67,7 @@ Result<Change> decode_context(const EventView& event) {
     change.context = std::make_shared<const Context>(*std::move(context));
     change.conflicts_closed = object->strings("closed");
     if (const auto opened = object->raw("opened")) {
-        const auto items = json_text::elements(*opened);
+        const auto items = json_slices::elements(*opened);
         if (!items) return damaged(event.offset);
         for (std::string_view item : *items) {
             Result<Conflict> conflict = read_conflict(item);

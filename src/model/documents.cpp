@@ -1,16 +1,16 @@
 // The JSON documents of the model: written in canonical form (members sorted), read back exactly.
 #include "model/change.hpp"
-#include "model/json_text.hpp"
+#include "model/json_slices.hpp"
 
 #include <utility>
 
 namespace dyad {
 namespace {
 
-using json_text::append_integer;
-using json_text::append_number;
-using json_text::append_string;
-using json_text::Object;
+using json_slices::append_integer;
+using json_slices::append_number;
+using json_slices::append_string;
+using json_slices::Object;
 
 // Members of an object, in the order in which they are given: callers keep it sorted.
 class Members {
@@ -248,7 +248,7 @@ Result<ResponseRecord> read_response(std::string_view text) {
     const auto message = object->string("messageId");
     const auto final = object->raw("final") ? read_source(*object->raw("final")) : std::nullopt;
     const auto sources =
-        object->raw("sources") ? json_text::elements(*object->raw("sources")) : std::nullopt;
+        object->raw("sources") ? json_slices::elements(*object->raw("sources")) : std::nullopt;
     if (!chat || !message || !final || !sources) return damaged("response");
     record.chat_id = *chat;
     record.message_id = *message;

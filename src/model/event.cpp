@@ -2,7 +2,7 @@
 
 #include "base/hash64.hpp"
 #include "base/sha256.hpp"
-#include "model/json_text.hpp"
+#include "model/json_slices.hpp"
 
 #include <charconv>
 #include <cstring>
@@ -119,18 +119,18 @@ Result<EventView> decode_event(std::string_view text) {
     std::string_view in = text;
     std::string hash, type, kind;
     const bool head = take_literal(in, "{\"offset\":") && take_integer(in, event.offset) &&
-                      take_literal(in, ",\"hash\":") && json_text::take_string(in, hash) &&
+                      take_literal(in, ",\"hash\":") && json_slices::take_string(in, hash) &&
                       take_literal(in, ",\"timestamp\":") && take_integer(in, event.timestamp_ms) &&
-                      take_literal(in, ",\"eventType\":") && json_text::take_string(in, type) &&
-                      take_literal(in, ",\"kind\":") && json_text::take_string(in, kind);
+                      take_literal(in, ",\"eventType\":") && json_slices::take_string(in, type) &&
+                      take_literal(in, ",\"kind\":") && json_slices::take_string(in, kind);
     if (!head) return damaged(event.offset, "its text does not begin as an event does");
     const auto known = event_kind_by_name(kind);
     if (!known) return damaged(event.offset, "its kind is not known");
     event.kind = *known;
-    if (!take_literal(in, ",\"scope\":") || !json_text::take_string(in, event.scope) ||
+    if (!take_literal(in, ",\"scope\":") || !json_slices::take_string(in, event.scope) ||
         !take_literal(in, ",\"sourceInstanceId\":") ||
-        !json_text::take_string(in, event.source_instance_id) ||
-        !take_literal(in, ",\"operationId\":") || !json_text::take_string(in, event.operation_id) ||
+        !json_slices::take_string(in, event.source_instance_id) ||
+        !take_literal(in, ",\"operationId\":") || !json_slices::take_string(in, event.operation_id) ||
         !take_literal(in, ",\"data\":"))
         return damaged(event.offset, "a field of its text is missing");
     if (in.size() < 3 || in.back() != '}') return damaged(event.offset, "its text has no end");
@@ -184,20 +184,20 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     std::string& out = batch.texts;
     if (!batch.empty()) out += ',';
     out.append("{\"offset\":");
-    json_text::append_integer(out, head.offset + 1);
+    json_slices::append_integer(out, head.offset + 1);
     out.append(",\"hash\":\"");
     const std::size_t at = out.size();
     out.resize(at + 16);
     write_hex(std::span(entry.hash).first(8), out.data() + at);
     out.append("\",\"timestamp\":");
-    json_text::append_integer(out, draft.timestamp_ms);
+    json_slices::append_integer(out, draft.timestamp_ms);
     out.append(",\"eventType\":\"").append(event_type_name(draft.kind));
     out.append("\",\"kind\":\"").append(event_kind_name(draft.kind)).append("\",\"scope\":");
-    json_text::append_string(out, draft.scope);
+    json_slices::append_string(out, draft.scope);
     out.append(",\"sourceInstanceId\":");
-    json_text::append_string(out, draft.source_instance_id);
+    json_slices::append_string(out, draft.source_instance_id);
     out.append(",\"operationId\":");
-    json_text::append_string(out, draft.operation_id);
+    json_slices::append_string(out, draft.operation_id);
     out.append(",\"data\":").append(draft.data).append("}");
     CHECK(out.size() < UINT32_MAX);
     entry.text_end = static_cast<std::uint32_t>(out.size());
@@ -206,6 +206,20 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     head.offset += 1;
     head.hash = entry.hash;
     head.timestamp_ms = entry.timestamp_ms;
+}
+
+EventBatch batch_from(const EventBatch& batch, Offset from) {
+    if (from == batch.first) return batch;
+    EventBatch rest;
+    rest.epoch = batch.epoch;
+    rest.first = from;
+    rest.prev_hash = batch.entry(from - 1).hash;
+    rest.texts = batch.text_range(from, batch.last());
+    const std::uint32_t cut = batch.entry(from - 1).text_end + 1;
+    rest.entries.assign(batch.entries.begin() + static_cast<std::ptrdiff_t>(from - batch.first),
+                        batch.entries.end());
+    for (EventEntry& entry : rest.entries) entry.text_end -= cut;
+    return rest;
 }
 
 Status verify_batch(const EventBatch& batch) {

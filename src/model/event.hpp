@@ -138,6 +138,9 @@ struct EventDraft {
 // draft.timestamp_ms >= head.timestamp_ms; an empty batch, or one that ends at `head`.
 void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft);
 
+// The events of `batch` from `from` on. Requires: first <= from <= last().
+EventBatch batch_from(const EventBatch& batch, Offset from);
+
 // Recomputes every hash from the texts. Errors: storage_damaged, with the offset.
 Status verify_batch(const EventBatch& batch);
 

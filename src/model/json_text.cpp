@@ -2,219 +2,117 @@
 
 #include "base/check.hpp"
 
-#include <array>
+#include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstring>
 
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
-
-namespace dyad::json_text {
+namespace dyad::json {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
+// The letter of a two-character escape; 'u' where there is none; 0 where none is needed.
+char escape_letter(char c) noexcept {
+    switch (c) {
+        case '"':
+            return '"';
+        case '\\':
+            return '\\';
+        case '\b':
+            return 'b';
+        case '\f':
+            return 'f';
+        case '\n':
+            return 'n';
+        case '\r':
+            return 'r';
+        case '\t':
+            return 't';
+        default:
+            return static_cast<unsigned char>(c) < 0x20 ? 'u' : '\0';
+    }
+}
 
-// 0: stands for itself; 'u': needs \u00XX; otherwise the letter after the backslash.
-constexpr auto kEscapes = [] {
-    std::array<char, 256> table{};
-    for (std::size_t c = 0; c < 0x20; ++c)
-        table[c] = 'u';
-    table['\b'] = 'b';
-    table['\t'] = 't';
-    table['\n'] = 'n';
-    table['\f'] = 'f';
-    table['\r'] = 'r';
-    table['"'] = '"';
-    table['\\'] = '\\';
-    return table;
-}();
+// UTF-8 sorts by code point. UTF-16 differs in one place: the characters beyond U+FFFF (lead bytes
+// from 0xf0) are pairs of units 0xd800..0xdfff, which sort before U+E000..U+FFFF (leads 0xee,
+// 0xef).
+unsigned utf16_rank(unsigned char byte) noexcept {
+    if (byte < 0xee) return byte;
+    return byte >= 0xf0 ? byte - 2u : byte + 0x10u;
+}
 
 }  // namespace
 
 void append_string(std::string& out, std::string_view text) {
-    out += '"';
-    std::size_t copied = 0;
+    constexpr char kDigits[] = "0123456789abcdef";
+    out.push_back('"');
+    std::size_t run = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        const char escape = kEscapes[static_cast<unsigned char>(text[i])];
-        if (escape == 0) continue;
-        out.append(text, copied, i - copied);
-        copied = i + 1;
-        out += '\\';
-        out += escape;
-        if (escape == 'u') {
-            out.append("00");
-            out += kHex[static_cast<unsigned char>(text[i]) >> 4];
-            out += kHex[static_cast<unsigned char>(text[i]) & 15];
-        }
+        const char letter = escape_letter(text[i]);
+        if (letter == '\0') continue;
+        out.append(text, run, i - run);
+        run = i + 1;
+        out.push_back('\\');
+        out.push_back(letter);
+        if (letter != 'u') continue;
+        out.append("00");
+        out.push_back(kDigits[text[i] >> 4]);
+        out.push_back(kDigits[text[i] & 15]);
     }
-    out.append(text, copied);
-    out += '"';
+    out.append(text, run, text.size() - run);
+    out.push_back('"');
 }
 
-void append_number(std::string& out, double value) {
-    CHECK(std::isfinite(value));
-    if (value == 0) {
-        out += '0';
-        return;
-    }
-    // ECMA-262, Number::toString: digits and exponent of the shortest form, laid out by its rules.
-    char shortest[40];
-    const auto end = std::to_chars(shortest, shortest + sizeof shortest, std::abs(value),
-                                   std::chars_format::scientific);
-    const std::string_view text(shortest, end.ptr);
-    const std::size_t e = text.find('e');
-    std::string digits(1, text[0]);
-    if (e > 2) digits.append(text.substr(2, e - 2));
+std::string_view real_text(double number, NumberBuffer& buffer) {
+    CHECK(std::isfinite(number));
+    if (number == 0) return "0";
+    char scientific[32];
+    const auto written = std::to_chars(scientific, scientific + sizeof scientific,
+                                       std::fabs(number), std::chars_format::scientific);
+    char* const exponent_mark = std::find(scientific, written.ptr, 'e');
     int exponent = 0;
-    const std::size_t sign = text[e + 1] == '+' ? 2 : 1;
-    std::from_chars(text.data() + e + sign, text.data() + text.size(), exponent);
-    const int count = static_cast<int>(digits.size());
-    const int point = exponent + 1;  // digits before the decimal point
-    if (value < 0) out += '-';
+    const bool negative_exponent = exponent_mark[1] == '-';
+    std::from_chars(exponent_mark + 2, written.ptr, exponent);
+    if (negative_exponent) exponent = -exponent;
+    // The digits without the point: the number is 0.d1d2...dk * 10^point.
+    char digits[20];
+    digits[0] = scientific[0];
+    int count = 1;
+    for (const char* at = scientific + 2; at < exponent_mark; ++at)
+        digits[count++] = *at;
+    const int point = exponent + 1;
+
+    char* out = buffer.data();
+    const auto copy = [&](const char* from, int size) { out = std::copy_n(from, size, out); };
+    const auto zeros = [&](int size) { out = std::fill_n(out, size, '0'); };
+    if (number < 0) *out++ = '-';
     if (count <= point && point <= 21) {
-        out.append(digits).append(static_cast<std::size_t>(point - count), '0');
+        copy(digits, count);
+        zeros(point - count);
     } else if (0 < point && point <= 21) {
-        out.append(digits, 0, static_cast<std::size_t>(point)).append(".");
-        out.append(digits, static_cast<std::size_t>(point));
+        copy(digits, point);
+        *out++ = '.';
+        copy(digits + point, count - point);
     } else if (-6 < point && point <= 0) {
-        out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+        copy("0.", 2);
+        zeros(-point);
+        copy(digits, count);
     } else {
-        out += digits[0];
-        if (count > 1) out.append(".").append(digits, 1);
-        out.append(exponent < 0 ? "e-" : "e+").append(std::to_string(std::abs(exponent)));
+        *out++ = digits[0];
+        if (count > 1) *out++ = '.';
+        copy(digits + 1, count - 1);
+        *out++ = 'e';
+        *out++ = exponent < 0 ? '-' : '+';
+        out = std::to_chars(out, buffer.data() + buffer.size(), std::abs(exponent)).ptr;
     }
+    return {buffer.data(), static_cast<std::size_t>(out - buffer.data())};
 }
 
-bool take_string(std::string_view& in, std::string& value) {
-    if (in.empty() || in.front() != '"') return false;
-    std::size_t end = 1;
-    bool escaped = false;
-    while (end < in.size() && in[end] != '"') {
-        if (in[end] == '\\') {
-            escaped = true;
-            ++end;
-        }
-        ++end;
-    }
-    if (end >= in.size()) return false;
-    if (!escaped) {
-        value.assign(in.substr(1, end - 1));
-    } else {
-        boost::system::error_code error;
-        const boost::json::value parsed =
-            boost::json::parse(boost::json::string_view(in.data(), end + 1), error);
-        if (error || !parsed.is_string()) return false;
-        value.assign(parsed.get_string().data(), parsed.get_string().size());
-    }
-    in.remove_prefix(end + 1);
-    return true;
+bool name_before(std::string_view a, std::string_view b) noexcept {
+    const std::size_t shared = std::min(a.size(), b.size());
+    const auto [at_a, at_b] = std::mismatch(a.begin(), a.begin() + shared, b.begin());
+    if (at_a == a.begin() + shared) return a.size() < b.size();
+    return utf16_rank(static_cast<unsigned char>(*at_a)) <
+           utf16_rank(static_cast<unsigned char>(*at_b));
 }
 
-namespace {
-
-// Takes one JSON value off the front of `in`; nothing where it has no end.
-std::optional<std::string_view> take_value(std::string_view& in) {
-    std::size_t depth = 0;
-    std::size_t i = 0;
-    for (; i < in.size(); ++i) {
-        const char c = in[i];
-        if (c == '"') {
-            for (++i; i < in.size() && in[i] != '"'; ++i)
-                if (in[i] == '\\') ++i;
-            if (i >= in.size()) return std::nullopt;
-        } else if (c == '{' || c == '[') {
-            ++depth;
-        } else if (c == '}' || c == ']') {
-            if (depth == 0) break;
-            --depth;
-        } else if (c == ',' && depth == 0) {
-            break;
-        }
-    }
-    if (depth != 0 || i == 0) return std::nullopt;
-    const std::string_view value = in.substr(0, i);
-    in.remove_prefix(i);
-    return value;
-}
-
-}  // namespace
-
-std::optional<Object> Object::read(std::string_view text) {
-    Object object;
-    if (text.size() < 2 || text.front() != '{' || text.back() != '}') return std::nullopt;
-    std::string_view in = text.substr(1, text.size() - 2);
-    while (!in.empty()) {
-        if (in.front() != '"') return std::nullopt;
-        const std::size_t end = in.find('"', 1);  // the product's own names have no escapes
-        if (end == std::string_view::npos || end + 1 >= in.size() || in[end + 1] != ':')
-            return std::nullopt;
-        const std::string_view key = in.substr(1, end - 1);
-        in.remove_prefix(end + 2);
-        const auto value = take_value(in);
-        if (!value) return std::nullopt;
-        object.members_.emplace_back(key, *value);
-        if (in.empty()) break;
-        if (in.front() != ',') return std::nullopt;
-        in.remove_prefix(1);
-    }
-    return object;
-}
-
-std::optional<std::string_view> Object::raw(std::string_view key) const {
-    for (const auto& [name, value] : members_)
-        if (name == key) return value;
-    return std::nullopt;
-}
-
-std::optional<std::string> Object::string(std::string_view key) const {
-    auto text = raw(key);
-    std::string value;
-    if (!text || !take_string(*text, value) || !text->empty()) return std::nullopt;
-    return value;
-}
-
-std::optional<std::int64_t> Object::integer(std::string_view key) const {
-    const auto text = raw(key);
-    std::int64_t value = 0;
-    if (!text) return std::nullopt;
-    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (end.ec != std::errc() || end.ptr != text->data() + text->size()) return std::nullopt;
-    return value;
-}
-
-std::optional<double> Object::number(std::string_view key) const {
-    const auto text = raw(key);
-    double value = 0;
-    if (!text) return std::nullopt;
-    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (end.ec != std::errc() || end.ptr != text->data() + text->size()) return std::nullopt;
-    return value;
-}
-
-std::vector<std::string> Object::strings(std::string_view key) const {
-    std::vector<std::string> values;
-    const auto text = raw(key);
-    const auto items = text ? elements(*text) : std::nullopt;
-    if (!items) return values;
-    for (std::string_view item : *items) {
-        std::string value;
-        if (take_string(item, value)) values.push_back(std::move(value));
-    }
-    return values;
-}
-
-std::optional<std::vector<std::string_view>> elements(std::string_view text) {
-    if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
-    std::string_view in = text.substr(1, text.size() - 2);
-    std::vector<std::string_view> items;
-    while (!in.empty()) {
-        const auto value = take_value(in);
-        if (!value) return std::nullopt;
-        items.push_back(*value);
-        if (in.empty()) break;
-        if (in.front() != ',') return std::nullopt;
-        in.remove_prefix(1);
-    }
-    return items;
-}
-
-}  // namespace dyad::json_text
+}  // namespace dyad::json

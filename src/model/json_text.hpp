@@ -1,54 +1,23 @@
-// Pieces of canonical JSON (RFC 8785), written straight into a string.
+// The pieces of canonical JSON text (RFC 8785): strings, numbers and the order of member names.
+// Internal to the writing of JSON; see json.hpp for the rules.
 #pragma once
 
-#include <charconv>
-#include <cstdint>
-#include <optional>
+#include <array>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-namespace dyad::json_text {
+namespace dyad::json {
 
-// `text` as a JSON string, quotes and all. Requires: valid UTF-8.
+// `text` in quotes, with the escapes that JSON demands and no others.
 void append_string(std::string& out, std::string_view text);
 
-template <class Integer>
-void append_integer(std::string& out, Integer value) {
-    char digits[24];
-    const auto end = std::to_chars(digits, digits + sizeof digits, value);
-    out.append(digits, end.ptr);
-}
+// Holds the longest ECMAScript text of a double with room to spare.
+using NumberBuffer = std::array<char, 40>;
+// The number as ECMAScript's Number::toString writes it; -0 is "0". The text lies in `buffer`.
+// Requires: `number` is finite.
+std::string_view real_text(double number, NumberBuffer& buffer);
 
-// A finite number in ECMAScript form.
-void append_number(std::string& out, double value);
+// Whether `a` sorts before `b` by UTF-16 code units. Requires: both are UTF-8.
+bool name_before(std::string_view a, std::string_view b) noexcept;
 
-// Reads a JSON string that stands at the front of `in`, quotes and all, and takes it off.
-// False where there is none.
-bool take_string(std::string_view& in, std::string& value);
-
-// The members of a JSON object that this product wrote itself, as slices of its text. It checks as
-// much as is needed never to leave the text; damage shows as a missing member.
-// Lifetime: the text's.
-class Object {
-  public:
-    // Nothing where `text` is not an object.
-    static std::optional<Object> read(std::string_view text);
-
-    std::optional<std::string_view> raw(std::string_view key) const;
-    // Absent members and `null` are nothing, as is a value of another kind.
-    std::optional<std::string> string(std::string_view key) const;
-    std::optional<std::int64_t> integer(std::string_view key) const;
-    std::optional<double> number(std::string_view key) const;
-    bool is_true(std::string_view key) const { return raw(key) == "true"; }
-    std::vector<std::string> strings(std::string_view key) const;
-
-  private:
-    std::vector<std::pair<std::string_view, std::string_view>> members_;
-};
-
-// The elements of a JSON array, as slices; nothing where `text` is not one.
-std::optional<std::vector<std::string_view>> elements(std::string_view text);
-
-}  // namespace dyad::json_text
+}  // namespace dyad::json

@@ -1,0 +1,512 @@
+#include "core/decide.hpp"
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "core/mutation.hpp"
+#include "model/json.hpp"
+#include "model/json_patch.hpp"
+#include "model/json_slices.hpp"
+#include "model/merge.hpp"
+
+namespace dyad::core {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+    using Ts::operator()...;
+};
+
+Rejection reject(Errc code, std::string detail, ContextPtr current = nullptr) {
+    return {fail(code, std::move(detail)), std::move(current)};
+}
+
+// A context that exists; null for a deleted one.
+ContextPtr live(ContextPtr context) {
+    return context && !context->deleted ? context : nullptr;
+}
+
+bool version_matches(const ContextPtr& stored, Version expected) {
+    const ContextPtr alive = live(stored);
+    const Version version = alive ? alive->version : 0;
+    if (broken(Mutation::ignore_expected_version)) return true;
+    if (broken(Mutation::version_greater_suffices)) return version >= expected;
+    return version == expected;
+}
+
+std::optional<Rejection> check_version(const Command& command, const ContextPtr& stored) {
+    if (!command.expected_version || version_matches(stored, *command.expected_version))
+        return std::nullopt;
+    const ContextPtr alive = live(stored);
+    return reject(Errc::version_conflict,
+                  "expectedVersion: " + std::to_string(*command.expected_version) +
+                      " was expected, version " + std::to_string(alive ? alive->version : 0) +
+                      " is stored; read it and try again",
+                  alive);
+}
+
+// `above` laid over `below`: objects member by member, of anything else the upper one.
+json::Value overlay(const json::Value& below, const json::Value& above) {
+    if (!below.is_object() || !above.is_object()) return above;
+    json::Value result = below;
+    boost::json::object& members = result.get_object();
+    for (const auto& [name, value] : above.get_object()) {
+        const boost::json::value* old = members.if_contains(name);
+        members.insert_or_assign(name, old ? overlay(*old, value) : value);
+    }
+    return result;
+}
+
+// The decision on one command; a member per kind of command.
+class Decider {
+  public:
+    Decider(const View& view, const Command& command, const Decision& at)
+        : view_(view), command_(command), at_(at) {}
+
+    Decided operator()(const PutContext& put) const;
+    Decided operator()(const MergePatchContext& patch) const;
+    Decided operator()(const JsonPatchContext& patch) const;
+    Decided operator()(const DeleteContext& erase) const;
+    Decided operator()(const RestoreContext& restore) const;
+    Decided operator()(const ResolveConflict& resolve) const;
+    Decided operator()(const SetMode& set) const;
+    Decided operator()(const RecordResponse& response) const;
+    Decided operator()(const AnnounceMcp& mcp) const;
+    Decided operator()(const ExpireContext& expire) const;
+
+  private:
+    Context successor(const ContextPtr& stored, const std::string& key) const;
+    Decided write(const ContextPtr& stored, Context next, ContextAction action,
+                  MergeStrategy strategy, std::vector<Conflict> opened = {},
+                  std::vector<std::string> closed = {}) const;
+    Decided merge(const PutContext& put, const ContextPtr& stored) const;
+    Decided patched(const std::string& key,
+                    const std::function<Result<json::Value>(const json::Value&)>& apply) const;
+    void apply_options(const PutContext& put, Context& next) const;
+    Decided remove(const ContextPtr& stored, ContextAction action) const;
+
+    const View& view_;
+    const Command& command_;
+    const Decision& at_;
+};
+
+// What follows `stored`, with the same content: the version grows by one and is never used again,
+// not even after a deletion.
+Context Decider::successor(const ContextPtr& stored, const std::string& key) const {
+    Context next;
+    if (stored) next = *stored;
+    const bool revived = stored && stored->deleted;
+    next.key = key;
+    next.deleted = false;
+    if (!broken(Mutation::reuse_version) || !stored) next.version += 1;
+    next.last_modified_by = command_.instance_id;
+    next.updated_at_ms = at_.now_ms;
+    next.offset = at_.offset;
+    if (!stored || revived) {
+        next.created_by = command_.instance_id;
+        next.created_at_ms = at_.now_ms;
+        next.expires_at_ms.reset();
+        if (at_.context_ttl_ms > 0) next.expires_at_ms = at_.now_ms + at_.context_ttl_ms;
+    } else if (next.expires_at_ms && at_.context_ttl_ms > 0) {
+        next.expires_at_ms = std::max(*next.expires_at_ms, at_.now_ms + at_.context_ttl_ms);
+    }
+    if (const ModeState* mode = view_.mode(command_.instance_id))
+        next.mode = mode_name(mode->current);
+    return next;
+}
+
+Decided Decider::write(const ContextPtr& stored, Context next, ContextAction action,
+                       MergeStrategy strategy, std::vector<Conflict> opened,
+                       std::vector<std::string> closed) const {
+    const ContextPtr alive = live(stored);
+    if (!next.deleted) {
+        if (next.data.size() > limits::document_bytes_max)
+            return reject(Errc::too_large, "data: the document would be larger than " +
+                                               std::to_string(limits::document_bytes_max) +
+                                               " bytes");
+        if (!alive && view_.live_contexts() >= limits::contexts_per_user_max)
+            return reject(Errc::limit_reached, "contexts: a user has at most " +
+                                                   std::to_string(limits::contexts_per_user_max) +
+                                                   "; delete some first");
+        const std::size_t before = alive ? alive->data.size() : 0;
+        if (next.data.size() > before &&
+            view_.live_bytes() + next.data.size() - before > limits::context_bytes_per_user_max)
+            return reject(Errc::limit_reached,
+                          "contexts: a user's documents have at most " +
+                              std::to_string(limits::context_bytes_per_user_max) +
+                              " bytes together; delete some first");
+    }
+    if (!opened.empty() &&
+        view_.open_conflicts() + opened.size() > limits::conflicts_per_user_max)
+        return reject(Errc::limit_reached, "conflicts: at most " +
+                                               std::to_string(limits::conflicts_per_user_max) +
+                                               " can be open; resolve some first");
+    ContextChange change;
+    change.previous_version = stored ? stored->version : 0;
+    change.context = std::make_shared<const Context>(std::move(next));
+    change.action = action;
+    change.strategy = strategy;
+    change.conflicts_opened = std::move(opened);
+    change.conflicts_closed = std::move(closed);
+    return Change(std::move(change));
+}
+
+void Decider::apply_options(const PutContext& put, Context& next) const {
+    if (put.type) next.type = *put.type;
+    if (put.tags) next.tags = *put.tags;
+    if (put.expires_at_ms) next.expires_at_ms = *put.expires_at_ms;
+}
+
+Decided Decider::operator()(const PutContext& put) const {
+    const ContextPtr stored = view_.context(put.key);
+    const ContextPtr alive = live(stored);
+    if (put.strategy == MergeStrategy::ignore && alive) return NoChange{alive, put.data};
+    if (put.strategy == MergeStrategy::merge && alive) return merge(put, stored);
+    if (!put.force) {
+        if (const auto rejection = check_version(command_, stored)) return *rejection;
+        if (alive && !command_.expected_version)
+            return reject(Errc::version_conflict,
+                          "expectedVersion: is required to replace what is stored (version " +
+                              std::to_string(alive->version) + "), or force",
+                          alive);
+    }
+    Context next = successor(stored, put.key);
+    next.data = put.data;
+    if (!alive) {
+        next.type = ContextType::custom;
+        next.tags.clear();
+    }
+    apply_options(put, next);
+    return write(stored, std::move(next), alive ? ContextAction::updated : ContextAction::created,
+                 put.strategy);
+}
+
+// Three-way where the base is known; laid over the stored document where none was named (its old
+// values stay in the history); both sides kept as conflicts where the base is no longer in the log.
+Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
+    const bool based = command_.expected_version.has_value();
+    if (based && !put.base_data) {
+        if (*command_.expected_version > stored->version)
+            return *check_version(command_, stored);
+        if (*command_.expected_version != stored->version)
+            return NeedsVersion{put.key, *command_.expected_version};
+    }
+    const Result<json::Value> ours = json::parse(stored->data);
+    const Result<json::Value> theirs = json::parse(put.data);
+    if (!ours) return Rejection{ours.error(), nullptr};
+    if (!theirs) return Rejection{theirs.error(), nullptr};
+    json::MergeResult merged;
+    if (!based) {
+        merged.merged = overlay(*ours, *theirs);
+    } else if (!put.base_data) {
+        merged.merged = *theirs;  // based on exactly what is stored
+    } else if (!put.base_data->has_value()) {
+        merged = json::merge2(*ours, *theirs);
+    } else {
+        const Result<json::Value> base = json::parse(**put.base_data);
+        if (!base) return Rejection{base.error(), nullptr};
+        merged = json::merge3(*base, *ours, *theirs);
+    }
+    Context next = successor(stored, put.key);
+    next.data = json::canonical(merged.merged);
+    apply_options(put, next);
+    std::vector<Conflict> opened;
+    const auto text = [](const std::optional<json::Value>& value) {
+        return value ? std::optional<std::string>(json::canonical(*value)) : std::nullopt;
+    };
+    for (const json::MergeConflict& found : merged.conflicts) {
+        Conflict conflict;
+        conflict.id = std::to_string(at_.offset) + "." + std::to_string(opened.size() + 1);
+        conflict.context_key = put.key;
+        conflict.path = found.path;
+        conflict.base = text(found.base);
+        conflict.stored = text(found.ours);
+        conflict.incoming = text(found.theirs);
+        conflict.incoming_from = command_.instance_id;
+        conflict.version = next.version;
+        conflict.recorded_at_ms = at_.now_ms;
+        opened.push_back(std::move(conflict));
+    }
+    return write(stored, std::move(next), ContextAction::updated, MergeStrategy::merge,
+                 std::move(opened));
+}
+
+Decided Decider::patched(
+    const std::string& key,
+    const std::function<Result<json::Value>(const json::Value&)>& apply) const {
+    const ContextPtr stored = live(view_.context(key));
+    if (!stored) return reject(Errc::not_found, "contextKey: there is no context \"" + key + "\"");
+    if (const auto rejection = check_version(command_, stored)) return *rejection;
+    const Result<json::Value> document = json::parse(stored->data);
+    if (!document) return Rejection{document.error(), nullptr};
+    const Result<json::Value> result = apply(*document);
+    if (!result) return Rejection{result.error(), stored};
+    if (!result->is_object())
+        return reject(Errc::patch_failed, "patch: the document must stay a JSON object", stored);
+    Context next = successor(stored, key);
+    next.data = json::canonical(*result);
+    return write(stored, std::move(next), ContextAction::updated, MergeStrategy::merge);
+}
+
+Decided Decider::operator()(const MergePatchContext& patch) const {
+    return patched(patch.key, [&](const json::Value& document) -> Result<json::Value> {
+        const Result<json::Value> value = json::parse(patch.patch);
+        if (!value) return value.error();
+        return json::merge_patch(document, *value);
+    });
+}
+
+Decided Decider::operator()(const JsonPatchContext& patch) const {
+    return patched(patch.key, [&](const json::Value& document) -> Result<json::Value> {
+        const Result<json::Value> value = json::parse(patch.patch);
+        if (!value) return value.error();
+        return json::apply_patch(document, *value);
+    });
+}
+
+Decided Decider::remove(const ContextPtr& stored, ContextAction action) const {
+    Context next = successor(stored, stored->key);
+    next.data = "null";
+    next.deleted = true;
+    next.tags.clear();
+    next.expires_at_ms.reset();
+    return write(stored, std::move(next), action, MergeStrategy::replace, {},
+                 view_.conflicts_of(stored->key));
+}
+
+Decided Decider::operator()(const DeleteContext& erase) const {
+    const ContextPtr stored = live(view_.context(erase.key));
+    if (!stored)
+        return reject(Errc::not_found, "contextKey: there is no context \"" + erase.key + "\"");
+    if (const auto rejection = check_version(command_, stored)) return *rejection;
+    return remove(stored, ContextAction::deleted);
+}
+
+Decided Decider::operator()(const ExpireContext& expire) const {
+    const ContextPtr stored = live(view_.context(expire.key));
+    const bool due = stored && stored->version == expire.version && stored->expires_at_ms &&
+                     *stored->expires_at_ms <= at_.now_ms;
+    if (!due) return NoChange{stored, "null"};
+    return remove(stored, ContextAction::expired);
+}
+
+Decided Decider::operator()(const RestoreContext& restore) const {
+    const ContextPtr stored = view_.context(restore.key);
+    if (!stored)
+        return reject(Errc::not_found, "contextKey: there is no context \"" + restore.key + "\"");
+    if (const auto rejection = check_version(command_, stored)) return *rejection;
+    ContextPtr snapshot = restore.snapshot;
+    if (!snapshot && stored->version == restore.version) snapshot = stored;
+    if (!snapshot) return NeedsVersion{restore.key, restore.version};
+    if (snapshot->deleted)
+        return reject(Errc::invalid_field, "version: " + std::to_string(restore.version) +
+                                               " is a deletion; restore an earlier version",
+                      live(stored));
+    Context next = successor(stored, restore.key);
+    next.data = snapshot->data;
+    next.type = snapshot->type;
+    next.tags = snapshot->tags;
+    return write(stored, std::move(next), ContextAction::restored, MergeStrategy::replace);
+}
+
+Decided Decider::operator()(const ResolveConflict& resolve) const {
+    const Conflict* conflict = view_.conflict(resolve.conflict_id);
+    if (conflict == nullptr)
+        return reject(Errc::not_found,
+                      "conflictId: there is no open conflict \"" + resolve.conflict_id + "\"");
+    const ContextPtr stored = live(view_.context(conflict->context_key));
+    if (!stored) return reject(Errc::not_found, "conflictId: its context was deleted");
+    if (const auto rejection = check_version(command_, stored)) return *rejection;
+    Context next = successor(stored, stored->key);
+    if (resolve.choice != ResolveConflict::Choice::stored) {
+        const std::optional<std::string>& chosen =
+            resolve.choice == ResolveConflict::Choice::value ? resolve.value : conflict->incoming;
+        std::optional<json::Value> value;
+        if (chosen) {
+            Result<json::Value> parsed = json::parse(*chosen);
+            if (!parsed) return Rejection{parsed.error(), nullptr};
+            value = *std::move(parsed);
+        }
+        const Result<json::Value> document = json::parse(stored->data);
+        if (!document) return Rejection{document.error(), nullptr};
+        const Result<std::vector<std::string>> path = json::parse_pointer(conflict->path);
+        if (!path) return Rejection{path.error(), nullptr};
+        const Result<json::Value> result = json::set_at(*document, *path, std::move(value));
+        if (!result) return Rejection{result.error(), stored};
+        if (!result->is_object())
+            return reject(Errc::invalid_field, "value: the document must stay a JSON object");
+        next.data = json::canonical(*result);
+    }
+    return write(stored, std::move(next), ContextAction::resolved, MergeStrategy::merge, {},
+                 {resolve.conflict_id});
+}
+
+Decided Decider::operator()(const SetMode& set) const {
+    const std::string& instance = set.instance_id ? *set.instance_id : command_.instance_id;
+    const ModeState* stored = view_.mode(instance);
+    if (!stored && view_.instances() >= limits::instances_per_user_max)
+        return reject(Errc::limit_reached, "instanceId: a user has at most " +
+                                               std::to_string(limits::instances_per_user_max) +
+                                               " instances");
+    const std::uint64_t version = stored ? stored->sync_version : 0;
+    if (command_.expected_version && *command_.expected_version != version &&
+        !broken(Mutation::ignore_expected_version))
+        return reject(Errc::version_conflict,
+                      "expectedVersion: " + std::to_string(*command_.expected_version) +
+                          " was expected, the mode is at version " + std::to_string(version));
+    ModeState next;
+    next.instance_id = instance;
+    next.current = set.mode;
+    if (stored) next.previous = stored->current;
+    next.configuration = set.configuration;
+    next.context_snapshot = set.context_snapshot;
+    next.activated_at_ms =
+        stored && stored->current == set.mode ? stored->activated_at_ms : at_.now_ms;
+    next.updated_at_ms = at_.now_ms;
+    next.sync_version = version + 1;
+    next.transition_duration_ms = set.transition_duration_ms;
+    next.success = set.success;
+    next.error_message = set.error_message;
+    return Change(ModeChange{std::move(next)});
+}
+
+Decided Decider::operator()(const RecordResponse& response) const {
+    ResponseChange change{response.record};
+    change.record.instance_id = command_.instance_id;
+    change.record.offset = at_.offset;
+    if (change.record.timestamp_ms == 0) change.record.timestamp_ms = at_.now_ms;
+    if (change.record.final.timestamp_ms == 0)
+        change.record.final.timestamp_ms = change.record.timestamp_ms;
+    for (ResponseSource& source : change.record.sources)
+        if (source.timestamp_ms == 0) source.timestamp_ms = change.record.timestamp_ms;
+    return Change(std::move(change));
+}
+
+Decided Decider::operator()(const AnnounceMcp& mcp) const {
+    return Change(McpChange{mcp.kind, mcp.payload});
+}
+
+}  // namespace
+
+ContextPtr View::context(std::string_view key) const {
+    if (ContextPtr touched = over_.find(key)) return touched;
+    return durable_->find(key);
+}
+
+const ModeState* View::mode(std::string_view instance_id) const {
+    for (const State* state : {&over_, durable_}) {
+        const auto at = state->modes.find(instance_id);
+        if (at != state->modes.end()) return &at->second;
+    }
+    return nullptr;
+}
+
+const Conflict* View::conflict(std::string_view id) const {
+    if (closed_conflicts_.contains(id)) return nullptr;
+    for (const State* state : {&over_, durable_}) {
+        const auto at = state->conflicts.find(id);
+        if (at != state->conflicts.end()) return &at->second;
+    }
+    return nullptr;
+}
+
+std::vector<std::string> View::conflicts_of(std::string_view key) const {
+    std::vector<std::string> ids;
+    for (const State* state : {durable_, &over_})
+        for (const auto& [id, conflict] : state->conflicts)
+            if (conflict.context_key == key && !closed_conflicts_.contains(id)) ids.push_back(id);
+    return ids;
+}
+
+std::size_t View::live_contexts() const noexcept {
+    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->live_contexts) +
+                                    live_contexts_delta_);
+}
+std::size_t View::live_bytes() const noexcept {
+    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->live_bytes) +
+                                    live_bytes_delta_);
+}
+std::size_t View::open_conflicts() const noexcept {
+    return durable_->conflicts.size() + over_.conflicts.size() - closed_durable_;
+}
+std::size_t View::instances() const noexcept { return durable_->modes.size() + new_instances_; }
+
+void View::add(const Change& change) {
+    if (const auto* context = std::get_if<ContextChange>(&change)) {
+        const ContextPtr before = live(this->context(context->context->key));
+        const ContextPtr after = live(context->context);
+        live_contexts_delta_ += (after ? 1 : 0) - (before ? 1 : 0);
+        live_bytes_delta_ += static_cast<std::int64_t>(after ? after->data.size() : 0) -
+                             static_cast<std::int64_t>(before ? before->data.size() : 0);
+        for (const std::string& id : context->conflicts_closed)
+            if (durable_->conflicts.contains(id) && closed_conflicts_.insert(id).second)
+                closed_durable_ += 1;
+    } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+        if (this->mode(mode->state.instance_id) == nullptr) new_instances_ += 1;
+    }
+    fold(over_, change);
+}
+
+Decided decide(const View& view, const Command& command, const Decision& at) {
+    // Inspired mode is private: nothing of that instance leaves it but its own mode (wire.md 1.5).
+    const ModeState* mode = view.mode(command.instance_id);
+    const bool own = std::holds_alternative<SetMode>(command.body) ||
+                     std::holds_alternative<ExpireContext>(command.body);
+    if (mode != nullptr && mode->current == Mode::inspired && !own)
+        return reject(Errc::private_mode,
+                      "instanceId: \"" + command.instance_id +
+                          "\" is in inspired mode; switch to didactic or parallel to share");
+    return std::visit(Decider(view, command, at), command.body);
+}
+
+Reply reply_without_event(const NoChange& outcome, const std::string& operation_id,
+                          const LogHead& head) {
+    Reply reply;
+    reply.position = head.position();
+    reply.operation_id = operation_id;
+    std::string& out = reply.result;
+    out.append("{\"conflicts\":[],\"context\":");
+    if (outcome.context) {
+        write_context(out, *outcome.context);
+        reply.version = outcome.context->version;
+    } else {
+        out.append("null");
+    }
+    out.append(",\"ignored\":true,\"incoming\":").append(outcome.incoming).append("}");
+    return reply;
+}
+
+Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head) {
+    Reply reply;
+    reply.position = head.position();
+    reply.kind = kind_of(change);
+    reply.operation_id = operation_id;
+    std::string& out = reply.result;
+    std::visit(Overloaded{[&](const ContextChange& c) {
+                              out.append("{\"conflicts\":[");
+                              for (const Conflict& conflict : c.conflicts_opened) {
+                                  if (&conflict != c.conflicts_opened.data()) out += ',';
+                                  write_conflict(out, conflict);
+                              }
+                              out.append("],\"context\":");
+                              write_context(out, *c.context);
+                              reply.version = c.context->version;
+                          },
+                          [&](const ModeChange& m) {
+                              out.append("{\"mode\":");
+                              write_mode(out, m.state);
+                              reply.version = m.state.sync_version;
+                          },
+                          [&](const ResponseChange& r) {
+                              out.append("{\"response\":");
+                              write_response(out, r.record);
+                          },
+                          [&](const McpChange& m) {
+                              out.append("{\"mcp\":").append(m.payload);
+                          }},
+               change);
+    out += '}';
+    return reply;
+}
+
+}  // namespace dyad::core

@@ -1,0 +1,323 @@
+#include "core/delivery.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "base/limits.hpp"
+#include "base/metrics.hpp"
+#include "core/guarded.hpp"
+#include "core/mutation.hpp"
+#include "core/user_log.hpp"
+
+namespace dyad::core {
+namespace {
+
+constexpr auto kRunBytesMax = static_cast<std::size_t>(limits::output_held_bytes_max);
+
+std::array<std::uint8_t, 8> short_hash(const Hash& hash) {
+    std::array<std::uint8_t, 8> first;
+    std::memcpy(first.data(), hash.data(), first.size());
+    return first;
+}
+
+// The last event of the batch that still fits into `bytes` with all from `from` on; at least `from`.
+Offset last_that_fits(const EventBatch& batch, Offset from, std::size_t bytes) {
+    if (batch.text_range(from, batch.last()).size() <= bytes) return batch.last();
+    Offset last = from;
+    while (last < batch.last() && batch.text_range(from, last + 1).size() <= bytes) ++last;
+    return last;
+}
+
+}  // namespace
+
+SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
+    auto session = std::make_unique<Session>();
+    const SessionId id = session.get();
+    session->peer = &peer;
+    session->user = &user_;
+    session->serial = ++user_.engine_.next_serial_;
+    session->index = static_cast<std::uint32_t>(sessions_.size());
+    session->dialect = request.dialect;
+    session->instance_id = std::move(request.instance_id);
+    session->connected_at_ms = session->last_seen_ms = user_.ports().clock.wall_ms();
+    starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
+    sessions_.push_back(std::move(session));
+    user_.touch();
+    user_.engine_.mark_dirty(user_);
+    return id;
+}
+
+void Delivery::remove(SessionId session) {
+    set_blocked(*session, false);
+    const std::uint32_t index = session->index;
+    std::swap(sessions_[index], sessions_.back());
+    sessions_[index]->index = index;
+    sessions_.pop_back();
+    user_.touch();
+}
+
+Session* Delivery::find(std::uint64_t serial) const {
+    for (const auto& session : sessions_)
+        if (session->serial == serial) return session.get();
+    return nullptr;
+}
+
+void Delivery::set_blocked(Session& session, bool blocked) {
+    if (session.blocked == blocked) return;
+    session.blocked = blocked;
+    blocked_ += blocked ? 1 : std::size_t(-1);
+    session.progress_ms = user_.ports().clock.steady_ms();
+}
+
+void Delivery::writable(SessionId session) {
+    set_blocked(*session, false);
+    user_.engine_.mark_dirty(user_);
+}
+
+std::vector<Presence> Delivery::presence() const {
+    std::map<std::string_view, Presence> by_instance;
+    for (const auto& session : sessions_) {
+        auto [at, fresh] = by_instance.try_emplace(session->instance_id);
+        Presence& presence = at->second;
+        if (fresh) {
+            presence.instance_id = session->instance_id;
+            presence.connected_at_ms = session->connected_at_ms;
+        }
+        presence.connections += 1;
+        presence.connected_at_ms = std::min(presence.connected_at_ms, session->connected_at_ms);
+        presence.last_seen_ms = std::max(presence.last_seen_ms, session->last_seen_ms);
+    }
+    std::vector<Presence> list;
+    for (auto& [id, presence] : by_instance) list.push_back(std::move(presence));
+    return list;
+}
+
+void Delivery::flush() {
+    for (Start& waiting : std::exchange(starts_, {})) {
+        auto shared = std::make_shared<Start>(std::move(waiting));
+        user_.when_fresh([this, shared](const Status& fresh) { start(*shared, fresh); });
+    }
+    if (!user_.ready()) return;
+    // feed() may not add or remove sessions: peers never re-enter the heart.
+    for (const auto& session : sessions_) feed(*session);
+}
+
+void Delivery::start(const Start& start, const Status& fresh) {
+    Session* session = find(start.serial);
+    if (session == nullptr) return;
+    if (!fresh) {
+        session->peer->close(CloseReason::storage);
+        return;
+    }
+    const auto mode = user_.state().modes.find(session->instance_id);
+    session->paused = mode != user_.state().modes.end() &&
+                      mode->second.current == Mode::inspired;
+    if (start.resume)
+        check_resume(*session, *start.resume, start.ready);
+    else if (start.snapshot)
+        begin_with_reset(*session, start.ready);
+    else
+        begin(*session, user_.head().position(), start.ready);
+}
+
+void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
+    session.next = after.offset + 1;
+    session.hash = after.hash;
+    session.ready = true;
+    if (broken(Mutation::resume_one_late)) session.next += 1;
+    if (broken(Mutation::resume_one_early) && session.next > 1) session.next -= 1;
+    if (ready) ready(after);
+    user_.engine_.mark_dirty(user_);
+}
+
+void Delivery::begin_with_reset(Session& session, const ReadyFn& ready) {
+    session.next = 0;
+    session.ready = true;
+    if (ready) ready(user_.head().position());
+    user_.engine_.mark_dirty(user_);
+}
+
+// The position must be one of this log: same epoch, and the same hash at its offset.
+void Delivery::check_resume(Session& session, Position resume, const ReadyFn& ready) {
+    const LogHead& head = user_.head();
+    if (resume.offset == 0) {
+        if (user_.first_kept() == 1)
+            begin(session, {.epoch = head.epoch, .offset = 0, .hash = {}}, ready);
+        else
+            begin_with_reset(session, ready);
+        return;
+    }
+    const bool other_log = resume.epoch != head.epoch && !broken(Mutation::resume_without_epoch);
+    if (other_log || resume.offset > head.offset || resume.offset + 1 < user_.first_kept()) {
+        begin_with_reset(session, ready);
+        return;
+    }
+    const auto decide = [this, resume](Session& s, const Hash& hash, const ReadyFn& call) {
+        if (short_hash(hash) == resume.hash || broken(Mutation::resume_without_hash)) {
+            metrics::resumes.add();
+            begin(s, {.epoch = resume.epoch, .offset = resume.offset, .hash = short_hash(hash)},
+                  call);
+        } else {
+            begin_with_reset(s, call);
+        }
+    };
+    if (resume.offset == head.offset) {
+        decide(session, head.hash, ready);
+        return;
+    }
+    if (const BlockPtr block = user_.feed().find(resume.offset)) {
+        decide(session, block->batch().entry(resume.offset).hash, ready);
+        return;
+    }
+    const std::uint64_t serial = session.serial;
+    user_.ports().store.read_log(
+        user_.user_id(), resume.offset - 1, 1,
+        user_.guarded([this, serial, resume, ready, decide](const Result<LogSlice>& slice) {
+            Session* const s = find(serial);
+            if (s == nullptr) return;
+            if (!slice && slice.error().code != Errc::history_gone) {
+                s->peer->close(CloseReason::storage);
+                return;
+            }
+            if (slice)
+                for (const EventBatchPtr& batch : slice->batches)
+                    if (batch->first <= resume.offset && resume.offset <= batch->last()) {
+                        decide(*s, batch->entry(resume.offset).hash, ready);
+                        return;
+                    }
+            begin_with_reset(*s, ready);
+        }));
+}
+
+void Delivery::feed(Session& session) {
+    while (session.ready && !session.blocked && !session.reading && !session.paused) {
+        if (session.next == 0) {
+            reset(session);
+            continue;
+        }
+        if (session.next > user_.head().offset) return;
+        BlockPtr block = user_.feed().find(session.next);
+        if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
+            session.next = user_.feed().first();
+            continue;
+        }
+        if (!block) {
+            feed_from_log(session);
+            return;
+        }
+        std::vector<BlockPtr> blocks;
+        std::size_t bytes = 0;
+        while (block && bytes < kRunBytesMax) {
+            bytes += block->batch().texts.size();
+            const Offset after = block->batch().last() + 1;
+            blocks.push_back(std::move(block));
+            block = user_.feed().find(after);
+        }
+        hand_over(session, blocks);
+    }
+}
+
+void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) {
+    std::vector<std::string_view> pieces;
+    const Offset first = session.next;
+    std::size_t bytes = 0;
+    for (const BlockPtr& block : blocks) {
+        const EventBatch& batch = block->batch();
+        if (bytes >= kRunBytesMax) break;
+        const Offset last = last_that_fits(batch, session.next, kRunBytesMax - bytes);
+        const std::size_t size = batch.text_range(session.next, last).size();
+        if (bytes > 0 && bytes + size > kRunBytesMax) break;
+        if (session.dialect == Dialect::negotiated)
+            pieces.push_back(batch.text_range(session.next, last));
+        else
+            block->plain_pieces(user_.ports().renderer, session.next, last, session.instance_id,
+                                pieces);
+        bytes += size;
+        session.next = last + 1;
+        session.hash = short_hash(batch.entry(last).hash);
+        if (last != batch.last()) break;
+    }
+    if (pieces.empty()) return;  // all of it was the plain client's own
+    metrics::deliveries.add(static_cast<std::int64_t>(session.next - first));
+    if (!session.peer->deliver(first, session.next - 1, pieces)) set_blocked(session, true);
+}
+
+void Delivery::feed_from_log(Session& session) {
+    session.reading = true;
+    const std::uint64_t serial = session.serial;
+    user_.ports().store.read_log(
+        user_.user_id(), session.next - 1, kRunBytesMax,
+        user_.guarded([this, serial](const Result<LogSlice>& slice) {
+            Session* const s = find(serial);
+            if (s == nullptr) return;
+            s->reading = false;
+            if (s->next == 0) {
+                feed(*s);  // it was reset meanwhile
+            } else if (slice) {
+                feed_slice(*s, *slice);
+            } else if (slice.error().code == Errc::history_gone) {
+                s->next = 0;
+                feed(*s);
+            } else {
+                s->peer->close(CloseReason::storage);
+            }
+        }));
+}
+
+// A hole, or a batch that does not chain to the position, can only be expiry or a restored log.
+void Delivery::feed_slice(Session& session, const LogSlice& slice) {
+    std::vector<BlockPtr> blocks;
+    Offset next = session.next;
+    std::array<std::uint8_t, 8> hash = session.hash;
+    for (const EventBatchPtr& batch : slice.batches) {
+        if (batch->empty() || batch->last() < next) continue;
+        const bool known = next == 1 || batch->first > next ||
+                           short_hash(batch->first == next ? batch->prev_hash
+                                                           : batch->entry(next - 1).hash) == hash;
+        if (batch->first > next || !known) {
+            session.next = 0;
+            break;
+        }
+        next = batch->last() + 1;
+        hash = short_hash(batch->entries.back().hash);
+        blocks.push_back(std::make_shared<Block>(batch));
+    }
+    if (session.next != 0 && blocks.empty()) session.next = 0;
+    if (session.next != 0 && session.ready && !session.blocked && !session.paused)
+        hand_over(session, blocks);
+    feed(session);
+}
+
+void Delivery::reset(Session& session) {
+    metrics::resets.add();
+    const std::shared_ptr<const Snapshot> snapshot = user_.snapshot();
+    session.next = user_.head().offset + 1;
+    session.hash = user_.head().position().hash;
+    if (!session.peer->reset(snapshot)) set_blocked(session, true);
+}
+
+void Delivery::reset_all() {
+    for (const auto& session : sessions_) session->next = 0;
+}
+
+void Delivery::mode_changed(const ModeState& state) {
+    for (const auto& session : sessions_) {
+        if (session->instance_id != state.instance_id) continue;
+        session->paused = state.current == Mode::inspired;
+        if (broken(Mutation::forget_paused_position) && !session->paused && session->ready)
+            session->next = user_.head().offset + 2;
+    }
+}
+
+void Delivery::close_stalled(std::int64_t now_ms) {
+    if (blocked_ == 0) return;
+    for (const auto& session : sessions_) {
+        if (!session->blocked || now_ms - session->progress_ms < limits::write_stall_ms) continue;
+        metrics::slow_closed.add();
+        session->progress_ms = now_ms;
+        session->peer->close(CloseReason::slow);
+    }
+}
+
+}  // namespace dyad::core

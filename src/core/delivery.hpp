@@ -1,0 +1,66 @@
+// The live sessions of one user: each has a position in the log, and is fed from the feed, then
+// from the log, then by a snapshot. Nothing here waits for a slow session.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/session.hpp"
+#include "store/store.hpp"
+
+namespace dyad::core {
+
+class UserLog;
+
+class Delivery {
+  public:
+    explicit Delivery(UserLog& user) : user_(user) {}
+
+    SessionId add(SessionRequest request, Peer& peer, std::function<void(Position)> ready);
+    void remove(SessionId session);
+    void writable(SessionId session);
+    std::size_t size() const noexcept { return sessions_.size(); }
+    std::vector<Presence> presence() const;
+
+    // Starts what waits to start and feeds every session that is behind.
+    void flush();
+    // The log is another one now, or nobody knows what is missing: every session starts again.
+    void reset_all();
+    // An instance's mode changed: inspired mode pauses its sessions.
+    void mode_changed(const ModeState& state);
+    // Closes sessions without progress for write_stall_ms.
+    void close_stalled(std::int64_t now_ms);
+
+  private:
+    using ReadyFn = std::function<void(Position)>;
+    // A session that has not begun yet.
+    struct Start {
+        std::uint64_t serial;
+        std::optional<Position> resume;
+        bool snapshot;
+        ReadyFn ready;
+    };
+
+    void start(const Start& start, const Status& fresh);
+    void check_resume(Session& session, Position resume, const ReadyFn& ready);
+    void begin(Session& session, Position after, const ReadyFn& ready);
+    void begin_with_reset(Session& session, const ReadyFn& ready);
+    void feed(Session& session);
+    void feed_from_log(Session& session);
+    void feed_slice(Session& session, const LogSlice& slice);
+    // Hands over [session.next, …] as far as the blocks and one run go.
+    void hand_over(Session& session, const std::vector<BlockPtr>& blocks);
+    void reset(Session& session);
+    void set_blocked(Session& session, bool blocked);
+    Session* find(std::uint64_t serial) const;
+
+    UserLog& user_;
+    std::vector<std::unique_ptr<Session>> sessions_;
+    std::vector<Start> starts_;
+    std::size_t blocked_ = 0;
+};
+
+}  // namespace dyad::core

@@ -1,0 +1,199 @@
+#include "core/engine.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "core/mutation.hpp"
+#include "core/user_log.hpp"
+
+namespace dyad::core {
+namespace {
+
+constexpr int kFlushRoundsMax = 16;
+constexpr std::int64_t kSweepMs = 30'000;
+constexpr std::int64_t kReleaseMs = 10'000;
+constexpr std::int64_t kExpireEventsMs = 600'000;
+constexpr std::size_t kSweepUsersMax = 64;
+
+}  // namespace
+
+Engine::Engine(Config config, Ports ports)
+    : config_(config), ports_(ports), alive_(std::make_shared<bool>(true)) {
+    ports_.bus.set_receiver([this](const Announcement& announcement) { receive(announcement); });
+    const std::int64_t now = ports_.clock.steady_ms();
+    next_poll_ms_ = now + config_.poll_ms;
+    next_sweep_ms_ = now;
+    next_expiry_ms_ = now + kExpireEventsMs / 10;
+    next_release_ms_ = now + kReleaseMs;
+}
+
+Engine::~Engine() { ports_.bus.set_receiver(nullptr); }
+
+UserLog& Engine::user(const std::string& user_id) {
+    auto& slot = users_[broken(Mutation::deliver_to_wrong_user) ? std::string("everybody")
+                                                                : user_id];
+    if (!slot) {
+        slot = std::make_unique<UserLog>(*this, user_id);
+        metrics::users_active.add(1);
+    }
+    return *slot;
+}
+
+void Engine::submit(const std::string& user_id, Command command, ReplyFn done) {
+    Pending pending;
+    pending.command = std::move(command);
+    pending.done = std::move(done);
+    user(user_id).submit(std::move(pending));
+}
+
+void Engine::snapshot(const std::string& user_id, SnapshotFn done) {
+    UserLog& log = user(user_id);
+    log.when_fresh([&log, done = std::move(done)](const Status& fresh) {
+        if (fresh)
+            done(log.snapshot());
+        else
+            done(fresh.error());
+    });
+}
+
+void Engine::context(const std::string& user_id, const std::string& key, ContextFn done) {
+    UserLog& log = user(user_id);
+    log.when_fresh([&log, key, done = std::move(done)](const Status& fresh) {
+        if (fresh)
+            done(log.state().find(key), log.head().position());
+        else
+            done(fresh.error(), Position{});
+    });
+}
+
+SessionId Engine::attach(SessionRequest request, Peer& peer, std::function<void(Position)> ready) {
+    UserLog& log = user(request.user_id);
+    session_count_ += 1;
+    metrics::sessions.add(1);
+    return log.delivery().add(std::move(request), peer, std::move(ready));
+}
+
+void Engine::detach(SessionId session) {
+    session_count_ -= 1;
+    metrics::sessions.add(-1);
+    session->user->delivery().remove(session);
+}
+
+void Engine::writable(SessionId session) { session->user->delivery().writable(session); }
+
+void Engine::seen(SessionId session) { session->last_seen_ms = ports_.clock.wall_ms(); }
+
+std::vector<Presence> Engine::presence(const std::string& user_id) const {
+    const auto at = users_.find(user_id);
+    return at == users_.end() ? std::vector<Presence>{} : at->second->delivery().presence();
+}
+
+std::size_t Engine::session_count(const std::string& user_id) const {
+    const auto at = users_.find(user_id);
+    return at == users_.end() ? 0 : at->second->delivery().size();
+}
+
+void Engine::mark_dirty(UserLog& log) {
+    if (log.dirty_) return;
+    log.dirty_ = true;
+    dirty_.push_back(&log);
+}
+
+void Engine::flush() {
+    // Answers may bring new commands; those of later rounds wait for the next turn.
+    for (int round = 0; round < kFlushRoundsMax && !dirty_.empty(); ++round) {
+        for (UserLog* log : std::exchange(dirty_, {})) {
+            log->dirty_ = false;
+            log->pump();
+            log->delivery().flush();
+        }
+    }
+}
+
+bool Engine::idle() const noexcept { return waiting_ == 0; }
+
+void Engine::receive(const Announcement& announcement) {
+    const auto at = users_.find(announcement.user_id);
+    if (at != users_.end()) at->second->receive(announcement);
+}
+
+void Engine::tick() {
+    const std::int64_t now = ports_.clock.steady_ms();
+    for (const auto& [id, log] : users_) log->tick(now);
+    if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ &&
+        !broken(Mutation::no_poll))
+        poll();
+    if (now >= next_sweep_ms_) {
+        next_sweep_ms_ = now + kSweepMs;
+        sweep_expired();
+    }
+    if (now >= next_expiry_ms_ && config_.event_ttl_ms > 0) {
+        next_expiry_ms_ = now + kExpireEventsMs;
+        expire_events();
+    }
+    if (now >= next_release_ms_) {
+        next_release_ms_ = now + kReleaseMs;
+        release_idle_users();
+    }
+}
+
+// Lost announcements, even the last one, are found here.
+void Engine::poll() {
+    const std::int64_t pause = ports_.bus.connected() ? config_.poll_ms : config_.poll_down_ms;
+    next_poll_ms_ = ports_.clock.steady_ms() + pause;
+    std::vector<std::string> ids;
+    for (const auto& [id, log] : users_)
+        if (log->ready()) ids.push_back(log->user_id());
+    if (ids.empty()) return;
+    polling_ = true;
+    ports_.store.heads(
+        std::move(ids),
+        [this, alive = std::weak_ptr<bool>(alive_)](
+            const Result<std::vector<std::pair<std::string, Offset>>>& heads) {
+            if (alive.expired()) return;
+            polling_ = false;
+            if (!heads) return;
+            for (const auto& [id, offset] : *heads) {
+                const auto at = users_.find(id);
+                if (at == users_.end() || offset == at->second->head().offset) continue;
+                at->second->catch_up([](const Status&) {});
+            }
+        });
+}
+
+// Contexts expire for users whom nobody is connected for, too: holding the user in memory lets its
+// own tick do it.
+void Engine::sweep_expired() {
+    ports_.store.users_with_expired(
+        ports_.clock.wall_ms(), kSweepUsersMax,
+        [this, alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<std::string>>& ids) {
+            if (alive.expired() || !ids) return;
+            for (const std::string& id : *ids) user(id).when_fresh([](const Status&) {});
+        });
+}
+
+void Engine::expire_events() {
+    ports_.store.expire_events(ports_.clock.wall_ms() - config_.event_ttl_ms,
+                               [](const Result<std::size_t>& dropped) {
+                                   if (dropped && *dropped > 0)
+                                       log::info("distributed_memory",
+                                                 std::to_string(*dropped) + " events expired");
+                               });
+}
+
+void Engine::release_idle_users() {
+    const std::int64_t now = ports_.clock.steady_ms();
+    const bool crowded = users_.size() > static_cast<std::size_t>(limits::users_active_max);
+    for (auto at = users_.begin(); at != users_.end();) {
+        const UserLog& log = *at->second;
+        const bool old = now - log.used_ms() >= limits::user_idle_ms;
+        if ((old || crowded) && log.releasable()) {
+            at = users_.erase(at);
+            metrics::users_active.add(-1);
+        } else {
+            ++at;
+        }
+    }
+}
+
+}  // namespace dyad::core

@@ -1,0 +1,243 @@
+#include "core/user_log.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "core/guarded.hpp"
+#include "core/mutation.hpp"
+
+namespace dyad::core {
+namespace {
+
+constexpr std::size_t kCatchUpBytes = 1 << 20;
+constexpr std::string_view kScope = "distributed_memory";
+
+}  // namespace
+
+UserLog::UserLog(Engine& engine, std::string user_id)
+    : engine_(engine), user_id_(std::move(user_id)), delivery_(*this) {
+    touch();
+}
+
+void UserLog::touch() noexcept { used_ms_ = ports().clock.steady_ms(); }
+
+bool UserLog::releasable() const noexcept {
+    return phase_ != Phase::loading && calls_ == 0 && !dirty_ && !flight_ && queue_.empty() &&
+           fresh_waiters_.empty() && !catching_up_ && delivery_.size() == 0;
+}
+
+void UserLog::load() {
+    CHECK(phase_ == Phase::cold);
+    phase_ = Phase::loading;
+    ports().store.load(user_id_, guarded([this](Result<LoadedLog> result) {
+                           loaded(std::move(result));
+                       }));
+}
+
+void UserLog::loaded(Result<LoadedLog> result) {
+    Status status = Done{};
+    if (result) {
+        head_ = result->head;
+        first_kept_ = result->first_kept;
+        state_ = std::move(result->state);
+        operations_.clear();
+        operations_.reserve(result->operation_keys.size());
+        for (const std::uint64_t key : result->operation_keys) operations_.emplace(key, 0);
+        feed_.clear();
+        snapshot_.reset();
+        phase_ = Phase::ready;
+        delivery_.reset_all();
+    } else {
+        phase_ = Phase::cold;
+        status = result.error();
+        log::warn(kScope, "the memory of a user could not be read: " + result.error().to_string());
+        for (Pending& pending : std::exchange(queue_, {}))
+            reply(pending, Rejection{result.error(), nullptr});
+    }
+    if (flight_ && status) requeue_flight();
+    for (auto& run : std::exchange(fresh_waiters_, {})) run(status);
+    engine_.mark_dirty(*this);
+}
+
+// The log in the store is not the continuation of what we hold (a restored backup, a log that
+// expired under us): start again from the store, and every session with it.
+void UserLog::reload() {
+    log::warn(kScope, "the log of a user is not the one that was read before; reading it again");
+    for (auto* waiters : {&catch_up_waiters_, &next_waiters_})
+        for (auto& waiter : std::exchange(*waiters, {}))
+            fresh_waiters_.push_back(std::move(waiter));
+    catching_up_ = false;
+    phase_ = Phase::cold;
+    load();
+}
+
+void UserLog::when_fresh(std::function<void(Status)> run) {
+    touch();
+    if (phase_ == Phase::ready) {
+        if (ports().store.shared())
+            catch_up(std::move(run));
+        else
+            run(Done{});
+        return;
+    }
+    fresh_waiters_.push_back(std::move(run));
+    if (phase_ == Phase::cold) load();
+}
+
+void UserLog::catch_up(std::function<void(Status)> done) {
+    if (phase_ != Phase::ready) {
+        when_fresh(std::move(done));
+        return;
+    }
+    if (catching_up_) {
+        // The read under way may have seen the log before this call.
+        next_waiters_.push_back(std::move(done));
+        return;
+    }
+    catching_up_ = true;
+    catch_up_waiters_.push_back(std::move(done));
+    read_on();
+}
+
+void UserLog::read_on() {
+    ports().store.read_log(
+        user_id_, head_.offset, kCatchUpBytes, guarded([this](const Result<LogSlice>& slice) {
+            if (phase_ != Phase::ready || !catching_up_) return;  // reloaded meanwhile
+            if (!slice) {
+                if (slice.error().code == Errc::history_gone)
+                    reload();
+                else
+                    caught_up(slice.error());
+                return;
+            }
+            const Offset before = head_.offset;
+            if (!adopt_slice(*slice)) {
+                reload();
+            } else if (head_.offset >= slice->head.offset) {
+                caught_up(Done{});
+            } else if (head_.offset == before) {
+                caught_up(fail(Errc::storage_unavailable, "the store returned no events"));
+            } else {
+                read_on();
+            }
+        }));
+}
+
+void UserLog::caught_up(const Status& status) {
+    std::vector<std::function<void(Status)>> waiters = std::exchange(catch_up_waiters_, {});
+    catch_up_waiters_ = std::exchange(next_waiters_, {});
+    if (catch_up_waiters_.empty())
+        catching_up_ = false;
+    else
+        read_on();
+    for (auto& waiter : waiters) waiter(status);
+}
+
+bool UserLog::follows(const EventBatch& batch) const {
+    if (batch.empty() || batch.first != head_.offset + 1) return false;
+    if (broken(Mutation::chain_not_verified)) return true;
+    if (head_.epoch == 0) return batch.prev_hash == genesis_hash(user_id_, batch.epoch);
+    return batch.epoch == head_.epoch && batch.prev_hash == head_.hash;
+}
+
+Status UserLog::adopt_slice(const LogSlice& slice) {
+    const auto other_log = [] {
+        return fail(Errc::storage_damaged, "the log does not continue what was read before");
+    };
+    first_kept_ = std::max(first_kept_, slice.first_kept);
+    if (!broken(Mutation::chain_not_verified)) {
+        if (slice.head.offset < head_.offset) return other_log();
+        if (head_.offset != 0 && slice.head.epoch != head_.epoch) return other_log();
+        if (slice.head.offset == head_.offset && head_.offset != 0 &&
+            slice.head.hash != head_.hash)
+            return other_log();
+    }
+    for (const EventBatchPtr& batch : slice.batches) {
+        if (batch->last() < head_.offset || batch->empty()) continue;
+        EventBatchPtr rest = batch;
+        if (batch->first <= head_.offset) {
+            if (batch->entry(head_.offset).hash != head_.hash &&
+                !broken(Mutation::chain_not_verified))
+                return other_log();
+            if (batch->last() == head_.offset) continue;
+            rest = std::make_shared<const EventBatch>(batch_from(*batch, head_.offset + 1));
+        }
+        if (!follows(*rest)) return other_log();
+        if (Status status = adopt(std::move(rest), nullptr); !status) return status;
+    }
+    return Done{};
+}
+
+Status UserLog::adopt(EventBatchPtr batch, const std::vector<Change>* changes) {
+    std::vector<Change> decoded;
+    if (changes == nullptr) {
+        for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
+            const Result<EventView> event = decode_event(batch->text(offset));
+            if (!event) return event.error();
+            Result<Change> change = decode_change(*event);
+            if (!change) return change.error();
+            decoded.push_back(*std::move(change));
+        }
+        changes = &decoded;
+    }
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+        const Change& change = (*changes)[i];
+        operations_.insert_or_assign(batch->entries[i].operation_key, batch->first + i);
+        const auto* context = std::get_if<ContextChange>(&change);
+        if (broken(Mutation::fold_skips_delete) && context && context->context->deleted) continue;
+        fold(state_, change);
+        if (const auto* mode = std::get_if<ModeChange>(&change))
+            delivery_.mode_changed(mode->state);
+    }
+    head_ = batch->head();
+    snapshot_.reset();
+    feed_.push(std::move(batch));
+    engine_.mark_dirty(*this);
+    return Done{};
+}
+
+void UserLog::receive(const Announcement& announcement) {
+    if (phase_ != Phase::ready || announcement.batch->empty()) return;
+    const EventBatch& batch = *announcement.batch;
+    if (batch.last() <= head_.offset) return;
+    const bool next =
+        broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
+                                                    : follows(batch);
+    if (next) {
+        if (adopt(announcement.batch, nullptr)) return;
+    } else if (broken(Mutation::ignore_announcement_gap)) {
+        return;
+    }
+    catch_up([](const Status&) {});
+}
+
+std::shared_ptr<const Snapshot> UserLog::snapshot() {
+    if (snapshot_) return snapshot_;
+    auto taken = std::make_shared<Snapshot>();
+    taken->position = head_.position();
+    taken->contexts.reserve(state_.live_contexts);
+    for (const auto& [key, context] : state_.contexts)
+        if (!context->deleted) taken->contexts.push_back(context);
+    for (const auto& [id, mode] : state_.modes) taken->modes.push_back(mode);
+    for (const auto& [id, conflict] : state_.conflicts) taken->conflicts.push_back(conflict);
+    if (broken(Mutation::snapshot_of_older_state)) taken->position.offset += 1;
+    snapshot_ = taken;
+    return snapshot_;
+}
+
+void UserLog::tick(std::int64_t now_ms) {
+    if (retry_at_ms_ != 0 && now_ms >= retry_at_ms_) {
+        retry_at_ms_ = 0;
+        catch_up([this](const Status& status) {
+            if (!flight_) return;
+            if (status)
+                requeue_flight();
+            else
+                retry_later();
+        });
+    }
+    if (phase_ == Phase::ready) expire_due(ports().clock.wall_ms());
+    give_up_old(now_ms);
+    delivery_.close_stalled(now_ms);
+}
+
+}  // namespace dyad::core

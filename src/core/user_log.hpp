@@ -1,0 +1,133 @@
+// One active user: the fold of the log up to its durable end, the commands on their way into it,
+// and the sessions that follow it.
+//
+// The durable end only moves by whole, chained batches (adopt): own appends that the store
+// committed, announcements that follow exactly, and what catch_up reads. Everything else (replies,
+// deliveries, snapshots) is derived from it, so nothing is shown that could still vanish.
+//
+// Lifetime: owned by the Engine; never let go while a call to a port is under way.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/decide.hpp"
+#include "core/delivery.hpp"
+#include "core/engine.hpp"
+#include "core/feed.hpp"
+
+namespace dyad::core {
+
+// A command on its way.
+struct Pending {
+    Command command;
+    Engine::ReplyFn done;
+    std::uint64_t fingerprint = 0;
+    std::uint64_t key = 0;  // operation_key
+    std::int64_t since_ms = 0;
+    int tries = 0;
+    bool sent_unknown = false;  // an append that held it got no answer
+    bool is_new = false;        // its key is in the log, but for another operation
+};
+
+class UserLog {
+  public:
+    UserLog(Engine& engine, std::string user_id);
+
+    const std::string& user_id() const noexcept { return user_id_; }
+    bool ready() const noexcept { return phase_ == Phase::ready; }
+    const LogHead& head() const noexcept { return head_; }
+    Offset first_kept() const noexcept { return first_kept_; }
+    const State& state() const noexcept { return state_; }
+    Feed& feed() noexcept { return feed_; }
+    Delivery& delivery() noexcept { return delivery_; }
+    const Delivery& delivery() const noexcept { return delivery_; }
+
+    void submit(Pending pending);
+    // Calls `run` once the state is at least as new as everything acknowledged anywhere before.
+    void when_fresh(std::function<void(Status)> run);
+    void receive(const Announcement& announcement);
+    // Reads on to the durable end of the log, then calls `done`.
+    void catch_up(std::function<void(Status)> done);
+    std::shared_ptr<const Snapshot> snapshot();
+    void tick(std::int64_t now_ms);
+    // True where nothing is under way and nobody would miss it.
+    bool releasable() const noexcept;
+    std::int64_t used_ms() const noexcept { return used_ms_; }
+    void touch() noexcept;
+
+  private:
+    friend class Delivery;
+    friend class Engine;
+    enum class Phase : std::uint8_t { cold, loading, ready };
+    // A batch that the store has not answered yet.
+    struct Flight {
+        EventBatchPtr batch;
+        std::vector<Change> changes;
+        std::vector<Pending> writes;  // of the events, in order
+        // Answers that rest on what the batch does, though they are not in it.
+        std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> others;
+    };
+
+    // Wraps a port's callback: it does nothing once the engine is gone, and counts as under way.
+    template <class Fn>
+    auto guarded(Fn fn);
+
+    void load();
+    void loaded(Result<LoadedLog> result);
+    void reload();
+    // Writing (user_log_write.cpp)
+    void pump();
+    void build_batch();
+    bool place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
+    bool is_repeat(const Pending& pending) const;
+    void answer_repeat(Pending pending);
+    void repeat_found(std::shared_ptr<Pending> pending, Offset offset);
+    void answer_from(Pending& pending, const EventBatch& batch, Offset offset);
+    void fill_version(Pending pending, const NeedsVersion& needed);
+    void sent(AppendResult result);
+    void committed();
+    void refused(const Error& error);
+    void requeue_flight();
+    void finish_flight(Flight& flight);
+    void reply(Pending& pending, std::variant<Reply, Rejection> answer);
+    void expire_due(std::int64_t wall_ms);
+    void give_up_old(std::int64_t now_ms);
+    // Reading
+    Status adopt(EventBatchPtr batch, const std::vector<Change>* changes);
+    bool follows(const EventBatch& batch) const;
+    Status adopt_slice(const LogSlice& slice);
+    void read_on();
+    void caught_up(const Status& status);
+    void retry_later();
+    Ports& ports() noexcept { return engine_.ports_; }
+
+    Engine& engine_;
+    const std::string user_id_;
+    Phase phase_ = Phase::cold;
+    bool catching_up_ = false;
+    bool dirty_ = false;    // in the engine's list
+    int calls_ = 0;  // to ports, under way
+    LogHead head_;
+    Offset first_kept_ = 1;
+    State state_;
+    std::unordered_map<std::uint64_t, Offset> operations_;  // key -> offset, 0: not known which
+    Feed feed_;
+    Delivery delivery_;
+    std::deque<Pending> queue_;
+    std::optional<Flight> flight_;
+    std::vector<std::function<void(Status)>> fresh_waiters_;
+    std::vector<std::function<void(Status)>> catch_up_waiters_;  // of the read under way
+    std::vector<std::function<void(Status)>> next_waiters_;      // came after it began
+    std::shared_ptr<const Snapshot> snapshot_;
+    std::int64_t retry_at_ms_ = 0;  // steady; 0 = nothing to retry
+    std::int64_t retry_pause_ms_ = 0;
+    std::int64_t used_ms_ = 0;
+};
+
+}  // namespace dyad::core

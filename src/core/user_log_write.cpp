@@ -1,0 +1,406 @@
+// How a command gets into the log: steps 1 to 5 of shared/log.md, "Writing".
+#include "base/limits.hpp"
+#include "base/metrics.hpp"
+#include "core/guarded.hpp"
+#include "core/mutation.hpp"
+#include "core/user_log.hpp"
+
+namespace dyad::core {
+namespace {
+
+constexpr std::int64_t kRetryPauseMaxMs = 2000;
+constexpr int kExpiriesPerTick = 64;
+constexpr std::string_view kServerInstance = "dyad-server";
+
+}  // namespace
+
+void UserLog::submit(Pending pending) {
+    touch();
+    pending.since_ms = ports().clock.steady_ms();
+    pending.key = operation_key(pending.command.instance_id, pending.command.operation_id);
+    pending.fingerprint = pending.command.fingerprint();
+    engine_.waiting_ += 1;
+    if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max)) {
+        reply(pending, Rejection{fail(Errc::unavailable, "too many commands wait; slow down"),
+                                 nullptr});
+        return;
+    }
+    queue_.push_back(std::move(pending));
+    if (phase_ == Phase::cold) load();
+    engine_.mark_dirty(*this);
+}
+
+void UserLog::reply(Pending& pending, std::variant<Reply, Rejection> answer) {
+    if (!pending.done) return;  // it was answered when its time was over
+    engine_.waiting_ -= 1;
+    if (std::holds_alternative<Rejection>(answer)) metrics::commits_rejected.add();
+    std::exchange(pending.done, nullptr)(std::move(answer));
+}
+
+void UserLog::pump() {
+    if (phase_ != Phase::ready || flight_ || queue_.empty()) return;
+    build_batch();
+}
+
+void UserLog::build_batch() {
+    Flight flight;
+    EventBatch batch;
+    LogHead head = head_;
+    if (head.epoch == 0) {
+        while (head.epoch == 0) head.epoch = ports().random.next_u64();
+        head.hash = genesis_hash(user_id_, head.epoch);
+    }
+    View view(state_);
+    std::deque<Pending> later;
+    while (!queue_.empty() && batch.size() < static_cast<std::size_t>(limits::batch_events_max) &&
+           batch.texts.size() < static_cast<std::size_t>(limits::batch_bytes_max)) {
+        Pending pending = std::move(queue_.front());
+        queue_.pop_front();
+        const bool twice = std::any_of(
+            flight.writes.begin(), flight.writes.end(), [&](const Pending& other) {
+                return other.key == pending.key;
+            });
+        if (twice && !broken(Mutation::skip_operation_lookup))
+            later.push_back(std::move(pending));  // the same operation again: answered from the log
+        else if (!place(flight, batch, head, view, std::move(pending)))
+            break;
+    }
+    while (!later.empty()) {
+        queue_.push_front(std::move(later.back()));
+        later.pop_back();
+    }
+    if (batch.empty()) return;
+    flight.batch = std::make_shared<const EventBatch>(std::move(batch));
+    flight_ = std::move(flight);
+    AppendRequest request{user_id_, flight_->batch, flight_->changes};
+    ports().store.append(std::move(request),
+                         guarded([this](AppendResult result) { sent(std::move(result)); }));
+    if (broken(Mutation::acknowledge_before_commit)) {
+        Flight copy = *flight_;
+        finish_flight(copy);
+        for (Pending& pending : flight_->writes) pending.done = nullptr;
+        flight_->others.clear();
+    }
+    if (broken(Mutation::fold_before_commit))
+        for (const Change& change : flight_->changes) fold(state_, change);
+    if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt(flight_->batch, nullptr));
+}
+
+// Gives one command its place in the batch, or its answer. False: the batch must go first.
+bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view,
+                    Pending&& pending) {
+    if (is_repeat(pending)) {
+        answer_repeat(std::move(pending));
+        return true;
+    }
+    std::int64_t now = ports().clock.wall_ms();
+    if (!broken(Mutation::timestamps_from_clock)) now = std::max(now, head.timestamp_ms);
+    const Decision at{.now_ms = now,
+                      .offset = head.offset + 1,
+                      .context_ttl_ms = engine_.config_.context_ttl_ms};
+    Decided decided = decide(view, pending.command, at);
+    if (const auto* needed = std::get_if<NeedsVersion>(&decided)) {
+        fill_version(std::move(pending), *needed);
+    } else if (auto* change = std::get_if<Change>(&decided)) {
+        EventDraft draft;
+        const std::string scope = scope_of(*change);
+        const std::string data = encode_change(*change);
+        draft.kind = kind_of(*change);
+        draft.scope = scope;
+        draft.source_instance_id = pending.command.instance_id;
+        draft.operation_id = pending.command.operation_id;
+        draft.data = data;
+        draft.fingerprint = pending.fingerprint;
+        draft.timestamp_ms = std::max(now, head.timestamp_ms);
+        if (broken(Mutation::timestamps_from_clock)) {
+            draft.timestamp_ms = now;
+            head.timestamp_ms = std::min(head.timestamp_ms, now);
+        }
+        ports().random.fill(draft.salt);
+        append_event(batch, head, draft);
+        view.add(*change);
+        flight.changes.push_back(std::move(*change));
+        flight.writes.push_back(std::move(pending));
+    } else {
+        std::variant<Reply, Rejection> answer = Rejection{fail(Errc::internal), nullptr};
+        if (auto* rejection = std::get_if<Rejection>(&decided))
+            answer = std::move(*rejection);
+        else
+            answer = reply_without_event(std::get<NoChange>(decided),
+                                         pending.command.operation_id, head_);
+        // What it rests on may still fail to be written.
+        if (batch.empty())
+            reply(pending, std::move(answer));
+        else
+            flight.others.emplace_back(std::move(pending), std::move(answer));
+    }
+    return true;
+}
+
+bool UserLog::is_repeat(const Pending& pending) const {
+    if (pending.is_new || broken(Mutation::skip_operation_lookup)) return false;
+    return operations_.contains(pending.key);
+}
+
+void UserLog::answer_repeat(Pending pending) {
+    const Offset known = operations_.at(pending.key);
+    auto shared = std::make_shared<Pending>(std::move(pending));
+    if (known != 0) {
+        repeat_found(std::move(shared), known);
+        return;
+    }
+    ports().store.find_operation(
+        user_id_, shared->key, guarded([this, shared](const Result<Offset>& found) {
+            if (!found) {
+                reply(*shared, Rejection{found.error(), nullptr});
+            } else if (*found == 0) {
+                shared->is_new = true;
+                queue_.push_front(std::move(*shared));
+                engine_.mark_dirty(*this);
+            } else {
+                repeat_found(shared, *found);
+            }
+        }));
+}
+
+void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
+    if (const BlockPtr block = feed_.find(offset)) {
+        answer_from(*pending, block->batch(), offset);
+        return;
+    }
+    ports().store.read_log(
+        user_id_, offset - 1, 1, guarded([this, pending, offset](const Result<LogSlice>& slice) {
+            if (!slice) {
+                reply(*pending, Rejection{slice.error(), nullptr});
+                return;
+            }
+            for (const EventBatchPtr& batch : slice->batches) {
+                if (batch->first <= offset && offset <= batch->last()) {
+                    answer_from(*pending, *batch, offset);
+                    return;
+                }
+            }
+            reply(*pending, Rejection{fail(Errc::history_gone,
+                                           "id: the log no longer keeps this operation"),
+                                      nullptr});
+        }));
+}
+
+void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offset) {
+    const Result<EventView> event = decode_event(batch.text(offset));
+    if (!event) {
+        reply(pending, Rejection{event.error(), nullptr});
+        return;
+    }
+    const EventEntry& entry = batch.entry(offset);
+    if (event->source_instance_id != pending.command.instance_id ||
+        event->operation_id != pending.command.operation_id) {
+        pending.is_new = true;
+        queue_.push_front(std::move(pending));
+        engine_.mark_dirty(*this);
+        return;
+    }
+    if (entry.fingerprint != pending.fingerprint) {
+        reply(pending, Rejection{fail(Errc::operation_reused,
+                                      "id: this operation id was used for something else at "
+                                      "offset " +
+                                          std::to_string(offset) + "; choose a new one"),
+                                 nullptr});
+        return;
+    }
+    const Result<Change> change = decode_change(*event);
+    if (!change) {
+        reply(pending, Rejection{change.error(), nullptr});
+        return;
+    }
+    metrics::duplicates.add();
+    const LogHead at{.epoch = batch.epoch,
+                     .offset = offset,
+                     .hash = entry.hash,
+                     .timestamp_ms = entry.timestamp_ms};
+    Reply answer = reply_of(*change, pending.command.operation_id, at);
+    answer.duplicate = true;
+    reply(pending, std::move(answer));
+}
+
+void UserLog::fill_version(Pending pending, const NeedsVersion& needed) {
+    auto shared = std::make_shared<Pending>(std::move(pending));
+    ports().store.read_version(
+        user_id_, needed.key, needed.version,
+        guarded([this, shared](const Result<ContextPtr>& found) {
+            const bool gone = !found && (found.error().code == Errc::history_gone ||
+                                         found.error().code == Errc::not_found);
+            auto* put = std::get_if<PutContext>(&shared->command.body);
+            if (put != nullptr && (found || gone)) {
+                const bool known = found && !(*found)->deleted;
+                put->base_data = known ? std::optional((*found)->data) : std::nullopt;
+            } else if (found) {
+                std::get<RestoreContext>(shared->command.body).snapshot = *found;
+            } else {
+                reply(*shared, Rejection{found.error(), nullptr});
+                return;
+            }
+            queue_.push_front(std::move(*shared));
+            engine_.mark_dirty(*this);
+        }));
+}
+
+void UserLog::sent(AppendResult result) {
+    if (!flight_) return;
+    switch (result.outcome) {
+        case AppendOutcome::committed:
+            committed();
+            return;
+        case AppendOutcome::refused:
+            refused(result.error ? *result.error : fail(Errc::storage_unavailable));
+            return;
+        case AppendOutcome::unknown:
+            if (broken(Mutation::acknowledge_unknown)) {
+                finish_flight(*flight_);
+                flight_.reset();
+                return;
+            }
+            for (Pending& pending : flight_->writes) pending.sent_unknown = true;
+            if (broken(Mutation::retry_unknown_blindly))
+                requeue_flight();
+            else
+                retry_later();
+            return;
+        case AppendOutcome::conflict:
+            if (broken(Mutation::drop_conflict_loser)) {
+                finish_flight(*flight_);
+                flight_.reset();
+                return;
+            }
+            catch_up([this](const Status& status) {
+                if (!flight_) return;
+                if (status)
+                    requeue_flight();
+                else
+                    retry_later();
+            });
+            return;
+    }
+}
+
+void UserLog::retry_later() {
+    retry_pause_ms_ = retry_pause_ms_ == 0 ? engine_.config_.retry_ms
+                                           : std::min(retry_pause_ms_ * 2, kRetryPauseMaxMs);
+    retry_at_ms_ = ports().clock.steady_ms() + retry_pause_ms_;
+}
+
+// The outcome is settled: what got in is in `operations_` now, the rest is decided again.
+void UserLog::requeue_flight() {
+    Flight flight = std::move(*flight_);
+    flight_.reset();
+    std::deque<Pending> again;
+    for (Pending& pending : flight.writes) {
+        if (!pending.done) continue;
+        if (++pending.tries >= limits::commit_tries_max)
+            reply(pending, Rejection{fail(Errc::unavailable,
+                                          "it lost too many races for its place; send it again"),
+                                     nullptr});
+        else
+            again.push_back(std::move(pending));
+    }
+    for (auto& [pending, answer] : flight.others) again.push_back(std::move(pending));
+    while (!again.empty()) {
+        queue_.push_front(std::move(again.back()));
+        again.pop_back();
+    }
+    engine_.mark_dirty(*this);
+}
+
+void UserLog::committed() {
+    retry_pause_ms_ = 0;
+    auto flight = std::make_shared<Flight>(std::move(*flight_));
+    flight_.reset();
+    metrics::events_committed.add(static_cast<std::int64_t>(flight->batch->size()));
+    ports().bus.announce({user_id_, flight->batch});
+    if (follows(*flight->batch)) {
+        const Status adopted = adopt(flight->batch, &flight->changes);
+        CHECK(adopted.has_value());
+        finish_flight(*flight);
+    } else if (head_.offset >= flight->batch->last()) {
+        finish_flight(*flight);  // read or announced before the store's own answer came
+    } else {
+        catch_up([this, flight](const Status&) { finish_flight(*flight); });
+    }
+    engine_.mark_dirty(*this);
+}
+
+void UserLog::refused(const Error& error) {
+    Flight flight = std::move(*flight_);
+    flight_.reset();
+    for (Pending& pending : flight.writes) reply(pending, Rejection{error, nullptr});
+    for (auto& [pending, answer] : flight.others) queue_.push_front(std::move(pending));
+    engine_.mark_dirty(*this);
+}
+
+void UserLog::finish_flight(Flight& flight) {
+    const EventBatch& batch = *flight.batch;
+    for (std::size_t i = 0; i < flight.writes.size(); ++i) {
+        const EventEntry& entry = batch.entries[i];
+        const LogHead at{.epoch = batch.epoch,
+                         .offset = batch.first + i,
+                         .hash = entry.hash,
+                         .timestamp_ms = entry.timestamp_ms};
+        Pending& pending = flight.writes[i];
+        if (pending.done)
+            reply(pending, reply_of(flight.changes[i], pending.command.operation_id, at));
+    }
+    for (auto& [pending, answer] : flight.others) reply(pending, std::move(answer));
+}
+
+void UserLog::expire_due(std::int64_t wall_ms) {
+    if (!queue_.empty() || flight_) return;
+    int submitted = 0;
+    std::vector<std::pair<std::string, Version>> due;
+    for (const auto& [when, key] : state_.expiries) {
+        if (when > wall_ms || ++submitted > kExpiriesPerTick) break;
+        due.emplace_back(key, state_.find(key)->version);
+    }
+    for (auto& [key, version] : due) {
+        if (broken(Mutation::expiry_without_event)) {
+            auto gone = std::make_shared<Context>(*state_.find(key));
+            gone->deleted = true;
+            gone->data = "null";
+            fold(state_, ContextChange{gone, ContextAction::expired});
+            snapshot_.reset();
+            continue;
+        }
+        Pending pending;
+        pending.command.instance_id = kServerInstance;
+        pending.command.operation_id = "expire:" + std::to_string(version) + ":" + key;
+        pending.command.body = ExpireContext{std::move(key), version};
+        pending.done = [](const std::variant<Reply, Rejection>&) {};
+        submit(std::move(pending));
+    }
+}
+
+void UserLog::give_up_old(std::int64_t now_ms) {
+    const auto old = [&](const Pending& pending) {
+        return now_ms - pending.since_ms >= engine_.config_.command_ms;
+    };
+    const auto answer = [&](Pending& pending, bool in_flight) {
+        if (in_flight || pending.sent_unknown)
+            reply(pending, Rejection{fail(Errc::outcome_unknown,
+                                          "the store gave no answer in time; send it again with "
+                                          "the same id"),
+                                     nullptr});
+        else
+            reply(pending, Rejection{fail(Errc::storage_unavailable,
+                                          "the store did not answer in time; send it again"),
+                                     nullptr});
+    };
+    while (!queue_.empty() && old(queue_.front())) {
+        Pending pending = std::move(queue_.front());
+        queue_.pop_front();
+        answer(pending, false);
+    }
+    if (flight_)
+        for (Pending& pending : flight_->writes)
+            if (pending.done && old(pending)) answer(pending, true);
+}
+
+}  // namespace dyad::core

@@ -1,0 +1,294 @@
+#include "model/json_lexer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstring>
+
+namespace dyad::json {
+namespace {
+
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+
+int hex_value(char c) noexcept {
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool is_plain(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
+// The first byte from `at` that is not a plain ASCII character of a string. Eight bytes a step: in
+// each of the four terms the top bit of a byte is set where the byte must be looked at. A borrow
+// can set bits above such a byte only, so the lowest one is always right.
+const char* skip_plain(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    while (end - at >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, at, 8);
+        const std::uint64_t control = word - kOnes * 0x20;
+        const std::uint64_t quote = (word ^ kOnes * '"') - kOnes;
+        const std::uint64_t backslash = (word ^ kOnes * '\\') - kOnes;
+        const std::uint64_t found = (word | control | quote | backslash) & (kOnes * 0x80);
+        if (found != 0) return at + std::countr_zero(found) / 8;
+        at += 8;
+    }
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+unsigned hex4_value(const char* at) noexcept {
+    unsigned value = 0;
+    for (int i = 0; i < 4; ++i)
+        value = value << 4 | static_cast<unsigned>(hex_value(at[i]));
+    return value;
+}
+
+void append_utf8(std::string& out, unsigned code_point) {
+    const auto put = [&out](unsigned byte) { out.push_back(static_cast<char>(byte)); };
+    const auto tail = [&](unsigned shift) { put(0x80 | (code_point >> shift & 0x3f)); };
+    if (code_point < 0x80) return put(code_point);
+    if (code_point < 0x800) {
+        put(0xc0 | code_point >> 6);
+    } else if (code_point < 0x10000) {
+        put(0xe0 | code_point >> 12);
+        tail(6);
+    } else {
+        put(0xf0 | code_point >> 18);
+        tail(12);
+        tail(6);
+    }
+    tail(0);
+}
+
+// Where a number is out of the range of double: whether it is too large rather than too small. Its
+// first significant digit and its exponent are far from cancelling out, so their sum tells.
+bool overflows(const char* at, const char* end) noexcept {
+    std::int64_t magnitude = 0;
+    bool significant = false;
+    bool fraction = false;
+    for (; at != end && *at != 'e' && *at != 'E'; ++at) {
+        if (*at == '.') fraction = true;
+        if (is_digit(*at) && *at != '0') significant = true;
+        if (is_digit(*at) && significant && !fraction) ++magnitude;
+        if (is_digit(*at) && !significant && fraction) --magnitude;
+    }
+    if (!significant || at == end) return significant && magnitude > 0;
+    ++at;
+    const bool negative = *at == '-';
+    std::int64_t exponent = 0;
+    for (; at != end; ++at)
+        if (is_digit(*at)) exponent = std::min<std::int64_t>(exponent * 10 + (*at - '0'), 1 << 30);
+    return magnitude + (negative ? -exponent : exponent) > 0;
+}
+
+}  // namespace
+
+void append_unescaped(std::string& out, const RawString& raw) {
+    const char* at = raw.body.data();
+    const char* const end = at + raw.body.size();
+    while (at != end) {
+        const auto* run_end = static_cast<const char*>(std::memchr(at, '\\', end - at));
+        if (run_end == nullptr) run_end = end;
+        out.append(at, run_end);
+        if (run_end == end) return;
+        at = run_end + 2;
+        switch (at[-1]) {
+            case 'b':
+                out.push_back('\b');
+                break;
+            case 'f':
+                out.push_back('\f');
+                break;
+            case 'n':
+                out.push_back('\n');
+                break;
+            case 'r':
+                out.push_back('\r');
+                break;
+            case 't':
+                out.push_back('\t');
+                break;
+            case 'u': {
+                unsigned code = hex4_value(at);
+                at += 4;
+                if (code >= 0xd800 && code < 0xdc00) {
+                    code = 0x10000 + ((code - 0xd800) << 10) + (hex4_value(at + 2) - 0xdc00);
+                    at += 6;
+                }
+                append_utf8(out, code);
+                break;
+            }
+            default:
+                out.push_back(at[-1]);
+        }
+    }
+}
+
+bool Lexer::fail_at(std::size_t position, Errc code, std::string_view what) {
+    error_ = fail(code, "byte " + std::to_string(position) + ": " + std::string(what));
+    return false;
+}
+
+bool Lexer::unexpected(std::string_view wanted) {
+    std::string what(at_end() ? "the text ends too early, expected " : "expected ");
+    return fail_at(position(), Errc::invalid_json, what.append(wanted).append(" (RFC 8259)"));
+}
+
+Error Lexer::take_error() {
+    CHECK(error_.has_value());
+    return std::move(*error_);
+}
+
+bool Lexer::literal(std::string_view word) {
+    const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
+    if (!rest.starts_with(word))
+        return unexpected("a value: an object, an array, a string, a number, true, false or null");
+    at_ += word.size();
+    return true;
+}
+
+bool Lexer::string(RawString& out) {
+    const char* const first = ++at_;
+    out.escaped = false;
+    for (;;) {
+        at_ = skip_plain(at_, end_);
+        if (at_ == end_) return unexpected("the closing '\"' of a string");
+        if (*at_ == '"') break;
+        if (*at_ == '\\') {
+            out.escaped = true;
+            if (!escape()) return false;
+        } else if (static_cast<unsigned char>(*at_) < 0x20) {
+            return fail_at(position(), Errc::invalid_json,
+                           "a control character in a string; write it as an escape (\\u00XX)");
+        } else if (!utf8_character()) {
+            return false;
+        }
+    }
+    out.body = std::string_view(first, static_cast<std::size_t>(at_ - first));
+    ++at_;
+    return true;
+}
+
+bool Lexer::hex4(unsigned& out) {
+    if (end_ - at_ < 4 || !std::all_of(at_, at_ + 4, [](char c) { return hex_value(c) >= 0; }))
+        return fail_at(position(), Errc::invalid_json,
+                       "expected four hexadecimal digits after \\u");
+    out = hex4_value(at_);
+    at_ += 4;
+    return true;
+}
+
+bool Lexer::escape() {
+    const std::size_t start = position();
+    ++at_;
+    if (at_ == end_) return unexpected("an escape");
+    const char kind = *at_++;
+    if (kind != 'u') {
+        if (std::strchr("\"\\/bfnrt", kind) != nullptr && kind != '\0') return true;
+        return fail_at(start, Errc::invalid_json,
+                       "an unknown escape; use one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+    }
+    unsigned code = 0;
+    if (!hex4(code)) return false;
+    if (code < 0xd800 || code > 0xdfff) return true;
+    unsigned low = 0;
+    if (code < 0xdc00 && end_ - at_ >= 2 && at_[0] == '\\' && at_[1] == 'u') {
+        at_ += 2;
+        if (!hex4(low)) return false;
+    }
+    if (low >= 0xdc00 && low <= 0xdfff) return true;
+    return fail_at(start, Errc::invalid_json,
+                   "half of a surrogate pair; write both halves, or the character itself");
+}
+
+// One character of more than one byte: RFC 3629, that is no overlong forms, no surrogates, nothing
+// beyond U+10FFFF.
+bool Lexer::utf8_character() {
+    const auto lead = static_cast<unsigned char>(*at_);
+    int tails = 0;
+    unsigned low = 0x80;
+    unsigned high = 0xbf;
+    if (lead >= 0xc2 && lead <= 0xdf) {
+        tails = 1;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+        tails = 2;
+        if (lead == 0xe0) low = 0xa0;
+        if (lead == 0xed) high = 0x9f;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+        tails = 3;
+        if (lead == 0xf0) low = 0x90;
+        if (lead == 0xf4) high = 0x8f;
+    }
+    bool good = tails > 0 && end_ - at_ > tails;
+    for (int i = 1; good && i <= tails; ++i) {
+        const auto byte = static_cast<unsigned char>(at_[i]);
+        good = byte >= low && byte <= high;
+        low = 0x80;
+        high = 0xbf;
+    }
+    if (!good)
+        return fail_at(position(), Errc::invalid_utf8, "not UTF-8; encode the text as UTF-8");
+    at_ += tails + 1;
+    return true;
+}
+
+bool Lexer::digits() {
+    if (at_ == end_ || !is_digit(*at_)) return unexpected("a digit");
+    while (at_ != end_ && is_digit(*at_))
+        ++at_;
+    return true;
+}
+
+bool Lexer::number(Number& out) {
+    const char* const first = at_;
+    out = Number{};
+    out.negative = *at_ == '-';
+    if (out.negative) ++at_;
+    const char* const integer = at_;
+    if (!digits()) return false;
+    if (*integer == '0' && at_ - integer > 1)
+        return fail_at(static_cast<std::size_t>(integer - begin_), Errc::invalid_json,
+                       "a number must not begin with 0");
+    out.is_integer = true;
+    if (peek() == '.') {
+        out.is_integer = false;
+        ++at_;
+        if (!digits()) return false;
+    }
+    if (peek() == 'e' || peek() == 'E') {
+        out.is_integer = false;
+        ++at_;
+        if (peek() == '+' || peek() == '-') ++at_;
+        if (!digits()) return false;
+    }
+    if (out.is_integer) {
+        constexpr std::uint64_t kNegativeMax = std::uint64_t{1} << 63;
+        const auto read = std::from_chars(integer, at_, out.magnitude);
+        if (read.ec == std::errc() && (!out.negative || out.magnitude <= kNegativeMax)) {
+            if (out.magnitude == 0) out.negative = false;
+            return true;
+        }
+    }
+    return real(first, out);
+}
+
+bool Lexer::real(const char* first, Number& out) {
+    out = Number{};
+    const auto read = std::from_chars(first, at_, out.real);
+    if (read.ec == std::errc()) return true;
+    if (overflows(first, at_))
+        return fail_at(static_cast<std::size_t>(first - begin_), Errc::invalid_field,
+                       "a number beyond the range of a double; send it as a string");
+    out.real = 0;
+    return true;
+}
+
+}  // namespace dyad::json

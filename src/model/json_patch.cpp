@@ -1,0 +1,352 @@
+#include "model/json_patch.hpp"
+
+#include <charconv>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace dyad::json {
+namespace {
+
+using Tokens = std::span<const std::string>;
+
+// An array index in the grammar of RFC 6901: no sign, no leading zero.
+std::optional<std::size_t> index_of(std::string_view token) {
+    if (token.empty() || (token.size() > 1 && token[0] == '0')) return std::nullopt;
+    std::size_t index = 0;
+    const auto read = std::from_chars(token.data(), token.data() + token.size(), index);
+    if (read.ec != std::errc() || read.ptr != token.data() + token.size()) return std::nullopt;
+    return index;
+}
+
+Value* child_of(Value& parent, const std::string& token) {
+    if (parent.is_object()) return parent.get_object().if_contains(token);
+    if (!parent.is_array()) return nullptr;
+    const auto index = index_of(token);
+    return index ? parent.get_array().if_contains(*index) : nullptr;
+}
+
+Value* find_in(Value& document, Tokens tokens) {
+    Value* at = &document;
+    for (const std::string& token : tokens) {
+        at = child_of(*at, token);
+        if (at == nullptr) return nullptr;
+    }
+    return at;
+}
+
+void merge_into(Value& target, const Value& patch) {
+    if (!patch.is_object()) {
+        target = patch;
+        return;
+    }
+    if (!target.is_object()) target.emplace_object();
+    auto& members = target.get_object();
+    for (const auto& change : patch.get_object()) {
+        if (change.value().is_null()) {
+            members.erase(change.key());
+        } else {
+            merge_into(members[change.key()], change.value());
+        }
+    }
+}
+
+// One operation, read and found well formed.
+struct Operation {
+    enum class Kind : std::uint8_t { add, remove, replace, move, copy, test };
+    Kind kind;
+    std::vector<std::string> path;
+    std::vector<std::string> from;  // of move and copy
+    const Value* value = nullptr;   // of add, replace and test
+};
+
+std::optional<Operation::Kind> kind_by_name(std::string_view name) {
+    using Kind = Operation::Kind;
+    constexpr std::pair<std::string_view, Kind> kKinds[] = {
+        {"add", Kind::add},   {"remove", Kind::remove}, {"replace", Kind::replace},
+        {"move", Kind::move}, {"copy", Kind::copy},     {"test", Kind::test}};
+    for (const auto& [known, kind] : kKinds)
+        if (known == name) return kind;
+    return std::nullopt;
+}
+
+Error malformed(std::size_t index, std::string_view what) {
+    std::string detail = "patch operation " + std::to_string(index);
+    return fail(Errc::invalid_field, detail.append(": ").append(what));
+}
+
+Result<std::vector<std::string>> read_pointer(const boost::json::object& operation,
+                                              std::string_view field, std::size_t index) {
+    const Value* text = operation.if_contains(field);
+    if (text == nullptr || !text->is_string())
+        return malformed(index, std::string(field) + " must be a string, a JSON Pointer");
+    auto tokens = parse_pointer(text->get_string());
+    if (!tokens) return malformed(index, std::string(field) + ": " + tokens.error().detail);
+    return tokens;
+}
+
+Result<Operation> read_operation(const Value& text, std::size_t index) {
+    using Kind = Operation::Kind;
+    if (!text.is_object()) return malformed(index, "must be an object");
+    const auto& fields = text.get_object();
+    const Value* op = fields.if_contains("op");
+    const auto kind =
+        op != nullptr && op->is_string() ? kind_by_name(op->get_string()) : std::optional<Kind>();
+    if (!kind) return malformed(index, "op must be add, remove, replace, move, copy or test");
+    Operation operation{*kind, {}, {}, nullptr};
+    auto path = read_pointer(fields, "path", index);
+    if (!path) return path.error();
+    operation.path = *std::move(path);
+    if (*kind == Kind::move || *kind == Kind::copy) {
+        auto from = read_pointer(fields, "from", index);
+        if (!from) return from.error();
+        operation.from = *std::move(from);
+    } else if (*kind != Kind::remove) {
+        operation.value = fields.if_contains("value");
+        if (operation.value == nullptr) return malformed(index, "value is missing");
+    }
+    return operation;
+}
+
+// Applies operations to a copy of the document. Each returns why it does not apply, if it does not.
+class Patcher {
+  public:
+    using Failure = std::optional<Error>;
+
+    Patcher(const Value& document, std::size_t bytes_max)
+        : document_(document), copy_bytes_left_(bytes_max) {}
+    Value take() { return std::move(document_); }
+
+    Failure apply(const Operation& operation) {
+        switch (operation.kind) {
+            case Operation::Kind::add:
+                return add(operation.path, *operation.value);
+            case Operation::Kind::remove:
+                return remove(operation.path);
+            case Operation::Kind::replace:
+                return replace(operation.path, *operation.value);
+            case Operation::Kind::move:
+                return move(operation.from, operation.path);
+            case Operation::Kind::copy:
+                return copy(operation.from, operation.path);
+            case Operation::Kind::test:
+                return test(operation.path, *operation.value);
+        }
+        CHECK(false);
+    }
+
+  private:
+    static Error not_applicable(std::string_view why) {
+        return fail(Errc::patch_failed, std::string(why));
+    }
+
+    static bool too_deep(Tokens path, const Value& value) {
+        return path.size() + depth(value) > static_cast<std::size_t>(limits::json_depth_max);
+    }
+    // Checked with every step: a patch can double the depth with each operation.
+    static Error depth_error() {
+        return fail(Errc::too_large, "the result is nested deeper than json_depth_max = " +
+                                         std::to_string(limits::json_depth_max));
+    }
+
+    Failure add(Tokens path, Value value) {
+        if (too_deep(path, value)) return depth_error();
+        if (path.empty()) {
+            document_ = std::move(value);
+            return std::nullopt;
+        }
+        Value* parent = find_in(document_, path.first(path.size() - 1));
+        if (parent == nullptr) return not_applicable("the parent of path does not exist");
+        if (parent->is_object()) {
+            parent->get_object().insert_or_assign(path.back(), std::move(value));
+            return std::nullopt;
+        }
+        if (!parent->is_array())
+            return not_applicable("the parent of path is neither an object nor an array");
+        auto& array = parent->get_array();
+        const auto index = path.back() == "-" ? array.size() : index_of(path.back());
+        if (!index || *index > array.size())
+            return not_applicable("path is not an index of the array, nor \"-\"");
+        array.insert(array.begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
+        return std::nullopt;
+    }
+
+    Failure remove(Tokens path) {
+        if (path.empty())
+            return not_applicable("the whole document cannot be removed by a patch; delete it");
+        Value* parent = find_in(document_, path.first(path.size() - 1));
+        if (parent == nullptr || child_of(*parent, path.back()) == nullptr)
+            return not_applicable("nothing stands at path");
+        if (parent->is_object()) {
+            parent->get_object().erase(path.back());
+        } else {
+            auto& array = parent->get_array();
+            array.erase(array.begin() + static_cast<std::ptrdiff_t>(*index_of(path.back())));
+        }
+        return std::nullopt;
+    }
+
+    Failure replace(Tokens path, const Value& value) {
+        if (too_deep(path, value)) return depth_error();
+        Value* at = find_in(document_, path);
+        if (at == nullptr) return not_applicable("nothing stands at path");
+        *at = value;
+        return std::nullopt;
+    }
+
+    Failure move(Tokens from, Tokens path) {
+        Value* at = find_in(document_, from);
+        if (at == nullptr) return not_applicable("nothing stands at from");
+        if (std::equal(from.begin(), from.end(), path.begin(), path.end())) return std::nullopt;
+        if (from.size() < path.size() && std::equal(from.begin(), from.end(), path.begin()))
+            return not_applicable("a value cannot be moved into itself");
+        if (from.empty()) return not_applicable("the whole document cannot be moved");
+        Value value = std::move(*at);
+        if (Failure failure = remove(from)) return failure;
+        return add(path, std::move(value));
+    }
+
+    Failure copy(Tokens from, Tokens path) {
+        const Value* at = find_in(document_, from);
+        if (at == nullptr) return not_applicable("nothing stands at from");
+        const std::size_t bytes = canonical(*at).size();
+        if (bytes > copy_bytes_left_)
+            return fail(Errc::too_large, "the patch copies more than a document can hold");
+        copy_bytes_left_ -= bytes;
+        return add(path, *at);
+    }
+
+    Failure test(Tokens path, const Value& value) {
+        const Value* at = find_in(document_, path);
+        if (at == nullptr) return not_applicable("nothing stands at path");
+        if (!equal(*at, value)) return not_applicable("the value at path is another one");
+        return std::nullopt;
+    }
+
+    Value document_;
+    std::size_t copy_bytes_left_;
+};
+
+constexpr std::string_view kKindNames[] = {"add", "remove", "replace", "move", "copy", "test"};
+
+Error name_operation(Error error, std::size_t index, const Operation& operation) {
+    std::string detail = "patch operation " + std::to_string(index);
+    detail.append(" (").append(kKindNames[static_cast<std::size_t>(operation.kind)]);
+    detail.append(" \"").append(to_pointer(operation.path)).append("\"): ").append(error.detail);
+    error.detail = std::move(detail);
+    return error;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_pointer(std::string_view text) {
+    std::vector<std::string> tokens;
+    if (!text.empty() && text[0] != '/')
+        return fail(Errc::invalid_field, "a JSON Pointer must be empty or begin with '/'");
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '/') {
+            tokens.emplace_back();
+        } else if (text[i] != '~') {
+            tokens.back().push_back(text[i]);
+        } else if (i + 1 < text.size() && (text[i + 1] == '0' || text[i + 1] == '1')) {
+            tokens.back().push_back(text[++i] == '0' ? '~' : '/');
+        } else {
+            return fail(Errc::invalid_field, "in a JSON Pointer '~' is written \"~0\"");
+        }
+    }
+    return tokens;
+}
+
+void append_token(std::string& pointer, std::string_view token) {
+    pointer.push_back('/');
+    for (const char c : token) {
+        if (c == '~') {
+            pointer.append("~0");
+        } else if (c == '/') {
+            pointer.append("~1");
+        } else {
+            pointer.push_back(c);
+        }
+    }
+}
+
+std::string to_pointer(std::span<const std::string> tokens) {
+    std::string pointer;
+    for (const std::string& token : tokens)
+        append_token(pointer, token);
+    return pointer;
+}
+
+const Value* find_at(const Value& document, std::span<const std::string> tokens) {
+    return find_in(const_cast<Value&>(document), tokens);
+}
+
+Result<Value> set_at(Value document, std::span<const std::string> tokens,
+                     std::optional<Value> value) {
+    const auto failed = [&](std::string_view why) {
+        return fail(Errc::patch_failed, to_pointer(tokens).append(": ").append(why));
+    };
+    if (!value) {
+        if (tokens.empty())
+            return fail(Errc::invalid_field, "path: the whole document cannot be removed here");
+        if (find_at(document, tokens) == nullptr) return document;
+        Value& parent = *find_in(document, tokens.first(tokens.size() - 1));
+        if (parent.is_object()) {
+            parent.get_object().erase(tokens.back());
+        } else {
+            auto& array = parent.get_array();
+            array.erase(array.begin() + static_cast<std::ptrdiff_t>(*index_of(tokens.back())));
+        }
+        return document;
+    }
+    if (tokens.size() + depth(*value) > static_cast<std::size_t>(limits::json_depth_max))
+        return fail(Errc::too_large, "the result is nested deeper than json_depth_max = " +
+                                         std::to_string(limits::json_depth_max));
+    Value* at = &document;
+    for (const std::string& token : tokens) {
+        Value* child = child_of(*at, token);
+        if (child == nullptr && at->is_object()) {
+            child = &at->get_object()[token];
+            child->emplace_object();
+        } else if (child == nullptr && at->is_array()) {
+            auto& array = at->get_array();
+            if (token != "-" && index_of(token) != array.size())
+                return failed("past the end of an array");
+            child = &array.emplace_back(boost::json::object_kind);
+        } else if (child == nullptr) {
+            return failed("leads through a value that is neither an object nor an array");
+        }
+        at = child;
+    }
+    *at = std::move(*value);
+    return document;
+}
+
+Value merge_patch(Value target, const Value& patch) {
+    merge_into(target, patch);
+    return target;
+}
+
+Result<Value> apply_patch(const Value& document, const Value& patch, std::size_t bytes_max) {
+    if (!patch.is_array())
+        return fail(Errc::invalid_field, "patch: must be an array of operations (RFC 6902)");
+    std::vector<Operation> operations;
+    operations.reserve(patch.get_array().size());
+    for (const Value& text : patch.get_array()) {
+        auto operation = read_operation(text, operations.size());
+        if (!operation) return operation.error();
+        operations.push_back(*std::move(operation));
+    }
+    Patcher patcher(document, bytes_max);
+    for (std::size_t i = 0; i < operations.size(); ++i)
+        if (auto failure = patcher.apply(operations[i]))
+            return name_operation(*std::move(failure), i, operations[i]);
+    Value result = patcher.take();
+    if (Status within = check(result); !within) return within.error();
+    if (canonical(result).size() > bytes_max)
+        return fail(Errc::too_large, "the result is larger than document_bytes_max = " +
+                                         std::to_string(bytes_max) + " bytes; split the document");
+    return result;
+}
+
+}  // namespace dyad::json

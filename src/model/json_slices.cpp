@@ -1,0 +1,220 @@
+#include "model/json_slices.hpp"
+
+#include "base/check.hpp"
+
+#include <array>
+#include <cmath>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace dyad::json_slices {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+// 0: stands for itself; 'u': needs \u00XX; otherwise the letter after the backslash.
+constexpr auto kEscapes = [] {
+    std::array<char, 256> table{};
+    for (std::size_t c = 0; c < 0x20; ++c)
+        table[c] = 'u';
+    table['\b'] = 'b';
+    table['\t'] = 't';
+    table['\n'] = 'n';
+    table['\f'] = 'f';
+    table['\r'] = 'r';
+    table['"'] = '"';
+    table['\\'] = '\\';
+    return table;
+}();
+
+}  // namespace
+
+void append_string(std::string& out, std::string_view text) {
+    out += '"';
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char escape = kEscapes[static_cast<unsigned char>(text[i])];
+        if (escape == 0) continue;
+        out.append(text, copied, i - copied);
+        copied = i + 1;
+        out += '\\';
+        out += escape;
+        if (escape == 'u') {
+            out.append("00");
+            out += kHex[static_cast<unsigned char>(text[i]) >> 4];
+            out += kHex[static_cast<unsigned char>(text[i]) & 15];
+        }
+    }
+    out.append(text, copied);
+    out += '"';
+}
+
+void append_number(std::string& out, double value) {
+    CHECK(std::isfinite(value));
+    if (value == 0) {
+        out += '0';
+        return;
+    }
+    // ECMA-262, Number::toString: digits and exponent of the shortest form, laid out by its rules.
+    char shortest[40];
+    const auto end = std::to_chars(shortest, shortest + sizeof shortest, std::abs(value),
+                                   std::chars_format::scientific);
+    const std::string_view text(shortest, end.ptr);
+    const std::size_t e = text.find('e');
+    std::string digits(1, text[0]);
+    if (e > 2) digits.append(text.substr(2, e - 2));
+    int exponent = 0;
+    const std::size_t sign = text[e + 1] == '+' ? 2 : 1;
+    std::from_chars(text.data() + e + sign, text.data() + text.size(), exponent);
+    const int count = static_cast<int>(digits.size());
+    const int point = exponent + 1;  // digits before the decimal point
+    if (value < 0) out += '-';
+    if (count <= point && point <= 21) {
+        out.append(digits).append(static_cast<std::size_t>(point - count), '0');
+    } else if (0 < point && point <= 21) {
+        out.append(digits, 0, static_cast<std::size_t>(point)).append(".");
+        out.append(digits, static_cast<std::size_t>(point));
+    } else if (-6 < point && point <= 0) {
+        out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+    } else {
+        out += digits[0];
+        if (count > 1) out.append(".").append(digits, 1);
+        out.append(exponent < 0 ? "e-" : "e+").append(std::to_string(std::abs(exponent)));
+    }
+}
+
+bool take_string(std::string_view& in, std::string& value) {
+    if (in.empty() || in.front() != '"') return false;
+    std::size_t end = 1;
+    bool escaped = false;
+    while (end < in.size() && in[end] != '"') {
+        if (in[end] == '\\') {
+            escaped = true;
+            ++end;
+        }
+        ++end;
+    }
+    if (end >= in.size()) return false;
+    if (!escaped) {
+        value.assign(in.substr(1, end - 1));
+    } else {
+        boost::system::error_code error;
+        const boost::json::value parsed =
+            boost::json::parse(boost::json::string_view(in.data(), end + 1), error);
+        if (error || !parsed.is_string()) return false;
+        value.assign(parsed.get_string().data(), parsed.get_string().size());
+    }
+    in.remove_prefix(end + 1);
+    return true;
+}
+
+namespace {
+
+// Takes one JSON value off the front of `in`; nothing where it has no end.
+std::optional<std::string_view> take_value(std::string_view& in) {
+    std::size_t depth = 0;
+    std::size_t i = 0;
+    for (; i < in.size(); ++i) {
+        const char c = in[i];
+        if (c == '"') {
+            for (++i; i < in.size() && in[i] != '"'; ++i)
+                if (in[i] == '\\') ++i;
+            if (i >= in.size()) return std::nullopt;
+        } else if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0) break;
+            --depth;
+        } else if (c == ',' && depth == 0) {
+            break;
+        }
+    }
+    if (depth != 0 || i == 0) return std::nullopt;
+    const std::string_view value = in.substr(0, i);
+    in.remove_prefix(i);
+    return value;
+}
+
+}  // namespace
+
+std::optional<Object> Object::read(std::string_view text) {
+    Object object;
+    if (text.size() < 2 || text.front() != '{' || text.back() != '}') return std::nullopt;
+    std::string_view in = text.substr(1, text.size() - 2);
+    while (!in.empty()) {
+        if (in.front() != '"') return std::nullopt;
+        const std::size_t end = in.find('"', 1);  // the product's own names have no escapes
+        if (end == std::string_view::npos || end + 1 >= in.size() || in[end + 1] != ':')
+            return std::nullopt;
+        const std::string_view key = in.substr(1, end - 1);
+        in.remove_prefix(end + 2);
+        const auto value = take_value(in);
+        if (!value) return std::nullopt;
+        object.members_.emplace_back(key, *value);
+        if (in.empty()) break;
+        if (in.front() != ',') return std::nullopt;
+        in.remove_prefix(1);
+    }
+    return object;
+}
+
+std::optional<std::string_view> Object::raw(std::string_view key) const {
+    for (const auto& [name, value] : members_)
+        if (name == key) return value;
+    return std::nullopt;
+}
+
+std::optional<std::string> Object::string(std::string_view key) const {
+    auto text = raw(key);
+    std::string value;
+    if (!text || !take_string(*text, value) || !text->empty()) return std::nullopt;
+    return value;
+}
+
+std::optional<std::int64_t> Object::integer(std::string_view key) const {
+    const auto text = raw(key);
+    std::int64_t value = 0;
+    if (!text) return std::nullopt;
+    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (end.ec != std::errc() || end.ptr != text->data() + text->size()) return std::nullopt;
+    return value;
+}
+
+std::optional<double> Object::number(std::string_view key) const {
+    const auto text = raw(key);
+    double value = 0;
+    if (!text) return std::nullopt;
+    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (end.ec != std::errc() || end.ptr != text->data() + text->size()) return std::nullopt;
+    return value;
+}
+
+std::vector<std::string> Object::strings(std::string_view key) const {
+    std::vector<std::string> values;
+    const auto text = raw(key);
+    const auto items = text ? elements(*text) : std::nullopt;
+    if (!items) return values;
+    for (std::string_view item : *items) {
+        std::string value;
+        if (take_string(item, value)) values.push_back(std::move(value));
+    }
+    return values;
+}
+
+std::optional<std::vector<std::string_view>> elements(std::string_view text) {
+    if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
+    std::string_view in = text.substr(1, text.size() - 2);
+    std::vector<std::string_view> items;
+    while (!in.empty()) {
+        const auto value = take_value(in);
+        if (!value) return std::nullopt;
+        items.push_back(*value);
+        if (in.empty()) break;
+        if (in.front() != ',') return std::nullopt;
+        in.remove_prefix(1);
+    }
+    return items;
+}
+
+}  // namespace dyad::json_slices
