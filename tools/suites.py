@@ -139,8 +139,8 @@ class Runner:
             print("== unit\n   no unit tests were built")
         for program in programs:
             report = LOGS / f"{program.name}.xml"
-            self.run(program.name, [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"],
-                     report, seconds_max=600)
+            command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"]
+            self.run(program.name, command, report, seconds_max=600)
 
     def pytest(self, name, *arguments):
         report = LOGS / f"{name}.xml"

@@ -110,7 +110,7 @@ class Run:
                 task.result()
 
     async def quiet(self):
-        """Everything sent is answered, and every client has received what its user's others have."""
+        """Everything sent is answered, and the clients of each user have received the same."""
         deadline = time.monotonic() + 30 * PATIENCE
         while time.monotonic() < deadline:
             ends = {}

@@ -65,7 +65,8 @@ class Client:
         key = base64.b64encode(os.urandom(16)).decode()
         writer.write((f"GET /sync HTTP/1.1\r\nHost: 127.0.0.1:{self.port_of()}\r\n"
                       "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                      f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: dyad.v2\r\n\r\n").encode())
+                      f"Sec-WebSocket-Key: {key}\r\n"
+                      "Sec-WebSocket-Protocol: dyad.v2\r\n\r\n").encode())
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 101 " not in head.split(b"\r\n", 1)[0]:
             raise EOFError(head)

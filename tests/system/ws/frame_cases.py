@@ -147,7 +147,8 @@ case("binary message in fragments", frame(BINARY, b"\0", fin=False), frame(CONTI
 # ---- ping and pong --------------------------------------------------------------------------
 
 for size in (0, 1, 2, 7, 64, 124, 125):
-    case(f"ping of {size} bytes comes back", frame(PING, b"\xa5" * size), then=pongs(b"\xa5" * size))
+    case(f"ping of {size} bytes comes back", frame(PING, b"\xa5" * size),
+         then=pongs(b"\xa5" * size))
 for size in (126, 127, 128, 65535, 65536):
     case(f"ping of {size} bytes", frame(PING, b"x" * size), then=closes_with(1002))
     case(f"pong of {size} bytes", frame(PONG, b"x" * size), then=closes_with(1002))
@@ -200,8 +201,8 @@ case("binary inside a fragmented message", frame(TEXT, b"{", fin=False), frame(B
 case("ping between two fragments", frame(TEXT, WHOLE[:7], fin=False), frame(PING, b"between"),
      frame(CONTINUATION, WHOLE[7:]),
      then=lambda raw: (pongs_only(raw, b"between"), echoes("m")(raw)))
-case("two pings and a pong between fragments", frame(TEXT, WHOLE[:7], fin=False), frame(PING, b"1"),
-     frame(CONTINUATION, WHOLE[7:9], fin=False), frame(PONG, b"no"), frame(PING, b"2"),
+case("two pings and a pong between fragments", frame(TEXT, WHOLE[:7], fin=False),
+     frame(PING, b"1"), frame(CONTINUATION, WHOLE[7:9], fin=False), frame(PONG, b"no"), frame(PING, b"2"),
      frame(CONTINUATION, WHOLE[9:]),
      then=lambda raw: (pongs_only(raw, b"1", b"2"), echoes("m")(raw)))
 case("close between two fragments", frame(TEXT, b"{", fin=False), frame(CLOSE, close_payload(1000)),
@@ -227,8 +228,8 @@ case("header of a 64-bit length in single bytes",
      then=echoes("m"))
 case("fifty messages in one segment", b"".join(frame(TEXT, ping_text(f"m{n}")) for n in range(50)),
      then=echoes(*(f"m{n}" for n in range(50))))
-case("message and a half, then the rest", frame(TEXT, ping_text("a")) + frame(TEXT, ping_text("b"))[:9],
-     frame(TEXT, ping_text("b"))[9:], then=echoes("a", "b"))
+case("message and a half, then the rest",
+     frame(TEXT, ping_text("a")) + frame(TEXT, ping_text("b"))[:9], frame(TEXT, ping_text("b"))[9:], then=echoes("a", "b"))
 case("message, ping and close in one segment",
      frame(TEXT, ping_text("a")) + frame(PING, b"p") + frame(CLOSE, close_payload(1000)),
      then=lambda raw: close_after_answers(raw))
