@@ -1,13 +1,13 @@
 #include "core/decide.hpp"
 
-#include <algorithm>
-
 #include "base/limits.hpp"
 #include "core/mutation.hpp"
 #include "model/json.hpp"
 #include "model/json_patch.hpp"
 #include "model/json_slices.hpp"
 #include "model/merge.hpp"
+
+#include <algorithm>
 
 namespace dyad::core {
 namespace {
@@ -136,8 +136,7 @@ Decided Decider::write(const ContextPtr& stored, Context next, ContextAction act
                               std::to_string(limits::context_bytes_per_user_max) +
                               " bytes together; delete some first");
     }
-    if (!opened.empty() &&
-        view_.open_conflicts() + opened.size() > limits::conflicts_per_user_max)
+    if (!opened.empty() && view_.open_conflicts() + opened.size() > limits::conflicts_per_user_max)
         return reject(Errc::limit_reached, "conflicts: at most " +
                                                std::to_string(limits::conflicts_per_user_max) +
                                                " can be open; resolve some first");
@@ -186,8 +185,7 @@ Decided Decider::operator()(const PutContext& put) const {
 Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
     const bool based = command_.expected_version.has_value();
     if (based && !put.base_data) {
-        if (*command_.expected_version > stored->version)
-            return *check_version(command_, stored);
+        if (*command_.expected_version > stored->version) return *check_version(command_, stored);
         if (*command_.expected_version != stored->version)
             return NeedsVersion{put.key, *command_.expected_version};
     }
@@ -207,6 +205,8 @@ Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
         if (!base) return Rejection{base.error(), nullptr};
         merged = json::merge3(*base, *ours, *theirs);
     }
+    if (const Status fits = json::check(merged.merged); !fits)
+        return Rejection{fits.error(), stored};
     Context next = successor(stored, put.key);
     next.data = json::canonical(merged.merged);
     apply_options(put, next);
@@ -243,6 +243,7 @@ Decided Decider::patched(
     if (!result) return Rejection{result.error(), stored};
     if (!result->is_object())
         return reject(Errc::patch_failed, "patch: the document must stay a JSON object", stored);
+    if (const Status fits = json::check(*result); !fits) return Rejection{fits.error(), stored};
     Context next = successor(stored, key);
     next.data = json::canonical(*result);
     return write(stored, std::move(next), ContextAction::updated, MergeStrategy::merge);
@@ -299,8 +300,9 @@ Decided Decider::operator()(const RestoreContext& restore) const {
     if (!snapshot && stored->version == restore.version) snapshot = stored;
     if (!snapshot) return NeedsVersion{restore.key, restore.version};
     if (snapshot->deleted)
-        return reject(Errc::invalid_field, "version: " + std::to_string(restore.version) +
-                                               " is a deletion; restore an earlier version",
+        return reject(Errc::invalid_field,
+                      "version: " + std::to_string(restore.version) +
+                          " is a deletion; restore an earlier version",
                       live(stored));
     Context next = successor(stored, restore.key);
     next.data = snapshot->data;
@@ -335,6 +337,7 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
         if (!result) return Rejection{result.error(), stored};
         if (!result->is_object())
             return reject(Errc::invalid_field, "value: the document must stay a JSON object");
+        if (const Status fits = json::check(*result); !fits) return Rejection{fits.error(), stored};
         next.data = json::canonical(*result);
     }
     return write(stored, std::move(next), ContextAction::resolved, MergeStrategy::merge, {},
@@ -429,7 +432,9 @@ std::size_t View::live_bytes() const noexcept {
 std::size_t View::open_conflicts() const noexcept {
     return durable_->conflicts.size() + over_.conflicts.size() - closed_durable_;
 }
-std::size_t View::instances() const noexcept { return durable_->modes.size() + new_instances_; }
+std::size_t View::instances() const noexcept {
+    return durable_->modes.size() + new_instances_;
+}
 
 void View::add(const Change& change) {
     if (const auto* context = std::get_if<ContextChange>(&change)) {
@@ -501,9 +506,7 @@ Reply reply_of(const Change& change, const std::string& operation_id, const LogH
                               out.append("{\"response\":");
                               write_response(out, r.record);
                           },
-                          [&](const McpChange& m) {
-                              out.append("{\"mcp\":").append(m.payload);
-                          }},
+                          [&](const McpChange& m) { out.append("{\"mcp\":").append(m.payload); }},
                change);
     out += '}';
     return reply;

@@ -26,17 +26,15 @@ class View {
 
     // Lays `change` over what the view showed so far.
     void add(const Change& change);
-    void clear();
 
   private:
-    std::size_t live_contexts_() const noexcept;
-
     const State* durable_;
     State over_;  // what the batch touched, as it is after it
     std::set<std::string, std::less<>> closed_conflicts_;
+    std::size_t closed_durable_ = 0;
+    std::size_t new_instances_ = 0;
     std::int64_t live_contexts_delta_ = 0;
     std::int64_t live_bytes_delta_ = 0;
-    std::int64_t instances_delta_ = 0;
 };
 
 // What the decision rests on beside the view.

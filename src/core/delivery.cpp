@@ -1,14 +1,14 @@
 #include "core/delivery.hpp"
 
-#include <algorithm>
-#include <cstring>
-#include <map>
-
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "core/guarded.hpp"
 #include "core/mutation.hpp"
 #include "core/user_log.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
 
 namespace dyad::core {
 namespace {
@@ -21,11 +21,13 @@ std::array<std::uint8_t, 8> short_hash(const Hash& hash) {
     return first;
 }
 
-// The last event of the batch that still fits into `bytes` with all from `from` on; at least `from`.
+// The last event of the batch that still fits into `bytes` with all from `from` on; at least
+// `from`.
 Offset last_that_fits(const EventBatch& batch, Offset from, std::size_t bytes) {
     if (batch.text_range(from, batch.last()).size() <= bytes) return batch.last();
     Offset last = from;
-    while (last < batch.last() && batch.text_range(from, last + 1).size() <= bytes) ++last;
+    while (last < batch.last() && batch.text_range(from, last + 1).size() <= bytes)
+        ++last;
     return last;
 }
 
@@ -89,7 +91,8 @@ std::vector<Presence> Delivery::presence() const {
         presence.last_seen_ms = std::max(presence.last_seen_ms, session->last_seen_ms);
     }
     std::vector<Presence> list;
-    for (auto& [id, presence] : by_instance) list.push_back(std::move(presence));
+    for (auto& [id, presence] : by_instance)
+        list.push_back(std::move(presence));
     return list;
 }
 
@@ -100,7 +103,8 @@ void Delivery::flush() {
     }
     if (!user_.ready()) return;
     // feed() may not add or remove sessions: peers never re-enter the heart.
-    for (const auto& session : sessions_) feed(*session);
+    for (const auto& session : sessions_)
+        feed(*session);
 }
 
 void Delivery::start(const Start& start, const Status& fresh) {
@@ -111,8 +115,7 @@ void Delivery::start(const Start& start, const Status& fresh) {
         return;
     }
     const auto mode = user_.state().modes.find(session->instance_id);
-    session->paused = mode != user_.state().modes.end() &&
-                      mode->second.current == Mode::inspired;
+    session->paused = mode != user_.state().modes.end() && mode->second.current == Mode::inspired;
     if (start.resume)
         check_resume(*session, *start.resume, start.ready);
     else if (start.snapshot)
@@ -246,23 +249,22 @@ void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) 
 void Delivery::feed_from_log(Session& session) {
     session.reading = true;
     const std::uint64_t serial = session.serial;
-    user_.ports().store.read_log(
-        user_.user_id(), session.next - 1, kRunBytesMax,
-        user_.guarded([this, serial](const Result<LogSlice>& slice) {
-            Session* const s = find(serial);
-            if (s == nullptr) return;
-            s->reading = false;
-            if (s->next == 0) {
-                feed(*s);  // it was reset meanwhile
-            } else if (slice) {
-                feed_slice(*s, *slice);
-            } else if (slice.error().code == Errc::history_gone) {
-                s->next = 0;
-                feed(*s);
-            } else {
-                s->peer->close(CloseReason::storage);
-            }
-        }));
+    user_.ports().store.read_log(user_.user_id(), session.next - 1, kRunBytesMax,
+                                 user_.guarded([this, serial](const Result<LogSlice>& slice) {
+                                     Session* const s = find(serial);
+                                     if (s == nullptr) return;
+                                     s->reading = false;
+                                     if (s->next == 0) {
+                                         feed(*s);  // it was reset meanwhile
+                                     } else if (slice) {
+                                         feed_slice(*s, *slice);
+                                     } else if (slice.error().code == Errc::history_gone) {
+                                         s->next = 0;
+                                         feed(*s);
+                                     } else {
+                                         s->peer->close(CloseReason::storage);
+                                     }
+                                 }));
 }
 
 // A hole, or a batch that does not chain to the position, can only be expiry or a restored log.
@@ -298,7 +300,8 @@ void Delivery::reset(Session& session) {
 }
 
 void Delivery::reset_all() {
-    for (const auto& session : sessions_) session->next = 0;
+    for (const auto& session : sessions_)
+        session->next = 0;
 }
 
 void Delivery::mode_changed(const ModeState& state) {

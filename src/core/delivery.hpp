@@ -2,14 +2,14 @@
 // from the log, then by a snapshot. Nothing here waits for a slow session.
 #pragma once
 
+#include "core/session.hpp"
+#include "store/store.hpp"
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "core/session.hpp"
-#include "store/store.hpp"
 
 namespace dyad::core {
 

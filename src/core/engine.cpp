@@ -27,11 +27,13 @@ Engine::Engine(Config config, Ports ports)
     next_release_ms_ = now + kReleaseMs;
 }
 
-Engine::~Engine() { ports_.bus.set_receiver(nullptr); }
+Engine::~Engine() {
+    ports_.bus.set_receiver(nullptr);
+}
 
 UserLog& Engine::user(const std::string& user_id) {
-    auto& slot = users_[broken(Mutation::deliver_to_wrong_user) ? std::string("everybody")
-                                                                : user_id];
+    auto& slot =
+        users_[broken(Mutation::deliver_to_wrong_user) ? std::string("everybody") : user_id];
     if (!slot) {
         slot = std::make_unique<UserLog>(*this, user_id);
         metrics::users_active.add(1);
@@ -79,9 +81,13 @@ void Engine::detach(SessionId session) {
     session->user->delivery().remove(session);
 }
 
-void Engine::writable(SessionId session) { session->user->delivery().writable(session); }
+void Engine::writable(SessionId session) {
+    session->user->delivery().writable(session);
+}
 
-void Engine::seen(SessionId session) { session->last_seen_ms = ports_.clock.wall_ms(); }
+void Engine::seen(SessionId session) {
+    session->last_seen_ms = ports_.clock.wall_ms();
+}
 
 std::vector<Presence> Engine::presence(const std::string& user_id) const {
     const auto at = users_.find(user_id);
@@ -110,7 +116,9 @@ void Engine::flush() {
     }
 }
 
-bool Engine::idle() const noexcept { return waiting_ == 0; }
+bool Engine::idle() const noexcept {
+    return waiting_ == 0;
+}
 
 void Engine::receive(const Announcement& announcement) {
     const auto at = users_.find(announcement.user_id);
@@ -119,9 +127,9 @@ void Engine::receive(const Announcement& announcement) {
 
 void Engine::tick() {
     const std::int64_t now = ports_.clock.steady_ms();
-    for (const auto& [id, log] : users_) log->tick(now);
-    if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ &&
-        !broken(Mutation::no_poll))
+    for (const auto& [id, log] : users_)
+        log->tick(now);
+    if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ && !broken(Mutation::no_poll))
         poll();
     if (now >= next_sweep_ms_) {
         next_sweep_ms_ = now + kSweepMs;
@@ -146,19 +154,19 @@ void Engine::poll() {
         if (log->ready()) ids.push_back(log->user_id());
     if (ids.empty()) return;
     polling_ = true;
-    ports_.store.heads(
-        std::move(ids),
-        [this, alive = std::weak_ptr<bool>(alive_)](
-            const Result<std::vector<std::pair<std::string, Offset>>>& heads) {
-            if (alive.expired()) return;
-            polling_ = false;
-            if (!heads) return;
-            for (const auto& [id, offset] : *heads) {
-                const auto at = users_.find(id);
-                if (at == users_.end() || offset == at->second->head().offset) continue;
-                at->second->catch_up([](const Status&) {});
-            }
-        });
+    ports_.store.heads(std::move(ids),
+                       [this, alive = std::weak_ptr<bool>(alive_)](
+                           const Result<std::vector<std::pair<std::string, Offset>>>& heads) {
+                           if (alive.expired()) return;
+                           polling_ = false;
+                           if (!heads) return;
+                           for (const auto& [id, offset] : *heads) {
+                               const auto at = users_.find(id);
+                               if (at == users_.end() || offset == at->second->head().offset)
+                                   continue;
+                               at->second->catch_up([](const Status&) {});
+                           }
+                       });
 }
 
 // Contexts expire for users whom nobody is connected for, too: holding the user in memory lets its
@@ -168,17 +176,17 @@ void Engine::sweep_expired() {
         ports_.clock.wall_ms(), kSweepUsersMax,
         [this, alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<std::string>>& ids) {
             if (alive.expired() || !ids) return;
-            for (const std::string& id : *ids) user(id).when_fresh([](const Status&) {});
+            for (const std::string& id : *ids)
+                user(id).when_fresh([](const Status&) {});
         });
 }
 
 void Engine::expire_events() {
-    ports_.store.expire_events(ports_.clock.wall_ms() - config_.event_ttl_ms,
-                               [](const Result<std::size_t>& dropped) {
-                                   if (dropped && *dropped > 0)
-                                       log::info("distributed_memory",
-                                                 std::to_string(*dropped) + " events expired");
-                               });
+    ports_.store.expire_events(
+        ports_.clock.wall_ms() - config_.event_ttl_ms, [](const Result<std::size_t>& dropped) {
+            if (dropped && *dropped > 0)
+                log::info("distributed_memory", std::to_string(*dropped) + " events expired");
+        });
 }
 
 void Engine::release_idle_users() {

@@ -29,7 +29,8 @@ void Block::plain_pieces(const Renderer& renderer, Offset from, Offset to,
             continue;
         }
         const std::size_t begin = begin_of(i);
-        while (i <= last && sources_[i] != skip_source) ++i;
+        while (i <= last && sources_[i] != skip_source)
+            ++i;
         const std::size_t end = begin_of(i);
         if (end > begin) out.emplace_back(frames_.data() + begin, end - begin);
     }

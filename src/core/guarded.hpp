@@ -1,9 +1,9 @@
 // The wrapper of callbacks that go through a port; only for the sources of UserLog and Delivery.
 #pragma once
 
-#include <utility>
-
 #include "core/user_log.hpp"
+
+#include <utility>
 
 namespace dyad::core {
 

@@ -53,10 +53,10 @@ struct SessionRequest {
 struct Session {
     Peer* peer = nullptr;
     UserLog* user = nullptr;
-    std::uint64_t serial = 0;  // never used twice in a process
-    Offset next = 0;           // the offset it receives next; 0: a snapshot comes first
+    std::uint64_t serial = 0;            // never used twice in a process
+    Offset next = 0;                     // the offset it receives next; 0: a snapshot comes first
     std::array<std::uint8_t, 8> hash{};  // of the event before `next`, as a Position has it
-    std::int64_t progress_ms = 0;  // steady; of its last progress, while its socket is full
+    std::int64_t progress_ms = 0;        // steady; of its last progress, while its socket is full
     std::int64_t connected_at_ms = 0;
     std::int64_t last_seen_ms = 0;
     std::string instance_id;

@@ -18,7 +18,9 @@ UserLog::UserLog(Engine& engine, std::string user_id)
     touch();
 }
 
-void UserLog::touch() noexcept { used_ms_ = ports().clock.steady_ms(); }
+void UserLog::touch() noexcept {
+    used_ms_ = ports().clock.steady_ms();
+}
 
 bool UserLog::releasable() const noexcept {
     return phase_ != Phase::loading && calls_ == 0 && !dirty_ && !flight_ && queue_.empty() &&
@@ -28,9 +30,8 @@ bool UserLog::releasable() const noexcept {
 void UserLog::load() {
     CHECK(phase_ == Phase::cold);
     phase_ = Phase::loading;
-    ports().store.load(user_id_, guarded([this](Result<LoadedLog> result) {
-                           loaded(std::move(result));
-                       }));
+    ports().store.load(user_id_,
+                       guarded([this](Result<LoadedLog> result) { loaded(std::move(result)); }));
 }
 
 void UserLog::loaded(Result<LoadedLog> result) {
@@ -41,7 +42,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
         state_ = std::move(result->state);
         operations_.clear();
         operations_.reserve(result->operation_keys.size());
-        for (const std::uint64_t key : result->operation_keys) operations_.emplace(key, 0);
+        for (const std::uint64_t key : result->operation_keys)
+            operations_.emplace(key, 0);
         feed_.clear();
         snapshot_.reset();
         phase_ = Phase::ready;
@@ -54,7 +56,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
             reply(pending, Rejection{result.error(), nullptr});
     }
     if (flight_ && status) requeue_flight();
-    for (auto& run : std::exchange(fresh_waiters_, {})) run(status);
+    for (auto& run : std::exchange(fresh_waiters_, {}))
+        run(status);
     engine_.mark_dirty(*this);
 }
 
@@ -129,7 +132,8 @@ void UserLog::caught_up(const Status& status) {
         catching_up_ = false;
     else
         read_on();
-    for (auto& waiter : waiters) waiter(status);
+    for (auto& waiter : waiters)
+        waiter(status);
 }
 
 bool UserLog::follows(const EventBatch& batch) const {
@@ -147,8 +151,7 @@ Status UserLog::adopt_slice(const LogSlice& slice) {
     if (!broken(Mutation::chain_not_verified)) {
         if (slice.head.offset < head_.offset) return other_log();
         if (head_.offset != 0 && slice.head.epoch != head_.epoch) return other_log();
-        if (slice.head.offset == head_.offset && head_.offset != 0 &&
-            slice.head.hash != head_.hash)
+        if (slice.head.offset == head_.offset && head_.offset != 0 && slice.head.hash != head_.hash)
             return other_log();
     }
     for (const EventBatchPtr& batch : slice.batches) {
@@ -199,9 +202,8 @@ void UserLog::receive(const Announcement& announcement) {
     if (phase_ != Phase::ready || announcement.batch->empty()) return;
     const EventBatch& batch = *announcement.batch;
     if (batch.last() <= head_.offset) return;
-    const bool next =
-        broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
-                                                    : follows(batch);
+    const bool next = broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
+                                                                  : follows(batch);
     if (next) {
         if (adopt(announcement.batch, nullptr)) return;
     } else if (broken(Mutation::ignore_announcement_gap)) {
@@ -217,8 +219,10 @@ std::shared_ptr<const Snapshot> UserLog::snapshot() {
     taken->contexts.reserve(state_.live_contexts);
     for (const auto& [key, context] : state_.contexts)
         if (!context->deleted) taken->contexts.push_back(context);
-    for (const auto& [id, mode] : state_.modes) taken->modes.push_back(mode);
-    for (const auto& [id, conflict] : state_.conflicts) taken->conflicts.push_back(conflict);
+    for (const auto& [id, mode] : state_.modes)
+        taken->modes.push_back(mode);
+    for (const auto& [id, conflict] : state_.conflicts)
+        taken->conflicts.push_back(conflict);
     if (broken(Mutation::snapshot_of_older_state)) taken->position.offset += 1;
     snapshot_ = taken;
     return snapshot_;

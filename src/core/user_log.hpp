@@ -8,6 +8,11 @@
 // Lifetime: owned by the Engine; never let go while a call to a port is under way.
 #pragma once
 
+#include "core/decide.hpp"
+#include "core/delivery.hpp"
+#include "core/engine.hpp"
+#include "core/feed.hpp"
+
 #include <deque>
 #include <functional>
 #include <memory>
@@ -15,11 +20,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "core/decide.hpp"
-#include "core/delivery.hpp"
-#include "core/engine.hpp"
-#include "core/feed.hpp"
 
 namespace dyad::core {
 
@@ -111,8 +111,8 @@ class UserLog {
     const std::string user_id_;
     Phase phase_ = Phase::cold;
     bool catching_up_ = false;
-    bool dirty_ = false;    // in the engine's list
-    int calls_ = 0;  // to ports, under way
+    bool dirty_ = false;  // in the engine's list
+    int calls_ = 0;       // to ports, under way
     LogHead head_;
     Offset first_kept_ = 1;
     State state_;

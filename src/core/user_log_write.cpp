@@ -21,8 +21,8 @@ void UserLog::submit(Pending pending) {
     pending.fingerprint = pending.command.fingerprint();
     engine_.waiting_ += 1;
     if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max)) {
-        reply(pending, Rejection{fail(Errc::unavailable, "too many commands wait; slow down"),
-                                 nullptr});
+        reply(pending,
+              Rejection{fail(Errc::unavailable, "too many commands wait; slow down"), nullptr});
         return;
     }
     queue_.push_back(std::move(pending));
@@ -47,7 +47,8 @@ void UserLog::build_batch() {
     EventBatch batch;
     LogHead head = head_;
     if (head.epoch == 0) {
-        while (head.epoch == 0) head.epoch = ports().random.next_u64();
+        while (head.epoch == 0)
+            head.epoch = ports().random.next_u64();
         head.hash = genesis_hash(user_id_, head.epoch);
     }
     View view(state_);
@@ -56,10 +57,9 @@ void UserLog::build_batch() {
            batch.texts.size() < static_cast<std::size_t>(limits::batch_bytes_max)) {
         Pending pending = std::move(queue_.front());
         queue_.pop_front();
-        const bool twice = std::any_of(
-            flight.writes.begin(), flight.writes.end(), [&](const Pending& other) {
-                return other.key == pending.key;
-            });
+        const bool twice =
+            std::any_of(flight.writes.begin(), flight.writes.end(),
+                        [&](const Pending& other) { return other.key == pending.key; });
         if (twice && !broken(Mutation::skip_operation_lookup))
             later.push_back(std::move(pending));  // the same operation again: answered from the log
         else if (!place(flight, batch, head, view, std::move(pending)))
@@ -78,11 +78,13 @@ void UserLog::build_batch() {
     if (broken(Mutation::acknowledge_before_commit)) {
         Flight copy = *flight_;
         finish_flight(copy);
-        for (Pending& pending : flight_->writes) pending.done = nullptr;
+        for (Pending& pending : flight_->writes)
+            pending.done = nullptr;
         flight_->others.clear();
     }
     if (broken(Mutation::fold_before_commit))
-        for (const Change& change : flight_->changes) fold(state_, change);
+        for (const Change& change : flight_->changes)
+            fold(state_, change);
     if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt(flight_->batch, nullptr));
 }
 
@@ -95,9 +97,8 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     }
     std::int64_t now = ports().clock.wall_ms();
     if (!broken(Mutation::timestamps_from_clock)) now = std::max(now, head.timestamp_ms);
-    const Decision at{.now_ms = now,
-                      .offset = head.offset + 1,
-                      .context_ttl_ms = engine_.config_.context_ttl_ms};
+    const Decision at{
+        .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, pending.command, at);
     if (const auto* needed = std::get_if<NeedsVersion>(&decided)) {
         fill_version(std::move(pending), *needed);
@@ -126,8 +127,8 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         if (auto* rejection = std::get_if<Rejection>(&decided))
             answer = std::move(*rejection);
         else
-            answer = reply_without_event(std::get<NoChange>(decided),
-                                         pending.command.operation_id, head_);
+            answer = reply_without_event(std::get<NoChange>(decided), pending.command.operation_id,
+                                         head_);
         // What it rests on may still fail to be written.
         if (batch.empty())
             reply(pending, std::move(answer));
@@ -149,18 +150,18 @@ void UserLog::answer_repeat(Pending pending) {
         repeat_found(std::move(shared), known);
         return;
     }
-    ports().store.find_operation(
-        user_id_, shared->key, guarded([this, shared](const Result<Offset>& found) {
-            if (!found) {
-                reply(*shared, Rejection{found.error(), nullptr});
-            } else if (*found == 0) {
-                shared->is_new = true;
-                queue_.push_front(std::move(*shared));
-                engine_.mark_dirty(*this);
-            } else {
-                repeat_found(shared, *found);
-            }
-        }));
+    ports().store.find_operation(user_id_, shared->key,
+                                 guarded([this, shared](const Result<Offset>& found) {
+                                     if (!found) {
+                                         reply(*shared, Rejection{found.error(), nullptr});
+                                     } else if (*found == 0) {
+                                         shared->is_new = true;
+                                         queue_.push_front(std::move(*shared));
+                                         engine_.mark_dirty(*this);
+                                     } else {
+                                         repeat_found(shared, *found);
+                                     }
+                                 }));
 }
 
 void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
@@ -180,9 +181,9 @@ void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
                     return;
                 }
             }
-            reply(*pending, Rejection{fail(Errc::history_gone,
-                                           "id: the log no longer keeps this operation"),
-                                      nullptr});
+            reply(*pending,
+                  Rejection{fail(Errc::history_gone, "id: the log no longer keeps this operation"),
+                            nullptr});
         }));
 }
 
@@ -260,7 +261,8 @@ void UserLog::sent(AppendResult result) {
                 flight_.reset();
                 return;
             }
-            for (Pending& pending : flight_->writes) pending.sent_unknown = true;
+            for (Pending& pending : flight_->writes)
+                pending.sent_unknown = true;
             if (broken(Mutation::retry_unknown_blindly))
                 requeue_flight();
             else
@@ -303,7 +305,8 @@ void UserLog::requeue_flight() {
         else
             again.push_back(std::move(pending));
     }
-    for (auto& [pending, answer] : flight.others) again.push_back(std::move(pending));
+    for (auto& [pending, answer] : flight.others)
+        again.push_back(std::move(pending));
     while (!again.empty()) {
         queue_.push_front(std::move(again.back()));
         again.pop_back();
@@ -332,8 +335,10 @@ void UserLog::committed() {
 void UserLog::refused(const Error& error) {
     Flight flight = std::move(*flight_);
     flight_.reset();
-    for (Pending& pending : flight.writes) reply(pending, Rejection{error, nullptr});
-    for (auto& [pending, answer] : flight.others) queue_.push_front(std::move(pending));
+    for (Pending& pending : flight.writes)
+        reply(pending, Rejection{error, nullptr});
+    for (auto& [pending, answer] : flight.others)
+        queue_.push_front(std::move(pending));
     engine_.mark_dirty(*this);
 }
 
@@ -349,7 +354,8 @@ void UserLog::finish_flight(Flight& flight) {
         if (pending.done)
             reply(pending, reply_of(flight.changes[i], pending.command.operation_id, at));
     }
-    for (auto& [pending, answer] : flight.others) reply(pending, std::move(answer));
+    for (auto& [pending, answer] : flight.others)
+        reply(pending, std::move(answer));
 }
 
 void UserLog::expire_due(std::int64_t wall_ms) {

@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "model/json_slices.hpp"
+#include "model/json_text.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -9,8 +10,8 @@
 namespace dyad {
 namespace {
 
+using json::append_string;
 using json_slices::append_integer;
-using json_slices::append_string;
 using json_slices::Object;
 
 template <class... Ts>

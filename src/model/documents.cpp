@@ -1,15 +1,16 @@
 // The JSON documents of the model: written in canonical form (members sorted), read back exactly.
 #include "model/change.hpp"
 #include "model/json_slices.hpp"
+#include "model/json_text.hpp"
 
 #include <utility>
 
 namespace dyad {
 namespace {
 
+using json::append_string;
 using json_slices::append_integer;
 using json_slices::append_number;
-using json_slices::append_string;
 using json_slices::Object;
 
 // Members of an object, in the order in which they are given: callers keep it sorted.

@@ -3,6 +3,7 @@
 #include "base/hash64.hpp"
 #include "base/sha256.hpp"
 #include "model/json_slices.hpp"
+#include "model/json_text.hpp"
 
 #include <charconv>
 #include <cstring>
@@ -130,8 +131,8 @@ Result<EventView> decode_event(std::string_view text) {
     if (!take_literal(in, ",\"scope\":") || !json_slices::take_string(in, event.scope) ||
         !take_literal(in, ",\"sourceInstanceId\":") ||
         !json_slices::take_string(in, event.source_instance_id) ||
-        !take_literal(in, ",\"operationId\":") || !json_slices::take_string(in, event.operation_id) ||
-        !take_literal(in, ",\"data\":"))
+        !take_literal(in, ",\"operationId\":") ||
+        !json_slices::take_string(in, event.operation_id) || !take_literal(in, ",\"data\":"))
         return damaged(event.offset, "a field of its text is missing");
     if (in.size() < 3 || in.back() != '}') return damaged(event.offset, "its text has no end");
     event.data = in.substr(0, in.size() - 1);
@@ -193,11 +194,11 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     json_slices::append_integer(out, draft.timestamp_ms);
     out.append(",\"eventType\":\"").append(event_type_name(draft.kind));
     out.append("\",\"kind\":\"").append(event_kind_name(draft.kind)).append("\",\"scope\":");
-    json_slices::append_string(out, draft.scope);
+    json::append_string(out, draft.scope);
     out.append(",\"sourceInstanceId\":");
-    json_slices::append_string(out, draft.source_instance_id);
+    json::append_string(out, draft.source_instance_id);
     out.append(",\"operationId\":");
-    json_slices::append_string(out, draft.operation_id);
+    json::append_string(out, draft.operation_id);
     out.append(",\"data\":").append(draft.data).append("}");
     CHECK(out.size() < UINT32_MAX);
     entry.text_end = static_cast<std::uint32_t>(out.size());
@@ -218,7 +219,8 @@ EventBatch batch_from(const EventBatch& batch, Offset from) {
     const std::uint32_t cut = batch.entry(from - 1).text_end + 1;
     rest.entries.assign(batch.entries.begin() + static_cast<std::ptrdiff_t>(from - batch.first),
                         batch.entries.end());
-    for (EventEntry& entry : rest.entries) entry.text_end -= cut;
+    for (EventEntry& entry : rest.entries)
+        entry.text_end -= cut;
     return rest;
 }
 

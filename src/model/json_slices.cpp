@@ -1,87 +1,13 @@
 #include "model/json_slices.hpp"
 
-#include "base/check.hpp"
-
-#include <array>
-#include <cmath>
-
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
+#include "model/json.hpp"
+#include "model/json_text.hpp"
 
 namespace dyad::json_slices {
-namespace {
-
-constexpr char kHex[] = "0123456789abcdef";
-
-// 0: stands for itself; 'u': needs \u00XX; otherwise the letter after the backslash.
-constexpr auto kEscapes = [] {
-    std::array<char, 256> table{};
-    for (std::size_t c = 0; c < 0x20; ++c)
-        table[c] = 'u';
-    table['\b'] = 'b';
-    table['\t'] = 't';
-    table['\n'] = 'n';
-    table['\f'] = 'f';
-    table['\r'] = 'r';
-    table['"'] = '"';
-    table['\\'] = '\\';
-    return table;
-}();
-
-}  // namespace
-
-void append_string(std::string& out, std::string_view text) {
-    out += '"';
-    std::size_t copied = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char escape = kEscapes[static_cast<unsigned char>(text[i])];
-        if (escape == 0) continue;
-        out.append(text, copied, i - copied);
-        copied = i + 1;
-        out += '\\';
-        out += escape;
-        if (escape == 'u') {
-            out.append("00");
-            out += kHex[static_cast<unsigned char>(text[i]) >> 4];
-            out += kHex[static_cast<unsigned char>(text[i]) & 15];
-        }
-    }
-    out.append(text, copied);
-    out += '"';
-}
 
 void append_number(std::string& out, double value) {
-    CHECK(std::isfinite(value));
-    if (value == 0) {
-        out += '0';
-        return;
-    }
-    // ECMA-262, Number::toString: digits and exponent of the shortest form, laid out by its rules.
-    char shortest[40];
-    const auto end = std::to_chars(shortest, shortest + sizeof shortest, std::abs(value),
-                                   std::chars_format::scientific);
-    const std::string_view text(shortest, end.ptr);
-    const std::size_t e = text.find('e');
-    std::string digits(1, text[0]);
-    if (e > 2) digits.append(text.substr(2, e - 2));
-    int exponent = 0;
-    const std::size_t sign = text[e + 1] == '+' ? 2 : 1;
-    std::from_chars(text.data() + e + sign, text.data() + text.size(), exponent);
-    const int count = static_cast<int>(digits.size());
-    const int point = exponent + 1;  // digits before the decimal point
-    if (value < 0) out += '-';
-    if (count <= point && point <= 21) {
-        out.append(digits).append(static_cast<std::size_t>(point - count), '0');
-    } else if (0 < point && point <= 21) {
-        out.append(digits, 0, static_cast<std::size_t>(point)).append(".");
-        out.append(digits, static_cast<std::size_t>(point));
-    } else if (-6 < point && point <= 0) {
-        out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
-    } else {
-        out += digits[0];
-        if (count > 1) out.append(".").append(digits, 1);
-        out.append(exponent < 0 ? "e-" : "e+").append(std::to_string(std::abs(exponent)));
-    }
+    json::NumberBuffer buffer;
+    out.append(json::real_text(value, buffer));
 }
 
 bool take_string(std::string_view& in, std::string& value) {
@@ -99,11 +25,9 @@ bool take_string(std::string_view& in, std::string& value) {
     if (!escaped) {
         value.assign(in.substr(1, end - 1));
     } else {
-        boost::system::error_code error;
-        const boost::json::value parsed =
-            boost::json::parse(boost::json::string_view(in.data(), end + 1), error);
-        if (error || !parsed.is_string()) return false;
-        value.assign(parsed.get_string().data(), parsed.get_string().size());
+        const Result<json::Value> parsed = json::parse(in.substr(0, end + 1));
+        if (!parsed || !parsed->is_string()) return false;
+        value.assign(parsed->get_string().data(), parsed->get_string().size());
     }
     in.remove_prefix(end + 1);
     return true;

@@ -1,4 +1,5 @@
-// Pieces of canonical JSON (RFC 8785), written straight into a string.
+// JSON that this product wrote itself (canonical, no white space): written piece by piece, and read
+// back as slices of its text. Text from outside goes through json.hpp.
 #pragma once
 
 #include <charconv>
@@ -10,9 +11,6 @@
 #include <vector>
 
 namespace dyad::json_slices {
-
-// `text` as a JSON string, quotes and all. Requires: valid UTF-8.
-void append_string(std::string& out, std::string_view text);
 
 template <class Integer>
 void append_integer(std::string& out, Integer value) {
