@@ -147,6 +147,9 @@ class Runner:
         self.run(name, [str(ROOT / ".venv/bin/python"), "-m", "pytest", f"--junitxml={report}",
                         *arguments], report, cwd=ROOT / "tests")
 
+    def tools(self):
+        self.pytest("tools", "tools")
+
     def sim(self):
         program = self.build / "tests/sim/dyad-sim"
         seeds = "300" if self.preset == "release" else "40"
@@ -166,7 +169,7 @@ class Runner:
         self.pytest("ws", "system/ws")
 
 
-RELEASE = ["fmt", "tidy", "unit", "sim", "powercut", "system"]
+RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "powercut", "system"]
 SANITIZER = ["unit", "sim", "conformance"]
 
 

@@ -3,12 +3,13 @@
 what may be skipped, and that generated documents are current. Each rule is one check; the last
 line is `N passed, N failed`."""
 
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).resolve().parents[1]))
 LINES_MAX = 500
 COLUMNS_MAX = 100
 
@@ -44,6 +45,7 @@ FOREIGN = {
     r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},
 }
 NAMES = re.compile(r"(manager|helper|util|utils|common|misc)(s)?$", re.IGNORECASE)
+TYPE = re.compile(r"\b(?:class|struct|enum class)\s+(\w+)")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 CODE = {".cpp", ".hpp", ".def", ".py", ".mjs", ".js", ".ts", ".sh"}
 
@@ -120,7 +122,7 @@ def check_names(files):
             if NAMES.search(path.stem):
                 fail(f"{here}: a name that says nothing")
             if path.suffix in (".cpp", ".hpp"):
-                for found in re.finditer(r"\b(?:class|struct|enum class)\s+(\w+)", path.read_text()):
+                for found in TYPE.finditer(path.read_text()):
                     if NAMES.search(found.group(1)):
                         fail(f"{here}: {found.group(1)} is a name that says nothing")
 

@@ -1,5 +1,6 @@
 /* Preloaded into the server: while the file that DYAD_TEST_FAULT names exists, writes to regular
- * files fail as on a full disk, or, where the file says "sync", every fsync fails as on a dying one. */
+ * files fail as on a full disk, or, where the file says "sync", every fsync fails as on a dying
+ * one. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -38,7 +39,8 @@ static int hits(int fd, enum fault which) {
 FAILING(FULL, ENOSPC, ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
 FAILING(FULL, ENOSPC, ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 FAILING(FULL, ENOSPC, ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
-FAILING(FULL, ENOSPC, ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o))
+FAILING(FULL, ENOSPC, ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o),
+        (fd, p, n, o))
 FAILING(FULL, ENOSPC, int, fallocate, (int fd, int m, off_t o, off_t n), (fd, m, o, n))
 FAILING(FULL, ENOSPC, int, fallocate64, (int fd, int m, off64_t o, off64_t n), (fd, m, o, n))
 FAILING(SYNC, EIO, int, fsync, (int fd), (fd))

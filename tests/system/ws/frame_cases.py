@@ -202,8 +202,8 @@ case("ping between two fragments", frame(TEXT, WHOLE[:7], fin=False), frame(PING
      frame(CONTINUATION, WHOLE[7:]),
      then=lambda raw: (pongs_only(raw, b"between"), echoes("m")(raw)))
 case("two pings and a pong between fragments", frame(TEXT, WHOLE[:7], fin=False),
-     frame(PING, b"1"), frame(CONTINUATION, WHOLE[7:9], fin=False), frame(PONG, b"no"), frame(PING, b"2"),
-     frame(CONTINUATION, WHOLE[9:]),
+     frame(PING, b"1"), frame(CONTINUATION, WHOLE[7:9], fin=False), frame(PONG, b"no"),
+     frame(PING, b"2"), frame(CONTINUATION, WHOLE[9:]),
      then=lambda raw: (pongs_only(raw, b"1", b"2"), echoes("m")(raw)))
 case("close between two fragments", frame(TEXT, b"{", fin=False), frame(CLOSE, close_payload(1000)),
      then=closes_with(1000))
@@ -229,7 +229,8 @@ case("header of a 64-bit length in single bytes",
 case("fifty messages in one segment", b"".join(frame(TEXT, ping_text(f"m{n}")) for n in range(50)),
      then=echoes(*(f"m{n}" for n in range(50))))
 case("message and a half, then the rest",
-     frame(TEXT, ping_text("a")) + frame(TEXT, ping_text("b"))[:9], frame(TEXT, ping_text("b"))[9:], then=echoes("a", "b"))
+     frame(TEXT, ping_text("a")) + frame(TEXT, ping_text("b"))[:9],
+     frame(TEXT, ping_text("b"))[9:], then=echoes("a", "b"))
 case("message, ping and close in one segment",
      frame(TEXT, ping_text("a")) + frame(PING, b"p") + frame(CLOSE, close_payload(1000)),
      then=lambda raw: close_after_answers(raw))
