@@ -30,7 +30,7 @@ class V2:
         if resume:
             payload["resume"] = resume
         self.send("hello", payload)
-        self.welcome = self.receive(("welcome", "reset"))
+        self.welcome = self.receive("welcome")
         self.position = self.welcome["payload"]["position"]
 
     def send(self, kind, payload, message_id=None):
@@ -86,14 +86,14 @@ class V2:
 
     def put(self, key, data, **fields):
         fields.setdefault("force", True)
-        return self.do("context.put", key=key, data=data, **fields)
+        return self.do("context.put", contextKey=key, data=data, **fields)
 
     def events(self, count, timeout=None):
         """The next events, at least `count` of them."""
         found = []
         while len(found) < count:
             message = self.receive("events", timeout)
-            found += message["events"] if "events" in message else message["payload"]["events"]
+            found += message["events"]
         return found
 
     def close(self):

@@ -119,7 +119,7 @@ def test_hole_in_what_a_client_received(history):
 
 
 def test_reset_after_a_crash(history):
-    history[2].on_reset({"payload": {"position": f"{EPOCH}.1.{'0' * 16}"}}, None)
+    history[2].on_reset({"type": "reset", "payload": {"reason": "unknown"}}, None)
     assert verdict_on(history).wrong
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.plain import Closed
+from support.plain import Closed, Plain
 from support.server import ROOT, wait_until
 from support.v2 import V2, Refused
 
@@ -44,10 +44,9 @@ def put_until_refused(client, size=20000, tries=2000):
 
 
 def stored_contexts(port, user):
-    with V2(port, user, snapshot=True) as client:
-        message = client.receive(("snapshot", "reset")) if "contexts" not in \
-            client.welcome["payload"] else client.welcome
-        return {context["key"]: context for context in message["payload"]["contexts"]}
+    """What the user's memory holds, by key."""
+    with Plain(port, user) as client:
+        return {context["contextKey"]: context for context in client.state()["contexts"]}
 
 
 def test_full_disk_refuses_writes_and_keeps_what_was_acknowledged(faulty):
@@ -206,9 +205,7 @@ def damage(folder, seed):
 def test_damaged_store_is_never_served_as_if_it_were_whole(make_server, seed):
     server = make_server().start()
     fill(server)
-    with V2(server.port, "u", snapshot=True):
-        before = {key: context["data"] for key, context in
-                  stored_contexts(server.port, "u").items()}
+    before = {key: context["data"] for key, context in stored_contexts(server.port, "u").items()}
     assert server.stop() == 0
     damage(server.data_dir, seed)
     server.spawn()

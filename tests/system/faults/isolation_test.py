@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from support import rest
 from support.plain import Plain
 from support.v2 import V2
 
@@ -63,7 +64,7 @@ def test_nobody_received_anything_foreign(conversations):
 
 def test_rest_gives_each_user_their_own(server, conversations):
     for user in list(conversations)[:10]:
-        status, _, body = server.get("/api/v1/contexts", {"X-Dyad-User": user})
+        status, _, body = server.get("/api/v1/contexts", rest.as_user(user))
         assert status == 200
         text = body.decode()
         assert canary(user) in text

@@ -3,24 +3,7 @@
 import json
 import random
 
-from support import chain
-
-
-def user_headers(user):
-    return {"X-Dyad-User": user}
-
-
-def read_log(server, user):
-    """All events of the user, by pages."""
-    events, after = [], 0
-    while True:
-        status, _, body = server.get(f"/api/v1/events?after={after}&limit=1000", user_headers(user))
-        assert status == 200, (status, body[:500])
-        page = json.loads(body)["events"]
-        if not page:
-            return events
-        events += page
-        after = page[-1]["offset"]
+from support import chain, rest
 
 
 def written_by(event):
@@ -38,7 +21,7 @@ class Verdict:
 
 
 def check_user(server, memory, clients, verdict, proofs):
-    events = read_log(server, memory.user)
+    events = rest.read_log(server, memory.user)
     offsets = [event["offset"] for event in events]
     if offsets != list(range(1, len(events) + 1)):
         verdict.wrong.append(f"{memory.user}: the offsets are not dense")
@@ -77,7 +60,7 @@ def check_chain(server, user, events, verdict, proofs):
     for start in sorted(starts):
         before = None
         for offset in range(start, min(start + 10, len(events) + 1)):
-            status, _, body = server.get(f"/api/v1/events/{offset}", user_headers(user))
+            status, _, body = server.get(f"/api/v1/events/{offset}", rest.as_user(user))
             if status != 200:
                 verdict.wrong.append(f"{user}: no proof of event {offset}: {status}")
                 return

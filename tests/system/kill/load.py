@@ -144,7 +144,7 @@ class Client:
 
     def on_reset(self, message, writer):
         self.memory.wrong.append(f"{self.memory.user}: a client that only resumed was reset")
-        self.token, self.last_seen = message["payload"]["position"], None
+        self.token, self.last_seen = None, None
 
     def on_ack(self, message, writer):
         operation = message["id"]
@@ -158,14 +158,14 @@ class Client:
     def on_error(self, message, writer):
         payload = message["payload"]
         operation = message["id"]
-        if operation in self.pending and payload.get("retryable", payload.get("retry")):
+        if operation in self.pending and payload["retry"]:
             self.send_operation(writer, operation, self.pending[operation])
         else:
             self.memory.wrong.append(f"{self.memory.user}: refused: {json.dumps(payload)}")
             self.pending.pop(operation, None)
 
     def on_events(self, message, writer):
-        for event in message["events"] if "events" in message else message["payload"]["events"]:
+        for event in message["events"]:
             offset = event["offset"]
             if self.last_seen is not None and offset != self.last_seen + 1:
                 self.memory.wrong.append(
@@ -184,6 +184,6 @@ class Client:
 
     def send_operation(self, writer, operation, number):
         text = (f'{{"id":"{operation}","type":"command","payload":{{"op":"context.put",'
-                f'"key":"key-{number % KEYS}","force":true,'
+                f'"contextKey":"key-{number % KEYS}","force":true,'
                 f'"data":{{"by":"{self.instance}","n":{number}}}}}}}')
         self.send_frame(writer, TEXT, text.encode())

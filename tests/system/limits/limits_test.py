@@ -19,7 +19,7 @@ def refusal_of(server, user="limits", **operation):
             client.finish(client.begin({"force": True, **operation}))
         except Refused as refusal:
             assert client.put("alive", {}), "the connection must live on"
-            return refusal.code, refusal.payload["message"]
+            return refusal.code, refusal.payload["detail"]
         return None, None
 
 
@@ -31,11 +31,11 @@ def nested(depth):
 
 
 @pytest.mark.parametrize("what,operation", [
-    ("document", {"op": "context.put", "key": "k", "data": {"x": "y" * 262130}}),
-    ("key", {"op": "context.put", "key": "k" * 256, "data": {}}),
-    ("tags", {"op": "context.put", "key": "k", "data": {}, "tags": [f"t{n}" for n in range(32)]}),
-    ("tag", {"op": "context.put", "key": "k", "data": {}, "tags": ["t" * 64]}),
-    ("member name", {"op": "context.put", "key": "k", "data": {"m" * 256: 1}}),
+    ("document", {"op": "context.put", "contextKey": "k", "data": {"x": "y" * 262130}}),
+    ("key", {"op": "context.put", "contextKey": "k" * 256, "data": {}}),
+    ("tags", {"op": "context.put", "contextKey": "k", "data": {}, "tags": [f"t{n}" for n in range(32)]}),
+    ("tag", {"op": "context.put", "contextKey": "k", "data": {}, "tags": ["t" * 64]}),
+    ("member name", {"op": "context.put", "contextKey": "k", "data": {"m" * 256: 1}}),
 ])
 def test_at_the_limit_is_taken(server, what, operation):
     code, message = refusal_of(server, **operation)
@@ -43,13 +43,13 @@ def test_at_the_limit_is_taken(server, what, operation):
 
 
 @pytest.mark.parametrize("what,limit,operation", [
-    ("document", 262144, {"op": "context.put", "key": "k", "data": {"x": "y" * 262144}}),
-    ("key", 256, {"op": "context.put", "key": "k" * 257, "data": {}}),
-    ("tags", 32, {"op": "context.put", "key": "k", "data": {}, "tags": ["t"] * 33}),
-    ("tag", 64, {"op": "context.put", "key": "k", "data": {}, "tags": ["t" * 65]}),
-    ("member name", 256, {"op": "context.put", "key": "k", "data": {"m" * 257: 1}}),
-    ("nesting", 32, {"op": "context.put", "key": "k", "data": nested(40)}),
-    ("members", 10000, {"op": "context.put", "key": "k", "data": {"x": [0] * 10001}}),
+    ("document", 262144, {"op": "context.put", "contextKey": "k", "data": {"x": "y" * 262144}}),
+    ("key", 256, {"op": "context.put", "contextKey": "k" * 257, "data": {}}),
+    ("tags", 32, {"op": "context.put", "contextKey": "k", "data": {}, "tags": ["t"] * 33}),
+    ("tag", 64, {"op": "context.put", "contextKey": "k", "data": {}, "tags": ["t" * 65]}),
+    ("member name", 256, {"op": "context.put", "contextKey": "k", "data": {"m" * 257: 1}}),
+    ("nesting", 32, {"op": "context.put", "contextKey": "k", "data": nested(40)}),
+    ("members", 10000, {"op": "context.put", "contextKey": "k", "data": {"x": [0] * 10001}}),
 ])
 def test_above_the_limit_is_refused_naming_it(server, what, limit, operation):
     code, message = refusal_of(server, **operation)
