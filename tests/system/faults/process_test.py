@@ -33,8 +33,9 @@ class Writer(threading.Thread):
         try:
             while True:
                 while len(sent) < 32 and self.goaway is None:
-                    operation = self.client.begin({"op": "context.put", "contextKey": f"k{number % 5}",
-                                                   "data": {"n": number}, "force": True})
+                    operation = self.client.begin({
+                        "op": "context.put", "contextKey": f"k{number % 5}",
+                        "data": {"n": number}, "force": True})
                     sent[operation] = number
                     number += 1
                 message = self.client.receive(("ack", "error", "goaway"))
@@ -203,7 +204,8 @@ def test_slow_client_does_not_disturb_the_others(server):
 def test_client_that_dies_in_the_middle_of_everything(server):
     for cut in range(1, 60):
         with V2(server.port, "dying") as client:
-            client.begin({"op": "context.put", "contextKey": "k", "data": {"n": cut}, "force": True})
+            client.begin({"op": "context.put", "contextKey": "k", "data": {"n": cut},
+                          "force": True})
             client.raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                        b"\1\0\0\0\0\0\0\0")  # a reset instead of an end
     with V2(server.port, "dying") as client:

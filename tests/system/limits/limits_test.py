@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import frames
+from support import frames, rest
 from support.frames import Raw, open_websocket, upgrade_request
 from support.plain import Closed, Plain
 from support.server import PATIENCE
@@ -33,7 +33,8 @@ def nested(depth):
 @pytest.mark.parametrize("what,operation", [
     ("document", {"op": "context.put", "contextKey": "k", "data": {"x": "y" * 262130}}),
     ("key", {"op": "context.put", "contextKey": "k" * 256, "data": {}}),
-    ("tags", {"op": "context.put", "contextKey": "k", "data": {}, "tags": [f"t{n}" for n in range(32)]}),
+    ("tags", {"op": "context.put", "contextKey": "k", "data": {},
+              "tags": [f"t{n}" for n in range(32)]}),
     ("tag", {"op": "context.put", "contextKey": "k", "data": {}, "tags": ["t" * 64]}),
     ("member name", {"op": "context.put", "contextKey": "k", "data": {"m" * 256: 1}}),
 ])
@@ -147,7 +148,7 @@ def test_sessions_of_one_user_have_a_limit(make_server):
 def test_body_over_the_limit_is_refused(server):
     status, _, body = server.request(
         "PUT", "/api/v1/contexts/k", b"{\"data\":{\"x\":\"" + b"y" * 1100000 + b"\"}}",
-        {"Content-Type": "application/json", "X-Dyad-User": "u"})
+        {"Content-Type": "application/json", **rest.as_user("u")})
     assert status == 413, (status, body[:300])
 
 
@@ -176,7 +177,7 @@ def test_header_limits_are_exact(server):
 
 
 def test_pages_have_a_limit(server):
-    status, _, body = server.get("/api/v1/events?limit=1001", {"X-Dyad-User": "u"})
+    status, _, body = server.get("/api/v1/events?limit=1001", rest.as_user("u"))
     if status == 200:
         assert len(json.loads(body)["events"]) <= 1000
     else:
