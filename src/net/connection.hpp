@@ -1,0 +1,69 @@
+// A byte stream with a client: a socket in a loop, and output that is held only while the socket
+// is full.
+//
+// TLS will stand between this class and the socket: a filter, owned here, that send() and the read
+// path go through when it is present.
+//
+// Lifetime: owned by whoever handles it; destroying it closes the socket at once. Threads: the
+// loop's.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/loop.hpp"
+
+namespace dyad::net {
+
+class Connection : private Watcher {
+  public:
+    // Takes over a connected, non-blocking socket. CHECKs that the loop accepts it.
+    Connection(Loop& loop, Fd fd);
+    ~Connection() override;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // Sends the parts, one after the other, in one system call where the socket takes them; holds
+    // what it does not take. False: something is held; on_drained() follows when it has gone.
+    bool send(std::span<const iovec> parts);
+    bool send(std::string_view bytes);
+    std::size_t held_bytes() const noexcept { return held_ ? held_->size() - held_at_ : 0; }
+
+    // Sends nothing after what is held, then shuts down its side and waits for the client to close,
+    // so that the last bytes arrive before the reset that unread input would cause. The owner bounds
+    // the wait: it destroys the connection when that takes too long.
+    void close_after_output();
+    bool closing() const noexcept { return state_ != State::open; }
+    // No more reading (the handler is busy) or reading again.
+    void pause_reading(bool paused);
+    Loop& loop() noexcept { return loop_; }
+
+  protected:
+    // What has arrived, in the loop's buffer, which the handler may write to.
+    virtual void on_bytes(std::span<char> bytes) = 0;
+    virtual void on_drained() = 0;
+    // The connection is over. The owner destroys it later in the turn, not inside this call.
+    virtual void on_closed() = 0;
+
+  private:
+    enum class State : std::uint8_t { open, flushing, lingering, closed };
+
+    void on_ready(std::uint32_t epoll_events) override;
+    void read();
+    void write_held();
+    void update_interest();
+    void shut_down();
+    void finish();
+
+    Loop& loop_;
+    Fd fd_;
+    State state_ = State::open;
+    bool paused_ = false;
+    bool want_write_ = false;
+    std::uint32_t held_at_ = 0;
+    std::unique_ptr<std::string> held_;
+};
+
+}  // namespace dyad::net

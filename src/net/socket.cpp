@@ -1,0 +1,171 @@
+#include "net/socket.hpp"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <set>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace dyad::net {
+namespace {
+
+constexpr int kBacklog = 4096;
+
+struct Address {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Result<Address> resolve(const std::string& host, std::uint16_t port, bool numeric) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0);
+    addrinfo* found = nullptr;
+    std::string name = host;
+    if (name.size() > 2 && name.front() == '[' && name.back() == ']')
+        name = name.substr(1, name.size() - 2);
+    if (name == "localhost") name = "127.0.0.1";
+    const int code = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
+    if (code != 0)
+        return fail(Errc::invalid_field, "host: \"" + host + "\" is not an address: " +
+                                             gai_strerror(code));
+    Address address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return address;
+}
+
+// The inodes of sockets that listen on `port`, from /proc/net/tcp (proc(5)).
+void listening_inodes(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
+    std::ifstream in(table);
+    std::string line;
+    std::getline(in, line);  // the heading
+    while (std::getline(in, line)) {
+        std::istringstream fields(line);
+        std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
+        fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >>
+            timeout >> inode;
+        const std::size_t colon = local.rfind(':');
+        if (state != "0A" || colon == std::string::npos) continue;  // TCP_LISTEN
+        unsigned value = 0;
+        std::from_chars(local.data() + colon + 1, local.data() + local.size(), value, 16);
+        if (value == port) inodes.insert("socket:[" + inode + "]");
+    }
+}
+
+}  // namespace
+
+void Fd::reset(int fd) noexcept {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+}
+
+IoResult send_some(int fd, std::span<const iovec> parts) noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts.data());
+    message.msg_iovlen = std::min<std::size_t>(parts.size(), 1024);  // IOV_MAX
+    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return {Io::ok, static_cast<std::size_t>(sent)};
+    if (errno == EAGAIN || errno == EINTR) return {Io::would_block, 0};
+    return {Io::closed, 0};
+}
+
+IoResult receive_some(int fd, std::span<char> buffer) noexcept {
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got > 0) return {Io::ok, static_cast<std::size_t>(got)};
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Io::would_block, 0};
+    return {Io::closed, 0};
+}
+
+std::string port_holder(std::uint16_t port) {
+    std::set<std::string> inodes;
+    listening_inodes("/proc/net/tcp", port, inodes);
+    listening_inodes("/proc/net/tcp6", port, inodes);
+    std::error_code error;
+    for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+        const std::string pid = process.path().filename();
+        if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+        std::filesystem::directory_iterator descriptors(process.path() / "fd", error);
+        if (error) continue;
+        for (const auto& descriptor : descriptors) {
+            const auto target = std::filesystem::read_symlink(descriptor, error);
+            if (error || !inodes.contains(target.string())) continue;
+            std::ifstream in(process.path() / "comm");
+            std::string name;
+            std::getline(in, name);
+            return "process " + pid + " (" + name + ")";
+        }
+    }
+    return {};
+}
+
+Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
+    const Result<Address> address = resolve(host, port, true);
+    if (!address) return address.error();
+    Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
+    const int one = 1;
+    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted ones inherit it
+    if (address->storage.ss_family == AF_INET6)
+        setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (bind(fd.get(), address->get(), address->size) == 0 && listen(fd.get(), kBacklog) == 0)
+        return fd;
+    const int code = errno;
+    const std::string where = host + ":" + std::to_string(port);
+    if (code == EADDRINUSE) {
+        const std::string holder = port_holder(port);
+        return fail(Errc::unavailable,
+                    "port " + std::to_string(port) + " is in use" +
+                        (holder.empty() ? std::string(" by another process") : " by " + holder) +
+                        "; stop it, or choose another port with --port or WS_SYNC_PORT");
+    }
+    if (code == EACCES)
+        return fail(Errc::unavailable, "port " + std::to_string(port) +
+                                           " needs more rights; choose one above 1023 with --port");
+    return fail(Errc::invalid_field,
+                "host: cannot listen on " + where + ": " + std::strerror(code));
+}
+
+std::uint16_t local_port(int fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    if (address.ss_family == AF_INET6)
+        return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms) {
+    const Result<Address> address = resolve(host, port, false);
+    if (!address) return fail(Errc::unavailable, address.error().detail);
+    Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
+    const std::string where = host + ":" + std::to_string(port);
+    if (connect(fd.get(), address->get(), address->size) != 0) {
+        if (errno != EINPROGRESS)
+            return fail(Errc::unavailable, "nothing answers at " + where);
+        pollfd wait{fd.get(), POLLOUT, 0};
+        if (poll(&wait, 1, static_cast<int>(timeout_ms)) != 1)
+            return fail(Errc::unavailable, "no answer from " + where + " in time");
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error != 0) return fail(Errc::unavailable, "nothing answers at " + where);
+    }
+    const int one = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+}  // namespace dyad::net

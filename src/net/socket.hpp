@@ -1,0 +1,57 @@
+// Sockets: an owned descriptor, sending without a signal, addresses, listening and connecting.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <sys/uio.h>
+#include <utility>
+
+#include "base/result.hpp"
+
+namespace dyad::net {
+
+class Fd {
+  public:
+    Fd() = default;
+    explicit Fd(int fd) noexcept : fd_(fd) {}
+    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Fd& operator=(Fd&& other) noexcept {
+        if (this != &other) reset(std::exchange(other.fd_, -1));
+        return *this;
+    }
+    ~Fd() { reset(); }
+
+    int get() const noexcept { return fd_; }
+    bool valid() const noexcept { return fd_ >= 0; }
+    void reset(int fd = -1) noexcept;
+
+  private:
+    int fd_ = -1;
+};
+
+// What became of a send or a receive.
+enum class Io : std::uint8_t { ok, would_block, closed };
+struct IoResult {
+    Io state;
+    std::size_t bytes;  // taken or received
+};
+
+// Never raises SIGPIPE.
+IoResult send_some(int fd, std::span<const iovec> parts) noexcept;
+IoResult receive_some(int fd, std::span<char> buffer) noexcept;
+
+// A listening, non-blocking TCP socket. `host`: an IPv4 or IPv6 address, or "localhost". Port 0:
+// any free one. Errors: unavailable, saying which process holds the port and how to choose another;
+// invalid_field for an address that is none of this machine's.
+Result<Fd> listen_tcp(const std::string& host, std::uint16_t port);
+std::uint16_t local_port(int fd);
+
+// A blocking connection, for the command line. Errors: unavailable.
+Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms);
+
+// "process 1234 (node)" for whoever listens on the port, or empty where that cannot be told.
+std::string port_holder(std::uint16_t port);
+
+}  // namespace dyad::net

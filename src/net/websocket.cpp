@@ -1,0 +1,327 @@
+#include "net/websocket.hpp"
+
+#include <cstring>
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+#include "base/sha256.hpp"
+
+namespace dyad::net {
+namespace {
+
+constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+bool is_control(Opcode opcode) noexcept { return static_cast<std::uint8_t>(opcode) >= 8; }
+
+void unmask(char* bytes, std::size_t count, const char mask[4]) noexcept {
+    std::uint64_t wide = 0;
+    std::memcpy(&wide, mask, 4);
+    wide |= wide << 32;
+    std::size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, bytes + i, 8);
+        word ^= wide;
+        std::memcpy(bytes + i, &word, 8);
+    }
+    for (; i < count; ++i) bytes[i] = static_cast<char>(bytes[i] ^ mask[i & 3]);
+}
+
+// RFC 6455 section 7.4 and the IANA registry of close codes.
+bool valid_close_code(std::uint16_t code) noexcept {
+    if (code >= 3000 && code <= 4999) return true;
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+}
+
+}  // namespace
+
+// The automaton of RFC 3629 section 4, with a fast way through ASCII.
+bool valid_utf8(std::string_view text) noexcept {
+    const auto* at = reinterpret_cast<const unsigned char*>(text.data());
+    const auto* const end = at + text.size();
+    while (at < end) {
+        while (end - at >= 8) {
+            std::uint64_t word;
+            std::memcpy(&word, at, 8);
+            if (word & 0x8080808080808080u) break;
+            at += 8;
+        }
+        if (at == end) break;
+        const unsigned char lead = *at++;
+        if (lead < 0x80) continue;
+        int more = 0;
+        unsigned char low = 0x80;
+        unsigned char high = 0xbf;
+        if (lead >= 0xc2 && lead <= 0xdf) {
+            more = 1;
+        } else if (lead >= 0xe0 && lead <= 0xef) {
+            more = 2;
+            if (lead == 0xe0) low = 0xa0;
+            if (lead == 0xed) high = 0x9f;
+        } else if (lead >= 0xf0 && lead <= 0xf4) {
+            more = 3;
+            if (lead == 0xf0) low = 0x90;
+            if (lead == 0xf4) high = 0x8f;
+        } else {
+            return false;
+        }
+        for (; more > 0; --more) {
+            if (at == end || *at < low || *at > high) return false;
+            low = 0x80;
+            high = 0xbf;
+            ++at;
+        }
+    }
+    return true;
+}
+
+FrameReader::Partial& FrameReader::partial() {
+    if (!partial_) partial_ = std::make_unique<Partial>();
+    return *partial_;
+}
+
+void FrameReader::drop_if_empty() noexcept {
+    if (partial_ && partial_->bytes.empty() && partial_->opcode == Opcode::continuation)
+        partial_.reset();
+}
+
+FrameReader::Parsed FrameReader::parse_header(std::span<const char> bytes, Header& header,
+                                              FrameError& error) const {
+    if (bytes.size() < 2) return Parsed::incomplete;
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+    const auto bad = [&](std::uint16_t code, std::string_view reason) {
+        error = {code, reason};
+        return Parsed::error;
+    };
+    header.fin = (byte(0) & 0x80) != 0;
+    if (byte(0) & 0x70) return bad(1002, "reserved bits are set");
+    const unsigned code = byte(0) & 0x0f;
+    if ((code > 2 && code < 8) || code > 10) return bad(1002, "unknown opcode");
+    header.opcode = static_cast<Opcode>(code);
+    const bool masked = (byte(1) & 0x80) != 0;
+    if (masked != (role_ == Role::server))
+        return bad(1002, role_ == Role::server ? "a client must mask its frames"
+                                               : "a server must not mask its frames");
+    header.length = byte(1) & 0x7f;
+    header.size = 2;
+    if (is_control(header.opcode)) {
+        if (!header.fin) return bad(1002, "a control frame is fragmented");
+        if (header.length > static_cast<std::uint64_t>(limits::control_frame_bytes_max))
+            return bad(1002, "a control frame is longer than 125 bytes");
+    }
+    const std::size_t extended = header.length == 126 ? 2 : header.length == 127 ? 8 : 0;
+    if (extended != 0) {
+        header.size += extended;
+        if (bytes.size() < header.size) return Parsed::incomplete;
+        header.length = 0;
+        for (std::size_t i = 0; i < extended; ++i) header.length = header.length << 8 | byte(2 + i);
+        if (header.length < (extended == 2 ? 126u : 65536u))
+            return bad(1002, "the length is not in its shortest form");
+        if (header.length >> 63) return bad(1002, "the length has its highest bit set");
+    }
+    if (header.length > static_cast<std::uint64_t>(limits::frame_bytes_max))
+        return bad(1009, "the message is larger than 1 MiB");
+    if (masked) {
+        if (bytes.size() < header.size + 4) return Parsed::incomplete;
+        std::memcpy(header.mask, bytes.data() + header.size, 4);
+        header.size += 4;
+    }
+    return Parsed::header;
+}
+
+std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandler& handler) {
+    FrameError error{};
+    bool stopped = false;
+    const auto failed = [&] { return std::make_unique<FrameError>(error); };
+    while (!bytes.empty() && !stopped) {
+        // A frame that began earlier is completed in its own buffer, else the bytes are used where
+        // they are.
+        const bool carried = partial_ && !partial_->bytes.empty();
+        std::span<char> frame = bytes;
+        if (carried) {
+            Partial& p = *partial_;
+            const std::uint64_t wanted = p.needed > 0 ? p.needed : p.bytes.size() + 1;
+            const std::size_t take =
+                std::min<std::uint64_t>(wanted - p.bytes.size(), bytes.size());
+            p.bytes.append(bytes.data(), take);
+            bytes = bytes.subspan(take);
+            if (p.bytes.size() < wanted) break;
+            frame = std::span(p.bytes);
+        }
+        Header header{};
+        const Parsed parsed = parse_header(frame, header, error);
+        if (parsed == Parsed::error) return failed();
+        const bool whole = parsed == Parsed::header && frame.size() >= header.size + header.length;
+        if (!whole) {
+            Partial& p = partial();
+            if (parsed == Parsed::header) {
+                p.needed = header.size + header.length;
+                if (is_control(header.opcode) == false) {
+                    const std::uint64_t total = p.message.size() + header.length;
+                    if (total > static_cast<std::uint64_t>(limits::frame_bytes_max)) {
+                        error = {1009, "the message is larger than 1 MiB"};
+                        return failed();
+                    }
+                }
+            }
+            if (carried) continue;
+            p.bytes.assign(bytes.data(), bytes.size());
+            break;
+        }
+        const std::span<char> payload = frame.subspan(header.size, header.length);
+        if (role_ == Role::server) unmask(payload.data(), payload.size(), header.mask);
+        const bool good =
+            is_control(header.opcode)
+                ? control_frame(header, {payload.data(), payload.size()}, handler, error, stopped)
+                : message_frame(header, payload, handler, error, stopped);
+        if (!good) return failed();
+        if (carried) {
+            partial_->bytes.clear();
+            partial_->needed = 0;
+        } else {
+            bytes = bytes.subspan(header.size + header.length);
+        }
+        drop_if_empty();
+    }
+    return nullptr;
+}
+
+bool FrameReader::message_frame(const Header& header, std::span<char> payload,
+                                FrameHandler& handler, FrameError& error, bool& stopped) {
+    const bool begun = partial_ && partial_->opcode != Opcode::continuation;
+    if (begun != (header.opcode == Opcode::continuation)) {
+        error = {1002, begun ? "a new message begins inside another"
+                             : "a continuation without a message"};
+        return false;
+    }
+    std::string_view whole(payload.data(), payload.size());
+    Opcode opcode = header.opcode;
+    if (begun || !header.fin) {
+        Partial& p = partial();
+        if (!begun) p.opcode = header.opcode;
+        opcode = p.opcode;
+        p.fragments += 1;
+        if (p.fragments > static_cast<std::uint64_t>(limits::frame_fragments_max)) {
+            error = {1009, "the message has more than 128 fragments"};
+            return false;
+        }
+        if (p.message.size() + payload.size() >
+            static_cast<std::uint64_t>(limits::frame_bytes_max)) {
+            error = {1009, "the message is larger than 1 MiB"};
+            return false;
+        }
+        p.message.append(payload.data(), payload.size());
+        if (!header.fin) return true;
+        whole = p.message;
+    }
+    if (opcode == Opcode::text && !valid_utf8(whole)) {
+        error = {1007, "the text is not valid UTF-8"};
+        return false;
+    }
+    stopped = !handler.on_message(opcode, whole);
+    if (begun) {
+        partial_->opcode = Opcode::continuation;
+        partial_->fragments = 0;
+        partial_->message = std::string();
+    }
+    return true;
+}
+
+bool FrameReader::control_frame(const Header& header, std::string_view payload,
+                                FrameHandler& handler, FrameError& error, bool& stopped) {
+    if (header.opcode == Opcode::ping) {
+        stopped = !handler.on_ping(payload);
+        return true;
+    }
+    if (header.opcode == Opcode::pong) {
+        stopped = !handler.on_pong(payload);
+        return true;
+    }
+    std::uint16_t code = 1005;
+    if (payload.size() == 1) {
+        error = {1002, "a close code is cut short"};
+        return false;
+    }
+    if (payload.size() >= 2) {
+        code = static_cast<std::uint16_t>(static_cast<unsigned char>(payload[0]) << 8 |
+                                          static_cast<unsigned char>(payload[1]));
+        if (!valid_close_code(code)) {
+            error = {1002, "the close code is not allowed"};
+            return false;
+        }
+        payload.remove_prefix(2);
+        if (!valid_utf8(payload)) {
+            error = {1007, "the close reason is not valid UTF-8"};
+            return false;
+        }
+    }
+    static_cast<void>(handler.on_close(code, payload));
+    stopped = true;  // nothing after a close frame counts (section 5.5.1)
+    return true;
+}
+
+std::size_t write_frame_header(Opcode opcode, std::uint64_t payload_bytes, char* out) noexcept {
+    out[0] = static_cast<char>(0x80 | static_cast<std::uint8_t>(opcode));
+    if (payload_bytes < 126) {
+        out[1] = static_cast<char>(payload_bytes);
+        return 2;
+    }
+    const std::size_t extended = payload_bytes < 65536 ? 2 : 8;
+    out[1] = static_cast<char>(extended == 2 ? 126 : 127);
+    for (std::size_t i = 0; i < extended; ++i)
+        out[2 + i] = static_cast<char>(payload_bytes >> (8 * (extended - 1 - i)));
+    return 2 + extended;
+}
+
+void append_frame(std::string& out, Opcode opcode, std::string_view payload) {
+    char header[10];
+    out.append(header, write_frame_header(opcode, payload.size(), header));
+    out.append(payload);
+}
+
+void append_masked_frame(std::string& out, Opcode opcode, std::string_view payload,
+                         std::uint32_t mask) {
+    char header[10];
+    const std::size_t size = write_frame_header(opcode, payload.size(), header);
+    header[1] = static_cast<char>(header[1] | 0x80);
+    out.append(header, size);
+    char key[4];
+    std::memcpy(key, &mask, sizeof key);
+    out.append(key, sizeof key);
+    const std::size_t at = out.size();
+    out.append(payload);
+    unmask(out.data() + at, payload.size(), key);
+}
+
+std::string close_payload(std::uint16_t code, std::string_view reason) {
+    std::string payload;
+    payload += static_cast<char>(code >> 8);
+    payload += static_cast<char>(code & 0xff);
+    reason = reason.substr(0, static_cast<std::size_t>(limits::control_frame_bytes_max) - 2);
+    while (!valid_utf8(reason)) reason.remove_suffix(1);
+    return payload.append(reason);
+}
+
+Result<std::string> accept_key(std::string_view client_key) {
+    const auto letter = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               c == '+' || c == '/';
+    };
+    bool good = client_key.size() == 24 && client_key.ends_with("==");
+    for (std::size_t i = 0; good && i < 22; ++i) good = letter(client_key[i]);
+    if (!good)
+        return fail(Errc::invalid_request, "Sec-WebSocket-Key: must be 16 bytes in base64");
+    return to_base64(sha1(std::string(client_key).append(kGuid)));
+}
+
+std::string upgrade_response(std::string_view accept, std::string_view protocol) {
+    std::string out =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: ";
+    out.append(accept).append("\r\n");
+    if (!protocol.empty())
+        out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
+    return out.append("\r\n");
+}
+
+}  // namespace dyad::net
