@@ -160,6 +160,9 @@ class Runner:
         if program.exists():
             self.run("powercut", [str(program), "--cuts", "300"])
 
+    def fuzz(self):
+        self.run("fuzz", [str(ROOT / "x"), "fuzz", "--seconds", "5"])
+
     def system(self):
         for folder in sorted((ROOT / "tests/system").iterdir()):
             if list(folder.glob("*_test.py")):
@@ -169,7 +172,7 @@ class Runner:
         self.pytest("ws", "system/ws")
 
 
-RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "powercut", "system"]
+RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "powercut", "fuzz", "system"]
 SANITIZER = ["unit", "sim", "conformance"]
 
 
