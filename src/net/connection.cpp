@@ -1,6 +1,7 @@
 #include "net/connection.hpp"
 
 #include <array>
+
 #include <sys/socket.h>
 
 namespace dyad::net {

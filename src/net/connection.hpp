@@ -8,12 +8,12 @@
 // loop's.
 #pragma once
 
+#include "net/loop.hpp"
+
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "net/loop.hpp"
 
 namespace dyad::net {
 
@@ -32,8 +32,8 @@ class Connection : private Watcher {
     std::size_t held_bytes() const noexcept { return held_ ? held_->size() - held_at_ : 0; }
 
     // Sends nothing after what is held, then shuts down its side and waits for the client to close,
-    // so that the last bytes arrive before the reset that unread input would cause. The owner bounds
-    // the wait: it destroys the connection when that takes too long.
+    // so that the last bytes arrive before the reset that unread input would cause. The owner
+    // bounds the wait: it destroys the connection when that takes too long.
     void close_after_output();
     bool closing() const noexcept { return state_ != State::open; }
     // No more reading (the handler is busy) or reading again.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -38,7 +39,8 @@ Loop::Loop()
 Loop::~Loop() = default;
 
 void Loop::run() {
-    while (!stopped_.load(std::memory_order_acquire)) run_once(-1);
+    while (!stopped_.load(std::memory_order_acquire))
+        run_once(-1);
     run_posted();
 }
 
@@ -119,8 +121,7 @@ void Loop::run_once(int timeout_ms) {
     ready_count_ = 0;
     if (woken) {
         std::uint64_t count_of_posts = 0;
-        CHECK(read(wake_.get(), &count_of_posts, sizeof count_of_posts) ==
-              sizeof count_of_posts);
+        CHECK(read(wake_.get(), &count_of_posts, sizeof count_of_posts) == sizeof count_of_posts);
         run_posted();
     }
     run_timers();
@@ -134,7 +135,8 @@ void Loop::run_posted() {
         work.swap(posted_);
         wake_sent_ = false;
     }
-    for (auto& call : work) call();
+    for (auto& call : work)
+        call();
 }
 
 void Loop::run_timers() {

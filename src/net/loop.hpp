@@ -6,16 +6,17 @@
 // Threads: run() and everything else on one thread, but post() and stop(), which any may call.
 #pragma once
 
+#include "net/socket.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <span>
-#include <sys/epoll.h>
 #include <vector>
 
-#include "net/socket.hpp"
+#include <sys/epoll.h>
 
 namespace dyad::net {
 
@@ -69,7 +70,7 @@ class Loop {
     int wait_ms(int timeout_ms) const;
 
     Fd epoll_;
-    Fd wake_;  // eventfd
+    Fd wake_;                               // eventfd
     std::array<epoll_event, 512> ready_{};  // of the turn under way
     std::size_t ready_count_ = 0;
     std::size_t ready_at_ = 0;

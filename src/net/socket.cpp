@@ -1,16 +1,17 @@
 #include "net/socket.hpp"
 
-#include <arpa/inet.h>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
+
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <set>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,8 +37,8 @@ Result<Address> resolve(const std::string& host, std::uint16_t port, bool numeri
     if (name == "localhost") name = "127.0.0.1";
     const int code = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
     if (code != 0)
-        return fail(Errc::invalid_field, "host: \"" + host + "\" is not an address: " +
-                                             gai_strerror(code));
+        return fail(Errc::invalid_field,
+                    "host: \"" + host + "\" is not an address: " + gai_strerror(code));
     Address address;
     std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
     address.size = found->ai_addrlen;
@@ -153,8 +154,7 @@ Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t
     if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
     const std::string where = host + ":" + std::to_string(port);
     if (connect(fd.get(), address->get(), address->size) != 0) {
-        if (errno != EINPROGRESS)
-            return fail(Errc::unavailable, "nothing answers at " + where);
+        if (errno != EINPROGRESS) return fail(Errc::unavailable, "nothing answers at " + where);
         pollfd wait{fd.get(), POLLOUT, 0};
         if (poll(&wait, 1, static_cast<int>(timeout_ms)) != 1)
             return fail(Errc::unavailable, "no answer from " + where + " in time");

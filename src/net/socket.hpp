@@ -1,14 +1,15 @@
 // Sockets: an owned descriptor, sending without a signal, addresses, listening and connecting.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/uio.h>
 #include <utility>
 
-#include "base/result.hpp"
+#include <sys/uio.h>
 
 namespace dyad::net {
 

@@ -1,17 +1,19 @@
 #include "net/websocket.hpp"
 
-#include <cstring>
-
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
+
+#include <cstring>
 
 namespace dyad::net {
 namespace {
 
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-bool is_control(Opcode opcode) noexcept { return static_cast<std::uint8_t>(opcode) >= 8; }
+bool is_control(Opcode opcode) noexcept {
+    return static_cast<std::uint8_t>(opcode) >= 8;
+}
 
 void unmask(char* bytes, std::size_t count, const char mask[4]) noexcept {
     std::uint64_t wide = 0;
@@ -24,7 +26,8 @@ void unmask(char* bytes, std::size_t count, const char mask[4]) noexcept {
         word ^= wide;
         std::memcpy(bytes + i, &word, 8);
     }
-    for (; i < count; ++i) bytes[i] = static_cast<char>(bytes[i] ^ mask[i & 3]);
+    for (; i < count; ++i)
+        bytes[i] = static_cast<char>(bytes[i] ^ mask[i & 3]);
 }
 
 // RFC 6455 section 7.4 and the IANA registry of close codes.
@@ -114,7 +117,8 @@ FrameReader::Parsed FrameReader::parse_header(std::span<const char> bytes, Heade
         header.size += extended;
         if (bytes.size() < header.size) return Parsed::incomplete;
         header.length = 0;
-        for (std::size_t i = 0; i < extended; ++i) header.length = header.length << 8 | byte(2 + i);
+        for (std::size_t i = 0; i < extended; ++i)
+            header.length = header.length << 8 | byte(2 + i);
         if (header.length < (extended == 2 ? 126u : 65536u))
             return bad(1002, "the length is not in its shortest form");
         if (header.length >> 63) return bad(1002, "the length has its highest bit set");
@@ -141,8 +145,7 @@ std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandle
         if (carried) {
             Partial& p = *partial_;
             const std::uint64_t wanted = p.needed > 0 ? p.needed : p.bytes.size() + 1;
-            const std::size_t take =
-                std::min<std::uint64_t>(wanted - p.bytes.size(), bytes.size());
+            const std::size_t take = std::min<std::uint64_t>(wanted - p.bytes.size(), bytes.size());
             p.bytes.append(bytes.data(), take);
             bytes = bytes.subspan(take);
             if (p.bytes.size() < wanted) break;
@@ -298,7 +301,8 @@ std::string close_payload(std::uint16_t code, std::string_view reason) {
     payload += static_cast<char>(code >> 8);
     payload += static_cast<char>(code & 0xff);
     reason = reason.substr(0, static_cast<std::size_t>(limits::control_frame_bytes_max) - 2);
-    while (!valid_utf8(reason)) reason.remove_suffix(1);
+    while (!valid_utf8(reason))
+        reason.remove_suffix(1);
     return payload.append(reason);
 }
 
@@ -308,9 +312,9 @@ Result<std::string> accept_key(std::string_view client_key) {
                c == '+' || c == '/';
     };
     bool good = client_key.size() == 24 && client_key.ends_with("==");
-    for (std::size_t i = 0; good && i < 22; ++i) good = letter(client_key[i]);
-    if (!good)
-        return fail(Errc::invalid_request, "Sec-WebSocket-Key: must be 16 bytes in base64");
+    for (std::size_t i = 0; good && i < 22; ++i)
+        good = letter(client_key[i]);
+    if (!good) return fail(Errc::invalid_request, "Sec-WebSocket-Key: must be 16 bytes in base64");
     return to_base64(sha1(std::string(client_key).append(kGuid)));
 }
 
@@ -319,8 +323,7 @@ std::string upgrade_response(std::string_view accept, std::string_view protocol)
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Accept: ";
     out.append(accept).append("\r\n");
-    if (!protocol.empty())
-        out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
+    if (!protocol.empty()) out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
     return out.append("\r\n");
 }
 

@@ -2,13 +2,13 @@
 // No extensions: a set RSV bit is an error.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace dyad::net {
 
@@ -54,11 +54,11 @@ class FrameReader {
   private:
     // What is kept of an incomplete frame or message.
     struct Partial {
-        std::string bytes;          // of the frame that is not complete, header first
-        std::string message;        // unmasked payload of the fragments so far
+        std::string bytes;                     // of the frame that is not complete, header first
+        std::string message;                   // unmasked payload of the fragments so far
         Opcode opcode = Opcode::continuation;  // of the message; continuation: none begun
         std::uint32_t fragments = 0;
-        std::uint64_t needed = 0;   // bytes of the incomplete frame, where its header is known
+        std::uint64_t needed = 0;  // bytes of the incomplete frame, where its header is known
     };
     struct Header {
         bool fin;

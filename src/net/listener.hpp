@@ -1,0 +1,30 @@
+// Accepts connections in a loop. Threads: the loop's.
+#pragma once
+
+#include "net/loop.hpp"
+
+#include <functional>
+
+namespace dyad::net {
+
+class Listener : private Watcher {
+  public:
+    // `accepted` gets non-blocking sockets. Requires: `socket` listens.
+    Listener(Loop& loop, Fd socket, std::function<void(Fd)> accepted);
+    ~Listener() override;
+
+    std::uint16_t port() const { return local_port(socket_.get()); }
+    // No more are accepted, and the port is free.
+    void close();
+
+  private:
+    void on_ready(std::uint32_t epoll_events) override;
+    void shed_one();
+
+    Loop& loop_;
+    Fd socket_;
+    Fd reserve_;  // given up to accept and close a connection when descriptors run out
+    std::function<void(Fd)> accepted_;
+};
+
+}  // namespace dyad::net
