@@ -39,6 +39,7 @@ for part in ("rest", "live", "mcp", "web"):
 # Foreign headers and the only layers that may see them.
 FOREIGN = {
     r"boost/json": {"model"},
+    r"boost/(beast|asio)": {"net"},
     r"simdjson": {"wire"},
     r"sqlite3\.h": {"store/sqlite"},
     r"CLI/": {"cli"},
