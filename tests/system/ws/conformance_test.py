@@ -123,15 +123,17 @@ def test_fragments_that_never_end_are_given_up(server):
 def test_slow_header_is_given_up(server):
     with Raw(server.port) as raw:
         started = time.monotonic()
-        try:
-            for byte in upgrade_request(server.port):
-                raw.send(bytes([byte]))
-                time.sleep(0.1)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        else:
-            pytest.fail("a header was taken that took longer than http_header_ms")
-        assert 4 <= time.monotonic() - started <= 9 * PATIENCE
+        raw.sock.settimeout(0.1)
+        answer = b""
+        for byte in upgrade_request(server.port, extra=["X-Pad: " + "x" * 200]):
+            raw.send(bytes([byte]))
+            try:
+                answer = raw.sock.recv(4096)
+                break
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 "), answer
+        assert 4 <= time.monotonic() - started <= 9 * PATIENCE, "http_header_ms is 5000"
 
 
 def test_million_fragments_cost_no_memory(server):
@@ -139,13 +141,14 @@ def test_million_fragments_cost_no_memory(server):
         frame_cases.is_alive(raw)
         before = server.memory_bytes()
         piece = frame(frames.CONTINUATION, b"x", fin=False) * 1000
-        sent = 0
         try:
             raw.send(frame(frames.TEXT, b'"', fin=False))
             for _ in range(1000):
                 raw.send(piece)
-                sent += 1000
         except (BrokenPipeError, ConnectionResetError):
             pass
-        assert sent < 1_000_000, "a message in a million fragments was taken"
         assert server.memory_bytes() - before < 8 << 20
+        try:
+            assert frame_cases.read_data_frame(raw, frames.CLOSE).code == 1009
+        except frames.Ended:
+            pass  # the reset overtook the close frame
