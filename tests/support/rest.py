@@ -7,7 +7,7 @@ PAGE = 1000
 
 def as_user(user):
     """The headers that say whose memory is meant."""
-    return {"X-Dyad-User": user}
+    return {"Dyad-User": user.encode()}
 
 
 def read_json(server, path, user=None):

@@ -40,7 +40,8 @@ class Log:
         if "?" in path:
             after = int(path.split("after=")[1].split("&")[0])
             return 200, {}, json.dumps({"events": self.events[after:after + 1000]}).encode()
-        return 200, {}, json.dumps(self.proofs[int(path.rsplit("/", 1)[1]) - 1]).encode()
+        proof = self.proofs[int(path.rsplit("/", 1)[1]) - 1]
+        return 200, {}, json.dumps({"proof": proof}).encode()
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def check_chain(server, user, events, verdict, proofs):
             if status != 200:
                 verdict.wrong.append(f"{user}: no proof of event {offset}: {status}")
                 return
-            proof = json.loads(body)
+            proof = json.loads(body)["proof"]
             wrong = chain.problem(proof, events[offset - 1], user)
             if before and proof["prevHash"] != before:
                 wrong = "it does not follow the event before it"
