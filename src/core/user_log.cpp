@@ -38,6 +38,12 @@ void UserLog::loaded(Result<LoadedLog> result) {
     Status status = Done{};
     if (result) {
         head_ = result->head;
+        if (head_.epoch == 0) {
+            // The log's epoch, unless another node writes the first event; known from now on, so
+            // that positions given out before it stay good.
+            while (head_.epoch == 0) head_.epoch = ports().random.next_u64();
+            head_.hash = genesis_hash(user_id_, head_.epoch);
+        }
         first_kept_ = result->first_kept;
         state_ = std::move(result->state);
         operations_.clear();
@@ -139,7 +145,7 @@ void UserLog::caught_up(const Status& status) {
 bool UserLog::follows(const EventBatch& batch) const {
     if (batch.empty() || batch.first != head_.offset + 1) return false;
     if (broken(Mutation::chain_not_verified)) return true;
-    if (head_.epoch == 0) return batch.prev_hash == genesis_hash(user_id_, batch.epoch);
+    if (head_.offset == 0) return batch.prev_hash == genesis_hash(user_id_, batch.epoch);
     return batch.epoch == head_.epoch && batch.prev_hash == head_.hash;
 }
 

@@ -46,11 +46,6 @@ void UserLog::build_batch() {
     Flight flight;
     EventBatch batch;
     LogHead head = head_;
-    if (head.epoch == 0) {
-        while (head.epoch == 0)
-            head.epoch = ports().random.next_u64();
-        head.hash = genesis_hash(user_id_, head.epoch);
-    }
     View view(state_);
     std::deque<Pending> later;
     while (!queue_.empty() && batch.size() < static_cast<std::size_t>(limits::batch_events_max) &&

@@ -1,7 +1,8 @@
 #include "model/json_lexer.hpp"
 
+#include "model/json_text.hpp"
+
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -17,31 +18,6 @@ int hex_value(char c) noexcept {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
-}
-
-bool is_plain(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
-
-// The first byte from `at` that is not a plain ASCII character of a string. Eight bytes a step: in
-// each of the four terms the top bit of a byte is set where the byte must be looked at. A borrow
-// can set bits above such a byte only, so the lowest one is always right.
-const char* skip_plain(const char* at, const char* end) noexcept {
-    constexpr std::uint64_t kOnes = 0x0101010101010101;
-    while (end - at >= 8) {
-        std::uint64_t word;
-        std::memcpy(&word, at, 8);
-        const std::uint64_t control = word - kOnes * 0x20;
-        const std::uint64_t quote = (word ^ kOnes * '"') - kOnes;
-        const std::uint64_t backslash = (word ^ kOnes * '\\') - kOnes;
-        const std::uint64_t found = (word | control | quote | backslash) & (kOnes * 0x80);
-        if (found != 0) return at + std::countr_zero(found) / 8;
-        at += 8;
-    }
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
 }
 
 unsigned hex4_value(const char* at) noexcept {

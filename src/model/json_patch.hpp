@@ -1,34 +1,11 @@
-// Changing JSON values: JSON Pointer (RFC 6901), JSON Merge Patch (RFC 7396), JSON Patch (RFC
-// 6902). The requirements on values of json.hpp hold here too. Threads: pure functions.
+// Patches of JSON values: JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902).
+// The requirements on values of json.hpp hold here too. Threads: pure functions.
 #pragma once
 
 #include "model/json.hpp"
-
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "model/json_pointer.hpp"
 
 namespace dyad::json {
-
-// The tokens of a pointer, unescaped; none for "", which is the whole document.
-// Errors: invalid_field.
-Result<std::vector<std::string>> parse_pointer(std::string_view text);
-std::string to_pointer(std::span<const std::string> tokens);
-// Appends '/' and the escaped token.
-void append_token(std::string& pointer, std::string_view token);
-
-// What stands at these tokens; null where nothing does.
-const Value* find_at(const Value& document, std::span<const std::string> tokens);
-
-// Puts `value` at these tokens, in the place of what stood there; nothing as `value` removes it (no
-// error where nothing stands there). Objects on the way that are missing are made. In an array a
-// token is the index of an element, or "-" (or the size) to append.
-// Errors: patch_failed where the way leads through neither object nor array, or past an array's
-// end; invalid_field for removing the whole document; too_large for limits::json_depth_max.
-Result<Value> set_at(Value document, std::span<const std::string> tokens,
-                     std::optional<Value> value);
 
 // RFC 7396: members that are null in `patch` are removed. Never deeper than its deeper argument.
 Value merge_patch(Value target, const Value& patch);

@@ -3,12 +3,19 @@
 #include "base/check.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
 namespace dyad::json {
 namespace {
+
+bool is_plain(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
 
 // The letter of a two-character escape; 'u' where there is none; 0 where none is needed.
 char escape_letter(char c) noexcept {
@@ -40,31 +47,68 @@ unsigned utf16_rank(unsigned char byte) noexcept {
     return byte >= 0xf0 ? byte - 2u : byte + 0x10u;
 }
 
+void append_digits(std::string& out, auto number) {
+    char digits[24];
+    const auto written = std::to_chars(digits, digits + sizeof digits, number);
+    out.append(digits, written.ptr);
+}
+
 }  // namespace
+
+// Eight bytes a step: in each of the four terms the top bit of a byte is set where the byte must be
+// looked at. A borrow can set bits above such a byte only, so the lowest one is always right.
+const char* skip_plain(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    while (end - at >= 8) {
+        std::uint64_t word;
+        std::memcpy(&word, at, 8);
+        const std::uint64_t control = word - kOnes * 0x20;
+        const std::uint64_t quote = (word ^ kOnes * '"') - kOnes;
+        const std::uint64_t backslash = (word ^ kOnes * '\\') - kOnes;
+        const std::uint64_t found = (word | control | quote | backslash) & (kOnes * 0x80);
+        if (found != 0) return at + std::countr_zero(found) / 8;
+        at += 8;
+    }
+    while (at != end && is_plain(*at))
+        ++at;
+    return at;
+}
 
 void append_string(std::string& out, std::string_view text) {
     constexpr char kDigits[] = "0123456789abcdef";
+    const char* run = text.data();
+    const char* const end = run + text.size();
     out.push_back('"');
-    std::size_t run = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char letter = escape_letter(text[i]);
+    for (const char* at = skip_plain(run, end); at != end; at = skip_plain(at, end)) {
+        const char c = *at++;
+        const char letter = escape_letter(c);
         if (letter == '\0') continue;
-        out.append(text, run, i - run);
-        run = i + 1;
+        out.append(run, at - 1);
+        run = at;
         out.push_back('\\');
         out.push_back(letter);
         if (letter != 'u') continue;
         out.append("00");
-        out.push_back(kDigits[text[i] >> 4]);
-        out.push_back(kDigits[text[i] & 15]);
+        out.push_back(kDigits[c >> 4]);
+        out.push_back(kDigits[c & 15]);
     }
-    out.append(text, run, text.size() - run);
+    out.append(run, end);
     out.push_back('"');
 }
 
-std::string_view real_text(double number, NumberBuffer& buffer) {
+void append_integer(std::string& out, std::int64_t number) {
+    append_digits(out, number);
+}
+void append_integer(std::string& out, std::uint64_t number) {
+    append_digits(out, number);
+}
+
+void append_real(std::string& text, double number) {
     CHECK(std::isfinite(number));
-    if (number == 0) return "0";
+    if (number == 0) {
+        text.push_back('0');
+        return;
+    }
     char scientific[32];
     const auto written = std::to_chars(scientific, scientific + sizeof scientific,
                                        std::fabs(number), std::chars_format::scientific);
@@ -81,6 +125,7 @@ std::string_view real_text(double number, NumberBuffer& buffer) {
         digits[count++] = *at;
     const int point = exponent + 1;
 
+    std::array<char, 40> buffer;  // the longest is 25: -0.00000 and 17 digits
     char* out = buffer.data();
     const auto copy = [&](const char* from, int size) { out = std::copy_n(from, size, out); };
     const auto zeros = [&](int size) { out = std::fill_n(out, size, '0'); };
@@ -104,7 +149,7 @@ std::string_view real_text(double number, NumberBuffer& buffer) {
         *out++ = exponent < 0 ? '-' : '+';
         out = std::to_chars(out, buffer.data() + buffer.size(), std::abs(exponent)).ptr;
     }
-    return {buffer.data(), static_cast<std::size_t>(out - buffer.data())};
+    text.append(buffer.data(), out);
 }
 
 bool name_before(std::string_view a, std::string_view b) noexcept {

@@ -1,6 +1,6 @@
 #include "model/merge.hpp"
 
-#include "model/json_patch.hpp"
+#include "model/json_pointer.hpp"
 
 #include <algorithm>
 

@@ -7,6 +7,7 @@
 #include "store/store.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@ class Node {
     virtual Random& random() = 0;
     virtual std::size_t live_client_count() const = 0;
     virtual bool draining() const = 0;
+    // Calls `call` on the cell's thread after `delay_ms`.
+    virtual void after(std::int64_t delay_ms, std::function<void()> call) = 0;
     // The bound port.
     virtual std::uint16_t port() const = 0;
 };

@@ -1,0 +1,200 @@
+#include "store/sqlite/connection.hpp"
+
+#include <sqlite3.h>
+
+namespace dyad::sqlite {
+namespace {
+
+bool is_sync_error(int code) {
+    return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+struct Meaning {
+    Errc code;
+    const char* advice;
+};
+
+Meaning meaning_of(int code) {
+    switch (code & 0xff) {
+        case SQLITE_FULL:
+            return {Errc::storage_full, "free some space on its disk"};
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return {Errc::storage_locked, "another process uses it; stop that process"};
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_FORMAT:
+            return {Errc::storage_damaged,
+                    "it is damaged or not a database of this product; "
+                    "restore the folder from a backup"};
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+            return {Errc::storage_unavailable,
+                    "give the server's user the right to write it and its folder"};
+        default:
+            return {Errc::storage_unavailable, "look for errors of the disk"};
+    }
+}
+
+}  // namespace
+
+Rows::Rows(Connection& connection, sqlite3_stmt* statement, int code, std::span<const Value> values,
+           Lifetime lifetime)
+    : connection_(connection), statement_(statement), code_(code) {
+    const auto destructor = lifetime == Lifetime::whole_run ? SQLITE_STATIC : SQLITE_TRANSIENT;
+    int index = 0;
+    for (const Value& value : values) {
+        if (code_ != SQLITE_OK) return;
+        ++index;
+        const auto bytes = static_cast<sqlite3_uint64>(value.bytes_.size());
+        const char* data = value.bytes_.data() == nullptr ? "" : value.bytes_.data();
+        switch (value.kind_) {
+            case Value::Kind::null:
+                code_ = sqlite3_bind_null(statement_, index);
+                break;
+            case Value::Kind::integer:
+                code_ = sqlite3_bind_int64(statement_, index, value.number_);
+                break;
+            case Value::Kind::text:
+                code_ =
+                    sqlite3_bind_text64(statement_, index, data, bytes, destructor, SQLITE_UTF8);
+                break;
+            case Value::Kind::blob:
+                code_ = sqlite3_bind_blob64(statement_, index, data, bytes, destructor);
+                break;
+        }
+    }
+}
+
+Rows::~Rows() {
+    if (statement_ == nullptr) return;
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+}
+
+bool Rows::next() {
+    if (code_ != SQLITE_OK && code_ != SQLITE_ROW) return false;
+    code_ = sqlite3_step(statement_);
+    return code_ == SQLITE_ROW;
+}
+
+Status Rows::status() const {
+    if (code_ == SQLITE_OK || code_ == SQLITE_ROW || code_ == SQLITE_DONE) return Done{};
+    return connection_.error(code_);
+}
+
+std::int64_t Rows::integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+}
+
+bool Rows::is_null(int column) const {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::string_view Rows::text(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    const int bytes = sqlite3_column_bytes(statement_, column);
+    return data == nullptr
+               ? std::string_view()
+               : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(bytes));
+}
+
+double Rows::number(int column) const {
+    return sqlite3_column_double(statement_, column);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
+    std::unique_ptr<Connection> connection(new Connection(options.path));
+    const int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    const int code = sqlite3_open_v2(options.path.c_str(), &connection->db_, flags,
+                                     options.vfs.empty() ? nullptr : options.vfs.c_str());
+    if (code != SQLITE_OK) return connection->error(code);
+    sqlite3_extended_result_codes(connection->db_, 1);
+    sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_wal_hook(
+        connection->db_,
+        [](void* self, sqlite3*, const char*, int pages) {
+            static_cast<Connection*>(self)->wal_pages_ = static_cast<std::size_t>(pages);
+            return SQLITE_OK;
+        },
+        connection.get());
+    // Exclusive before the first access, so that the write-ahead log needs no shared memory. The
+    // page size counts only for a database that is not there yet.
+    const Status ready = connection->script(
+        "PRAGMA page_size=" + std::to_string(options.page_bytes) +
+        ";PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+        "PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;PRAGMA foreign_keys=OFF;"
+        "PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
+        options.extra_pragmas);
+    if (!ready) return ready.error();
+    return connection;
+}
+
+Connection::~Connection() {
+    for (const auto& [sql, statement] : statements_)
+        sqlite3_finalize(statement);
+    sqlite3_close(db_);
+}
+
+Error Connection::error(int code) {
+    if (is_sync_error(code)) sync_failed_ = true;
+    const Meaning meaning = meaning_of(code);
+    const std::string said = db_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db_);
+    return fail(meaning.code, path_ + ": " + said + " (SQLite code " + std::to_string(code) +
+                                  "); " + meaning.advice);
+}
+
+Rows Connection::start(const char* sql, std::span<const Value> values, Lifetime lifetime) {
+    sqlite3_stmt*& statement = statements_[sql];
+    int code = SQLITE_OK;
+    if (statement == nullptr)
+        code = sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    return Rows(*this, statement, code, values, lifetime);
+}
+
+Status Connection::script(const std::string& sql) {
+    const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return error(code);
+    return Done{};
+}
+
+Result<std::int64_t> Connection::number(const char* sql) {
+    Rows rows = query(sql);
+    const std::int64_t value = rows.next() ? rows.integer(0) : 0;
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return value;
+}
+
+std::int64_t Connection::changed_rows() const {
+    return sqlite3_changes64(db_);
+}
+
+Status Connection::checkpoint() {
+    const int code =
+        sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (code != SQLITE_OK) return error(code);
+    wal_pages_ = 0;
+    return Done{};
+}
+
+Transaction::~Transaction() {
+    if (open_) (void)connection_.execute("ROLLBACK");
+}
+
+Status Transaction::begin() {
+    Status status = connection_.execute("BEGIN IMMEDIATE");
+    open_ = status.has_value();
+    return status;
+}
+
+Status Transaction::commit() {
+    Status status = connection_.execute("COMMIT");
+    if (status) open_ = false;
+    return status;
+}
+
+}  // namespace dyad::sqlite

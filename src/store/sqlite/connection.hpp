@@ -1,0 +1,147 @@
+// The one connection to the database, and its statements.
+// Errors: storage_full, storage_locked, storage_damaged, storage_unavailable.
+// Threads: one owner.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace dyad::sqlite {
+
+class Connection;
+
+// A value for a `?` of a statement.
+class Value {
+  public:
+    Value(std::nullptr_t) noexcept : kind_(Kind::null) {}
+    Value(std::int64_t number) noexcept : kind_(Kind::integer), number_(number) {}
+    Value(std::uint64_t number) noexcept : Value(static_cast<std::int64_t>(number)) {}
+    Value(int number) noexcept : Value(static_cast<std::int64_t>(number)) {}
+    Value(std::string_view text) noexcept : kind_(Kind::text), bytes_(text) {}
+    Value(const std::string& text) noexcept : Value(std::string_view(text)) {}
+    static Value blob(std::string_view bytes) noexcept {
+        Value value(bytes);
+        value.kind_ = Kind::blob;
+        return value;
+    }
+
+  private:
+    friend class Rows;
+    enum class Kind : std::uint8_t { null, integer, text, blob };
+    Kind kind_;
+    std::int64_t number_ = 0;
+    std::string_view bytes_;
+};
+
+// The rows of one running statement. Lifetime: until the Connection's end; a statement runs once at
+// a time. The texts it gives live until the next call of next().
+class Rows {
+  public:
+    ~Rows();
+    Rows(const Rows&) = delete;
+    Rows& operator=(const Rows&) = delete;
+
+    // Moves on to the next row; false after the last one, and on an error (see status()).
+    bool next();
+    Status status() const;
+
+    std::int64_t integer(int column) const;
+    std::uint64_t natural(int column) const { return static_cast<std::uint64_t>(integer(column)); }
+    bool is_null(int column) const;
+    std::string_view text(int column) const;  // of blobs, too
+    double number(int column) const;
+
+  private:
+    friend class Connection;
+    enum class Lifetime : std::uint8_t { this_call, whole_run };  // of the values
+    Rows(Connection& connection, sqlite3_stmt* statement, int code, std::span<const Value> values,
+         Lifetime lifetime);
+
+    Connection& connection_;
+    sqlite3_stmt* statement_;
+    int code_;
+};
+
+class Connection {
+  public:
+    struct Options {
+        std::string path;
+        std::string vfs;  // empty: SQLite's own
+        std::int64_t page_bytes = 4096;
+        std::string extra_pragmas;  // run last; tests weaken a store with it
+    };
+    // Opens or makes the database and takes the exclusive lock on it. Its tables: schema.hpp.
+    static Result<std::unique_ptr<Connection>> open(const Options& options);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // `sql` must live as long as the connection: statements are kept by its address.
+    template <class... Values>
+    Rows query(const char* sql, const Values&... values) {
+        const Value list[] = {Value(values)..., Value(nullptr)};
+        return start(sql, std::span(list, sizeof...(values)), Lifetime::this_call);
+    }
+    template <class... Values>
+    Status execute(const char* sql, const Values&... values) {
+        const Value list[] = {Value(values)..., Value(nullptr)};
+        Rows rows = start(sql, std::span(list, sizeof...(values)), Lifetime::whole_run);
+        while (rows.next()) {
+        }
+        return rows.status();
+    }
+    // Several statements without values, not kept.
+    Status script(const std::string& sql);
+    // The first column of the first row; 0 where there is none.
+    Result<std::int64_t> number(const char* sql);
+
+    std::int64_t changed_rows() const;  // by the last statement
+    std::size_t wal_pages() const noexcept { return wal_pages_; }
+    // Moves what is in the write-ahead log into the database.
+    Status checkpoint();
+
+    // True once a sync failed: what the disk holds is unknown, the process must stop.
+    bool sync_failed() const noexcept { return sync_failed_; }
+    const std::string& path() const noexcept { return path_; }
+
+  private:
+    friend class Rows;
+    using Lifetime = Rows::Lifetime;
+    explicit Connection(std::string path) : path_(std::move(path)) {}
+    Rows start(const char* sql, std::span<const Value> values, Lifetime lifetime);
+    Error error(int code);
+
+    std::string path_;
+    sqlite3* db_ = nullptr;
+    std::unordered_map<const char*, sqlite3_stmt*> statements_;
+    std::size_t wal_pages_ = 0;
+    bool sync_failed_ = false;
+};
+
+// All or nothing: rolls back unless committed.
+class Transaction {
+  public:
+    explicit Transaction(Connection& connection) : connection_(connection) {}
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    Status begin();
+    // Returns once it is durable. After an error nothing of it is there.
+    Status commit();
+
+  private:
+    Connection& connection_;
+    bool open_ = false;
+};
+
+}  // namespace dyad::sqlite

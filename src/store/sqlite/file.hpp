@@ -1,0 +1,55 @@
+// A file beside the database, read and written through the database's own VFS: whatever stands
+// between SQLite and the disk (in tests, a disk that loses power) stands under the journal too.
+// Threads: one owner.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct sqlite3_vfs;
+struct sqlite3_file;
+
+namespace dyad::sqlite {
+
+class File {
+  public:
+    enum class Kind : std::uint8_t {
+        log,  // `<database>-<word>`: gets the database's permissions; a new one's first sync also
+              // makes its name durable
+        wal,  // the database's write-ahead log
+    };
+
+    // Requires: `path` is the path of an existing database, a '-' and a word.
+    // Errors: storage_unavailable.
+    static Result<std::unique_ptr<File>> open(sqlite3_vfs& vfs, std::string path, Kind kind,
+                                              bool create);
+    // Requires: `path` as above.
+    static Result<bool> exists(sqlite3_vfs& vfs, const std::string& path);
+
+    ~File();
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    Result<std::uint64_t> size() const;
+    // The `bytes` at `at`; fewer where the file ends.
+    Result<std::string> read(std::uint64_t at, std::size_t bytes) const;
+    // Errors: storage_full, storage_unavailable.
+    Status write(std::uint64_t at, std::string_view bytes);
+    Status truncate(std::uint64_t bytes);
+    // Returns once everything written is durable.
+    Status sync();
+    const char* path() const noexcept { return path_.c_str(); }
+
+  private:
+    explicit File(std::string path);
+
+    std::string path_;  // with the further zero bytes that a VFS expects behind a name
+    std::unique_ptr<char[]> memory_;
+    sqlite3_file* file_ = nullptr;
+};
+
+}  // namespace dyad::sqlite

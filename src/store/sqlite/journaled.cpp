@@ -1,0 +1,271 @@
+#include "store/sqlite/journaled.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "store/sqlite/schema.hpp"
+
+#include <algorithm>
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+namespace dyad::sqlite {
+namespace {
+
+constexpr std::string_view kScope = "sqlite";
+constexpr int kExitIoError = 74;  // EX_IOERR of sysexits
+
+void exit_at_once(const std::string& text) {
+    log::error(kScope, text);
+    _exit(kExitIoError);
+}
+
+Status check_follows(const LogHead& head, const EventBatch& batch) {
+    if (!batch.empty() && batch.epoch == head.epoch && batch.first == head.offset + 1 &&
+        batch.prev_hash == head.hash)
+        return Done{};
+    return fail(Errc::storage_damaged, "event " + std::to_string(batch.first) +
+                                           " does not follow the log's end, " +
+                                           std::to_string(head.offset));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journaled>> Journaled::open(JournaledOptions options, Random& random) {
+    if (!options.on_fatal) options.on_fatal = exit_at_once;
+    CHECK(options.journal_file_bytes % 4096 == 0 && options.journal_file_bytes >= 8192);
+    std::unique_ptr<Journaled> store(new Journaled(std::move(options)));
+    Status done = store->open_database(random);
+    if (done) done = store->open_journal();
+    if (!done) return done.error();
+    return store;
+}
+
+Journaled::~Journaled() = default;
+
+void Journaled::stop(const Error& error) {
+    options_.on_fatal(
+        "the disk did not confirm a write, so the server stops: what is stored is "
+        "read again when it starts. " +
+        error.to_string());
+    check_failed("on_fatal does not return", __FILE__, __LINE__);
+}
+
+void Journaled::stop_if_sync_failed(const Error& error) {
+    if (db_->sync_failed()) stop(error);
+}
+
+Status Journaled::open_database(Random& random) {
+    auto opened = Connection::open({.path = options_.database,
+                                    .vfs = options_.vfs,
+                                    .page_bytes = options_.page_bytes,
+                                    .extra_pragmas = options_.extra_pragmas});
+    if (!opened) return opened.error();
+    db_ = std::move(*opened);
+    Status done = rewrite_wal();
+    if (done) done = migrate(*db_);
+    if (!done) return done;
+    log_.emplace(*db_, options_.segments);
+    projections_.emplace(*db_);
+    queries_.emplace(*db_, *log_);
+    search_.emplace(*db_);
+    done = db_->execute("INSERT OR IGNORE INTO meta(key, value) VALUES('store_id', ?)",
+                        random.next_u64());
+    if (!done) return done;
+    const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
+    if (!id) return id.error();
+    store_id_ = static_cast<std::uint64_t>(*id);
+    return Done{};
+}
+
+// As with the journal: what a failed sync left in the kernel's memory only must be written again
+// before anything relies on it. The exclusive lock is held, so nobody else writes the file.
+Status Journaled::rewrite_wal() {
+    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
+    const std::string path = options_.database + "-wal";
+    const Result<bool> exists = File::exists(*vfs, path);
+    if (!exists) return exists.error();
+    if (!*exists) return Done{};
+    auto file = File::open(*vfs, path, File::Kind::wal, false);
+    if (!file) return file.error();
+    const Result<std::uint64_t> size = (*file)->size();
+    if (!size) return size.error();
+    constexpr std::uint64_t kPiece = 1 << 20;
+    for (std::uint64_t at = 0; at < *size; at += kPiece) {
+        const Result<std::string> bytes = (*file)->read(at, kPiece);
+        if (!bytes) return bytes.error();
+        const Status written = (*file)->write(at, *bytes);
+        if (!written) return written;
+    }
+    return (*file)->sync();
+}
+
+Status Journaled::open_journal() {
+    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
+    const Journal::Place place{.vfs = vfs, .database = options_.database, .store_id = store_id_};
+    const auto made = db_->number("SELECT value FROM meta WHERE key = 'journal_made'");
+    if (!made) return made.error();
+    if (*made == 0) {
+        Status done = Journal::create(place, options_.journal_file_bytes);
+        if (done) done = db_->execute("INSERT INTO meta(key, value) VALUES('journal_made', 1)");
+        if (!done) return done;
+    }
+    const auto applied = db_->number("SELECT value FROM meta WHERE key = 'applied'");
+    if (!applied) return applied.error();
+    auto journal = Journal::open(place, static_cast<std::uint64_t>(*applied),
+                                 [this](std::string_view payload, std::size_t record_bytes) {
+                                     return replay(payload, record_bytes);
+                                 });
+    if (!journal) return journal.error();
+    journal_ = std::move(*journal);
+    return Done{};
+}
+
+Status Journaled::replay(std::string_view payload, std::size_t record_bytes) {
+    while (!payload.empty()) {
+        const auto entry = take_entry(payload);
+        if (!entry) return fail(Errc::storage_damaged, options_.database + ": journal entry");
+        Result<EventBatch> batch = decode_batch(entry->batch);
+        if (!batch) return batch.error();
+        const Result<UserLog*> log = find_or_make_log(std::string(entry->user));
+        if (!log) return log.error();
+        LogHead& head = (*log)->head;
+        if (head.epoch == 0) {
+            head.epoch = batch->epoch;
+            head.hash = genesis_hash(entry->user, batch->epoch);
+        }
+        const Status follows = check_follows(head, *batch);
+        if (!follows) return follows;
+        head = batch->head();
+        for (const EventEntry& entry_of : batch->entries)
+            (*log)->recent.add(entry_of.operation_key);
+        keep(**log, {.batch = std::make_shared<const EventBatch>(*std::move(batch)),
+                     .changes = {},
+                     .record_bytes = std::exchange(record_bytes, 0)});
+    }
+    return Done{};
+}
+
+Result<UserLog*> Journaled::find_log(const std::string& user_id) {
+    const auto at = logs_.find(user_id);
+    if (at != logs_.end()) return at->second.get();
+    const auto stored = log_->find(user_id);
+    if (!stored) return stored.error();
+    if (!*stored) return static_cast<UserLog*>(nullptr);
+    auto log = std::make_unique<UserLog>();
+    log->name = user_id;
+    log->id = (*stored)->user;
+    log->head = (*stored)->head;
+    log->first_kept = (*stored)->first_kept;
+    return logs_.emplace(user_id, std::move(log)).first->second.get();
+}
+
+Result<UserLog*> Journaled::find_or_make_log(const std::string& user_id) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found || *found != nullptr) return found;
+    auto log = std::make_unique<UserLog>();
+    log->name = user_id;
+    return logs_.emplace(user_id, std::move(log)).first->second.get();
+}
+
+void Journaled::keep(UserLog& log, Unapplied unapplied) {
+    if (log.unapplied.empty()) dirty_.push_back(&log);
+    unapplied_bytes_ += unapplied.record_bytes;
+    log.unapplied.push_back(std::move(unapplied));
+}
+
+Status Journaled::apply() {
+    if (dirty_.empty()) return Done{};
+    Status done = apply_in_transaction();
+    if (!done) {
+        stop_if_sync_failed(done.error());
+        if (!apply_problem_) log::error(kScope, done.error().to_string());
+        apply_problem_ = done.error();
+        return done;
+    }
+    if (apply_problem_) log::info(kScope, "the database takes writes again");
+    apply_problem_.reset();
+    journal_->set_applied(journal_->last_sequence());
+    for (UserLog* log : dirty_) {
+        log->unapplied.clear();
+        to_index_.insert(log->id);
+    }
+    dirty_.clear();
+    unapplied_bytes_ = 0;
+    if (db_->wal_pages() >= options_.checkpoint_pages) (void)checkpoint();
+    return Done{};
+}
+
+Status Journaled::apply_in_transaction() {
+    std::vector<std::pair<UserLog*, std::int64_t>> ids;
+    Transaction transaction(*db_);
+    Status done = transaction.begin();
+    for (UserLog* log : dirty_) {
+        if (!done) return done;
+        std::int64_t id = log->id;
+        if (id == 0) {
+            const Result<std::int64_t> added = log_->add_user(log->name);
+            if (!added) return added.error();
+            id = *added;
+        }
+        ids.emplace_back(log, id);
+        for (Unapplied& next : log->unapplied) {
+            done = next.decode();
+            if (!done) return done;
+        }
+        done = log_->append(id, log->unapplied, log->unapplied.back().batch->head());
+        if (done) done = projections_->apply(id, log->unapplied);
+    }
+    if (done)
+        done = db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied', ?)",
+                            journal_->last_sequence());
+    if (done) done = transaction.commit();
+    if (!done) return done;
+    for (const auto& [log, id] : ids)
+        log->id = id;
+    return Done{};
+}
+
+Status Journaled::checkpoint() {
+    const Status done = db_->checkpoint();
+    if (done) return done;
+    stop_if_sync_failed(done.error());
+    log::warn(kScope, done.error().to_string());
+    return done;
+}
+
+bool Journaled::tidy() {
+    constexpr std::size_t kContextsAtOnce = 32;
+    constexpr std::size_t kWorthPages = 256;
+    if (apply_problem_) return false;
+    if (!to_index_.empty()) {
+        Transaction transaction(*db_);
+        const Status begun = transaction.begin();
+        const Result<bool> more = begun ? search_->index_some(*to_index_.begin(), kContextsAtOnce)
+                                        : Result<bool>(begun.error());
+        const Status done = more ? transaction.commit() : Status(more.error());
+        if (!done) {
+            stop_if_sync_failed(done.error());
+            log::warn(kScope, "search index: " + done.error().to_string());
+            to_index_.clear();  // a search catches up by itself
+            return false;
+        }
+        if (!*more) to_index_.erase(to_index_.begin());
+        return !to_index_.empty() || db_->wal_pages() >= kWorthPages;
+    }
+    if (db_->wal_pages() >= kWorthPages) (void)checkpoint();
+    return false;
+}
+
+void Journaled::release_idle_logs() {
+    if (logs_.size() <= static_cast<std::size_t>(limits::users_active_max)) return;
+    std::erase_if(logs_, [](const auto& entry) { return entry.second->unapplied.empty(); });
+}
+
+Status Journaled::close() {
+    Status done = apply();
+    if (done && db_->wal_pages() > 0) done = checkpoint();
+    return done;
+}
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,148 @@
+// The embedded store without its thread: the journal in front, the database behind.
+//
+// A commit is one record of the journal: one write and one sync for everything in it. What is in
+// the journal is put into the database later ("applied"), in one transaction with the number of the
+// last record it covers; only then may the journal reuse the record's place. Reads of a user's
+// state and log join both; the other reads apply first.
+//
+// The database holds its lock for as long as this lives: there is one of these per folder.
+// Threads: one owner.
+#pragma once
+
+#include "base/clock.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/journal.hpp"
+#include "store/sqlite/log_tables.hpp"
+#include "store/sqlite/projections.hpp"
+#include "store/sqlite/queries.hpp"
+#include "store/sqlite/search.hpp"
+#include "store/store.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace dyad::sqlite {
+
+struct JournaledOptions {
+    std::string database;                      // path; the journal and SQLite's log stand beside it
+    std::string vfs;                           // empty: SQLite's own
+    std::size_t journal_file_bytes = 8 << 20;  // of a new journal; a multiple of 4096
+    std::size_t group_bytes_max = 2 << 20;     // of one commit, unless one batch alone is larger
+    std::size_t apply_bytes = 4 << 20;         // so much in the journal is worth applying
+    std::size_t checkpoint_pages = 2048;
+    std::int64_t page_bytes = 4096;
+    SegmentLimits segments{};
+    std::string extra_pragmas;  // tests weaken the store with it
+    // A sync failed: what is durable is unknown, and only a restart can tell. Must not return.
+    std::function<void(const std::string&)> on_fatal;  // default: log and exit with code 74
+};
+
+class Journaled {
+  public:
+    // Errors: storage_unavailable, storage_damaged, storage_newer, storage_locked, storage_full.
+    static Result<std::unique_ptr<Journaled>> open(JournaledOptions options, Random& random);
+    ~Journaled();
+    Journaled(const Journaled&) = delete;
+    Journaled& operator=(const Journaled&) = delete;
+
+    // Applies and leaves nothing to recover. Without it, opening recovers.
+    Status close();
+
+    // Commits the first requests as one record and puts a result for each into `results`. Returns
+    // how many: at least one, where there is one. What is `committed` is durable on return.
+    std::size_t commit(std::span<AppendRequest> requests, std::vector<AppendResult>& results);
+
+    bool wants_apply() const noexcept { return unapplied_bytes_ >= options_.apply_bytes; }
+    bool has_unapplied() const noexcept { return !dirty_.empty(); }
+    // Puts everything in the journal into the database. After an error nothing has changed.
+    Status apply();
+    // Work for when there is no other: true where it should be called again.
+    bool tidy();
+    // Why the last apply failed; nothing where it did not.
+    const std::optional<Error>& apply_problem() const noexcept { return apply_problem_; }
+
+    Result<LoadedLog> load(const std::string& user_id);
+    Result<LogSlice> read_log(const std::string& user_id, Offset after, std::size_t bytes_max);
+    Result<Offset> find_operation(const std::string& user_id, std::uint64_t operation_key);
+    Result<std::vector<std::pair<std::string, Offset>>> heads(
+        const std::vector<std::string>& user_ids);
+    Result<std::vector<HistoryItem>> history(const std::string& user_id, const std::string& key,
+                                             PageRequest page);
+    Result<ContextPtr> read_version(const std::string& user_id, const std::string& key,
+                                    Version version);
+    Result<std::vector<ModeState>> transitions(const std::string& user_id,
+                                               const std::optional<std::string>& instance_id,
+                                               PageRequest page);
+    Result<std::vector<ResponseRecord>> responses(const std::string& user_id,
+                                                  const ResponseFilter& filter, PageRequest page);
+    Result<std::vector<SearchHit>> search(const std::string& user_id, const std::string& query,
+                                          std::size_t limit);
+    Result<std::vector<std::string>> users_with_expired(std::int64_t now_ms, std::size_t limit);
+    Result<std::vector<std::string>> list_users();
+    // Checks a user's whole log, hash by hash. Errors: storage_damaged, not_found.
+    Status verify(const std::string& user_id);
+
+    // A walk through all logs in pieces, so that commits need not wait for it.
+    struct Expiry {
+        std::int64_t before_ms = 0;
+        std::int64_t user = 0;  // the walk has finished with the users up to here
+        std::size_t dropped = 0;
+        bool finished = false;
+    };
+    Status expire_some(Expiry& expiry);
+
+  private:
+    struct Accepted {
+        std::size_t request;
+        UserLog* log;
+        LogHead before;
+    };
+
+    explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
+    Status open_database(Random& random);
+    Status rewrite_wal();
+    Status open_journal();
+    Status replay(std::string_view payload, std::size_t record_bytes);
+    [[noreturn]] void stop(const Error& error);
+    void stop_if_sync_failed(const Error& error);
+
+    // The log in memory, read from the database where it is not; null where there is none yet.
+    Result<UserLog*> find_log(const std::string& user_id);
+    Result<UserLog*> find_or_make_log(const std::string& user_id);
+    Result<bool> accept(const AppendRequest& request, std::size_t index, std::size_t& group_bytes);
+    void refuse_accepted(const Error& error, std::vector<AppendResult>& results);
+    Status make_room();
+    void keep(UserLog& log, Unapplied unapplied);
+    Status apply_in_transaction();
+    Status checkpoint();
+    void release_idle_logs();
+    // The stored log of a user, everything applied; nothing where there is none.
+    Result<std::optional<StoredHead>> applied_log(const std::string& user_id);
+    Status index_all(std::int64_t user);
+
+    JournaledOptions options_;
+    std::uint64_t store_id_ = 0;
+    std::unique_ptr<Connection> db_;
+    std::unique_ptr<Journal> journal_;
+    std::optional<LogTables> log_;
+    std::optional<Projections> projections_;
+    std::optional<Queries> queries_;
+    std::optional<Search> search_;
+
+    std::unordered_map<std::string, std::unique_ptr<UserLog>> logs_;
+    std::vector<UserLog*> dirty_;  // with batches that are not applied
+    std::size_t unapplied_bytes_ = 0;
+    std::set<std::int64_t> to_index_;  // users whose contexts may have changed
+    std::optional<Error> apply_problem_;
+    std::vector<Accepted> accepted_;  // of the commit that is being made
+    std::string encoded_;
+};
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,241 @@
+// The reads of the embedded store, and its housekeeping.
+#include "store/sqlite/journaled.hpp"
+
+#include <algorithm>
+
+namespace dyad::sqlite {
+
+Result<LoadedLog> Journaled::load(const std::string& user_id) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    LoadedLog loaded;
+    if (*found == nullptr || (*found)->head.epoch == 0) return loaded;
+    UserLog& log = **found;
+    loaded.head = log.head;
+    loaded.first_kept = log.first_kept;
+    if (log.id != 0) {
+        Status done = projections_->load(log.id, loaded.state);
+        std::vector<std::uint64_t>& keys = loaded.operation_keys;
+        if (done)
+            done = log_->visit_keys(log.id, log.head.offset + 1,
+                                    [&](Offset, std::uint64_t operation, std::uint64_t) {
+                                        keys.push_back(operation);
+                                        return true;
+                                    });
+        if (!done) return done.error();
+        std::reverse(keys.begin(), keys.end());
+    }
+    for (Unapplied& next : log.unapplied) {
+        const Status decoded = next.decode();
+        if (!decoded) return decoded.error();
+        for (const Change& change : next.changes)
+            fold(loaded.state, change);
+        for (const EventEntry& entry : next.batch->entries)
+            loaded.operation_keys.push_back(entry.operation_key);
+    }
+    return loaded;
+}
+
+Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
+                                     std::size_t bytes_max) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    LogSlice slice;
+    if (*found == nullptr || (*found)->head.epoch == 0) return slice;
+    const UserLog& log = **found;
+    slice.head = log.head;
+    slice.first_kept = log.first_kept;
+    if (after >= log.head.offset) return slice;
+    if (after + 1 < log.first_kept)
+        return fail(Errc::history_gone, "the log begins at event " +
+                                            std::to_string(log.first_kept) + "; event " +
+                                            std::to_string(after + 1) + " is gone");
+    const Offset memory_begins =
+        log.unapplied.empty() ? log.head.offset + 1 : log.unapplied.front().batch->first;
+    if (after + 1 < memory_begins) {
+        const Status done = log_->read(log.id, after, bytes_max, slice.batches);
+        if (!done) return done.error();
+    }
+    std::size_t bytes = 0;
+    for (const EventBatchPtr& batch : slice.batches)
+        bytes += batch->texts.size();
+    const Offset read_to = slice.batches.empty() ? after : slice.batches.back()->last();
+    if (read_to + 1 < memory_begins) return slice;
+    for (const Unapplied& next : log.unapplied) {
+        if (bytes != 0 && bytes >= bytes_max) break;
+        if (next.batch->last() <= after) continue;
+        slice.batches.push_back(next.batch);
+        bytes += next.batch->texts.size();
+    }
+    return slice;
+}
+
+Result<Offset> Journaled::find_operation(const std::string& user_id, std::uint64_t operation_key) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    if (*found == nullptr) return Offset{0};
+    const UserLog& log = **found;
+    for (std::size_t b = log.unapplied.size(); b-- > 0;) {
+        const EventBatch& batch = *log.unapplied[b].batch;
+        for (std::size_t i = batch.size(); i-- > 0;)
+            if (batch.entries[i].operation_key == operation_key) return batch.first + i;
+    }
+    Offset at = 0;
+    if (log.id == 0) return at;
+    const Status done = log_->visit_keys(
+        log.id, log.head.offset + 1, [&](Offset offset, std::uint64_t operation, std::uint64_t) {
+            if (operation == operation_key) at = offset;
+            return at == 0;
+        });
+    if (!done) return done.error();
+    return at;
+}
+
+Result<std::vector<std::pair<std::string, Offset>>> Journaled::heads(
+    const std::vector<std::string>& user_ids) {
+    std::vector<std::pair<std::string, Offset>> ends;
+    for (const std::string& user_id : user_ids) {
+        const Result<UserLog*> found = find_log(user_id);
+        if (!found) return found.error();
+        if (*found != nullptr && (*found)->head.offset != 0)
+            ends.emplace_back(user_id, (*found)->head.offset);
+    }
+    return ends;
+}
+
+Result<std::optional<StoredHead>> Journaled::applied_log(const std::string& user_id) {
+    const Status applied = apply();
+    if (!applied) return applied.error();
+    return log_->find(user_id);
+}
+
+Result<std::vector<HistoryItem>> Journaled::history(const std::string& user_id,
+                                                    const std::string& key, PageRequest page) {
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return std::vector<HistoryItem>();
+    return queries_->history((*log)->user, key, page);
+}
+
+Result<ContextPtr> Journaled::read_version(const std::string& user_id, const std::string& key,
+                                           Version version) {
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return fail(Errc::not_found, "this user has no memory yet");
+    return queries_->version(**log, key, version);
+}
+
+Result<std::vector<ModeState>> Journaled::transitions(const std::string& user_id,
+                                                      const std::optional<std::string>& instance_id,
+                                                      PageRequest page) {
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return std::vector<ModeState>();
+    return queries_->transitions((*log)->user, instance_id, page);
+}
+
+Result<std::vector<ResponseRecord>> Journaled::responses(const std::string& user_id,
+                                                         const ResponseFilter& filter,
+                                                         PageRequest page) {
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return std::vector<ResponseRecord>();
+    return queries_->responses((*log)->user, filter, page);
+}
+
+Status Journaled::index_all(std::int64_t user) {
+    constexpr std::size_t kContextsAtOnce = 256;
+    for (;;) {
+        const Result<bool> behind = search_->is_behind(user);
+        if (!behind) return behind.error();
+        if (!*behind) break;
+        Transaction transaction(*db_);
+        const Status begun = transaction.begin();
+        if (!begun) return begun;
+        const Result<bool> indexed = search_->index_some(user, kContextsAtOnce);
+        if (!indexed) return indexed.error();
+        const Status done = transaction.commit();
+        if (!done) {
+            stop_if_sync_failed(done.error());
+            return done;
+        }
+    }
+    to_index_.erase(user);
+    return Done{};
+}
+
+Result<std::vector<SearchHit>> Journaled::search(const std::string& user_id,
+                                                 const std::string& query, std::size_t limit) {
+    const Result<std::string> compiled = compile_query(query);
+    if (!compiled) return compiled.error();
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return std::vector<SearchHit>();
+    const Status indexed = index_all((*log)->user);
+    if (!indexed) return indexed.error();
+    return search_->find((*log)->user, query, limit);
+}
+
+Result<std::vector<std::string>> Journaled::users_with_expired(std::int64_t now_ms,
+                                                               std::size_t limit) {
+    Status done = apply();
+    if (!done) return done.error();
+    Transaction transaction(*db_);
+    done = transaction.begin();
+    if (!done) return done.error();
+    Result<std::vector<std::string>> users = projections_->users_with_expired(now_ms, limit);
+    if (!users) return users;
+    done = transaction.commit();
+    if (!done) {
+        stop_if_sync_failed(done.error());
+        return done.error();
+    }
+    return users;
+}
+
+Result<std::vector<std::string>> Journaled::list_users() {
+    const Status applied = apply();
+    if (!applied) return applied.error();
+    return log_->users();
+}
+
+Status Journaled::verify(const std::string& user_id) {
+    const auto log = applied_log(user_id);
+    if (!log) return log.error();
+    if (!*log) return fail(Errc::not_found, "there is no log of user " + user_id);
+    return log_->verify(**log);
+}
+
+Status Journaled::expire_some(Expiry& expiry) {
+    constexpr std::size_t kSegmentsAtOnce = 64;
+    Status done = apply();
+    if (!done) return done;
+    const auto log = log_->next_user(expiry.user);
+    if (!log) return log.error();
+    if (!*log) {
+        expiry.finished = true;
+        return Done{};
+    }
+    const std::int64_t user = (*log)->user;
+    Transaction transaction(*db_);
+    done = transaction.begin();
+    if (!done) return done;
+    const Result<LogTables::Dropped> dropped =
+        log_->drop_before(**log, expiry.before_ms, kSegmentsAtOnce);
+    if (!dropped) return dropped.error();
+    if (dropped->events != 0) {
+        done = projections_->drop_tombstones(user, dropped->first_kept);
+        if (done) done = transaction.commit();
+        if (!done) {
+            stop_if_sync_failed(done.error());
+            return done;
+        }
+        for (auto& [name, cached] : logs_)
+            if (cached->id == user) cached->first_kept = dropped->first_kept;
+    }
+    expiry.dropped += dropped->events;
+    if (!dropped->more) expiry.user = user;
+    return Done{};
+}
+
+}  // namespace dyad::sqlite

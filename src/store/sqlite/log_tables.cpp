@@ -1,0 +1,275 @@
+#include "store/sqlite/log_tables.hpp"
+
+#include "base/bytes.hpp"
+#include "base/sha256.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace dyad::sqlite {
+namespace {
+
+constexpr std::size_t kKeyBytes = 16;  // operation key, scope key
+
+Error damaged(const Connection& db, std::int64_t user, Offset offset, const std::string& what) {
+    return fail(Errc::storage_damaged, db.path() + ": log of user number " + std::to_string(user) +
+                                           ", offset " + std::to_string(offset) + ": " + what);
+}
+
+StoredHead read_head(const Rows& rows, int column) {
+    StoredHead log;
+    log.user = rows.integer(column);
+    log.head.epoch = rows.natural(column + 1);
+    log.head.offset = rows.natural(column + 2);
+    const std::string_view hash = rows.text(column + 3);
+    std::memcpy(log.head.hash.data(), hash.data(), std::min(hash.size(), log.head.hash.size()));
+    log.head.timestamp_ms = rows.integer(column + 4);
+    log.first_kept = rows.natural(column + 5);
+    return log;
+}
+
+Result<std::optional<StoredHead>> one_head(Rows& rows) {
+    std::optional<StoredHead> found;
+    if (rows.next()) found = read_head(rows, 0);
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return found;
+}
+
+// Batches that follow each other, as one.
+void append_batch(EventBatch& to, const EventBatch& from) {
+    if (to.empty()) {
+        to = from;
+        return;
+    }
+    const auto shift = static_cast<std::uint32_t>(to.texts.size() + 1);
+    to.texts.append(",").append(from.texts);
+    for (EventEntry entry : from.entries) {
+        entry.text_end += shift;
+        to.entries.push_back(entry);
+    }
+}
+
+}  // namespace
+
+Result<std::optional<StoredHead>> LogTables::find(std::string_view name) {
+    Rows rows = db_.query(
+        "SELECT h.user, h.epoch, h.offset, h.hash, h.timestamp, h.first_kept "
+        "FROM users u JOIN head h ON h.user = u.id WHERE u.name = ?",
+        name);
+    return one_head(rows);
+}
+
+Result<std::optional<StoredHead>> LogTables::next_user(std::int64_t user) {
+    Rows rows = db_.query(
+        "SELECT user, epoch, offset, hash, timestamp, first_kept FROM head WHERE user > ? "
+        "ORDER BY user LIMIT 1",
+        user);
+    return one_head(rows);
+}
+
+Result<std::int64_t> LogTables::add_user(std::string_view name) {
+    Rows rows = db_.query("INSERT INTO users(name) VALUES(?) RETURNING id", name);
+    std::int64_t id = 0;
+    while (rows.next())
+        id = rows.integer(0);
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return id;
+}
+
+Result<std::vector<std::string>> LogTables::users() {
+    std::vector<std::string> names;
+    Rows rows = db_.query("SELECT name FROM users ORDER BY name");
+    while (rows.next())
+        names.emplace_back(rows.text(0));
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return names;
+}
+
+Status LogTables::put_segment(std::int64_t user, const EventBatch& batch) {
+    keys_.clear();
+    for (const EventEntry& entry : batch.entries) {
+        put_le(keys_, entry.operation_key);
+        put_le(keys_, entry.scope_key);
+    }
+    body_.clear();
+    encode_batch(batch, body_);
+    return db_.execute(
+        "INSERT INTO segment(user, first_offset, last_offset, last_timestamp, keys, body) "
+        "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(user, first_offset) DO UPDATE SET "
+        "last_offset = excluded.last_offset, last_timestamp = excluded.last_timestamp, "
+        "keys = excluded.keys, body = excluded.body",
+        user, batch.first, batch.last(), batch.entries.back().timestamp_ms, Value::blob(keys_),
+        Value::blob(body_));
+}
+
+Result<EventBatch> LogTables::small_tail(std::int64_t user) {
+    EventBatch tail;
+    Offset first = 0;
+    {
+        Rows last = db_.query(
+            "SELECT first_offset, length(body) FROM segment WHERE user = ? "
+            "ORDER BY first_offset DESC LIMIT 1",
+            user);
+        if (last.next() && last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
+        const Status status = last.status();
+        if (!status) return status.error();
+    }
+    if (first == 0) return tail;
+    return segment_with(user, first);
+}
+
+Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
+                         const LogHead& head) {
+    Result<EventBatch> tail = small_tail(user);
+    if (!tail) return tail.error();
+    EventBatch building = *std::move(tail);
+    for (const Unapplied& next : batches) {
+        const bool full = building.size() + next.batch->size() > limits_.events_max ||
+                          building.texts.size() + next.batch->texts.size() > limits_.bytes_max;
+        if (!building.empty() && full) {
+            const Status done = put_segment(user, building);
+            if (!done) return done.error();
+            building = EventBatch();
+        }
+        append_batch(building, *next.batch);
+    }
+    if (!building.empty()) {
+        const Status done = put_segment(user, building);
+        if (!done) return done.error();
+    }
+    return db_.execute(
+        "INSERT INTO head(user, epoch, offset, hash, timestamp, first_kept) "
+        "VALUES(?, ?, ?, ?, ?, 1) ON CONFLICT(user) DO UPDATE SET epoch = excluded.epoch, "
+        "offset = excluded.offset, hash = excluded.hash, timestamp = excluded.timestamp",
+        user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms);
+}
+
+Status LogTables::read(std::int64_t user, Offset after, std::size_t bytes_max,
+                       std::vector<EventBatchPtr>& out) {
+    // The segment with the event after `after` is the last one that begins at or before it.
+    Rows rows = db_.query(
+        "SELECT body FROM segment WHERE user = ?1 AND first_offset >= coalesce("
+        "(SELECT max(first_offset) FROM segment WHERE user = ?1 AND first_offset <= ?2), 0) "
+        "ORDER BY first_offset",
+        user, after + 1);
+    std::size_t bytes = 0;
+    while ((bytes == 0 || bytes < bytes_max) && rows.next()) {
+        Result<EventBatch> batch = decode_batch(rows.text(0));
+        if (!batch) return batch.error();
+        if (batch->empty() || batch->last() <= after) continue;
+        bytes += batch->texts.size();
+        out.push_back(std::make_shared<const EventBatch>(*std::move(batch)));
+    }
+    return rows.status();
+}
+
+Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
+    Rows rows = db_.query(
+        "SELECT body FROM segment WHERE user = ? AND first_offset <= ? "
+        "ORDER BY first_offset DESC LIMIT 1",
+        user, offset);
+    const bool found = rows.next();
+    const Status status = rows.status();
+    if (!status) return status.error();
+    if (!found) return damaged(db_, user, offset, "its segment is missing");
+    Result<EventBatch> batch = decode_batch(rows.text(0));
+    if (!batch) return batch.error();
+    if (batch->empty() || offset < batch->first || offset > batch->last())
+        return damaged(db_, user, offset, "its segment does not have it");
+    return batch;
+}
+
+Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor& visit) {
+    Rows rows = db_.query(
+        "SELECT first_offset, last_offset, keys FROM segment WHERE user = ? AND first_offset < ? "
+        "ORDER BY first_offset DESC",
+        user, before);
+    while (rows.next()) {
+        const Offset first = rows.natural(0);
+        const std::string_view keys = rows.text(2);
+        const std::size_t count = keys.size() / kKeyBytes;
+        if (rows.natural(1) - first + 1 != count)
+            return damaged(db_, user, first, "the segment's keys do not match its length");
+        for (std::size_t i = count; i-- > 0;) {
+            if (first + i >= before) continue;
+            std::string_view pair = keys.substr(i * kKeyBytes, kKeyBytes);
+            const std::uint64_t operation = *take_le<std::uint64_t>(pair);
+            const std::uint64_t scope = *take_le<std::uint64_t>(pair);
+            if (!visit(first + i, operation, scope)) return Done{};
+        }
+    }
+    return rows.status();
+}
+
+Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::int64_t before_ms,
+                                                  std::size_t segments_max) {
+    Dropped dropped{.events = 0, .more = false, .first_kept = log.first_kept};
+    {
+        Rows rows = db_.query(
+            "SELECT first_offset, last_offset, last_timestamp FROM segment WHERE user = ? "
+            "ORDER BY first_offset LIMIT ?",
+            log.user, segments_max + 1);
+        std::size_t seen = 0;
+        while (rows.next()) {
+            const Offset last = rows.natural(1);
+            if (last >= log.head.offset || rows.integer(2) >= before_ms) break;
+            if (seen++ == segments_max) {
+                dropped.more = true;
+                break;
+            }
+            dropped.events += last - rows.natural(0) + 1;
+            dropped.first_kept = last + 1;
+        }
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    if (dropped.events == 0) return dropped;
+    Status done = db_.execute("DELETE FROM segment WHERE user = ? AND first_offset < ?", log.user,
+                              dropped.first_kept);
+    if (done)
+        done = db_.execute("UPDATE head SET first_kept = ? WHERE user = ?", dropped.first_kept,
+                           log.user);
+    if (!done) return done.error();
+    return dropped;
+}
+
+Status LogTables::verify(const StoredHead& log) {
+    Rows rows = db_.query(
+        "SELECT first_offset, last_offset, last_timestamp, keys, body FROM segment WHERE user = ? "
+        "ORDER BY first_offset",
+        log.user);
+    Offset next = log.first_kept;
+    std::optional<LogHead> end;
+    while (rows.next()) {
+        const Result<EventBatch> batch = decode_batch(rows.text(4));
+        if (!batch) return batch.error();
+        if (batch->empty() || batch->first != next || rows.natural(0) != next ||
+            rows.natural(1) != batch->last() || batch->epoch != log.head.epoch ||
+            rows.integer(2) != batch->entries.back().timestamp_ms)
+            return damaged(db_, log.user, next, "the segment does not follow the one before it");
+        if (end && (batch->prev_hash != end->hash ||
+                    batch->entries.front().timestamp_ms < end->timestamp_ms))
+            return damaged(db_, log.user, next, "it does not chain to the event before it");
+        std::string keys;
+        for (const EventEntry& entry : batch->entries) {
+            put_le(keys, entry.operation_key);
+            put_le(keys, entry.scope_key);
+        }
+        if (rows.text(3) != keys)
+            return damaged(db_, log.user, next, "the segment's keys are not its events'");
+        const Status chained = verify_batch(*batch);
+        if (!chained) return chained.error();
+        end = batch->head();
+        next = batch->last() + 1;
+    }
+    const Status status = rows.status();
+    if (!status) return status.error();
+    if (!end || end->offset != log.head.offset || end->hash != log.head.hash)
+        return damaged(db_, log.user, log.head.offset, "the log does not end where it should");
+    return Done{};
+}
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,77 @@
+// The log's tables: users, heads and segments.
+// Errors: the connection's; storage_damaged where a segment is not what it should be.
+#pragma once
+
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/user_log.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::sqlite {
+
+struct SegmentLimits {
+    std::size_t events_max = 256;
+    std::size_t bytes_max = 256 * 1024;
+    std::size_t merge_below_bytes = 16 * 1024;  // a last segment smaller than this is continued
+};
+
+struct StoredHead {
+    std::int64_t user = 0;
+    LogHead head;
+    Offset first_kept = 1;
+};
+
+class LogTables {
+  public:
+    LogTables(Connection& connection, SegmentLimits limits) : db_(connection), limits_(limits) {}
+
+    Result<std::optional<StoredHead>> find(std::string_view name);
+    Result<std::int64_t> add_user(std::string_view name);
+    Result<std::vector<std::string>> users();
+    // The head of the first log after that of `user`, in the order of their numbers.
+    Result<std::optional<StoredHead>> next_user(std::int64_t user);
+
+    // Appends the batches, which follow the stored log, and moves its head on to `head`.
+    Status append(std::int64_t user, std::span<const Unapplied> batches, const LogHead& head);
+
+    // The segments with events after `after`, until `bytes_max` is reached; at least one.
+    Status read(std::int64_t user, Offset after, std::size_t bytes_max,
+                std::vector<EventBatchPtr>& out);
+    // Calls `visit(offset, operation key, scope key)` for the events before `before`, newest first,
+    // until it returns false. No bodies are read.
+    using KeyVisitor = std::function<bool(Offset, std::uint64_t, std::uint64_t)>;
+    Status visit_keys(std::int64_t user, Offset before, const KeyVisitor& visit);
+    // The segment that has the event at `offset`.
+    Result<EventBatch> segment_with(std::int64_t user, Offset offset);
+
+    // Drops up to `segments_max` of the oldest segments, whose events are all older than
+    // `before_ms`, but never the last one. Moves first_kept on.
+    struct Dropped {
+        std::size_t events = 0;
+        bool more = false;
+        Offset first_kept = 1;
+    };
+    Result<Dropped> drop_before(const StoredHead& log, std::int64_t before_ms,
+                                std::size_t segments_max);
+
+    // Checks every stored event against the chain, the keys and the head.
+    Status verify(const StoredHead& log);
+
+  private:
+    // The last segment, where it is to be continued; empty otherwise.
+    Result<EventBatch> small_tail(std::int64_t user);
+    Status put_segment(std::int64_t user, const EventBatch& batch);
+
+    Connection& db_;
+    SegmentLimits limits_;
+    std::string keys_;
+    std::string body_;
+};
+
+}  // namespace dyad::sqlite

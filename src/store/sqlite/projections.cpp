@@ -1,0 +1,221 @@
+#include "store/sqlite/projections.hpp"
+
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace dyad::sqlite {
+
+struct Projections::Final {
+    struct LastContext {
+        const Context* context;
+        Offset offset;
+    };
+    std::map<std::string_view, LastContext> contexts;
+    std::map<std::string_view, const Conflict*> conflicts;  // null: closed
+    std::map<std::string_view, const ModeState*> modes;
+    std::vector<std::pair<Offset, const ModeState*>> transitions;
+    std::map<std::pair<std::string, std::string>, ResponseRecord> responses;
+    std::optional<std::int64_t> next_expiry;
+
+    void add(Offset offset, const ContextChange& change) {
+        const Context& context = *change.context;
+        contexts.insert_or_assign(context.key, LastContext{&context, offset});
+        for (const std::string& id : change.conflicts_closed)
+            conflicts.insert_or_assign(id, nullptr);
+        for (const Conflict& conflict : change.conflicts_opened)
+            conflicts.insert_or_assign(conflict.id, &conflict);
+        if (!context.deleted && context.expires_at_ms)
+            next_expiry = std::min(next_expiry.value_or(INT64_MAX), *context.expires_at_ms);
+    }
+};
+
+Status Projections::collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
+                                     Final& final) {
+    const auto [at, fresh] =
+        final.responses.try_emplace({record.chat_id, record.message_id}, record);
+    if (!fresh) {
+        at->second = merge_responses(at->second, record);
+    } else {
+        Rows rows =
+            db_.query("SELECT json FROM response WHERE user = ? AND chat = ? AND message = ?", user,
+                      record.chat_id, record.message_id);
+        if (rows.next()) {
+            const Result<ResponseRecord> stored = read_response(rows.text(0));
+            if (!stored) return stored.error();
+            at->second = merge_responses(*stored, record);
+        }
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    at->second.offset = offset;
+    return Done{};
+}
+
+Status Projections::collect(std::int64_t user, std::span<const Unapplied> batches, Final& final) {
+    for (const Unapplied& next : batches) {
+        CHECK(next.changes.size() == next.batch->size());
+        for (std::size_t i = 0; i < next.changes.size(); ++i) {
+            const Offset offset = next.batch->first + i;
+            const Change& change = next.changes[i];
+            if (const auto* context = std::get_if<ContextChange>(&change)) {
+                final.add(offset, *context);
+            } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+                final.modes.insert_or_assign(mode->state.instance_id, &mode->state);
+                final.transitions.emplace_back(offset, &mode->state);
+            } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
+                const Status done = collect_response(user, offset, response->record, final);
+                if (!done) return done.error();
+            }
+        }
+    }
+    return Done{};
+}
+
+Status Projections::write_contexts(std::int64_t user, const Final& final) {
+    for (const auto& [key, last] : final.contexts) {
+        json_.clear();
+        write_context(json_, *last.context);
+        const auto& expiry = last.context->expires_at_ms;
+        const Status done = db_.execute(
+            "INSERT OR REPLACE INTO context(user, key, offset, deleted, expires_at, json) "
+            "VALUES(?, ?, ?, ?, ?, ?)",
+            user, key, last.offset, last.context->deleted ? 1 : 0,
+            expiry ? Value(*expiry) : Value(nullptr), json_);
+        if (!done) return done.error();
+    }
+    if (!final.next_expiry) return Done{};
+    return db_.execute(
+        "UPDATE head SET next_expiry = ?2 WHERE user = ?1 AND "
+        "(next_expiry IS NULL OR next_expiry > ?2)",
+        user, *final.next_expiry);
+}
+
+Status Projections::write_others(std::int64_t user, const Final& final) {
+    for (const auto& [id, conflict] : final.conflicts) {
+        json_.clear();
+        if (conflict != nullptr) write_conflict(json_, *conflict);
+        const Status done =
+            conflict == nullptr
+                ? db_.execute("DELETE FROM conflict WHERE user = ? AND id = ?", user, id)
+                : db_.execute("INSERT OR REPLACE INTO conflict(user, id, json) VALUES(?, ?, ?)",
+                              user, id, json_);
+        if (!done) return done.error();
+    }
+    for (const auto& [instance, mode] : final.modes) {
+        json_.clear();
+        write_mode(json_, *mode);
+        const Status done =
+            db_.execute("INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)",
+                        user, instance, json_);
+        if (!done) return done.error();
+    }
+    for (const auto& [offset, mode] : final.transitions) {
+        json_.clear();
+        write_mode(json_, *mode);
+        const Status done = db_.execute(
+            "INSERT INTO mode_transition(user, offset, instance, json) VALUES(?, ?, ?, ?)", user,
+            offset, mode->instance_id, json_);
+        if (!done) return done.error();
+    }
+    for (const auto& [name, record] : final.responses) {
+        json_.clear();
+        write_response(json_, record);
+        const Status done = db_.execute(
+            "INSERT OR REPLACE INTO response(user, chat, message, offset, json) "
+            "VALUES(?, ?, ?, ?, ?)",
+            user, name.first, name.second, record.offset, json_);
+        if (!done) return done.error();
+    }
+    return Done{};
+}
+
+Status Projections::apply(std::int64_t user, std::span<const Unapplied> batches) {
+    Final final;
+    Status done = collect(user, batches, final);
+    if (done) done = write_contexts(user, final);
+    if (done) done = write_others(user, final);
+    return done;
+}
+
+Status Projections::load(std::int64_t user, State& state) {
+    Rows contexts = db_.query("SELECT json FROM context WHERE user = ? ORDER BY key", user);
+    while (contexts.next()) {
+        Result<Context> context = read_context(contexts.text(0));
+        if (!context) return context.error();
+        fold(state, ContextChange{.context = std::make_shared<const Context>(*std::move(context)),
+                                  .conflicts_opened = {},
+                                  .conflicts_closed = {}});
+    }
+    Status status = contexts.status();
+    if (!status) return status;
+
+    Rows conflicts = db_.query("SELECT json FROM conflict WHERE user = ?", user);
+    while (conflicts.next()) {
+        Result<Conflict> conflict = read_conflict(conflicts.text(0));
+        if (!conflict) return conflict.error();
+        std::string id = conflict->id;
+        state.conflicts.insert_or_assign(std::move(id), *std::move(conflict));
+    }
+    status = conflicts.status();
+    if (!status) return status;
+
+    Rows modes = db_.query("SELECT json FROM mode_state WHERE user = ?", user);
+    while (modes.next()) {
+        Result<ModeState> mode = read_mode(modes.text(0));
+        if (!mode) return mode.error();
+        fold(state, ModeChange{*std::move(mode)});
+    }
+    return modes.status();
+}
+
+// head.next_expiry is a lower bound, as contexts are written again and deleted: here it becomes
+// exact.
+Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
+    std::optional<std::int64_t> exact;
+    {
+        Rows rows =
+            db_.query("SELECT min(expires_at) FROM context WHERE user = ? AND deleted = 0", user);
+        if (rows.next() && !rows.is_null(0)) exact = rows.integer(0);
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    if (exact && *exact <= now_ms) return true;
+    const Status done = db_.execute("UPDATE head SET next_expiry = ? WHERE user = ?",
+                                    exact ? Value(*exact) : Value(nullptr), user);
+    if (!done) return done.error();
+    return false;
+}
+
+Result<std::vector<std::string>> Projections::users_with_expired(std::int64_t now_ms,
+                                                                 std::size_t limit) {
+    std::vector<std::pair<std::int64_t, std::string>> candidates;
+    {
+        Rows rows = db_.query(
+            "SELECT h.user, u.name FROM head h JOIN users u ON u.id = h.user "
+            "WHERE h.next_expiry <= ? ORDER BY h.next_expiry LIMIT ?",
+            now_ms, limit);
+        while (rows.next())
+            candidates.emplace_back(rows.integer(0), rows.text(1));
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    std::vector<std::string> users;
+    for (auto& [user, name] : candidates) {
+        const Result<bool> expired = has_expired(user, now_ms);
+        if (!expired) return expired.error();
+        if (*expired) users.push_back(std::move(name));
+    }
+    return users;
+}
+
+Status Projections::drop_tombstones(std::int64_t user, Offset first_kept) {
+    // The search index must have seen the deletion first.
+    return db_.execute(
+        "DELETE FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
+        "offset <= (SELECT searchable_to FROM head WHERE user = ?1)",
+        user, first_kept);
+}
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,45 @@
+// What is derived from the log: contexts, conflicts, modes, transitions and responses, as of the
+// stored head. Written in the transaction that moves the head.
+// Errors: the connection's; storage_damaged where a document cannot be read.
+#pragma once
+
+#include "model/change.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/user_log.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dyad::sqlite {
+
+class Projections {
+  public:
+    explicit Projections(Connection& connection) : db_(connection) {}
+
+    // Brings the projections up to the end of `batches`, whose changes are decoded. Of a document
+    // that changed several times only the last state is written.
+    Status apply(std::int64_t user, std::span<const Unapplied> batches);
+    // The user's state, folded up to the stored head.
+    Status load(std::int64_t user, State& state);
+
+    // Users with contexts that expire by `now_ms`.
+    Result<std::vector<std::string>> users_with_expired(std::int64_t now_ms, std::size_t limit);
+    // Forgets deleted contexts whose deletion is before `first_kept`.
+    Status drop_tombstones(std::int64_t user, Offset first_kept);
+
+  private:
+    struct Final;  // the documents to write
+    Status collect(std::int64_t user, std::span<const Unapplied> batches, Final& final);
+    Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
+                            Final& final);
+    Status write_contexts(std::int64_t user, const Final& final);
+    Status write_others(std::int64_t user, const Final& final);
+    Result<bool> has_expired(std::int64_t user, std::int64_t now_ms);
+
+    Connection& db_;
+    std::string json_;
+};
+
+}  // namespace dyad::sqlite

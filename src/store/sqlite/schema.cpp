@@ -1,0 +1,121 @@
+#include "store/sqlite/schema.hpp"
+
+#include <iterator>
+#include <string>
+
+namespace dyad::sqlite {
+namespace {
+
+// A step is never changed once it was released; the next version gets a step of its own.
+// `user` is users.id in every table. Columns that are read without the rest of their row stand
+// before the large ones, whose end may lie on pages that then need not be read.
+constexpr const char* kSteps[] = {
+    // 1: the log, in segments of consecutive events; the projections; what is applied.
+    R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE head(
+    user INTEGER PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    offset INTEGER NOT NULL,       -- of the last applied event, and its
+    hash BLOB NOT NULL,
+    timestamp INTEGER NOT NULL,
+    first_kept INTEGER NOT NULL,
+    next_expiry INTEGER);          -- no live context expires before it; null: none expires
+CREATE INDEX head_by_expiry ON head(next_expiry) WHERE next_expiry IS NOT NULL;
+CREATE TABLE segment(
+    user INTEGER NOT NULL,
+    first_offset INTEGER NOT NULL,
+    last_offset INTEGER NOT NULL,
+    last_timestamp INTEGER NOT NULL,
+    keys BLOB NOT NULL,            -- (operation key, scope key), 8 bytes each, per event
+    body BLOB NOT NULL,            -- the events, as model's encode_batch
+    UNIQUE(user, first_offset));
+CREATE TABLE context(
+    user INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    expires_at INTEGER,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, key)) WITHOUT ROWID;
+CREATE TABLE conflict(
+    user INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, id)) WITHOUT ROWID;
+CREATE TABLE mode_state(
+    user INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, instance)) WITHOUT ROWID;
+CREATE TABLE mode_transition(
+    user INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, offset)) WITHOUT ROWID;
+CREATE TABLE response(
+    user INTEGER NOT NULL,
+    chat TEXT NOT NULL,
+    message TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, chat, message)) WITHOUT ROWID;
+CREATE INDEX response_by_offset ON response(user, offset);
+)",
+    // 2: full-text search, filled when there is time for it or when somebody searches. `owner` is
+    // "u<user>", so that a search reads one user's part of the index only.
+    R"(
+ALTER TABLE head ADD COLUMN searchable_to INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE search_document(
+    id INTEGER PRIMARY KEY,        -- rowid in search_text
+    user INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    UNIQUE(user, key));
+CREATE VIRTUAL TABLE search_text USING fts5(
+    owner, key, body, tokenize = 'unicode61 remove_diacritics 2');
+)",
+};
+
+Status check_owner(Connection& connection, std::int64_t version) {
+    const auto application = connection.number("PRAGMA application_id");
+    if (!application) return application.error();
+    const auto tables = connection.number("SELECT count(*) FROM sqlite_schema");
+    if (!tables) return tables.error();
+    if (*application == kApplicationId || (version == 0 && *tables == 0)) return Done{};
+    return fail(Errc::storage_damaged,
+                connection.path() + ": is a database of another program; choose another folder");
+}
+
+}  // namespace
+
+std::int64_t schema_version() noexcept {
+    return std::size(kSteps);
+}
+
+Status migrate(Connection& connection, std::int64_t target) {
+    const auto version = connection.number("PRAGMA user_version");
+    if (!version) return version.error();
+    const Status owner = check_owner(connection, *version);
+    if (!owner) return owner.error();
+    if (*version > schema_version())
+        return fail(Errc::storage_newer,
+                    connection.path() + ": a newer version of this program wrote it (schema " +
+                        std::to_string(*version) + ", this version knows " +
+                        std::to_string(schema_version()) +
+                        "); use that version, or restore a backup made before");
+    if (*version >= target) return Done{};
+
+    Transaction transaction(connection);
+    Status done = transaction.begin();
+    for (std::int64_t step = *version; done && step < target; ++step)
+        done = connection.script(kSteps[step]);
+    if (done)
+        done = connection.script("PRAGMA application_id=" + std::to_string(kApplicationId) +
+                                 ";PRAGMA user_version=" + std::to_string(target));
+    if (done) done = transaction.commit();
+    return done;
+}
+
+}  // namespace dyad::sqlite

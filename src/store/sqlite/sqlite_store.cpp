@@ -1,0 +1,122 @@
+#include "store/sqlite/sqlite_store.hpp"
+
+#include <utility>
+
+namespace dyad::sqlite {
+namespace {
+
+template <class T>
+void answer(const std::shared_ptr<Cell>& cell, std::function<void(Result<T>)> done,
+            Result<T> result) {
+    auto held = std::make_shared<Result<T>>(std::move(result));
+    cell->post([cell, done = std::move(done), held] {
+        if (cell->is_open()) done(std::move(*held));
+    });
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(std::shared_ptr<Database> database, Cell::Post post)
+    : database_(std::move(database)), cell_(std::make_shared<Cell>(std::move(post))) {}
+
+SqliteStore::~SqliteStore() {
+    cell_->close();
+}
+
+template <class T, class Ask>
+void SqliteStore::ask(Callback<T> done, Ask question) {
+    database_->read([cell = cell_, done = std::move(done),
+                     question = std::move(question)](Journaled* store) mutable {
+        if (store == nullptr)
+            answer<T>(cell, std::move(done),
+                      fail(Errc::unavailable, "the store takes no requests now"));
+        else
+            answer<T>(cell, std::move(done), question(*store));
+    });
+}
+
+void SqliteStore::append(AppendRequest request, std::function<void(AppendResult)> done) {
+    database_->append({cell_, std::move(request), std::move(done)});
+}
+
+void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {
+    ask<LoadedLog>(std::move(done), [user_id](Journaled& store) { return store.load(user_id); });
+}
+
+void SqliteStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
+                           Callback<LogSlice> done) {
+    ask<LogSlice>(std::move(done), [user_id, after, bytes_max](Journaled& store) {
+        return store.read_log(user_id, after, bytes_max);
+    });
+}
+
+void SqliteStore::find_operation(const std::string& user_id, std::uint64_t operation_key,
+                                 Callback<Offset> done) {
+    ask<Offset>(std::move(done), [user_id, operation_key](Journaled& store) {
+        return store.find_operation(user_id, operation_key);
+    });
+}
+
+void SqliteStore::heads(std::vector<std::string> user_ids,
+                        Callback<std::vector<std::pair<std::string, Offset>>> done) {
+    ask<std::vector<std::pair<std::string, Offset>>>(
+        std::move(done),
+        [user_ids = std::move(user_ids)](Journaled& store) { return store.heads(user_ids); });
+}
+
+void SqliteStore::history(const std::string& user_id, const std::string& key, PageRequest page,
+                          Callback<std::vector<HistoryItem>> done) {
+    ask<std::vector<HistoryItem>>(std::move(done), [user_id, key, page](Journaled& store) {
+        return store.history(user_id, key, page);
+    });
+}
+
+void SqliteStore::read_version(const std::string& user_id, const std::string& key, Version version,
+                               Callback<ContextPtr> done) {
+    ask<ContextPtr>(std::move(done), [user_id, key, version](Journaled& store) {
+        return store.read_version(user_id, key, version);
+    });
+}
+
+void SqliteStore::transitions(const std::string& user_id, std::optional<std::string> instance_id,
+                              PageRequest page, Callback<std::vector<ModeState>> done) {
+    ask<std::vector<ModeState>>(
+        std::move(done), [user_id, instance_id = std::move(instance_id), page](Journaled& store) {
+            return store.transitions(user_id, instance_id, page);
+        });
+}
+
+void SqliteStore::responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
+                            Callback<std::vector<ResponseRecord>> done) {
+    ask<std::vector<ResponseRecord>>(std::move(done),
+                                     [user_id, filter = std::move(filter), page](Journaled& store) {
+                                         return store.responses(user_id, filter, page);
+                                     });
+}
+
+void SqliteStore::search(const std::string& user_id, const std::string& query, std::size_t limit,
+                         Callback<std::vector<SearchHit>> done) {
+    ask<std::vector<SearchHit>>(std::move(done), [user_id, query, limit](Journaled& store) {
+        return store.search(user_id, query, limit);
+    });
+}
+
+void SqliteStore::expire_events(std::int64_t before_ms, Callback<std::size_t> done) {
+    database_->expire(before_ms,
+                      [cell = cell_, done = std::move(done)](Result<std::size_t> dropped) {
+                          answer<std::size_t>(cell, done, std::move(dropped));
+                      });
+}
+
+void SqliteStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
+                                     Callback<std::vector<std::string>> done) {
+    ask<std::vector<std::string>>(std::move(done), [now_ms, limit](Journaled& store) {
+        return store.users_with_expired(now_ms, limit);
+    });
+}
+
+StoreHealth SqliteStore::health() const {
+    return database_->health();
+}
+
+}  // namespace dyad::sqlite

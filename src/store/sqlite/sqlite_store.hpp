@@ -1,0 +1,51 @@
+// A cell's store on the embedded database. Lifetime: the database may be stopped before or after;
+// once it is, everything is refused. Threads: the cell's; `post` is called on any thread and runs
+// what it is given on the cell's.
+#pragma once
+
+#include "store/sqlite/database.hpp"
+#include "store/store.hpp"
+
+#include <memory>
+
+namespace dyad::sqlite {
+
+class SqliteStore final : public Store {
+  public:
+    SqliteStore(std::shared_ptr<Database> database, Cell::Post post);
+    ~SqliteStore() override;
+
+    void load(const std::string& user_id, Callback<LoadedLog> done) override;
+    void append(AppendRequest request, std::function<void(AppendResult)> done) override;
+    void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
+                  Callback<LogSlice> done) override;
+    void find_operation(const std::string& user_id, std::uint64_t operation_key,
+                        Callback<Offset> done) override;
+    bool shared() const override { return false; }
+    void heads(std::vector<std::string> user_ids,
+               Callback<std::vector<std::pair<std::string, Offset>>> done) override;
+    void history(const std::string& user_id, const std::string& key, PageRequest page,
+                 Callback<std::vector<HistoryItem>> done) override;
+    void read_version(const std::string& user_id, const std::string& key, Version version,
+                      Callback<ContextPtr> done) override;
+    void transitions(const std::string& user_id, std::optional<std::string> instance_id,
+                     PageRequest page, Callback<std::vector<ModeState>> done) override;
+    void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
+                   Callback<std::vector<ResponseRecord>> done) override;
+    void search(const std::string& user_id, const std::string& query, std::size_t limit,
+                Callback<std::vector<SearchHit>> done) override;
+    void expire_events(std::int64_t before_ms, Callback<std::size_t> done) override;
+    void users_with_expired(std::int64_t now_ms, std::size_t limit,
+                            Callback<std::vector<std::string>> done) override;
+    StoreHealth health() const override;
+
+  private:
+    // Runs `ask(Journaled&) -> Result<T>` on the writer's thread and gives the answer to `done`.
+    template <class T, class Ask>
+    void ask(Callback<T> done, Ask question);
+
+    std::shared_ptr<Database> database_;
+    std::shared_ptr<Cell> cell_;
+};
+
+}  // namespace dyad::sqlite
