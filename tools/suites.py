@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test-logs"
 CLOSING = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
+# The simulator counts worlds: what it found are failures.
+WORLDS = re.compile(r"sim: (\d+) (?:seeds|variants), (\d+) (?:violations|escaped)")
 
 
 @dataclass
@@ -44,7 +46,11 @@ def from_junit(report):
 
 def from_closing_line(log):
     """The count of a program that ends with `N passed, N failed[, N skipped]`."""
-    found = CLOSING.findall(log.read_text("utf-8", "replace"))
+    text = log.read_text("utf-8", "replace")
+    if worlds := WORLDS.findall(text):
+        every, bad = map(int, worlds[-1])
+        return Count(max(0, every - bad), bad)
+    found = CLOSING.findall(text)
     if not found:
         return None
     passed, failed, skipped = found[-1]
@@ -151,9 +157,15 @@ class Runner:
         self.pytest("tools", "tools")
 
     def sim(self):
-        program = self.build / "tests/sim/dyad-sim"
+        program = self.build / "tests/sim/dyad_sim"
         seeds = "300" if self.preset == "release" else "40"
-        self.run("sim", [str(program), "--seeds", seeds])
+        self.run("sim", [str(program), "--seeds", seeds, "--regressions",
+                         str(ROOT / "tests/sim/regressions.txt")])
+
+    def sim_mutations(self):
+        """The simulator must catch every deliberately broken variant of the heart."""
+        program = self.build / "tests/sim/dyad_sim"
+        self.run("sim_mutations", [str(program), "--mutation", "all", "--seeds", "300"])
 
     def powercut(self):
         program = self.build / "tests/powercut/dyad-powercut"
@@ -172,7 +184,7 @@ class Runner:
         self.pytest("ws", "system/ws")
 
 
-RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "powercut", "fuzz", "system"]
+RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz", "system"]
 SANITIZER = ["unit", "sim", "conformance"]
 
 

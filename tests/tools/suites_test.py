@@ -76,7 +76,9 @@ def test_nothing_run_counts_as_failure(runner, tmp_path):
 
 @pytest.mark.parametrize("text,passed,failed,skipped", [
     ("noise\n7 passed, 0 failed\n", 7, 0, 0), ("7 passed, 2 failed, 1 skipped\n", 7, 2, 1),
-    ("1 passed, 1 failed\nmore\n3 passed, 0 failed\n", 3, 0, 0)])
+    ("1 passed, 1 failed\nmore\n3 passed, 0 failed\n", 3, 0, 0),
+    ("sim: 300 seeds, 2 violations (9 seeds/s)\n", 298, 2, 0),
+    ("sim: 27 variants, 0 escaped\n", 27, 0, 0)])
 def test_closing_line(tmp_path, text, passed, failed, skipped):
     log = tmp_path / "log"
     log.write_text(text)
