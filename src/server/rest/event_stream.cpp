@@ -57,7 +57,9 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
         std::string out;
         for (const std::string_view piece : pieces) {
-            const auto texts = json_slices::elements("[" + std::string(piece) + "]");
+            std::string list = "[";
+            list.append(piece).append("]");
+            const auto texts = json_slices::elements(list);  // slices of `list`
             CHECK(texts.has_value());
             for (const std::string_view text : *texts)
                 append_event(out, text);

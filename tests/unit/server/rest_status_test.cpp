@@ -122,7 +122,13 @@ TEST(RestResponses, NamesWhatIsMissing) {
     EXPECT_EQ(chat.status, 400);
     EXPECT_NE(chat.text("/detail").find("chatId"), std::string::npos);
     rig.change_settings().enable_glass_box_tracking = false;
-    EXPECT_GE(rig.ask("POST", "/api/v1/responses", "{}").status, 400);
+    const Answer off = rig.ask("POST", "/api/v1/responses",
+                               R"({"chatId":"c","messageId":"m","mode":"parallel",
+                                   "sourceType":"local","provider":"p","model":"m",
+                                   "responseHash":"aa"})");
+    EXPECT_EQ(off.status, 503);
+    EXPECT_NE(off.text("/detail").find("ENABLE_GLASS_BOX_TRACKING"), std::string::npos);
+    EXPECT_EQ(rig.ask("GET", "/api/v1/responses").at("/responses")->get_array().size(), 0U);
 }
 
 TEST(RestPaths, WhatIsNotThereIsAProblemDocument) {
