@@ -41,7 +41,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
         if (head_.epoch == 0) {
             // The log's epoch, unless another node writes the first event; known from now on, so
             // that positions given out before it stay good.
-            while (head_.epoch == 0) head_.epoch = ports().random.next_u64();
+            while (head_.epoch == 0)
+                head_.epoch = ports().random.next_u64();
             head_.hash = genesis_hash(user_id_, head_.epoch);
         }
         first_kept_ = result->first_kept;
@@ -61,7 +62,6 @@ void UserLog::loaded(Result<LoadedLog> result) {
         for (Pending& pending : std::exchange(queue_, {}))
             reply(pending, Rejection{result.error(), nullptr});
     }
-    if (flight_ && status) requeue_flight();
     for (auto& run : std::exchange(fresh_waiters_, {}))
         run(status);
     engine_.mark_dirty(*this);
@@ -108,14 +108,19 @@ void UserLog::catch_up(std::function<void(Status)> done) {
 }
 
 void UserLog::read_on() {
+    const Offset after = head_.offset;
     ports().store.read_log(
-        user_id_, head_.offset, kCatchUpBytes, guarded([this](const Result<LogSlice>& slice) {
+        user_id_, after, kCatchUpBytes, guarded([this, after](const Result<LogSlice>& slice) {
             if (phase_ != Phase::ready || !catching_up_) return;  // reloaded meanwhile
             if (!slice) {
                 if (slice.error().code == Errc::history_gone)
                     reload();
                 else
                     caught_up(slice.error());
+                return;
+            }
+            if (head_.offset != after && slice->head.offset < head_.offset) {
+                caught_up(Done{});  // our own commit, or an announcement, was faster than the read
                 return;
             }
             const Offset before = head_.offset;

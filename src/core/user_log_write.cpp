@@ -64,7 +64,10 @@ void UserLog::build_batch() {
         queue_.push_front(std::move(later.back()));
         later.pop_back();
     }
-    if (batch.empty()) return;
+    if (batch.empty()) {
+        if (!flight.others.empty()) decide_afresh(std::move(flight.others));
+        return;
+    }
     flight.batch = std::make_shared<const EventBatch>(std::move(batch));
     flight_ = std::move(flight);
     AppendRequest request{user_id_, flight_->batch, flight_->changes};
@@ -124,13 +127,29 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         else
             answer = reply_without_event(std::get<NoChange>(decided), pending.command.operation_id,
                                          head_);
-        // What it rests on may still fail to be written.
-        if (batch.empty())
+        // What it rests on may still fail to be written, or may be overtaken by other nodes
+        // already: a commit behind it proves that it was not, or else a read.
+        if (batch.empty() && (pending.fresh || !ports().store.shared()))
             reply(pending, std::move(answer));
         else
             flight.others.emplace_back(std::move(pending), std::move(answer));
     }
     return true;
+}
+
+void UserLog::decide_afresh(
+    std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven) {
+    auto waiting = std::make_shared<decltype(unproven)>(std::move(unproven));
+    catch_up([this, waiting](const Status& status) {
+        for (auto at = waiting->rbegin(); at != waiting->rend(); ++at) {
+            at->first.fresh = true;
+            if (status)
+                queue_.push_front(std::move(at->first));
+            else
+                reply(at->first, Rejection{status.error(), nullptr});
+        }
+        engine_.mark_dirty(*this);
+    });
 }
 
 bool UserLog::is_repeat(const Pending& pending) const {
@@ -315,11 +334,12 @@ void UserLog::committed() {
     flight_.reset();
     metrics::events_committed.add(static_cast<std::int64_t>(flight->batch->size()));
     ports().bus.announce({user_id_, flight->batch});
-    if (follows(*flight->batch)) {
+    const bool reading = phase_ != Phase::ready;  // what is read may be older than the commit
+    if (!reading && follows(*flight->batch)) {
         const Status adopted = adopt(flight->batch, &flight->changes);
         CHECK(adopted.has_value());
         finish_flight(*flight);
-    } else if (head_.offset >= flight->batch->last()) {
+    } else if (!reading && head_.offset >= flight->batch->last()) {
         finish_flight(*flight);  // read or announced before the store's own answer came
     } else {
         catch_up([this, flight](const Status&) { finish_flight(*flight); });

@@ -85,7 +85,7 @@ class SimBus final : public Bus {
 // Plain frames of the simulation: the length of an event's text, and the text.
 class FrameRenderer final : public core::Renderer {
   public:
-    void render_plain(const EventView& event, std::string& out) const override {
+    void render_plain(std::string_view, const EventView& event, std::string& out) const override {
         put_le<std::uint32_t>(out, static_cast<std::uint32_t>(event.text.size()));
         out.append(event.text);
     }
