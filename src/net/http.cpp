@@ -218,6 +218,8 @@ Status RequestReader::begin(std::string_view head) {
     if (message.version() != 11 && message.version() != 10)
         return refuse("the version must be HTTP/1.1");
     if (Status checked = finish_head(); !checked) return checked.error();
+    // RFC 6455 section 4.2.1: HTTP/1.1 or later.
+    request_.upgrade = request_.upgrade && message.version() == 11;
     head_.clear();
     head_.shrink_to_fit();
     state_ = parser.is_done() ? State::complete : State::body;
