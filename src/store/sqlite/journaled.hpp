@@ -89,6 +89,10 @@ class Journaled {
     // Checks a user's whole log, hash by hash. Errors: storage_damaged, not_found.
     Status verify(const std::string& user_id);
 
+    // After a restore: every log goes on with an epoch of its own, so that clients that have seen
+    // what came after the backup notice.
+    Status renew_epochs(Random& random);
+
     // A walk through all logs in pieces, so that commits need not wait for it.
     struct Expiry {
         std::int64_t before_ms = 0;
