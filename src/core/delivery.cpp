@@ -234,8 +234,8 @@ void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) 
         if (session.dialect == Dialect::negotiated)
             pieces.push_back(batch.text_range(session.next, last));
         else
-            block->plain_pieces(user_.ports().renderer, session.next, last, session.instance_id,
-                                pieces);
+            block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
+                                session.instance_id, pieces);
         bytes += size;
         session.next = last + 1;
         session.hash = short_hash(batch.entry(last).hash);

@@ -4,22 +4,23 @@
 
 namespace dyad::core {
 
-void Block::render(const Renderer& renderer) {
+void Block::render(const Renderer& renderer, std::string_view user_id) {
     frame_ends_.reserve(batch_->size());
     sources_.reserve(batch_->size());
     for (Offset offset = batch_->first; offset <= batch_->last(); ++offset) {
         // The store and the chain have checked the texts before they get here.
         const Result<EventView> event = decode_event(batch_->text(offset));
         CHECK(event.has_value());
-        renderer.render_plain(*event, frames_);
+        renderer.render_plain(user_id, *event, frames_);
         frame_ends_.push_back(static_cast<std::uint32_t>(frames_.size()));
         sources_.push_back(event->source_instance_id);
     }
 }
 
-void Block::plain_pieces(const Renderer& renderer, Offset from, Offset to,
-                         std::string_view skip_source, std::vector<std::string_view>& out) {
-    if (frame_ends_.empty()) render(renderer);
+void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from,
+                         Offset to, std::string_view skip_source,
+                         std::vector<std::string_view>& out) {
+    if (frame_ends_.empty()) render(renderer, user_id);
     const auto begin_of = [&](std::size_t i) { return i == 0 ? 0 : frame_ends_[i - 1]; };
     const std::size_t last = to - batch_->first;
     std::size_t i = from - batch_->first;

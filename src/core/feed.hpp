@@ -21,7 +21,8 @@ enum class Dialect : std::uint8_t { plain, negotiated };
 class Renderer {
   public:
     virtual ~Renderer() = default;
-    virtual void render_plain(const EventView& event, std::string& out) const = 0;
+    virtual void render_plain(std::string_view user_id, const EventView& event,
+                              std::string& out) const = 0;
 };
 
 // A batch and its plain rendering, made when the first plain client needs it.
@@ -32,13 +33,13 @@ class Block {
     const EventBatch& batch() const noexcept { return *batch_; }
     const EventBatchPtr& batch_ptr() const noexcept { return batch_; }
     // The frames of [from, to] but those of `skip_source`, as contiguous pieces, appended to
-    // `out`. Requires: first <= from <= to <= last.
-    void plain_pieces(const Renderer& renderer, Offset from, Offset to,
+    // `out`. Requires: first <= from <= to <= last; always the same `user_id`, whose log it is.
+    void plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
                       std::string_view skip_source, std::vector<std::string_view>& out);
     std::size_t bytes() const noexcept;
 
   private:
-    void render(const Renderer& renderer);
+    void render(const Renderer& renderer, std::string_view user_id);
 
     EventBatchPtr batch_;
     std::string frames_;

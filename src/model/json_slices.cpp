@@ -6,8 +6,7 @@
 namespace dyad::json_slices {
 
 void append_number(std::string& out, double value) {
-    json::NumberBuffer buffer;
-    out.append(json::real_text(value, buffer));
+    json::append_real(out, value);
 }
 
 bool take_string(std::string_view& in, std::string& value) {

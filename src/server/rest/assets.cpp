@@ -1,0 +1,51 @@
+#include "server/rest/assets.hpp"
+
+// The assembler takes the files in as they are (`.incbin`); CMake gives the folder.
+#define DYAD_EMBED(symbol, file)                 \
+    __asm__(                                     \
+        ".section .rodata\n"                     \
+        ".global dyad_asset_" #symbol            \
+        "\n"                                     \
+        "dyad_asset_" #symbol                    \
+        ":\n"                                    \
+        ".incbin \"" DYAD_SOURCE_DIR "/" file    \
+        "\"\n"                                   \
+        ".global dyad_asset_" #symbol            \
+        "_end\n"                                 \
+        "dyad_asset_" #symbol                    \
+        "_end:\n"                                \
+        ".byte 0\n"                              \
+        ".previous\n");                          \
+    extern "C" const char dyad_asset_##symbol[]; \
+    extern "C" const char dyad_asset_##symbol##_end[]
+
+DYAD_EMBED(index, "web/status/index.html");
+DYAD_EMBED(script, "web/status/status.js");
+DYAD_EMBED(style, "web/status/status.css");
+DYAD_EMBED(openapi, "protocol/openapi.yaml");
+
+namespace dyad::server::rest {
+namespace {
+
+std::string_view span(const char* begin, const char* end) noexcept {
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+}  // namespace
+
+const Asset* find_asset(std::string_view path) noexcept {
+    static const Asset table[] = {
+        {"/", "text/html; charset=utf-8", span(dyad_asset_index, dyad_asset_index_end)},
+        {"/assets/status.js", "text/javascript; charset=utf-8",
+         span(dyad_asset_script, dyad_asset_script_end)},
+        {"/assets/status.css", "text/css; charset=utf-8",
+         span(dyad_asset_style, dyad_asset_style_end)},
+        {"/api/v1/openapi.yaml", "application/yaml",
+         span(dyad_asset_openapi, dyad_asset_openapi_end)},
+    };
+    for (const Asset& asset : table)
+        if (asset.path == path) return &asset;
+    return nullptr;
+}
+
+}  // namespace dyad::server::rest

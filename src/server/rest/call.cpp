@@ -1,0 +1,193 @@
+#include "server/rest/call.hpp"
+
+#include "auth/identity.hpp"
+#include "base/limits.hpp"
+#include "model/change.hpp"
+#include "model/json.hpp"
+#include "model/json_text.hpp"
+#include "wire/message.hpp"
+
+#include <charconv>
+
+namespace dyad::server::rest {
+namespace {
+
+constexpr std::string_view kDefaultInstance = "rest";
+
+wire::Decoder& decoder() {
+    thread_local wire::Decoder instance;  // keeps its parser's memory
+    return instance;
+}
+
+std::string_view media_type(std::string_view content_type) {
+    content_type = content_type.substr(0, content_type.find(';'));
+    while (!content_type.empty() && content_type.back() == ' ')
+        content_type.remove_suffix(1);
+    return content_type;
+}
+
+}  // namespace
+
+Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
+    CallPtr call(new Call(node, std::move(exchange)));
+    const net::Request& request = call->request();
+    Result<std::string> user =
+        auth::user_of(request.header("dyad-user").value_or(""), node.settings().user_id);
+    if (!user) return fail(user.error().code, "Dyad-User: " + user.error().detail);
+    call->user_ = *std::move(user);
+    call->instance_ = request.header("dyad-instance").value_or(kDefaultInstance);
+    if (call->instance_.empty() ||
+        call->instance_.size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
+        return fail(Errc::invalid_field, "Dyad-Instance: must have 1 to " +
+                                             std::to_string(limits::instance_id_bytes_max) +
+                                             " bytes");
+    return call;
+}
+
+Status Call::check_query(std::initializer_list<std::string_view> names) const {
+    for (const auto& [name, value] : request().query) {
+        bool known = false;
+        for (const std::string_view allowed : names)
+            known = known || allowed == name;
+        if (!known)
+            return fail(Errc::invalid_field,
+                        name.substr(0, 64) + ": is not a query parameter of this path");
+    }
+    return Done{};
+}
+
+std::optional<std::string> Call::query(std::string_view name) const {
+    const auto value = request().query_value(name);
+    return value ? std::optional<std::string>(*value) : std::nullopt;
+}
+
+Result<std::int64_t> Call::query_integer(std::string_view name, std::int64_t fallback,
+                                         std::int64_t min, std::int64_t max) const {
+    const auto text = request().query_value(name);
+    if (!text) return fallback;
+    std::int64_t value = 0;
+    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (end.ec != std::errc() || end.ptr != text->data() + text->size() || value < min ||
+        value > max)
+        return fail(Errc::invalid_field, std::string(name) + ": must be a whole number from " +
+                                             std::to_string(min) + " to " + std::to_string(max));
+    return value;
+}
+
+Result<PageRequest> Call::page() const {
+    const auto before = query_integer("before", 0, 0, INT64_MAX);
+    if (!before) return before.error();
+    const auto limit =
+        query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
+    if (!limit) return limit.error();
+    return PageRequest{static_cast<Offset>(*before), static_cast<std::size_t>(*limit)};
+}
+
+Result<boost::json::object> Call::body() const {
+    const std::string_view type = media_type(request().header("content-type").value_or(""));
+    if (type != kJson)
+        return fail(Errc::unsupported_media_type, "Content-Type: must be application/json");
+    Result<json::Value> value = json::parse(request().body);
+    if (!value) return value.error();
+    if (!value->is_object()) return fail(Errc::invalid_field, "body: must be a JSON object");
+    return std::move(value->get_object());
+}
+
+void Call::respond(net::Response response) {
+    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    response.headers.emplace_back("Cache-Control", "no-store");
+    response.headers.emplace_back("Content-Security-Policy",
+                                  "default-src 'none'; frame-ancestors 'none'");
+    exchange_->respond(std::move(response));
+}
+
+void Call::json(std::string text, net::Headers headers, int status) {
+    net::Response response;
+    response.status = status;
+    response.content_type = kJson;
+    response.headers = std::move(headers);
+    response.body = std::move(text);
+    respond(std::move(response));
+}
+
+std::string problem_document(const Error& error, int status, const Context* current) {
+    const ErrorRow& row = error_row(error.code);
+    std::string out = "{\"code\":";
+    json::append_string(out, row.name);
+    if (current != nullptr) {
+        out.append(",\"current\":");
+        write_context(out, *current);
+    }
+    out.append(",\"detail\":");
+    json::append_string(out, error.detail.empty() ? row.message : std::string_view(error.detail));
+    out.append(",\"retry\":").append(row.retry ? "true" : "false");
+    out.append(",\"status\":").append(std::to_string(status)).append(",\"title\":");
+    json::append_string(out, row.message);
+    out.append(",\"type\":\"/errors/").append(row.name).append("\"}");
+    return out;
+}
+
+void Call::problem(const Error& error, int status, const Context* current) {
+    const ErrorRow& row = error_row(error.code);
+    net::Response response;
+    response.status = status != 0 ? status : row.http_status;
+    response.content_type = "application/problem+json";
+    if (row.retry) response.headers.emplace_back("Retry-After", "1");
+    response.body = problem_document(error, response.status, current);
+    respond(std::move(response));
+}
+
+void Call::submit(boost::json::object fields, std::function<void(const Reply&)> done,
+                  int version_status) {
+    Result<Command> command = decoder().operation(json::canonical(json::Value(std::move(fields))));
+    if (!command) {
+        problem(command.error());
+        return;
+    }
+    command->instance_id = instance_;
+    const auto key = request().header("idempotency-key");
+    command->operation_id = key ? std::string(*key) : node_.random().uuid4();
+    if (const Status valid = validate(*command); !valid) {
+        problem(valid.error());
+        return;
+    }
+    node_.engine().submit(user_, *std::move(command),
+                          [call = shared_from_this(), done = std::move(done),
+                           version_status](std::variant<Reply, Rejection> answer) {
+                              if (const auto* reply = std::get_if<Reply>(&answer)) {
+                                  done(*reply);
+                                  return;
+                              }
+                              const auto& rejection = std::get<Rejection>(answer);
+                              const bool version = rejection.error.code == Errc::version_conflict;
+                              call->problem(rejection.error, version ? version_status : 0,
+                                            rejection.current.get());
+                          });
+}
+
+void Call::written(const Reply& reply, int status) {
+    std::string out = reply.result;
+    out.pop_back();
+    out.append(",\"operationId\":");
+    json::append_string(out, reply.operation_id);
+    out.append(",\"position\":\"").append(reply.position.to_string()).append("\",\"version\":");
+    out.append(std::to_string(reply.version)).append("}");
+    net::Headers headers;
+    if (reply.version != 0)
+        headers.emplace_back("ETag", "\"" + std::to_string(reply.version) + "\"");
+    if (reply.duplicate) headers.emplace_back("Idempotency-Replayed", "true");
+    json(std::move(out), std::move(headers), status);
+}
+
+void wrong_method(const CallPtr& call, std::string_view allowed) {
+    const Error error =
+        fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only");
+    net::Response response;
+    response.status = error_row(error.code).http_status;
+    response.content_type = "application/problem+json";
+    response.headers.emplace_back("Allow", std::string(allowed));
+    response.body = problem_document(error, response.status, nullptr);
+    call->respond(std::move(response));
+}
+
+}  // namespace dyad::server::rest

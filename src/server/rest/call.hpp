@@ -1,0 +1,86 @@
+// One request to the REST interface, on its way to its answer: who asks, what was sent, and the
+// forms that answers have. Shared by whatever waits for the heart or the store.
+#pragma once
+
+#include "model/command.hpp"
+#include "server/exchange.hpp"
+#include "server/node_info.hpp"
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+namespace dyad::server::rest {
+
+inline constexpr std::string_view kJson = "application/json";
+
+class Call : public std::enable_shared_from_this<Call> {
+  public:
+    // Errors: those of the Dyad-User and Dyad-Instance headers.
+    static Result<std::shared_ptr<Call>> make(Node& node, ExchangePtr exchange);
+
+    Node& node() noexcept { return node_; }
+    Exchange& exchange() noexcept { return *exchange_; }
+    const ExchangePtr& exchange_ptr() const noexcept { return exchange_; }
+    const net::Request& request() const { return exchange_->request(); }
+    const std::string& user() const noexcept { return user_; }
+    const std::string& instance() const noexcept { return instance_; }
+    // The parts of the path behind /api/v1/, percent-decoded each by itself.
+    std::vector<std::string> segments;
+
+    // Errors: invalid_field, naming the first query parameter that is not one of `names`.
+    Status check_query(std::initializer_list<std::string_view> names) const;
+    std::optional<std::string> query(std::string_view name) const;
+    // A whole number; `fallback` where absent. Errors: invalid_field.
+    Result<std::int64_t> query_integer(std::string_view name, std::int64_t fallback,
+                                       std::int64_t min, std::int64_t max) const;
+    // `before` and `limit`. Errors: invalid_field.
+    Result<PageRequest> page() const;
+    // The body, which must be a JSON object of this content type.
+    // Errors: unsupported_media_type, and those of json::parse.
+    Result<boost::json::object> body() const;
+
+    void json(std::string text, net::Headers headers = {}, int status = 200);
+    void problem(const Error& error, int status = 0, const Context* current = nullptr);
+    void respond(net::Response response);
+
+    // Turns the fields of an operation (docs/protocol.md, `command`) into a command of this client
+    // and submits it. `status`: of a rejection by version (412 with If-Match, else 409).
+    void submit(boost::json::object fields, std::function<void(const Reply&)> done,
+                int version_status = 409);
+    // The answer to a command that was written: its result and its place in the log.
+    void written(const Reply& reply, int status = 200);
+
+  private:
+    Call(Node& node, ExchangePtr exchange) : node_(node), exchange_(std::move(exchange)) {}
+
+    Node& node_;
+    ExchangePtr exchange_;
+    std::string user_;
+    std::string instance_;
+};
+using CallPtr = std::shared_ptr<Call>;
+
+// The problem document (RFC 9457) of an error.
+std::string problem_document(const Error& error, int status, const Context* current);
+
+// The handlers, by resource. Each answers its call.
+void get_status(const CallPtr& call);
+void get_instances(const CallPtr& call);
+void modes(const CallPtr& call);
+void transitions(const CallPtr& call);
+void contexts(const CallPtr& call);
+void search(const CallPtr& call);
+void conflicts(const CallPtr& call);
+void events(const CallPtr& call);
+void stream_events(const CallPtr& call);
+void responses(const CallPtr& call);
+// "405 Method Not Allowed" with what is allowed.
+void wrong_method(const CallPtr& call, std::string_view allowed);
+
+}  // namespace dyad::server::rest

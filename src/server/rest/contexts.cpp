@@ -1,0 +1,309 @@
+// /contexts, their versions, /search and /conflicts.
+#include "base/limits.hpp"
+#include "model/change.hpp"
+#include "model/json.hpp"
+#include "model/json_text.hpp"
+#include "server/rest/call.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace dyad::server::rest {
+namespace {
+
+using boost::json::object;
+
+Error no_context(const std::string& key) {
+    return fail(Errc::not_found, "there is no context \"" + key + "\"");
+}
+
+// `"7"` is a version, `*` any.
+struct Precondition {
+    bool present = false;
+    bool any = false;
+    Version version = 0;
+};
+Result<Precondition> precondition(const net::Request& request, std::string_view name) {
+    const auto text = request.header(name);
+    Precondition found;
+    if (!text) return found;
+    found.present = true;
+    if (*text == "*") {
+        found.any = true;
+        return found;
+    }
+    std::string_view digits = *text;
+    const bool quoted = digits.size() > 2 && digits.front() == '"' && digits.back() == '"';
+    if (quoted) digits = digits.substr(1, digits.size() - 2);
+    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), found.version);
+    if (!quoted || end.ec != std::errc() || end.ptr != digits.data() + digits.size())
+        return fail(Errc::invalid_field,
+                    std::string(name) + ": must be one version in quotes, as in ETag, or *");
+    return found;
+}
+
+// Puts If-Match and If-None-Match into the operation. True where a version was expected by header.
+Result<bool> expect_version(const CallPtr& call, object& fields) {
+    const auto match = precondition(call->request(), "if-match");
+    if (!match) return match.error();
+    const auto none = precondition(call->request(), "if-none-match");
+    if (!none) return none.error();
+    if (none->present && !none->any)
+        return fail(Errc::invalid_field, "If-None-Match: must be * here");
+    if (match->present && match->any)
+        return fail(Errc::invalid_field, "If-Match: must be a version here; read it first");
+    if (match->present) fields["expectedVersion"] = match->version;
+    if (none->present) fields["expectedVersion"] = 0;
+    return match->present || none->present;
+}
+
+bool matches(const Context& context, const CallPtr& call) {
+    if (const auto type = call->query("type"); type && *type != context_type_name(context.type))
+        return false;
+    if (const auto prefix = call->query("prefix"); prefix && !context.key.starts_with(*prefix))
+        return false;
+    if (const auto mode = call->query("mode"); mode && *mode != context.mode) return false;
+    if (const auto tag = call->query("tag"))
+        return std::find(context.tags.begin(), context.tags.end(), *tag) != context.tags.end();
+    return true;
+}
+
+void list(const CallPtr& call) {
+    if (const Status known =
+            call->check_query({"type", "tag", "prefix", "mode", "updatedSince", "limit", "cursor"});
+        !known)
+        return call->problem(known.error());
+    if (const auto type = call->query("type"); type && !context_type_by_name(*type))
+        return call->problem(
+            fail(Errc::invalid_field, "type: must be chat, project, mode or custom"));
+    const auto limit =
+        call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
+    const auto since = call->query_integer("updatedSince", 0, 0, INT64_MAX);
+    if (!limit) return call->problem(limit.error());
+    if (!since) return call->problem(since.error());
+    call->node().engine().snapshot(
+        call->user(), [call, limit = static_cast<std::size_t>(*limit),
+                       since = *since](Result<std::shared_ptr<const core::Snapshot>> result) {
+            if (!result) return call->problem(result.error());
+            const core::Snapshot& snapshot = **result;
+            const std::string after = call->query("cursor").value_or("");
+            auto at = std::upper_bound(
+                snapshot.contexts.begin(), snapshot.contexts.end(), after,
+                [](const std::string& key, const ContextPtr& c) { return key < c->key; });
+            std::string out = "{\"contexts\":[";
+            std::size_t count = 0;
+            std::string last;
+            bool more = false;
+            for (; at != snapshot.contexts.end(); ++at) {
+                if ((*at)->updated_at_ms < since || !matches(**at, call)) continue;
+                if (count == limit) {
+                    more = true;
+                    break;
+                }
+                if (count++ > 0) out += ',';
+                write_context(out, **at);
+                last = (*at)->key;
+            }
+            out.append("],\"next\":");
+            if (more)
+                json::append_string(out, last);
+            else
+                out.append("null");
+            out.append(",\"position\":\"").append(snapshot.position.to_string()).append("\"}");
+            call->json(std::move(out));
+        });
+}
+
+void read(const CallPtr& call, const std::string& key) {
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
+    const auto cached = precondition(call->request(), "if-none-match");
+    if (!cached) return call->problem(cached.error());
+    call->node().engine().context(
+        call->user(), key, [call, key, cached = *cached](Result<ContextPtr> found, Position) {
+            if (!found) return call->problem(found.error());
+            const ContextPtr& context = *found;
+            if (!context || context->deleted) return call->problem(no_context(key));
+            net::Headers headers{{"ETag", "\"" + std::to_string(context->version) + "\""}};
+            if (cached.present && (cached.any || cached.version == context->version)) {
+                net::Response response;
+                response.status = 304;
+                response.headers = std::move(headers);
+                return call->respond(std::move(response));
+            }
+            std::string out;
+            write_context(out, *context);
+            call->json(std::move(out), std::move(headers));
+        });
+}
+
+void write(const CallPtr& call, object fields, std::string_view op, const std::string& key) {
+    fields["op"] = op;
+    fields["contextKey"] = key;
+    const Result<bool> expected = expect_version(call, fields);
+    if (!expected) return call->problem(expected.error());
+    call->submit(
+        std::move(fields),
+        [call](const Reply& reply) {
+            call->written(reply, reply.version == 1 && !reply.duplicate ? 201 : 200);
+        },
+        *expected ? 412 : 409);
+}
+
+void put(const CallPtr& call, const std::string& key) {
+    Result<object> body = call->body();
+    if (!body) return call->problem(body.error());
+    if (const auto* days = body->if_contains("ttlDays")) {
+        if (!days->is_int64() || days->get_int64() < 0 || days->get_int64() > 36500)
+            return call->problem(
+                fail(Errc::invalid_field, "ttlDays: must be a whole number from 0 to 36500"));
+        const std::int64_t ttl = days->get_int64() * 86'400'000;
+        body->erase("ttlDays");
+        if (ttl > 0) (*body)["expiresAt"] = call->node().clock().wall_ms() + ttl;
+        if (ttl == 0) (*body)["expiresAt"] = nullptr;
+    }
+    write(call, *std::move(body), "context.put", key);
+}
+
+void patch(const CallPtr& call, const std::string& key) {
+    const std::string_view type = call->request().header("content-type").value_or("");
+    const bool merge = type.starts_with("application/merge-patch+json");
+    if (!merge && !type.starts_with("application/json-patch+json"))
+        return call->problem(fail(Errc::unsupported_media_type,
+                                  "Content-Type: must be application/merge-patch+json or "
+                                  "application/json-patch+json"));
+    Result<json::Value> value = json::parse(call->request().body);
+    if (!value) return call->problem(value.error());
+    object fields;
+    fields["patch"] = *std::move(value);
+    write(call, std::move(fields), merge ? "context.merge-patch" : "context.json-patch", key);
+}
+
+void history(const CallPtr& call, const std::string& key) {
+    if (const Status known = call->check_query({"before", "limit"}); !known)
+        return call->problem(known.error());
+    const Result<PageRequest> page = call->page();
+    if (!page) return call->problem(page.error());
+    call->node().store().history(
+        call->user(), key, *page,
+        [call, key, limit = page->limit](Result<std::vector<HistoryItem>> items) {
+            if (!items) return call->problem(items.error());
+            if (items->empty() && !call->query("before")) return call->problem(no_context(key));
+            std::string out = "{\"next\":";
+            out.append(items->size() == limit ? std::to_string(items->back().offset) : "null");
+            out.append(",\"versions\":[");
+            for (const HistoryItem& item : *items) {
+                if (&item != items->data()) out += ',';
+                out.append("{\"action\":\"").append(context_action_name(item.action));
+                out.append("\",\"context\":");
+                write_context(out, *item.context);
+                out.append(",\"offset\":").append(std::to_string(item.offset));
+                out.append(",\"timestamp\":").append(std::to_string(item.timestamp_ms));
+                out += '}';
+            }
+            call->json(out.append("]}"));
+        });
+}
+
+void version(const CallPtr& call, const std::string& key, const std::string& text) {
+    Version number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || number == 0)
+        return call->problem(fail(Errc::invalid_field, "version: must be a whole number from 1"));
+    call->node().store().read_version(call->user(), key, number, [call](Result<ContextPtr> found) {
+        if (!found) return call->problem(found.error());
+        std::string out;
+        write_context(out, **found);
+        call->json(std::move(out));
+    });
+}
+
+}  // namespace
+
+void contexts(const CallPtr& call) {
+    const std::vector<std::string>& path = call->segments;
+    const std::string& method = call->request().method;
+    const bool reading = method == "GET" || method == "HEAD";
+    if (path.size() == 1) return reading ? list(call) : wrong_method(call, "GET, HEAD");
+    const std::string& key = path[1];
+    if (path.size() == 2) {
+        if (reading) return read(call, key);
+        if (method == "PUT") return put(call, key);
+        if (method == "PATCH") return patch(call, key);
+        if (method == "DELETE") return write(call, {}, "context.delete", key);
+        return wrong_method(call, "GET, HEAD, PUT, PATCH, DELETE");
+    }
+    if (path[2] == "history" && path.size() <= 4) {
+        if (!reading) return wrong_method(call, "GET, HEAD");
+        return path.size() == 3 ? history(call, key) : version(call, key, path[3]);
+    }
+    if (path[2] == "restore" && path.size() == 3) {
+        if (method != "POST") return wrong_method(call, "POST");
+        Result<object> body = call->body();
+        if (!body) return call->problem(body.error());
+        return write(call, *std::move(body), "context.restore", key);
+    }
+    call->problem(fail(Errc::not_found,
+                       "a context has /history and /restore; write a / inside a key as %2F"));
+}
+
+void search(const CallPtr& call) {
+    if (const Status known = call->check_query({"q", "limit"}); !known)
+        return call->problem(known.error());
+    const auto query = call->query("q");
+    if (!query || query->empty()) return call->problem(fail(Errc::missing_field, "q: is required"));
+    if (query->size() > static_cast<std::size_t>(limits::query_bytes_max))
+        return call->problem(
+            fail(Errc::too_large,
+                 "q: at most " + std::to_string(limits::query_bytes_max) + " bytes are allowed"));
+    const auto limit = call->query_integer("limit", 20, 1, limits::page_items_max);
+    if (!limit) return call->problem(limit.error());
+    call->node().store().search(
+        call->user(), *query, static_cast<std::size_t>(*limit),
+        [call](Result<std::vector<SearchHit>> hits) {
+            if (!hits) return call->problem(hits.error());
+            std::string out = "{\"hits\":[";
+            for (const SearchHit& hit : *hits) {
+                if (&hit != hits->data()) out += ',';
+                out.append("{\"contextKey\":");
+                json::append_string(out, hit.key);
+                out.append(",\"score\":").append(json::canonical(json::Value(hit.score)));
+                out.append(",\"snippet\":");
+                json::append_string(out, hit.snippet);
+                out += '}';
+            }
+            call->json(out.append("]}"));
+        });
+}
+
+void conflicts(const CallPtr& call) {
+    const std::vector<std::string>& path = call->segments;
+    const std::string& method = call->request().method;
+    if (path.size() == 3 && path[2] == "resolve") {
+        if (method != "POST") return wrong_method(call, "POST");
+        Result<object> body = call->body();
+        if (!body) return call->problem(body.error());
+        (*body)["op"] = "conflict.resolve";
+        (*body)["conflictId"] = path[1];
+        return call->submit(*std::move(body), [call](const Reply& reply) { call->written(reply); });
+    }
+    if (path.size() != 1)
+        return call->problem(fail(Errc::not_found, "POST /conflicts/{id}/resolve resolves one"));
+    if (method != "GET" && method != "HEAD") return wrong_method(call, "GET, HEAD");
+    if (const Status known = call->check_query({"context"}); !known)
+        return call->problem(known.error());
+    call->node().engine().snapshot(call->user(),
+                                   [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
+                                       if (!snapshot) return call->problem(snapshot.error());
+                                       const auto wanted = call->query("context");
+                                       std::string out = "{\"conflicts\":[";
+                                       bool first = true;
+                                       for (const Conflict& conflict : (*snapshot)->conflicts) {
+                                           if (wanted && conflict.context_key != *wanted) continue;
+                                           if (!std::exchange(first, false)) out += ',';
+                                           write_conflict(out, conflict);
+                                       }
+                                       call->json(out.append("]}"));
+                                   });
+}
+
+}  // namespace dyad::server::rest

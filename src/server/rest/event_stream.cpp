@@ -1,0 +1,191 @@
+// Server-sent events (WHATWG HTML, section 9.2): a session of the heart over one HTTP answer.
+//
+//     id: <position>            what Last-Event-ID or ?after= resumes from
+//     event: <eventType>        or: reset, snapshot, snapshot-end
+//     data: <event text>
+//
+// A lost position is answered by `reset`, then the state in `snapshot` pages, then `snapshot-end`,
+// which alone carries an id: a transfer that breaks inside begins again.
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "model/change.hpp"
+#include "model/json_slices.hpp"
+#include "server/rest/call.hpp"
+
+#include <deque>
+#include <set>
+
+namespace dyad::server::rest {
+namespace {
+
+constexpr std::size_t kPageBytes = 64 * 1024;
+constexpr std::int64_t kHeartbeatMs = 15'000;
+
+void append_message(std::string& out, std::string_view id, std::string_view event,
+                    std::string_view data) {
+    if (!id.empty()) out.append("id: ").append(id).append("\n");
+    out.append("event: ").append(event).append("\ndata: ").append(data).append("\n\n");
+}
+
+class EventStream final : public core::Peer, public std::enable_shared_from_this<EventStream> {
+  public:
+    EventStream(CallPtr call, std::set<std::string> types)
+        : call_(std::move(call)), types_(std::move(types)) {}
+
+    void start(std::optional<Position> resume, bool snapshot) {
+        Exchange& exchange = call_->exchange();
+        exchange.begin_stream("text/event-stream");
+        exchange.on_writable([self = shared_from_this()] { self->writable(); });
+        exchange.on_closed([self = shared_from_this()] { self->stop(); });
+        core::SessionRequest request;
+        request.user_id = call_->user();
+        // No instance takes part: nothing is kept from the stream because of a mode.
+        request.instance_id = "";
+        request.dialect = core::Dialect::negotiated;
+        request.resume = resume;
+        request.snapshot = snapshot;
+        session_ = call_->node().engine().attach(std::move(request), *this,
+                                                 [weak = weak_from_this()](Position position) {
+                                                     if (const auto self = weak.lock())
+                                                         self->begin(position);
+                                                 });
+        beat();
+    }
+
+    bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
+        std::string out;
+        for (const std::string_view piece : pieces) {
+            const auto texts = json_slices::elements("[" + std::string(piece) + "]");
+            CHECK(texts.has_value());
+            for (const std::string_view text : *texts)
+                append_event(out, text);
+        }
+        return out.empty() || call_->exchange().write(std::move(out));
+    }
+
+    bool reset(std::shared_ptr<const core::Snapshot> snapshot) override {
+        snapshot_ = std::move(snapshot);
+        next_context_ = 0;
+        epoch_ = snapshot_->position.epoch;
+        std::string out;
+        append_message(out, "", "reset",
+                       "{\"position\":\"" + snapshot_->position.to_string() + "\"}");
+        return call_->exchange().write(std::move(out)) && send_pages();
+    }
+
+    void close(core::CloseReason) override { call_->exchange().end_stream(); }
+
+  private:
+    void begin(Position position) {
+        epoch_ = position.epoch;
+        std::string out = "retry: 1000\n";
+        append_message(out, position.to_string(), "position",
+                       "{\"position\":\"" + position.to_string() + "\"}");
+        call_->exchange().write(std::move(out));
+    }
+
+    void append_event(std::string& out, std::string_view text) {
+        const Result<EventView> event = decode_event(text);
+        CHECK(event.has_value());
+        const std::string_view type = event_type_name(event->kind);
+        if (!types_.empty() && !types_.contains(std::string(type))) return;
+        // The event's own text has the first bytes of its hash: {"offset":N,"hash":"<16 hex>"…
+        const std::size_t at = text.find("\"hash\":\"") + 8;
+        Position position{.epoch = epoch_, .offset = event->offset, .hash = {}};
+        CHECK(read_hex(text.substr(at, 16), position.hash));
+        append_message(out, position.to_string(), type, text);
+    }
+
+    // False where the socket is full: writable() goes on.
+    bool send_pages() {
+        bool room = true;
+        while (snapshot_ && room) {
+            std::string data = "{\"contexts\":[";
+            const std::size_t first = next_context_;
+            while (next_context_ < snapshot_->contexts.size() && data.size() < kPageBytes) {
+                if (next_context_ != first) data += ',';
+                write_context(data, *snapshot_->contexts[next_context_++]);
+            }
+            data += ']';
+            const bool last = next_context_ == snapshot_->contexts.size();
+            if (last) append_rest(data);
+            data += '}';
+            std::string out;
+            append_message(out, last ? snapshot_->position.to_string() : "",
+                           last ? "snapshot-end" : "snapshot", data);
+            if (last) snapshot_.reset();
+            room = call_->exchange().write(std::move(out));
+        }
+        return room;
+    }
+
+    void append_rest(std::string& data) const {
+        data.append(",\"conflicts\":[");
+        for (const Conflict& conflict : snapshot_->conflicts) {
+            if (&conflict != snapshot_->conflicts.data()) data += ',';
+            write_conflict(data, conflict);
+        }
+        data.append("],\"modes\":[");
+        for (const ModeState& mode : snapshot_->modes) {
+            if (&mode != snapshot_->modes.data()) data += ',';
+            write_mode(data, mode);
+        }
+        data.append("],\"position\":\"").append(snapshot_->position.to_string()).append("\"");
+    }
+
+    void writable() {
+        if (session_ == nullptr) return;
+        if (send_pages()) call_->node().engine().writable(session_);
+    }
+
+    void stop() {
+        if (session_ != nullptr) call_->node().engine().detach(std::exchange(session_, nullptr));
+    }
+
+    void beat() {
+        call_->node().after(kHeartbeatMs, [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            if (!self || self->session_ == nullptr) return;
+            self->call_->exchange().write(":\n\n");
+            self->beat();
+        });
+    }
+
+    CallPtr call_;
+    std::set<std::string> types_;
+    core::SessionId session_ = nullptr;
+    Epoch epoch_ = 0;
+    std::shared_ptr<const core::Snapshot> snapshot_;  // while its pages are sent
+    std::size_t next_context_ = 0;
+};
+
+}  // namespace
+
+void stream_events(const CallPtr& call) {
+    if (const Status known = call->check_query({"after", "types", "snapshot"}); !known)
+        return call->problem(known.error());
+    std::optional<Position> resume;
+    bool lost = false;
+    const auto last_id = call->request().header("last-event-id");
+    const auto token =
+        last_id && !last_id->empty() ? std::optional<std::string>(*last_id) : call->query("after");
+    if (token) {
+        const Result<Position> position = Position::parse(*token);
+        // A token that does not parse is one that is not known any more: begin with the state.
+        if (position)
+            resume = *position;
+        else
+            lost = true;
+    }
+    std::set<std::string> types;
+    std::string_view names = call->request().query_value("types").value_or("");
+    while (!names.empty()) {
+        const std::size_t comma = names.find(',');
+        types.emplace(names.substr(0, comma));
+        names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
+    }
+    const auto stream = std::make_shared<EventStream>(call, std::move(types));
+    stream->start(resume, lost || call->query("snapshot") == "true");
+}
+
+}  // namespace dyad::server::rest

@@ -1,0 +1,165 @@
+// /status, /instances, /modes and /transitions.
+#include "model/change.hpp"
+#include "model/json.hpp"
+#include "model/json_text.hpp"
+#include "server/rest/call.hpp"
+#include "server/version.hpp"
+
+#include <map>
+
+namespace dyad::server::rest {
+namespace {
+
+using boost::json::object;
+
+std::string_view yes_no(bool value) {
+    return value ? "true" : "false";
+}
+
+void write_presence(std::string& out, const core::Presence& presence) {
+    out.append("{\"connectedAt\":").append(std::to_string(presence.connected_at_ms));
+    out.append(",\"connections\":").append(std::to_string(presence.connections));
+    out.append(",\"lastSeen\":").append(std::to_string(presence.last_seen_ms)).append("}");
+}
+
+void set_mode(const CallPtr& call, const std::string& instance) {
+    Result<object> body = call->body();
+    if (!body) return call->problem(body.error());
+    if (const auto* current = body->if_contains("currentMode")) {
+        const boost::json::value mode = *current;
+        body->erase("currentMode");
+        (*body)["mode"] = mode;
+    }
+    (*body)["op"] = "mode.set";
+    (*body)["instanceId"] = instance;
+    call->submit(*std::move(body), [call](const Reply& reply) { call->written(reply); });
+}
+
+}  // namespace
+
+void get_status(const CallPtr& call) {
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
+    Node& node = call->node();
+    const StoreHealth storage = node.store().health();
+    const bool websocket = node.settings().enable_websocket;
+    const bool bus = node.bus().connected();
+    const bool operational = storage.healthy && bus && websocket && !node.draining();
+    std::string out = "{\"bus\":{\"connected\":";
+    out.append(yes_no(bus)).append(",\"enabled\":true,\"healthy\":").append(yes_no(bus));
+    out.append(",\"kind\":\"local\"},\"draining\":").append(yes_no(node.draining()));
+    out.append(",\"instanceId\":");
+    json::append_string(out, node.instance_id());
+    out.append(",\"isFullyOperational\":").append(yes_no(operational));
+    // Existing code reads these two; with the embedded store they are what their names say: off.
+    for (const char* name : {"mongodb", "redis"})
+        out.append(",\"").append(name).append(
+            "\":{\"connected\":false,\"enabled\":false,\"healthy\":false}");
+    out.append(",\"startedAt\":").append(std::to_string(node.started_at_ms()));
+    out.append(",\"storage\":{\"connected\":").append(yes_no(storage.connected));
+    out.append(",\"enabled\":true,\"healthy\":").append(yes_no(storage.healthy));
+    out.append(",\"kind\":");
+    json::append_string(out, storage.kind);
+    out.append(",\"latencyMs\":");
+    out.append(json::canonical(json::Value(static_cast<double>(storage.latency_us) / 1000)));
+    if (!storage.problem.empty()) {
+        out.append(",\"problem\":");
+        json::append_string(out, storage.problem);
+    }
+    out.append("},\"timestamp\":").append(std::to_string(node.clock().wall_ms()));
+    out.append(",\"userId\":");
+    json::append_string(out, call->user());
+    out.append(",\"version\":\"").append(kVersion).append("\"");
+    out.append(",\"websocket\":{\"clientCount\":");
+    out.append(std::to_string(node.live_client_count())).append(",\"enabled\":");
+    out.append(yes_no(websocket)).append(",\"port\":").append(std::to_string(node.port()));
+    out.append(",\"running\":").append(yes_no(websocket)).append("}}");
+    call->json(std::move(out));
+}
+
+void get_instances(const CallPtr& call) {
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
+    call->node().engine().snapshot(
+        call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
+            if (!snapshot) return call->problem(snapshot.error());
+            struct Instance {
+                const ModeState* mode = nullptr;
+                const core::Presence* presence = nullptr;
+            };
+            const auto present = call->node().engine().presence(call->user());
+            std::map<std::string_view, Instance> instances;
+            for (const ModeState& mode : (*snapshot)->modes)
+                instances[mode.instance_id].mode = &mode;
+            for (const core::Presence& presence : present)
+                instances[presence.instance_id].presence = &presence;
+            std::string out = "{\"instances\":[";
+            bool first = true;
+            for (const auto& [id, instance] : instances) {
+                if (!std::exchange(first, false)) out += ',';
+                out.append("{\"instanceId\":");
+                json::append_string(out, id);
+                out.append(",\"mode\":");
+                if (instance.mode != nullptr)
+                    write_mode(out, *instance.mode);
+                else
+                    out.append("null");
+                out.append(",\"presence\":");
+                if (instance.presence != nullptr)
+                    write_presence(out, *instance.presence);
+                else
+                    out.append("null");
+                out += '}';
+            }
+            call->json(out.append("]}"));
+        });
+}
+
+void modes(const CallPtr& call) {
+    const std::vector<std::string>& path = call->segments;
+    const std::string& method = call->request().method;
+    const bool reading = method == "GET" || method == "HEAD";
+    if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
+    if (path.size() == 2 && method == "PUT") return set_mode(call, path[1]);
+    if (!reading) return wrong_method(call, path.size() == 2 ? "GET, HEAD, PUT" : "GET, HEAD");
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
+    call->node().engine().snapshot(
+        call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
+            if (!snapshot) return call->problem(snapshot.error());
+            const bool one = call->segments.size() == 2;
+            std::string out = "{\"modes\":[";
+            bool first = true;
+            for (const ModeState& mode : (*snapshot)->modes) {
+                if (one && mode.instance_id != call->segments[1]) continue;
+                if (one) {
+                    std::string document;
+                    write_mode(document, mode);
+                    net::Headers headers{{"ETag", "\"" + std::to_string(mode.sync_version) + "\""}};
+                    return call->json(std::move(document), std::move(headers));
+                }
+                if (!std::exchange(first, false)) out += ',';
+                write_mode(out, mode);
+            }
+            if (one)
+                return call->problem(fail(
+                    Errc::not_found, "instance \"" + call->segments[1] + "\" has not said a mode"));
+            call->json(out.append("]}"));
+        });
+}
+
+void transitions(const CallPtr& call) {
+    if (const Status known = call->check_query({"instance", "before", "limit"}); !known)
+        return call->problem(known.error());
+    const Result<PageRequest> page = call->page();
+    if (!page) return call->problem(page.error());
+    call->node().store().transitions(call->user(), call->query("instance"), *page,
+                                     [call](Result<std::vector<ModeState>> list) {
+                                         if (!list) return call->problem(list.error());
+                                         std::string out = "{\"transitions\":[";
+                                         for (const ModeState& mode : *list) {
+                                             if (&mode != list->data()) out += ',';
+                                             write_mode(out, mode);
+                                         }
+                                         call->json(out.append("]}"));
+                                     });
+}
+
+}  // namespace dyad::server::rest

@@ -1,0 +1,163 @@
+#include "store/sim/sim_database.hpp"
+
+#include "base/check.hpp"
+
+#include <algorithm>
+
+namespace dyad::sim {
+namespace {
+
+void project_event(UserRecord& record, const StoredEvent& event) {
+    fold(record.state, event.change);
+    if (const auto* response = std::get_if<ResponseChange>(&event.change)) {
+        const ResponseRecord& addition = response->record;
+        const auto [at, fresh] =
+            record.responses.try_emplace({addition.chat_id, addition.message_id}, addition);
+        if (!fresh) at->second = merge_responses(at->second, addition);
+        at->second.offset = event.offset;
+    } else if (const auto* mode = std::get_if<ModeChange>(&event.change)) {
+        record.transitions.emplace_back(event.offset, mode->state);
+    }
+}
+
+void truncate(UserRecord& record, Offset to) {
+    record.events.resize(to);
+    record.journaled = std::min(record.journaled, to);
+    record.first_kept = std::min(record.first_kept, to + 1);
+    record.operations.clear();
+    for (Offset offset = record.first_kept; offset <= to; ++offset)
+        record.operations[record.events[offset - 1].entry().operation_key] = offset;
+    if (to == 0) record.epoch = 0;
+}
+
+}  // namespace
+
+EventBatchPtr slice_batch(const EventBatchPtr& batch, Offset from, Offset to) {
+    if (from == batch->first && to == batch->last()) return batch;
+    auto part = std::make_shared<EventBatch>();
+    part->epoch = batch->epoch;
+    part->first = from;
+    part->prev_hash = from == batch->first ? batch->prev_hash : batch->entry(from - 1).hash;
+    part->texts = batch->text_range(from, to);
+    const std::uint32_t skipped = from == batch->first ? 0 : batch->entry(from - 1).text_end + 1;
+    for (Offset offset = from; offset <= to; ++offset) {
+        part->entries.push_back(batch->entry(offset));
+        part->entries.back().text_end -= skipped;
+    }
+    return part;
+}
+
+LogHead UserRecord::head_at(const std::string& user_id, Offset offset) const {
+    if (epoch == 0) return {};
+    if (offset == 0) return {.epoch = epoch, .offset = 0, .hash = genesis_hash(user_id, epoch)};
+    LogHead head{.epoch = epoch, .offset = offset, .hash = hash_at(offset)};
+    head.timestamp_ms = events[offset - 1].entry().timestamp_ms;
+    return head;
+}
+
+bool SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
+                         const Change& change) {
+    UserRecord& record = users_[user_id];
+    const EventEntry& entry = batch->entry(offset);
+    const Offset end = record.events.size();
+    const Hash prev = offset == batch->first ? batch->prev_hash : batch->entry(offset - 1).hash;
+    const bool follows = offset == end + 1 &&
+                         (end == 0 ? prev == genesis_hash(user_id, batch->epoch)
+                                   : prev == record.hash_at(end) && batch->epoch == record.epoch);
+    if (!follows && !flaws.no_offset_index) return false;
+    if (!flaws.no_operation_index && record.operations.contains(entry.operation_key)) return false;
+    if (end == 0) record.epoch = batch->epoch;
+    record.events.push_back({batch, offset, change});
+    record.operations[entry.operation_key] = record.events.size();
+    unjournaled_.insert(user_id);
+    return true;
+}
+
+void SimDatabase::journal() {
+    for (const std::string& user_id : unjournaled_) {
+        UserRecord& record = users_[user_id];
+        while (record.journaled < record.events.size()) {
+            record.journaled += 1;
+            if (observer.journaled)
+                observer.journaled(user_id, record, record.events[record.journaled - 1]);
+        }
+    }
+    unjournaled_.clear();
+}
+
+void SimDatabase::crash() {
+    for (const std::string& user_id : unjournaled_) {
+        UserRecord& record = users_[user_id];
+        truncate(record, record.journaled);
+    }
+    unjournaled_.clear();
+}
+
+bool SimDatabase::durable(const std::string& user_id, Offset offset, const Hash& hash) const {
+    const auto at = users_.find(user_id);
+    if (at == users_.end()) return false;
+    const UserRecord& record = at->second;
+    const Offset end = flaws.commits_unjournaled ? record.events.size() : record.journaled;
+    return offset <= end && record.hash_at(offset) == hash;
+}
+
+void SimDatabase::project(UserRecord& record, std::size_t events) const {
+    const Offset end = std::min<Offset>(record.journaled, record.projected + events);
+    for (; record.projected < end; ++record.projected)
+        project_event(record, record.events[record.projected]);
+}
+
+std::size_t SimDatabase::expire(
+    std::int64_t before_ms,
+    const std::function<bool(const std::string&, const StoredEvent&)>& keep) {
+    std::size_t expired = 0;
+    for (auto& [user_id, record] : users_) {
+        const Offset end = std::min(record.projected, record.journaled);
+        while (record.first_kept < end &&
+               record.events[record.first_kept - 1].entry().timestamp_ms < before_ms &&
+               !(keep && keep(user_id, record.events[record.first_kept - 1]))) {
+            const auto at =
+                record.operations.find(record.events[record.first_kept - 1].entry().operation_key);
+            if (at != record.operations.end() && at->second == record.first_kept)
+                record.operations.erase(at);
+            record.first_kept += 1;
+            expired += 1;
+        }
+    }
+    return expired;
+}
+
+SimDatabase::Backup SimDatabase::backup() const {
+    Backup taken;
+    for (const auto& [user_id, record] : users_)
+        taken.users.emplace(user_id, record.journaled);
+    return taken;
+}
+
+void SimDatabase::restore(const Backup& backup, const std::function<Epoch()>& new_epoch) {
+    crash();
+    for (auto& [user_id, record] : users_) {
+        const auto at = backup.users.find(user_id);
+        const Offset kept = at == backup.users.end() ? 0 : at->second;
+        CHECK(kept <= record.events.size());
+        if (observer.lost)
+            for (Offset offset = kept + 1; offset <= record.events.size(); ++offset)
+                observer.lost(user_id, record.events[offset - 1]);
+        truncate(record, kept);
+        if (record.projected > kept) {
+            record.projected = 0;
+            record.state = {};
+            record.responses.clear();
+            record.transitions.clear();
+            project(record, kept);
+        }
+        if (kept != 0 && new_epoch) record.epoch = new_epoch();
+    }
+}
+
+const UserRecord* SimDatabase::find(const std::string& user_id) const {
+    const auto at = users_.find(user_id);
+    return at == users_.end() || readable(at->second) == 0 ? nullptr : &at->second;
+}
+
+}  // namespace dyad::sim

@@ -1,0 +1,108 @@
+// The simulated database that the nodes of a simulation share: a log per user, and what is derived
+// from it, all in memory.
+//
+// It has two levels of durability. An inserted event is visible at once (it guards its offset and
+// its operation id) and durable once `journal` has run; `crash` drops what is not. Readers are
+// given durable events only. Projections lag behind: they move on with `project`, and only
+// projected events can expire. Nothing is ever forgotten, so that a backup can be restored and a
+// checker can know the whole truth.
+#pragma once
+
+#include "store/store.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace dyad::sim {
+
+struct StoredEvent {
+    EventBatchPtr batch;
+    Offset offset = 0;
+    Change change;
+
+    const EventEntry& entry() const { return batch->entry(offset); }
+    std::string_view text() const { return batch->text(offset); }
+};
+
+// The events [from, to] of `batch`, as a batch of their own.
+EventBatchPtr slice_batch(const EventBatchPtr& batch, Offset from, Offset to);
+
+struct UserRecord {
+    Epoch epoch = 0;
+    std::vector<StoredEvent> events;  // from offset 1 on; expired ones too
+    Offset journaled = 0;             // durable up to here
+    Offset first_kept = 1;
+    // Derived from the events up to `projected`:
+    Offset projected = 0;
+    State state;
+    std::map<std::pair<std::string, std::string>, ResponseRecord> responses;  // by chat, message
+    std::vector<std::pair<Offset, ModeState>> transitions;
+    // Of every kept event, for the unique index; the newest event with the key.
+    std::unordered_map<std::uint64_t, Offset> operations;
+
+    // The hash of the event at `offset`; of nothing where offset is 0.
+    Hash hash_at(Offset offset) const {
+        return offset == 0 ? Hash{} : events[offset - 1].entry().hash;
+    }
+    LogHead head_at(const std::string& user_id, Offset offset) const;
+};
+
+class SimDatabase {
+  public:
+    // What a simulation wants to know of every event, when it becomes so.
+    struct Observer {
+        std::function<void(const std::string& user_id, const UserRecord&, const StoredEvent&)>
+            journaled;
+        std::function<void(const std::string& user_id, const StoredEvent&)> lost;  // by a restore
+    };
+    // What the database is built without, for variants that must be caught.
+    struct Flaws {
+        bool no_offset_index = false;      // an append moves to the log's end, wherever that is
+        bool no_operation_index = false;   // an operation id may repeat
+        bool serves_unjournaled = false;   // readers see what a crash can still drop
+        bool commits_unjournaled = false;  // `committed` does not wait for the journal
+    };
+
+    Observer observer;
+    Flaws flaws;
+
+    // Inserts one event of `batch`. False: a unique index refused it.
+    bool insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
+                const Change& change);
+    // Makes everything that was inserted durable.
+    void journal();
+    // Drops everything that is not.
+    void crash();
+    bool durable(const std::string& user_id, Offset offset, const Hash& hash) const;
+    // Brings the projections of one user up to the journaled events, or at most `events` of them.
+    void project(UserRecord& record, std::size_t events) const;
+    // Drops projected events older than `before_ms`, up to the first that `keep` wants kept.
+    std::size_t expire(std::int64_t before_ms,
+                       const std::function<bool(const std::string&, const StoredEvent&)>& keep = {});
+
+    struct Backup {
+        std::map<std::string, Offset> users;
+    };
+    Backup backup() const;
+    // Puts an older backup of this log in place, under `new_epoch` where that is not 0. Backups
+    // taken after it are of no use any more.
+    void restore(const Backup& backup, const std::function<Epoch()>& new_epoch);
+
+    // The user's record; null where there is nothing durable of this user (visible, if flawed).
+    const UserRecord* find(const std::string& user_id) const;
+    std::map<std::string, UserRecord, std::less<>>& users() noexcept { return users_; }
+    // The end of what readers are given.
+    Offset readable(const UserRecord& record) const noexcept {
+        return flaws.serves_unjournaled ? record.events.size() : record.journaled;
+    }
+
+  private:
+    std::map<std::string, UserRecord, std::less<>> users_;
+    std::set<std::string> unjournaled_;
+};
+
+}  // namespace dyad::sim

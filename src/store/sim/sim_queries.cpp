@@ -1,0 +1,227 @@
+#include "store/sim/sim_queries.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace dyad::sim::queries {
+namespace {
+
+// The durable state: the projections and the log beyond them.
+State state_of(const SimDatabase& database, const UserRecord& record) {
+    State state = record.state;
+    for (Offset offset = record.projected; offset < database.readable(record); ++offset)
+        fold(state, record.events[offset].change);
+    return state;
+}
+
+bool before_page(Offset offset, const PageRequest& page) {
+    return page.before == 0 || offset < page.before;
+}
+
+char lower(char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
+
+std::vector<std::string> words_of(const std::string& query) {
+    std::vector<std::string> words;
+    std::string word;
+    for (const char c : query + " ") {
+        if (std::isspace(static_cast<unsigned char>(c)) == 0) {
+            word += lower(c);
+        } else if (!word.empty()) {
+            words.push_back(std::exchange(word, {}));
+        }
+    }
+    return words;
+}
+
+// How well `text` matches: the number of occurrences of every word; nothing where one is missing.
+std::optional<SearchHit> match(const Context& context, const std::vector<std::string>& words) {
+    std::string text = context.key + " " + context.data;
+    for (const std::string& tag : context.tags)
+        text += " " + tag;
+    std::string folded = text;
+    std::transform(folded.begin(), folded.end(), folded.begin(), lower);
+    SearchHit hit{.key = context.key, .snippet = {}, .score = 0};
+    for (const std::string& word : words) {
+        const std::size_t first = folded.find(word);
+        if (first == std::string::npos) return std::nullopt;
+        for (std::size_t at = first; at != std::string::npos; at = folded.find(word, at + 1))
+            hit.score += 1;
+        if (hit.snippet.empty()) {
+            const std::size_t from = first < 40 ? 0 : first - 40;
+            hit.snippet = text.substr(from, first - from) + "\x02" +
+                          text.substr(first, word.size()) + "\x03" +
+                          text.substr(first + word.size(), 40);
+        }
+    }
+    return hit;
+}
+
+}  // namespace
+
+LoadedLog load(const SimDatabase& database, const std::string& user_id) {
+    LoadedLog loaded;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return loaded;
+    const Offset end = database.readable(*record);
+    loaded.head = record->head_at(user_id, end);
+    loaded.first_kept = record->first_kept;
+    loaded.state = state_of(database, *record);
+    for (Offset offset = record->first_kept; offset <= end; ++offset)
+        loaded.operation_keys.push_back(record->events[offset - 1].entry().operation_key);
+    return loaded;
+}
+
+Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
+                          std::size_t bytes_max) {
+    LogSlice slice;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return slice;
+    const Offset end = database.readable(*record);
+    slice.head = record->head_at(user_id, end);
+    slice.first_kept = record->first_kept;
+    if (after + 1 < record->first_kept)
+        return fail(Errc::history_gone,
+                    "the log begins at offset " + std::to_string(record->first_kept));
+    std::size_t bytes = 0;
+    Offset next = after + 1;
+    while (next <= end && (bytes == 0 || bytes < bytes_max)) {
+        const StoredEvent& from = record->events[next - 1];
+        Offset last = next;
+        while (last < end && record->events[last].batch == from.batch &&
+               record->events[last].offset == record->events[last - 1].offset + 1)
+            ++last;
+        slice.batches.push_back(
+            slice_batch(from.batch, from.offset, record->events[last - 1].offset));
+        bytes += slice.batches.back()->texts.size();
+        next = last + 1;
+    }
+    return slice;
+}
+
+Offset find_operation(const SimDatabase& database, const std::string& user_id,
+                      std::uint64_t operation_key) {
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return 0;
+    const auto at = record->operations.find(operation_key);
+    return at == record->operations.end() || at->second > database.readable(*record) ? 0
+                                                                                     : at->second;
+}
+
+std::vector<HistoryItem> history(const SimDatabase& database, const std::string& user_id,
+                                 const std::string& key, PageRequest page) {
+    std::vector<HistoryItem> items;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return items;
+    for (Offset offset = database.readable(*record);
+         offset >= record->first_kept && items.size() < page.limit; --offset) {
+        const StoredEvent& event = record->events[offset - 1];
+        const auto* change = std::get_if<ContextChange>(&event.change);
+        if (change == nullptr || change->context->key != key || !before_page(offset, page))
+            continue;
+        items.push_back({.offset = offset,
+                         .timestamp_ms = event.entry().timestamp_ms,
+                         .action = change->action,
+                         .context = change->context});
+    }
+    return items;
+}
+
+Result<ContextPtr> read_version(const SimDatabase& database, const std::string& user_id,
+                                const std::string& key, Version version) {
+    const UserRecord* record = database.find(user_id);
+    const auto missing = [&] {
+        return fail(Errc::not_found,
+                    "version: the context never had version " + std::to_string(version));
+    };
+    if (record == nullptr) return missing();
+    const State state = state_of(database, *record);
+    const ContextPtr current = state.find(key);
+    if (!current || version == 0 || version > current->version) return missing();
+    if (current->version == version) return current;
+    bool older_is_kept = false;
+    for (Offset offset = database.readable(*record); offset >= record->first_kept; --offset) {
+        const auto* change = std::get_if<ContextChange>(&record->events[offset - 1].change);
+        if (change == nullptr || change->context->key != key) continue;
+        if (change->context->version == version) return change->context;
+        older_is_kept = older_is_kept || change->context->version < version;
+    }
+    if (older_is_kept || record->first_kept == 1) return missing();
+    return fail(Errc::history_gone, "version: the log no longer keeps this version");
+}
+
+std::vector<ModeState> transitions(const SimDatabase& database, const std::string& user_id,
+                                   const std::optional<std::string>& instance_id,
+                                   PageRequest page) {
+    std::vector<ModeState> found;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return found;
+    const auto take = [&](Offset offset, const ModeState& state) {
+        if (found.size() < page.limit && before_page(offset, page) &&
+            (!instance_id || state.instance_id == *instance_id))
+            found.push_back(state);
+    };
+    for (Offset offset = database.readable(*record); offset > record->projected; --offset)
+        if (const auto* mode = std::get_if<ModeChange>(&record->events[offset - 1].change))
+            take(offset, mode->state);
+    for (auto at = record->transitions.rbegin(); at != record->transitions.rend(); ++at)
+        take(at->first, at->second);
+    return found;
+}
+
+std::vector<ResponseRecord> responses(const SimDatabase& database, const std::string& user_id,
+                                      const ResponseFilter& filter, PageRequest page) {
+    std::vector<ResponseRecord> found;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return found;
+    UserRecord projected = *record;
+    database.project(projected, projected.events.size());
+    const auto provider_is = [&](const ResponseRecord& response, const std::string& provider) {
+        return response.final.provider == provider ||
+               std::any_of(response.sources.begin(), response.sources.end(),
+                           [&](const ResponseSource& s) { return s.provider == provider; });
+    };
+    for (const auto& [id, response] : projected.responses) {
+        if (filter.chat_id && response.chat_id != *filter.chat_id) continue;
+        if (filter.message_id && response.message_id != *filter.message_id) continue;
+        if (filter.provider && !provider_is(response, *filter.provider)) continue;
+        if (before_page(response.offset, page)) found.push_back(response);
+    }
+    std::sort(found.begin(), found.end(),
+              [](const ResponseRecord& a, const ResponseRecord& b) { return a.offset > b.offset; });
+    if (found.size() > page.limit) found.resize(page.limit);
+    return found;
+}
+
+Result<std::vector<SearchHit>> search(const SimDatabase& database, const std::string& user_id,
+                                      const std::string& query, std::size_t limit) {
+    const std::vector<std::string> words = words_of(query);
+    if (words.empty()) return fail(Errc::invalid_field, "query: must contain a word");
+    std::vector<SearchHit> hits;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return hits;
+    for (const auto& [key, context] : state_of(database, *record).contexts) {
+        if (context->deleted) continue;
+        if (auto hit = match(*context, words)) hits.push_back(*std::move(hit));
+    }
+    std::sort(hits.begin(), hits.end(), [](const SearchHit& a, const SearchHit& b) {
+        return a.score != b.score ? a.score > b.score : a.key < b.key;
+    });
+    if (hits.size() > limit) hits.resize(limit);
+    return hits;
+}
+
+std::vector<std::string> users_with_expired(SimDatabase& database, std::int64_t now_ms,
+                                            std::size_t limit) {
+    std::vector<std::string> found;
+    for (auto& [user_id, record] : database.users()) {
+        database.project(record, record.events.size());
+        const auto& expiries = record.state.expiries;
+        if (found.size() < limit && !expiries.empty() && expiries.begin()->first <= now_ms)
+            found.push_back(user_id);
+    }
+    return found;
+}
+
+}  // namespace dyad::sim::queries

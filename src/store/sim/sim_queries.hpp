@@ -1,0 +1,30 @@
+// What the simulated database answers to each question of the store port, at one moment.
+#pragma once
+
+#include "store/sim/sim_database.hpp"
+#include "store/store.hpp"
+
+#include <string>
+#include <vector>
+
+namespace dyad::sim::queries {
+
+LoadedLog load(const SimDatabase& database, const std::string& user_id);
+Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
+                          std::size_t bytes_max);
+Offset find_operation(const SimDatabase& database, const std::string& user_id,
+                      std::uint64_t operation_key);
+std::vector<HistoryItem> history(const SimDatabase& database, const std::string& user_id,
+                                 const std::string& key, PageRequest page);
+Result<ContextPtr> read_version(const SimDatabase& database, const std::string& user_id,
+                                const std::string& key, Version version);
+std::vector<ModeState> transitions(const SimDatabase& database, const std::string& user_id,
+                                   const std::optional<std::string>& instance_id, PageRequest page);
+std::vector<ResponseRecord> responses(const SimDatabase& database, const std::string& user_id,
+                                      const ResponseFilter& filter, PageRequest page);
+Result<std::vector<SearchHit>> search(const SimDatabase& database, const std::string& user_id,
+                                      const std::string& query, std::size_t limit);
+std::vector<std::string> users_with_expired(SimDatabase& database, std::int64_t now_ms,
+                                            std::size_t limit);
+
+}  // namespace dyad::sim::queries

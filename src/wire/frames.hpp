@@ -1,0 +1,90 @@
+// What the server says: every message of both dialects, each written as one complete WebSocket text
+// frame (unmasked, not fragmented). Threads: pure functions.
+#pragma once
+
+#include "base/result.hpp"
+#include "model/change.hpp"
+#include "model/command.hpp"
+#include "model/event.hpp"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dyad::wire {
+
+// Writes one frame at the end of `out`: the text is appended between construction and finish().
+class TextFrame {
+  public:
+    explicit TextFrame(std::string& out);
+    void finish();
+
+  private:
+    std::string& out_;
+    std::size_t begin_;
+};
+
+// A frame's header for a text of `size` bytes that is sent from elsewhere.
+struct FrameHeader {
+    std::array<char, 10> bytes{};
+    std::size_t size = 0;
+    std::string_view view() const noexcept { return {bytes.data(), size}; }
+};
+// `final`: the last piece of the message; `continuation`: not its first one.
+FrameHeader text_header(std::size_t size, bool final = true, bool continuation = false) noexcept;
+
+// Who speaks, for the envelope: the node, to a user.
+struct Speaker {
+    std::string_view node_instance_id;
+    std::string_view user_id;  // empty until it is known
+    std::int64_t now_ms = 0;
+};
+
+// {"id":…,"type":…,"userId":…,"instanceId":…,"timestamp":…,"payload": — the payload and a closing
+// brace follow.
+void open_envelope(std::string& out, const Speaker& from, std::string_view type,
+                   std::string_view id);
+
+// Both dialects.
+void write_connect(std::string& out, const Speaker& from, std::string_view id,
+                   std::string_view client_id);
+// `payload` is a JSON text; empty stands for {}.
+void write_ping(std::string& out, const Speaker& from, std::string_view id);
+void write_pong(std::string& out, const Speaker& from, std::string_view id,
+                std::string_view payload);
+// `request_id` of the message that failed; empty where there is none. Plain: `id` is a new one;
+// negotiated: that of the command.
+void write_error(std::string& out, const Speaker& from, std::string_view id, const Error& error,
+                 std::string_view request_id, const Context* current);
+
+// Negotiated.
+struct Welcome {
+    Position position;
+    std::int64_t heartbeat_ms = 0;
+    std::int64_t stale_ms = 0;
+};
+void write_welcome(std::string& out, const Speaker& from, std::string_view id,
+                   const Welcome& welcome);
+void write_reset(std::string& out, std::string_view reason);
+void write_position(std::string& out, const Position& position, bool live);
+void write_ack(std::string& out, const Reply& reply);
+void write_goaway(std::string& out, std::string_view reason, std::int64_t reconnect_after_ms);
+struct PresentInstance {
+    std::string_view instance_id;
+    std::size_t connections = 0;
+    std::int64_t connected_at_ms = 0;
+    std::int64_t last_seen_ms = 0;
+};
+void write_presence(std::string& out, std::span<const PresentInstance> instances);
+
+// An `events` message is kEventsPrefix, event texts with commas between, kEventsSuffix.
+inline constexpr std::string_view kEventsPrefix = R"({"type":"events","events":[)";
+inline constexpr std::string_view kEventsSuffix = "]}";
+
+// The documents of existing instances (wire.md 1.4), as `state-response` carries them.
+void write_context_document(std::string& out, std::string_view user_id, const Context& context);
+void write_mode_document(std::string& out, std::string_view user_id, const ModeState& state);
+
+}  // namespace dyad::wire

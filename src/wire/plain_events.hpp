@@ -1,0 +1,17 @@
+// Events for plain clients: one complete frame per event that the plain protocol has a name for, no
+// bytes for the others. What is sent is the state after the event, so its mergeStrategy is always
+// "replace". Threads: pure.
+#pragma once
+
+#include "model/event.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace dyad::wire {
+
+// Appends the frame. The message id is derived from the event's hash and offset: the same for
+// everyone, and after a restart.
+void write_plain_event(std::string& out, std::string_view user_id, const EventView& event);
+
+}  // namespace dyad::wire

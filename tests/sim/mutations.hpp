@@ -1,0 +1,25 @@
+// The deliberately broken variants by name: those of the heart (core/mutation.hpp), and those of
+// the store, which break the law of its port.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/mutation.hpp"
+#include "store/sim/sim_database.hpp"
+
+namespace dyad::sim {
+
+struct Variant {
+    std::string name;
+    core::Mutation mutation = core::Mutation::none;
+    SimDatabase::Flaws flaws;
+};
+
+// Every variant but the correct one.
+const std::vector<Variant>& all_variants();
+std::optional<Variant> variant_by_name(std::string_view name);
+
+}  // namespace dyad::sim

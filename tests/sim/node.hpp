@@ -1,0 +1,116 @@
+// One node of the simulated cluster: the heart with its simulated clock, bus and store. A crash
+// takes the process with everything in it; a restart begins a new run of the node.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine.hpp"
+#include "sim/history.hpp"
+#include "sim/scenario.hpp"
+#include "sim/trace.hpp"
+#include "store/sim/sim_store.hpp"
+
+namespace dyad::sim {
+
+class SimClock final : public Clock {
+  public:
+    explicit SimClock(const EventQueue& queue) : queue_(queue) {}
+    std::int64_t wall_ms() const override { return kStart_ms + elapsed_ms() + wall_offset_ms; }
+    std::int64_t steady_ms() const override { return elapsed_ms() + steady_offset_ms; }
+
+    std::int64_t wall_offset_ms = 0;
+    std::int64_t steady_offset_ms = 0;  // only ever grows
+
+  private:
+    static constexpr std::int64_t kStart_ms = 1'700'000'000'000;
+    std::int64_t elapsed_ms() const { return queue_.now_us() / 1'000; }
+    const EventQueue& queue_;
+};
+
+class SimBus;
+
+// Carries announcements between the nodes: lost, late, doubled and in any order.
+class BusNetwork {
+  public:
+    BusNetwork(EventQueue& queue, Trace& trace, std::uint64_t seed, int nodes)
+        : queue_(queue), trace_(trace), random_(seed), buses_(static_cast<std::size_t>(nodes)) {}
+
+    BusFaults faults;
+    bool healed = false;
+
+    void join(int node, SimBus* bus) { buses_[static_cast<std::size_t>(node)] = bus; }
+    void send(int from, const Announcement& announcement);
+    // Messages on the way are of another time now.
+    void forget() { ++generation_; }
+
+  private:
+    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement);
+
+    EventQueue& queue_;
+    Trace& trace_;
+    SeededRandom random_;
+    std::vector<SimBus*> buses_;
+    std::uint64_t generation_ = 0;
+};
+
+class SimBus final : public Bus {
+  public:
+    SimBus(BusNetwork& network, int node) : network_(network), node_(node) {
+        network_.join(node_, this);
+    }
+    ~SimBus() override { network_.join(node_, nullptr); }
+
+    bool cut = false;
+    bool admits_cut = true;  // connected() says so
+
+    void announce(Announcement announcement) override {
+        if (!cut) network_.send(node_, announcement);
+    }
+    void set_receiver(std::function<void(const Announcement&)> receive) override {
+        receive_ = std::move(receive);
+    }
+    bool connected() const override { return !cut || !admits_cut; }
+    void arrive(const Announcement& announcement) {
+        if (!cut && receive_) receive_(announcement);
+    }
+
+  private:
+    BusNetwork& network_;
+    int node_;
+    std::function<void(const Announcement&)> receive_;
+};
+
+// Plain frames of the simulation: the length of an event's text, and the text.
+class FrameRenderer final : public core::Renderer {
+  public:
+    void render_plain(const EventView& event, std::string& out) const override {
+        put_le<std::uint32_t>(out, static_cast<std::uint32_t>(event.text.size()));
+        out.append(event.text);
+    }
+};
+
+struct Node {
+    Node(EventQueue& queue, int id) : clock(queue), process{id, 0} {}
+
+    SimClock clock;
+    FrameRenderer renderer;
+    ProcessId process;
+    bool cut_from_database = false;
+    bool cut_from_bus = false;
+    // Of one process; the engine goes first.
+    std::unique_ptr<SeededRandom> random;
+    std::unique_ptr<SimStore> store;
+    std::unique_ptr<SimBus> bus;
+    std::unique_ptr<core::Engine> engine;
+
+    bool alive() const noexcept { return engine != nullptr; }
+    void stop() {
+        engine.reset();
+        bus.reset();
+        store.reset();
+    }
+};
+
+}  // namespace dyad::sim

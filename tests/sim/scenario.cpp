@@ -1,0 +1,91 @@
+#include "sim/scenario.hpp"
+
+#include <algorithm>
+
+namespace dyad::sim {
+namespace {
+
+void draw_size(SeededRandom& random, Scenario& scenario) {
+    const std::int64_t size = random.between(0, 9);
+    const bool tiny = size < 4;
+    const bool large = size == 9;
+    scenario.nodes = static_cast<int>(random.between(1, tiny ? 2 : 4));
+    scenario.users = static_cast<int>(random.between(1, tiny ? 2 : 3));
+    scenario.clients_per_user = static_cast<int>(random.between(1, tiny ? 2 : large ? 5 : 3));
+    scenario.operations_per_client = static_cast<int>(random.between(3, tiny ? 6 : large ? 25 : 12));
+    scenario.keys_per_user = static_cast<int>(random.between(1, 3));
+    scenario.active_us = random.between(300, tiny ? 1'500 : 4'000) * 1'000;
+}
+
+void draw_store_faults(SeededRandom& random, StoreFaults& store) {
+    const auto rate = [&](std::int64_t max) {
+        return random.chance(400) ? random.between(1, max) : 0;
+    };
+    store.refuse = rate(50);
+    store.lose_request = rate(100);
+    store.lose_answer = rate(150);
+    store.late = rate(150);
+    store.partial = rate(200);
+    store.repeat = rate(100);
+    store.step_by_step = rate(500);
+    store.read_error = rate(80);
+    store.late_max_us = random.between(1, 30) * 100'000;
+}
+
+void draw_incidents(SeededRandom& random, Scenario& scenario) {
+    const auto count = [&](std::int64_t permille, std::int64_t max) {
+        return random.chance(permille) ? static_cast<int>(random.between(1, max)) : 0;
+    };
+    scenario.node_crashes = count(400, 3);
+    scenario.database_crashes = count(350, 2);
+    scenario.database_cuts = count(250, 2);
+    scenario.bus_cuts = count(300, 2);
+    scenario.clock_jumps = count(300, 4);
+    scenario.sleeps = count(80, 2);
+    scenario.disconnects = count(600, 6);
+    scenario.expiries = count(200, 3);
+    scenario.restores = count(120, 1);
+    scenario.restore_new_epoch = random.chance(500);
+}
+
+void draw_config(SeededRandom& random, core::Config& config) {
+    config.poll_ms = random.between(200, 1'000);
+    config.poll_down_ms = random.between(50, 200);
+    config.retry_ms = random.between(5, 50);
+    config.command_ms = random.between(500, 2'500);
+    const std::int64_t life = random.between(0, 3);
+    if (life == 0) config.context_ttl_ms = 0;
+    if (life == 1) config.context_ttl_ms = random.between(500, 3'000);
+}
+
+}  // namespace
+
+Scenario draw_scenario(std::uint64_t seed) {
+    SeededRandom random(seed ^ 0x5ce7a210);
+    Scenario scenario;
+    draw_size(random, scenario);
+    draw_config(random, scenario.config);
+    scenario.store.delay_min_us = random.between(0, 300);
+    scenario.store.delay_max_us = random.between(300, random.chance(300) ? 30'000 : 3'000);
+    scenario.store.journal_max_us = random.between(0, random.chance(300) ? 100'000 : 5'000);
+    scenario.store.time_out_us = random.between(50, 600) * 1'000;
+    scenario.bus.delay_max_us = random.between(100, random.chance(300) ? 50'000 : 3'000);
+    scenario.plain_clients = random.between(0, 500);
+    scenario.slow_sockets = random.chance(400) ? random.between(100, 700) : 0;
+    scenario.lazy_flush = random.chance(200) ? random.between(100, 700) : 0;
+    scenario.expiring = random.chance(300) ? random.between(50, 300) : 0;
+    scenario.bursts = random.between(0, 500);
+    scenario.clock_skew_ms = random.chance(500) ? random.between(1, 5'000) : 0;
+    if (random.chance(100)) return scenario;  // a calm one
+    if (random.chance(700)) draw_store_faults(random, scenario.store);
+    if (random.chance(600)) {
+        scenario.bus.lose = random.between(0, random.chance(200) ? 900 : 200);
+        scenario.bus.repeat = random.between(0, 200);
+        scenario.bus.late = random.between(0, 200);
+    }
+    scenario.lost_answers = random.chance(400) ? random.between(10, 200) : 0;
+    draw_incidents(random, scenario);
+    return scenario;
+}
+
+}  // namespace dyad::sim

@@ -1,0 +1,58 @@
+// How large a run is and what goes wrong in it: drawn from the seed alone.
+#pragma once
+
+#include <cstdint>
+
+#include "core/engine.hpp"
+#include "store/sim/sim_store.hpp"
+
+namespace dyad::sim {
+
+// The bus, in thousandths and microseconds.
+struct BusFaults {
+    std::int64_t lose = 0;
+    std::int64_t repeat = 0;
+    std::int64_t delay_max_us = 1'000;
+    std::int64_t late = 0;  // much later than the rest
+};
+
+struct Scenario {
+    int nodes = 1;
+    int users = 1;
+    int clients_per_user = 1;
+    int operations_per_client = 8;
+    int keys_per_user = 2;
+    std::int64_t active_us = 2'000'000;  // then everything heals
+
+    core::Config config;
+    StoreFaults store;
+    BusFaults bus;
+    SimDatabase::Flaws flaws;
+
+    // In thousandths:
+    std::int64_t plain_clients = 250;
+    std::int64_t shared_instances = 50;  // two connections of one instance
+    std::int64_t slow_sockets = 100;
+    std::int64_t lost_answers = 0;    // from a node to its client
+    std::int64_t half_open = 300;     // disconnects that the node does not notice at once
+    std::int64_t lazy_flush = 0;      // turns that end without a flush
+    std::int64_t expiring = 0;        // writes with an expiry soon
+    std::int64_t bursts = 200;        // several operations at once
+    std::int64_t clock_skew_ms = 0;
+
+    // How many of each incident, at random times:
+    int node_crashes = 0;
+    int database_crashes = 0;
+    int database_cuts = 0;  // of one node
+    int bus_cuts = 0;       // of one node
+    int clock_jumps = 0;
+    int sleeps = 0;  // a machine suspended for minutes
+    int disconnects = 0;
+    int expiries = 0;  // of old events
+    int restores = 0;  // of an older backup, the nodes stopped
+    bool restore_new_epoch = false;
+};
+
+Scenario draw_scenario(std::uint64_t seed);
+
+}  // namespace dyad::sim

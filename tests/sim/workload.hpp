@@ -1,0 +1,33 @@
+// The commands that a simulated client sends: every kind, mostly sensible, from what it knows.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/command.hpp"
+#include "store/sim/seeded_random.hpp"
+
+namespace dyad::sim {
+
+// What the client has seen so far.
+struct Knowledge {
+    const std::map<std::string, std::pair<Version, std::string>>& contexts;
+    const std::map<std::string, Version>& versions;
+    const std::vector<std::string>& conflicts;
+};
+
+struct Wish {
+    std::string user_id;
+    std::string instance_id;
+    std::string operation_id;
+    int keys = 1;
+    bool expires_soon = false;
+    bool is_private = false;  // its instance is in inspired mode
+    std::int64_t now_ms = 0;
+    std::uint64_t value = 0;  // never used twice in a run
+};
+
+Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& known);
+
+}  // namespace dyad::sim

@@ -1,0 +1,373 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+
+namespace dyad::sim {
+namespace {
+
+constexpr std::int64_t kMs = 1'000;
+constexpr std::int64_t kStepsMax = 3'000'000;       // a run that goes on for ever
+constexpr std::int64_t kHealed_ms_max = 40'000;     // from healing to the last answer
+
+}  // namespace
+
+World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
+    : scenario_(scenario),
+      trace_(queue_, keep_trace),
+      random_(seed),
+      network_(queue_, trace_, random_.draw(), scenario.nodes) {
+    database_.flaws = scenario_.flaws;
+    network_.faults = scenario_.bus;
+    observe();
+    for (int id = 0; id < scenario_.nodes; ++id) {
+        nodes_.push_back(std::make_unique<Node>(queue_, id));
+        Node& node = *nodes_.back();
+        const std::int64_t skew = scenario_.clock_skew_ms;
+        node.clock.wall_offset_ms = random_.between(-skew, skew);
+        node.clock.steady_offset_ms = random_.between(0, 1'000'000);
+        start(node);
+    }
+    for (int user = 0; user < scenario_.users; ++user) {
+        std::string instance;
+        for (int i = 0; i < scenario_.clients_per_user; ++i) {
+            const std::string user_id = "u" + std::to_string(user);
+            if (i == 0 || !random_.chance(scenario_.shared_instances))
+                instance = user_id + "-i" + std::to_string(i);
+            const bool plain = random_.chance(scenario_.plain_clients);
+            clients_.push_back(std::make_unique<Client>(
+                *this, user_id, instance,
+                plain ? core::Dialect::plain : core::Dialect::negotiated, random_.draw(),
+                (instance == user_id + "-i" + std::to_string(i) ? 0 : i) * 1'000));
+        }
+    }
+}
+
+World::~World() {
+    for (const auto& node : nodes_)
+        node->stop();
+}
+
+void World::observe() {
+    database_.observer.journaled = [this](const std::string& user_id, const UserRecord&,
+                                          const StoredEvent& event) {
+        history_.logs[user_id].push_back({slice_batch(event.batch, event.offset, event.offset),
+                                          event.change, queue_.now_us(), kNever});
+        trace_.note("journaled", event.offset, event.entry().operation_key, [&] {
+            return user_id + " " + std::string(event.text().substr(0, 400));
+        });
+    };
+    database_.observer.lost = [this](const std::string& user_id, const StoredEvent& event) {
+        for (LogEntry& entry : history_.logs[user_id])
+            if (entry.event->first == event.offset && entry.lost_us == kNever)
+                entry.lost_us = queue_.now_us();
+    };
+}
+
+void World::start(Node& node) {
+    node.process.run += 1;
+    node.random = std::make_unique<SeededRandom>(random_.draw());
+    node.store = std::make_unique<SimStore>(queue_, database_, random_.draw(), availability_,
+                                            scenario_.nodes > 1);
+    StoreFaults faults = scenario_.store;
+    if (healed_) {
+        faults.delay_max_us = std::min<std::int64_t>(faults.delay_max_us, 2'000);
+        faults.delay_min_us = std::min(faults.delay_min_us, faults.delay_max_us);
+    }
+    node.store->set_faults(faults);
+    node.store->set_cut(node.cut_from_database);
+    node.bus = std::make_unique<SimBus>(network_, node.process.node);
+    node.bus->cut = node.cut_from_bus;
+    node.engine = std::make_unique<core::Engine>(
+        scenario_.config,
+        core::Ports{node.clock, *node.random, *node.store, *node.bus, node.renderer});
+    trace_.note("start", static_cast<std::uint64_t>(node.process.node), 0,
+                [&] { return "node " + std::to_string(node.process.node); });
+    tick(node.process.node, node.process.run);
+}
+
+void World::tick(int id, int run) {
+    queue_.after(random_.between(10, 60) * kMs, [this, id, run] {
+        Node& it = node(id);
+        if (!it.alive() || it.process.run != run) return;
+        it.engine->tick();
+        it.engine->flush();
+        tick(id, run);
+    });
+}
+
+void World::crash(Node& node, std::int64_t down_us) {
+    if (!node.alive()) return;
+    trace_.note("crash", static_cast<std::uint64_t>(node.process.node), 0,
+                [&] { return "node " + std::to_string(node.process.node); });
+    const ProcessId process = node.process;
+    node.stop();
+    std::erase_if(connections_, [&](const std::shared_ptr<Connection>& connection) {
+        if (connection->process() != process) return false;
+        connection->session = nullptr;
+        return true;
+    });
+    for (const auto& client : clients_)
+        if (client->connection() && client->connection()->process() == process)
+            client->lost_connection(random_.between(1, 200) * kMs);
+    queue_.after(down_us, [this, &node] {
+        if (!node.alive()) start(node);
+    });
+}
+
+void World::crash_database() {
+    if (!availability_->up) return;
+    trace_.note("database crash", 0, 0, [] { return std::string(); });
+    availability_->up = false;
+    availability_->crashes += 1;
+    database_.crash();
+    history_.outages.push_back({queue_.now_us(), kNever});
+    queue_.after(random_.between(10, 800) * kMs, [this] {
+        trace_.note("database up", 0, 0, [] { return std::string(); });
+        if (availability_->up) return;
+        availability_->up = true;
+        history_.outages.back().to_us = queue_.now_us();
+    });
+}
+
+std::shared_ptr<Connection> World::attach(Client& client, int id,
+                                          const core::SessionRequest& request,
+                                          std::size_t capacity) {
+    Node& it = node(id);
+    history_.streams.push_back(std::make_unique<Stream>());
+    Stream& stream = *history_.streams.back();
+    stream.request = request;
+    stream.process = it.process;
+    stream.attached_us = queue_.now_us();
+    trace_.note("attach", static_cast<std::uint64_t>(id), request.resume ? request.resume->offset : 0,
+                [&] {
+                    return request.instance_id + " at node " + std::to_string(id) +
+                           (request.resume ? ", resumes " + request.resume->to_string()
+                            : request.snapshot ? ", with a snapshot"
+                                               : "");
+                });
+    auto connection =
+        std::make_shared<Connection>(*this, client, it.process, stream, capacity);
+    connection->session = it.engine->attach(
+        request, *connection, [raw = connection.get()](Position at) { raw->ready(at); });
+    connections_.insert(connection);
+    return connection;
+}
+
+void World::detach(const std::shared_ptr<Connection>& connection) {
+    if (connections_.erase(connection) == 0) return;
+    const core::SessionId session = std::exchange(connection->session, nullptr);
+    if (session != nullptr && runs(connection->process()))
+        node(connection->process().node).engine->detach(session);
+}
+
+void World::breach(std::string what) {
+    trace_.note("breach", 0, 0, [&] { return what; });
+    history_.breaches.push_back(std::move(what));
+}
+
+std::size_t World::expect(ProcessId process, std::string what) {
+    calls_.push_back({process, std::move(what)});
+    return calls_.size() - 1;
+}
+
+bool World::settle(std::size_t call) {
+    return !std::exchange(calls_[call].settled, true);
+}
+
+void World::at_random_time(int count, const std::function<void()>& incident) {
+    for (int i = 0; i < count; ++i)
+        queue_.after(random_.between(0, scenario_.active_us), [this, incident] {
+            if (!healed_) incident();
+        });
+}
+
+void World::plan_incidents() {
+    const auto some_node = [this]() -> Node& { return node(random_node(random_)); };
+    at_random_time(scenario_.node_crashes, [this, some_node] {
+        crash(some_node(), random_.between(5, 600) * kMs);
+    });
+    at_random_time(scenario_.database_crashes, [this] { crash_database(); });
+    at_random_time(scenario_.database_cuts, [this, some_node] { cut_database(some_node()); });
+    at_random_time(scenario_.bus_cuts, [this, some_node] { cut_bus(some_node()); });
+    at_random_time(scenario_.clock_jumps, [this, some_node] {
+        some_node().clock.wall_offset_ms +=
+            random_.chance(500) ? random_.between(-3'000, 3'000)
+                                : random_.between(-600'000, 600'000);
+    });
+    at_random_time(scenario_.sleeps, [this] {
+        const std::int64_t slept_ms = random_.between(1'000, 700'000);
+        for (const auto& it : nodes_) {
+            it->clock.steady_offset_ms += slept_ms;
+            if (random_.chance(500)) it->clock.wall_offset_ms += slept_ms;
+        }
+        trace_.note("sleep", 0, static_cast<std::uint64_t>(slept_ms),
+                    [&] { return std::to_string(slept_ms) + " ms"; });
+    });
+    at_random_time(scenario_.disconnects, [this] {
+        Client& client = *clients_[static_cast<std::size_t>(
+            random_.between(0, static_cast<std::int64_t>(clients_.size()) - 1))];
+        client.disconnect(random_.chance(scenario_.half_open) ? random_.between(1, 1'000) * kMs
+                                                              : 1);
+    });
+    at_random_time(scenario_.expiries, [this] { expire_events(); });
+    if (scenario_.restores > 0) plan_restore();
+}
+
+void World::cut_database(Node& it) {
+    trace_.note("database cut", static_cast<std::uint64_t>(it.process.node), 0,
+                [&] { return "node " + std::to_string(it.process.node); });
+    it.cut_from_database = true;
+    if (it.store) it.store->set_cut(true);
+    queue_.after(random_.between(10, 1'500) * kMs, [&it] {
+        it.cut_from_database = false;
+        if (it.store) it.store->set_cut(false);
+    });
+}
+
+void World::cut_bus(Node& it) {
+    trace_.note("bus cut", static_cast<std::uint64_t>(it.process.node), 0,
+                [&] { return "node " + std::to_string(it.process.node); });
+    it.cut_from_bus = true;
+    if (it.bus) {
+        it.bus->cut = true;
+        it.bus->admits_cut = random_.chance(700);
+    }
+    queue_.after(random_.between(10, 2'000) * kMs, [&it] {
+        it.cut_from_bus = false;
+        if (it.bus) it.bus->cut = false;
+    });
+}
+
+void World::expire_events() {
+    // A retried operation must still be found: in the product the log is kept for days.
+    std::set<std::uint64_t> open;
+    for (const Operation& operation : history_.operations)
+        if (operation.awaited)
+            open.insert(operation_key(operation.command.instance_id,
+                                      operation.command.operation_id));
+    for (auto& [user_id, record] : database_.users())
+        if (random_.chance(700)) database_.project(record, record.events.size());
+    const std::size_t expired = database_.expire(
+        kNever, [&](const std::string&, const StoredEvent& event) {
+            return open.contains(event.entry().operation_key) || random_.chance(100);
+        });
+    trace_.note("expire", expired, 0, [&] { return std::to_string(expired) + " events"; });
+}
+
+void World::plan_restore() {
+    const std::int64_t taken_us = random_.between(0, scenario_.active_us);
+    const std::int64_t restored_us = random_.between(taken_us, scenario_.active_us);
+    auto backup = std::make_shared<SimDatabase::Backup>();
+    queue_.after(taken_us, [this, backup] { *backup = database_.backup(); });
+    queue_.after(restored_us, [this, backup] {
+        if (!healed_) restore(*backup);
+    });
+}
+
+// As the manual has it: the nodes are stopped first.
+void World::restore(const SimDatabase::Backup& backup) {
+    for (const auto& it : nodes_)
+        crash(*it, random_.between(20, 200) * kMs);
+    trace_.note("restore", 0, 0, [] { return std::string(); });
+    network_.forget();
+    history_.restores.push_back(queue_.now_us());
+    std::function<Epoch()> new_epoch;
+    if (scenario_.restore_new_epoch) new_epoch = [this] { return random_.draw() | 1; };
+    database_.restore(backup, new_epoch);
+    if (!new_epoch) return;
+    for (const auto& [user_id, record] : database_.users())
+        if (record.epoch != 0) history_.epochs[user_id].emplace_back(queue_.now_us(), record.epoch);
+}
+
+void World::heal() {
+    trace_.note("heal", 0, 0, [] { return std::string(); });
+    healed_ = true;
+    availability_->healed = true;
+    if (!availability_->up) {
+        availability_->up = true;
+        history_.outages.back().to_us = queue_.now_us();
+    }
+    network_.healed = true;
+    network_.faults.delay_max_us = std::min<std::int64_t>(network_.faults.delay_max_us, 2'000);
+    for (const auto& it : nodes_) {
+        it->cut_from_database = it->cut_from_bus = false;
+        if (it->alive()) {
+            it->store->set_cut(false);
+            it->bus->cut = false;
+        } else {
+            start(*it);
+        }
+    }
+    for (const auto& client : clients_)
+        client->heal();
+}
+
+bool World::quiet() const {
+    return std::none_of(clients_.begin(), clients_.end(),
+                        [](const auto& client) { return client->busy(); });
+}
+
+void World::step() {
+    queue_.step();
+    for (const auto& it : nodes_)
+        if (it->alive() && (healed_ || !random_.chance(scenario_.lazy_flush))) it->engine->flush();
+}
+
+void World::run() {
+    for (const auto& client : clients_)
+        client->begin();
+    plan_incidents();
+    queue_.after(scenario_.active_us, [this] { heal(); });
+    const auto run_until = [this](std::int64_t time_us, auto&& stop) {
+        while (queue_.now_us() < time_us && !stop()) {
+            if (static_cast<std::int64_t>(queue_.steps()) > kStepsMax)
+                return breach("the run does not come to an end");
+            step();
+        }
+    };
+    const auto never = [] { return false; };
+    run_until(scenario_.active_us + kHealed_ms_max * kMs, [this] { return healed_ && quiet(); });
+    // What was late or is polled for.
+    const std::int64_t settle_ms = 3 * scenario_.config.poll_ms + 500;
+    const std::int64_t late_us = scenario_.store.time_out_us + scenario_.store.late_max_us;
+    run_until(std::max(queue_.now_us(), scenario_.active_us + late_us) + settle_ms * kMs, never);
+    read_finally();
+    run_until(queue_.now_us() + 300 * kMs, never);
+    close_books();
+}
+
+void World::read_finally() {
+    history_.quiet_us = queue_.now_us();
+    for (const auto& it : nodes_) {
+        for (int user = 0; user < scenario_.users; ++user) {
+            const std::string user_id = "u" + std::to_string(user);
+            Read read;
+            read.user_id = user_id;
+            read.process = it->process;
+            read.started_us = queue_.now_us();
+            read.final = true;
+            const std::size_t call = expect(it->process, "the last read of " + user_id);
+            it->engine->snapshot(
+                user_id,
+                [this, call, read](Result<std::shared_ptr<const core::Snapshot>> result) {
+                    settle(call);
+                    if (!result) return breach("a read failed after everything had healed");
+                    Read done = read;
+                    done.done_us = queue_.now_us();
+                    done.snapshot = *result;
+                    done.position = (*result)->position;
+                    history_.reads.push_back(std::move(done));
+                });
+        }
+    }
+}
+
+void World::close_books() {
+    for (const auto& client : clients_)
+        history_.replicas.push_back(client->replica());
+    for (const Call& call : calls_)
+        if (!call.settled && runs(call.process))
+            breach(call.what + " was never answered by node " + std::to_string(call.process.node));
+}
+
+}  // namespace dyad::sim
