@@ -125,7 +125,7 @@ class Journaled {
     Status make_room();
     void keep(UserLog& log, Unapplied unapplied);
     Status apply_in_transaction();
-    Status checkpoint();
+    Status checkpoint(Connection::Wal wal);
     void release_idle_logs();
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);
