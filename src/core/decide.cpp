@@ -196,7 +196,7 @@ Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
     json::MergeResult merged;
     if (!based) {
         merged.merged = overlay(*ours, *theirs);
-    } else if (!put.base_data) {
+    } else if (*command_.expected_version == stored->version) {
         merged.merged = *theirs;  // based on exactly what is stored
     } else if (!put.base_data->has_value()) {
         merged = json::merge2(*ours, *theirs);

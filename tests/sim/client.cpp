@@ -36,10 +36,18 @@ std::vector<std::string> split_events(std::string_view text) {
     return events;
 }
 
-std::vector<std::string> split_frames(std::string_view piece) {
+// The texts of plain frames; a frame that was made for another user stays as it is.
+std::vector<std::string> split_frames(std::string_view piece, const std::string& user_id) {
     std::vector<std::string> events;
-    while (const auto bytes = take_le<std::uint32_t>(piece))
-        events.emplace_back(take_bytes(piece, *bytes).value_or(""));
+    const auto part = [&] {
+        const auto bytes = take_le<std::uint32_t>(piece);
+        return take_bytes(piece, bytes.value_or(0)).value_or("");
+    };
+    while (!piece.empty()) {
+        const std::string_view user = part();
+        const std::string_view text = part();
+        events.push_back(user == user_id ? std::string(text) : "for " + std::string(user));
+    }
     return events;
 }
 
@@ -55,7 +63,8 @@ bool Connection::deliver(Offset first, Offset last, const std::vector<std::strin
     for (const std::string_view piece : pieces) {
         bytes += piece.size();
         const bool plain = stream_.request.dialect == core::Dialect::plain;
-        for (std::string& text : plain ? split_frames(piece) : split_events(piece))
+        for (std::string& text : plain ? split_frames(piece, stream_.request.user_id)
+                                    : split_events(piece))
             run.texts.push_back(std::move(text));
     }
     if (run.texts.size() > 1 && bytes > static_cast<std::size_t>(limits::output_held_bytes_max) * 2)
@@ -271,6 +280,7 @@ void Client::next_operation() {
         Operation operation;
         operation.user_id = user_id_;
         const bool misuse = !acknowledged_.empty() && world_.scenario().restores == 0 &&
+                            world_.scenario().expiries == 0 &&
                             random_.chance(20);
         const Wish wish{.user_id = user_id_,
                         .instance_id = instance_id_,
@@ -330,7 +340,8 @@ void Client::submit(std::size_t index, int number, int node_id) {
     operation.submissions += 1;
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
     world_.tracing().note("submit", index, static_cast<std::uint64_t>(number), [&] {
-        return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id);
+        return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id) +
+               ": " + describe(operation.command);
     });
     const std::size_t call = world_.expect(node.process, name);
     const auto lost = !world_.healed() && random_.chance(world_.scenario().lost_answers);

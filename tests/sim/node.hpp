@@ -82,12 +82,15 @@ class SimBus final : public Bus {
     std::function<void(const Announcement&)> receive_;
 };
 
-// Plain frames of the simulation: the length of an event's text, and the text.
+// Plain frames of the simulation: user id and text of an event, each with its length before it.
 class FrameRenderer final : public core::Renderer {
   public:
-    void render_plain(std::string_view, const EventView& event, std::string& out) const override {
-        put_le<std::uint32_t>(out, static_cast<std::uint32_t>(event.text.size()));
-        out.append(event.text);
+    void render_plain(std::string_view user_id, const EventView& event,
+                      std::string& out) const override {
+        for (const std::string_view part : {user_id, event.text}) {
+            put_le<std::uint32_t>(out, static_cast<std::uint32_t>(part.size()));
+            out.append(part);
+        }
     }
 };
 

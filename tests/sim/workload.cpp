@@ -187,4 +187,24 @@ Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& kn
     return Drawer(random, wish, known).draw();
 }
 
+std::string describe(const Command& command) {
+    constexpr const char* kKinds[] = {"put",    "merge-patch", "json-patch", "delete", "restore",
+                                      "resolve", "mode",       "response",   "mcp",    "expire"};
+    std::string text = kKinds[command.body.index()];
+    if (command.expected_version) text += " over " + std::to_string(*command.expected_version);
+    std::visit(
+        [&](const auto& body) {
+            if constexpr (requires { body.key; }) text += " " + body.key;
+            if constexpr (requires { body.patch; }) text += " " + body.patch;
+            if constexpr (requires { body.version; }) text += " to " + std::to_string(body.version);
+            if constexpr (requires { body.mode; }) text += " " + std::string(mode_name(body.mode));
+            if constexpr (requires { body.conflict_id; }) text += " " + body.conflict_id;
+            if constexpr (requires { body.data; })
+                text += " " + std::string(merge_strategy_name(body.strategy)) +
+                        (body.force ? " by force " : " ") + body.data;
+        },
+        command.body);
+    return text;
+}
+
 }  // namespace dyad::sim

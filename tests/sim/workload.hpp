@@ -30,4 +30,7 @@ struct Wish {
 
 Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& known);
 
+// For people who read a trace.
+std::string describe(const Command& command);
+
 }  // namespace dyad::sim

@@ -337,7 +337,7 @@ void World::run() {
 }
 
 void World::read_finally() {
-    history_.quiet_us = queue_.now_us();
+    history_.quiet_us = queue_.now_us() - 200 * kMs;  // less what is on its way
     for (const auto& it : nodes_) {
         for (int user = 0; user < scenario_.users; ++user) {
             const std::string user_id = "u" + std::to_string(user);
