@@ -8,6 +8,7 @@
 namespace dyad::cli {
 
 Result<std::unique_ptr<server::Server>> start_server(const server::Settings& settings) {
+    server::Server::prepare_process();  // before the store has its thread
     SystemRandom random;
     sqlite::DatabaseOptions options;
     options.folder = settings.data_dir;

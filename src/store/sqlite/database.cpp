@@ -206,11 +206,12 @@ void Database::post_results(std::size_t first) {
             return bundle->cell == waiting.cell;
         });
         if (at == bundles.end()) {
-            at = bundles.insert(bundles.end(), std::make_shared<Bundle>());
+            at = bundles.insert(at, std::make_shared<Bundle>());
             (*at)->cell = waiting.cell;
             (*at)->results.reserve(results_.size() - i);
         }
-        (*at)->results.emplace_back(std::move(waiting.done), std::move(results_[i]));
+        Bundle& bundle = **at;
+        bundle.results.emplace_back(std::move(waiting.done), std::move(results_[i]));
     }
     for (auto& own : bundles) {  // what the callbacks hold is released on the cell's thread
         const std::shared_ptr<Cell> cell = own->cell;
