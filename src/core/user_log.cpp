@@ -213,6 +213,11 @@ void UserLog::receive(const Announcement& announcement) {
     if (phase_ != Phase::ready || announcement.batch->empty()) return;
     const EventBatch& batch = *announcement.batch;
     if (batch.last() <= head_.offset) return;
+    if (broken(Mutation::skip_gap) && batch.first > head_.offset + 1) {
+        feed_.clear();
+        static_cast<void>(adopt(announcement.batch, nullptr));
+        return;
+    }
     const bool next = broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
                                                                   : follows(batch);
     if (next) {

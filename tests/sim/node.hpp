@@ -2,15 +2,15 @@
 // takes the process with everything in it; a restart begins a new run of the node.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "core/engine.hpp"
 #include "sim/history.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
 #include "store/sim/sim_store.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace dyad::sim {
 
