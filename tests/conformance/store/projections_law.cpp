@@ -70,6 +70,8 @@ std::vector<std::string> StoreProjections::found(const std::string& user,
     return keys;
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreSearch);
+
 using Keys = std::vector<std::string>;
 
 TEST_P(StoreProjections, HistoryIsGivenNewestFirstAndPageByPage) {
@@ -183,7 +185,7 @@ TEST_P(StoreProjections, ResponsesAreMergedPerMessageAndFiltered) {
     EXPECT_TRUE(responses("bob", {}, {}).empty());
 }
 
-TEST_P(StoreProjections, SearchFindsLiveContextsOfOneUser) {
+TEST_P(StoreSearch, FindsLiveContextsOfOneUser) {
     SampleLog ada("ada", random_);
     SampleLog bob("bob", random_);
     put(ada, context_change(ada, "recipe:soup", "leek and potato soup"));
@@ -229,7 +231,7 @@ TEST_P(StoreProjections, NoQueryReachesAnotherUser) {
     }
 }
 
-TEST_P(StoreProjections, AQueryThatDoesNotParseIsAnError) {
+TEST_P(StoreSearch, AQueryThatDoesNotParseIsAnError) {
     for (const char* query : {"", "\"open", "("}) {
         const auto hits =
             ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", query, 10, done); });

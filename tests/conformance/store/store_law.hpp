@@ -76,6 +76,9 @@ class StoreProjections : public StoreLaw {
     std::vector<std::string> found(const std::string& user, const std::string& query);
 };
 
+// Words, phrases, prefixes, OR, NOT and brackets; for backends with a real full-text index.
+class StoreSearch : public StoreProjections {};
+
 // One request with one change, at the end of `log`.
 AppendRequest request_for(const test::SampleLog& log, const Change& change,
                           const std::string& operation, std::int64_t timestamp_ms);
