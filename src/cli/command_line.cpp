@@ -421,6 +421,11 @@ int explain(const CLI::ParseError& error, int argc, char** argv) {
     std::string message = error.what();
     const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
     if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
+    if (next >= argc && !at->children.empty()) {
+        message = path.substr(12) + " needs one of:";
+        for (const CommandNode& child : at->children)
+            message.append(" ").append(child.name);
+    }
     complain("dyad-memory: " + printable(message));
     std::string near;
     std::size_t best = 3;
