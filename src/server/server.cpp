@@ -64,13 +64,16 @@ Server::~Server() {
     listener_.reset();
 }
 
-Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
-                                              std::size_t cells) {
+void Server::prepare_process() {
     const sigset_t set = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+}
 
+Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
+                                              std::size_t cells) {
+    prepare_process();
     Result<net::Fd> socket = net::listen_tcp(settings.host, settings.port);
     if (!socket) return socket.error();
     const std::uint16_t port = net::local_port(socket->get());

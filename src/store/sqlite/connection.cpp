@@ -114,6 +114,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
     sqlite3_extended_result_codes(connection->db_, 1);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    // Closing writes nothing: it also happens after a failed sync, when the write-ahead log may be
+    // less than it seems and the database must be left as it is.
+    sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_wal_hook(
         connection->db_,
         [](void* self, sqlite3*, const char*, int pages) {
@@ -173,9 +176,9 @@ std::int64_t Connection::changed_rows() const {
     return sqlite3_changes64(db_);
 }
 
-Status Connection::checkpoint() {
-    const int code =
-        sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+Status Connection::checkpoint(Wal wal) {
+    const int mode = wal == Wal::empty ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
     if (code != SQLITE_OK) return error(code);
     wal_pages_ = 0;
     return Done{};

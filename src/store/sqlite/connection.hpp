@@ -107,7 +107,8 @@ class Connection {
     std::int64_t changed_rows() const;  // by the last statement
     std::size_t wal_pages() const noexcept { return wal_pages_; }
     // Moves what is in the write-ahead log into the database.
-    Status checkpoint();
+    enum class Wal : std::uint8_t { reuse, empty };  // what becomes of its file
+    Status checkpoint(Wal wal);
 
     // True once a sync failed: what the disk holds is unknown, the process must stop.
     bool sync_failed() const noexcept { return sync_failed_; }

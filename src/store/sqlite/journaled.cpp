@@ -192,7 +192,7 @@ Status Journaled::apply() {
     }
     dirty_.clear();
     unapplied_bytes_ = 0;
-    if (db_->wal_pages() >= options_.checkpoint_pages) (void)checkpoint();
+    if (db_->wal_pages() >= options_.checkpoint_pages) (void)checkpoint(Connection::Wal::reuse);
     return Done{};
 }
 
@@ -226,8 +226,8 @@ Status Journaled::apply_in_transaction() {
     return Done{};
 }
 
-Status Journaled::checkpoint() {
-    const Status done = db_->checkpoint();
+Status Journaled::checkpoint(Connection::Wal wal) {
+    const Status done = db_->checkpoint(wal);
     if (done) return done;
     stop_if_sync_failed(done.error());
     log::warn(kScope, done.error().to_string());
@@ -253,7 +253,7 @@ bool Journaled::tidy() {
         if (!*more) to_index_.erase(to_index_.begin());
         return !to_index_.empty() || db_->wal_pages() >= kWorthPages;
     }
-    if (db_->wal_pages() >= kWorthPages) (void)checkpoint();
+    if (db_->wal_pages() >= kWorthPages) (void)checkpoint(Connection::Wal::reuse);
     return false;
 }
 
@@ -264,7 +264,7 @@ void Journaled::release_idle_logs() {
 
 Status Journaled::close() {
     Status done = apply();
-    if (done && db_->wal_pages() > 0) done = checkpoint();
+    if (done) done = checkpoint(Connection::Wal::empty);
     return done;
 }
 

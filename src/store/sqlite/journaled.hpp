@@ -89,6 +89,10 @@ class Journaled {
     // Checks a user's whole log, hash by hash. Errors: storage_damaged, not_found.
     Status verify(const std::string& user_id);
 
+    // After a restore: every log goes on with an epoch of its own, so that clients that have seen
+    // what came after the backup notice.
+    Status renew_epochs(Random& random);
+
     // A walk through all logs in pieces, so that commits need not wait for it.
     struct Expiry {
         std::int64_t before_ms = 0;
@@ -121,7 +125,7 @@ class Journaled {
     Status make_room();
     void keep(UserLog& log, Unapplied unapplied);
     Status apply_in_transaction();
-    Status checkpoint();
+    Status checkpoint(Connection::Wal wal);
     void release_idle_logs();
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);

@@ -206,6 +206,27 @@ Status Journaled::verify(const std::string& user_id) {
     return log_->verify(**log);
 }
 
+Status Journaled::renew_epochs(Random& random) {
+    Status done = apply();
+    if (!done) return done;
+    Transaction transaction(*db_);
+    done = transaction.begin();
+    for (std::int64_t user = 0; done;) {
+        const auto log = log_->next_user(user);
+        if (!log) return log.error();
+        if (!*log) break;
+        user = (*log)->user;
+        done = log_->set_epoch(user, random.next_u64() | 1);
+    }
+    if (done) done = transaction.commit();
+    if (!done) {
+        stop_if_sync_failed(done.error());
+        return done;
+    }
+    logs_.clear();  // nothing is unapplied
+    return Done{};
+}
+
 Status Journaled::expire_some(Expiry& expiry) {
     constexpr std::size_t kSegmentsAtOnce = 64;
     Status done = apply();

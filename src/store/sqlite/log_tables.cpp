@@ -78,6 +78,10 @@ Result<std::int64_t> LogTables::add_user(std::string_view name) {
     return id;
 }
 
+Status LogTables::set_epoch(std::int64_t user, Epoch epoch) {
+    return db_.execute("UPDATE head SET epoch = ? WHERE user = ?", epoch, user);
+}
+
 Result<std::vector<std::string>> LogTables::users() {
     std::vector<std::string> names;
     Rows rows = db_.query("SELECT name FROM users ORDER BY name");
@@ -127,8 +131,10 @@ Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
     if (!tail) return tail.error();
     EventBatch building = *std::move(tail);
     for (const Unapplied& next : batches) {
-        const bool full = building.size() + next.batch->size() > limits_.events_max ||
-                          building.texts.size() + next.batch->texts.size() > limits_.bytes_max;
+        const bool full =  // a restored log goes on with another epoch
+            building.size() + next.batch->size() > limits_.events_max ||
+            building.texts.size() + next.batch->texts.size() > limits_.bytes_max ||
+            building.epoch != next.batch->epoch;
         if (!building.empty() && full) {
             const Status done = put_segment(user, building);
             if (!done) return done.error();
@@ -247,7 +253,7 @@ Status LogTables::verify(const StoredHead& log) {
         const Result<EventBatch> batch = decode_batch(rows.text(4));
         if (!batch) return batch.error();
         if (batch->empty() || batch->first != next || rows.natural(0) != next ||
-            rows.natural(1) != batch->last() || batch->epoch != log.head.epoch ||
+            rows.natural(1) != batch->last() ||
             rows.integer(2) != batch->entries.back().timestamp_ms)
             return damaged(db_, log.user, next, "the segment does not follow the one before it");
         if (end && (batch->prev_hash != end->hash ||

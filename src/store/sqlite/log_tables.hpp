@@ -37,6 +37,8 @@ class LogTables {
     // The head of the first log after that of `user`, in the order of their numbers.
     Result<std::optional<StoredHead>> next_user(std::int64_t user);
 
+    Status set_epoch(std::int64_t user, Epoch epoch);
+
     // Appends the batches, which follow the stored log, and moves its head on to `head`.
     Status append(std::int64_t user, std::span<const Unapplied> batches, const LogHead& head);
 
