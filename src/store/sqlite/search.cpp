@@ -2,10 +2,9 @@
 
 #include "base/limits.hpp"
 #include "model/context.hpp"
+#include "model/json.hpp"
 
 #include <algorithm>
-
-#include <boost/json.hpp>
 
 namespace dyad::sqlite {
 namespace {
@@ -120,7 +119,7 @@ class QueryParser {
     std::string out_;
 };
 
-void collect_strings(const boost::json::value& value, std::string& out) {
+void collect_strings(const json::Value& value, std::string& out) {
     if (const auto* text = value.if_string()) {
         out.append(text->data(), text->size()).push_back('\n');
     } else if (const auto* array = value.if_array()) {
@@ -144,13 +143,10 @@ Result<std::string> compile_query(std::string_view query) {
     return QueryParser(query).run();
 }
 
-std::string searchable_text(std::string_view json) {
-    boost::system::error_code error;
-    boost::json::parse_options options;
-    options.max_depth = limits::json_depth_max + 1;
-    const boost::json::value value = boost::json::parse(json, error, {}, options);
+std::string searchable_text(std::string_view document) {
+    const Result<json::Value> value = json::parse(document);
     std::string out;
-    if (!error) collect_strings(value, out);
+    if (value) collect_strings(*value, out);
     return out;
 }
 
