@@ -481,11 +481,16 @@ Reply reply_without_event(const NoChange& outcome, const std::string& operation_
     return reply;
 }
 
-Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head) {
+Reply reply_of(const Change& change, const Command& command, const LogHead& head) {
     Reply reply;
     reply.position = head.position();
     reply.kind = kind_of(change);
-    reply.operation_id = operation_id;
+    reply.operation_id = command.operation_id;
+    if (const auto* context = std::get_if<ContextChange>(&change))
+        reply.version = context->context->version;
+    if (const auto* mode = std::get_if<ModeChange>(&change))
+        reply.version = mode->state.sync_version;
+    if (command.brief) return reply;
     std::string& out = reply.result;
     std::visit(Overloaded{[&](const ContextChange& c) {
                               out.append("{\"conflicts\":[");
@@ -495,12 +500,10 @@ Reply reply_of(const Change& change, const std::string& operation_id, const LogH
                               }
                               out.append("],\"context\":");
                               write_context(out, *c.context);
-                              reply.version = c.context->version;
                           },
                           [&](const ModeChange& m) {
                               out.append("{\"mode\":");
                               write_mode(out, m.state);
-                              reply.version = m.state.sync_version;
                           },
                           [&](const ResponseChange& r) {
                               out.append("{\"response\":");

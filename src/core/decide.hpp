@@ -66,6 +66,6 @@ Reply reply_without_event(const NoChange& outcome, const std::string& operation_
                           const LogHead& head);
 
 // The reply that an event stands for.
-Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head);
+Reply reply_of(const Change& change, const Command& command, const LogHead& head);
 
 }  // namespace dyad::core

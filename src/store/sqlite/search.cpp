@@ -10,6 +10,15 @@
 namespace dyad::sqlite {
 namespace {
 
+// The index keeps one value of a document per line.
+std::string one_line(std::string_view text) {
+    std::string line(text);
+    while (!line.empty() && line.back() == '\n')
+        line.pop_back();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+}
+
 Error bad_query(const char* what) {
     return fail(Errc::invalid_field, std::string("query: ") + what +
                                          "; write words, \"phrases\", word*, OR, NOT and brackets");
@@ -229,7 +238,7 @@ Result<std::vector<SearchHit>> Search::find(std::int64_t user, std::string_view 
     while (rows.next()) {
         const bool in_body = rows.text(1).find('\2') != std::string_view::npos;
         hits.push_back({.key = std::string(rows.text(0)),
-                        .snippet = std::string(rows.text(in_body ? 1 : 2)),
+                        .snippet = one_line(rows.text(in_body ? 1 : 2)),
                         .score = -rows.number(3)});
     }
     const Status status = rows.status();
