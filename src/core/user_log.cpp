@@ -218,8 +218,10 @@ void UserLog::receive(const Announcement& announcement) {
         static_cast<void>(adopt(announcement.batch, nullptr));
         return;
     }
-    const bool next = broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
-                                                                  : follows(batch);
+    // Nothing proves that a first event is of this log and not of one that a restore took away.
+    const bool next = broken(Mutation::trust_announcement_offset)
+                          ? batch.first == head_.offset + 1
+                          : head_.offset != 0 && follows(batch);
     if (next) {
         if (adopt(announcement.batch, nullptr)) return;
     } else if (broken(Mutation::ignore_announcement_gap)) {

@@ -266,7 +266,10 @@ void World::restore(const SimDatabase::Backup& backup) {
         crash(*it, random_.between(20, 200) * kMs);
     trace_.note("restore", 0, 0, [] { return std::string(); });
     // A new epoch is what keeps announcements of the old log away from the new one.
-    if (!scenario_.restore_new_epoch) network_.forget();
+    if (scenario_.restore_new_epoch)
+        network_.repeat_newest();
+    else
+        network_.forget();
     history_.restores.push_back(queue_.now_us());
     std::function<Epoch()> new_epoch;
     if (scenario_.restore_new_epoch) new_epoch = [this] { return random_.draw() | 1; };

@@ -202,16 +202,14 @@ void Database::post_results(std::size_t first) {
     std::vector<std::shared_ptr<Bundle>> bundles;  // as many as there are cells: a few
     for (std::size_t i = 0; i < results_.size(); ++i) {
         Waiting& waiting = waiting_for_[first + i];
-        auto at = std::find_if(bundles.begin(), bundles.end(), [&](const auto& bundle) {
-            return bundle->cell == waiting.cell;
-        });
+        auto at = std::find_if(bundles.begin(), bundles.end(),
+                               [&](const auto& bundle) { return bundle->cell == waiting.cell; });
         if (at == bundles.end()) {
             at = bundles.insert(at, std::make_shared<Bundle>());
             (*at)->cell = waiting.cell;
             (*at)->results.reserve(results_.size() - i);
         }
-        Bundle& bundle = **at;
-        bundle.results.emplace_back(std::move(waiting.done), std::move(results_[i]));
+        (*at)->results.emplace_back(std::move(waiting.done), std::move(results_[i]));
     }
     for (auto& own : bundles) {  // what the callbacks hold is released on the cell's thread
         const std::shared_ptr<Cell> cell = own->cell;

@@ -220,15 +220,18 @@ Result<std::vector<SearchHit>> Search::find(std::int64_t user, std::string_view 
     std::vector<SearchHit> hits;
     // The owner stands in the index and, once more, in the table of documents.
     Rows rows = db_.query(
-        "SELECT d.key, snippet(search_text, -1, char(2), char(3), '…', 24), "
-        "bm25(search_text, 0.0, 4.0, 1.0) AS rank_here FROM search_text "
+        "SELECT d.key, snippet(search_text, 2, char(2), char(3), '…', 24), "
+        "snippet(search_text, 1, char(2), char(3), '…', 24), bm25(search_text, 0.0, 4.0, 1.0) AS "
+        "rank_here FROM search_text "
         "JOIN search_document d ON d.id = search_text.rowid "
         "WHERE search_text MATCH ?1 AND d.user = ?2 ORDER BY rank_here LIMIT ?3",
         match, user, limit);
-    while (rows.next())
+    while (rows.next()) {
+        const bool in_body = rows.text(1).find('\2') != std::string_view::npos;
         hits.push_back({.key = std::string(rows.text(0)),
-                        .snippet = std::string(rows.text(1)),
-                        .score = -rows.number(2)});
+                        .snippet = std::string(rows.text(in_body ? 1 : 2)),
+                        .score = -rows.number(3)});
+    }
     const Status status = rows.status();
     if (!status) return status.error();
     return hits;
