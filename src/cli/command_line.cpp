@@ -29,6 +29,7 @@ struct Parsed {
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
+    std::string events_what = "tail";  // the one thing there is to do with events
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
@@ -270,6 +271,9 @@ class Parser {
         EventsOptions& e = parsed_.events;
         CLI::App* app = leaf(app_, "events", "Show the log of changes",
                              [this] { return run_events(common(), parsed_.events); });
+        app->add_option("what", parsed_.events_what, "The newest events; the default")
+            ->check(CLI::IsMember({"tail"}))
+            ->type_name("tail");
         app->add_option("--since", e.since, "Only what came after this token or offset")
             ->type_name("TOKEN");
         app->add_flag("-f,--follow", e.follow, "Go on as they happen, also over restarts");

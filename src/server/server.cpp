@@ -68,6 +68,7 @@ void Server::prepare_process() {
     const sigset_t set = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of a file fails like a full disk
     raise_descriptor_limit();
 }
 

@@ -97,7 +97,7 @@ bool Connection::carry(std::variant<Stream::Ready, Stream::Reset, Stream::Events
         });
     if (client_ == nullptr) {  // into a network that nobody is at the other end of
         on_the_way_ += 1;
-        blocked_ = on_the_way_ >= capacity_;
+        if (!is_ready) blocked_ = on_the_way_ >= capacity_;
         return !blocked_;
     }
     on_the_way_ += 1;
