@@ -1,7 +1,6 @@
 #include "cli/command_line.hpp"
 
-#include "cli/nearest.hpp"
-#include "cli/rest_client.hpp"
+#include "base/limits.hpp"
 #include "cli/terminal.hpp"
 
 #include <functional>
@@ -22,6 +21,9 @@ constexpr const char* kExits =
     "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
     "them:\n"
     "             dyad-memory config list";
+std::string with_exits(const std::string& text) {
+    return text + "\n\n" + kExits;
+}
 constexpr const char* kForAll = "Options of every command";
 
 // Descriptions in lines that fit a terminal, types by their plain name.
@@ -55,7 +57,7 @@ class HelpFormatter final : public CLI::Formatter {
 
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
-    Common common;
+    Invocation common;
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
@@ -89,7 +91,7 @@ class Parser {
     Parsed& parsed() { return parsed_; }
 
   private:
-    Common& common() { return parsed_.common; }
+    Invocation& common() { return parsed_.common; }
 
     void setting_flag(CLI::App& app, std::string_view setting, const std::string& group,
                       const char* short_help = nullptr) {
@@ -159,14 +161,14 @@ class Parser {
              [this] { return run_status(common()); });
         leaf(app_, "doctor", "Check the whole setup and say what to do",
              [this] { return run_doctor(common()); })
-            ->footer(
+            ->footer(with_exits(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status 1 where a check failed.");
+                "mode switch.\nExit status 1 where a check failed."));
         leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
-                          int (*call)(const Common&, const ContextOptions&)) {
+                          int (*call)(const Invocation&, const ContextOptions&)) {
         CLI::App* const app = leaf(parent, name, description,
                                    [this, call] { return call(common(), parsed_.context); });
         app->add_option("KEY", parsed_.context.key, "The context's key")->required();
@@ -316,7 +318,8 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer("The last line on standard error is the token to go on from with --since.");
+        app->footer(
+            with_exits("The last line on standard error is the token to go on from with --since."));
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 
@@ -373,8 +376,8 @@ class Parser {
         app->add_option("--bytes", b.bytes, "Size of each document [200]")
             ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
             ->type_name("N");
-        app->footer(
-            "It writes as a user of its own and deletes what it wrote; --user is not used.");
+        app->footer(with_exits(
+            "It writes as a user of its own and deletes what it wrote; --user is not used."));
 
         CLI::App* const config = branch("config", "The settings");
         leaf(*config, "show", "Each value and where it comes from",
@@ -399,9 +402,9 @@ class Parser {
             ->required()
             ->check(CLI::IsMember({"bash", "zsh", "fish"}));
         app->footer(
-            "bash:  source <(dyad-memory completion bash)\n"
-            "zsh:   source <(dyad-memory completion zsh)\n"
-            "fish:  dyad-memory completion fish | source");
+            with_exits("bash:  source <(dyad-memory completion bash)\n"
+                       "zsh:   source <(dyad-memory completion zsh)\n"
+                       "fish:  dyad-memory completion fish | source"));
         leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
     }
 
@@ -434,59 +437,6 @@ void print_welcome() {
     print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
 }
 
-// The deepest subcommand that was named, for hints.
-const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& next) {
-    const CommandNode* at = &root;
-    for (next = 1; next < argc; ++next) {
-        const CommandNode* found = nullptr;
-        for (const CommandNode& child : at->children)
-            if (child.name == argv[next]) found = &child;
-        if (found == nullptr) return at;
-        at = found;
-    }
-    return at;
-}
-
-int explain(const CLI::ParseError& error, int argc, char** argv) {
-    const CommandNode root = command_tree();
-    int next = 1;
-    const CommandNode* const at = deepest(root, argc, argv, next);
-    std::string path = "dyad-memory";
-    for (int i = 1; i < next; ++i)
-        path.append(" ").append(argv[i]);
-    std::string message = error.what();
-    const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
-    if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
-    if (next >= argc && !at->children.empty()) {
-        message = path.substr(12) + " needs one of:";
-        for (const CommandNode& child : at->children)
-            message.append(" ").append(child.name);
-    }
-    complain("dyad-memory: " + printable(message));
-    std::string near;
-    std::size_t best = 3;
-    const auto consider = [&](std::string_view word, const std::string& candidate) {
-        const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best && distance * 2 < candidate.size()) {
-            best = distance;
-            near = candidate;
-        }
-    };
-    if (stray)
-        for (const CommandNode& child : at->children)
-            consider(argv[next], child.name);
-    for (int i = next; !stray && i < argc; ++i) {
-        const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-        if (word.starts_with("--") &&
-            std::find(at->flags.begin(), at->flags.end(), word) == at->flags.end())
-            for (const std::string& flag : at->flags)
-                consider(word, flag);
-    }
-    if (!near.empty()) complain("Did you mean " + near + "?");
-    complain("See: " + printable(path) + " --help");
-    return static_cast<int>(Exit::usage);
-}
-
 }  // namespace
 
 CommandNode command_tree() {
@@ -507,7 +457,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         return parser.app().exit(help);
     } catch (const CLI::ParseError& error) {
-        return explain(error, argc, argv);
+        return explain_usage(error.what(), command_tree(), argc, argv);
     }
     if (!parser.parsed().run) {
         print_welcome();
