@@ -25,7 +25,7 @@ constexpr const char* kForAll = "Options of every command";
 
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
-    Common common;
+    CommonOptions common;
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
@@ -58,7 +58,7 @@ class Parser {
     Parsed& parsed() { return parsed_; }
 
   private:
-    Common& common() { return parsed_.common; }
+    CommonOptions& common() { return parsed_.common; }
 
     void setting_flag(CLI::App& app, std::string_view setting, const std::string& group) {
         const SettingRow& row = *find_setting(setting);
@@ -134,7 +134,7 @@ class Parser {
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
-                          int (*call)(const Common&, const ContextOptions&)) {
+                          int (*call)(const CommonOptions&, const ContextOptions&)) {
         CLI::App* const app = leaf(parent, name, description,
                                    [this, call] { return call(common(), parsed_.context); });
         app->add_option("KEY", parsed_.context.key, "The context's key")->required();
