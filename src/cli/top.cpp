@@ -107,8 +107,14 @@ double View::rate(const char* metric) const {
 }
 
 void View::add_head(std::vector<std::string>& out) const {
-    out.push_back(paint(Colour::bold, "dyad-memory ") + client_.url().authority() + "   " +
-                  now_.indicator.painted());
+    const std::string name = "dyad-memory " + client_.url().authority();
+    const std::string indicator = now_.indicator.text();
+    if (columns_of(name) + 3 + columns_of(indicator) <= columns_) {
+        out.push_back(paint(Colour::bold, name) + "   " + now_.indicator.painted());
+    } else {
+        out.push_back(paint(Colour::bold, cut(name, columns_)));
+        out.push_back(paint(now_.indicator.colour, cut(indicator, columns_)));
+    }
     if (!now_.problem.empty()) {
         out.push_back(paint(Colour::amber, cut(printable(now_.problem), columns_)));
         return;
