@@ -144,7 +144,11 @@ function offline() {
   indicator.className = 'indicator gray';
   indicator.textContent = '[📡 Sync] [✗ 0/3 Sync]';
   byId('subtitle').textContent = 'The server does not answer; trying again…';
-  for (const value of document.querySelectorAll('#systems dd')) value.className = 'gray';
+  // What was well when it was last seen is not known to be so now.
+  for (const value of document.querySelectorAll('#systems dd')) {
+    value.className = 'gray';
+    value.textContent = value.textContent.replace(/^[✓✗]/, '?');
+  }
 }
 
 async function refresh() {
