@@ -17,7 +17,8 @@ class Socket:
         self.sock.sendall(('GET /sync HTTP/1.1\r\n'
                            f'Host: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n'
                            f'Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n'
-                           f'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n'
+                           'Sec-WebSocket-Version: 13\r\n'
+                           f'Sec-WebSocket-Protocol: {protocol}\r\n\r\n'
                            ).encode())
         self.buffer = b''
         while b'\r\n\r\n' not in self.buffer:

@@ -87,7 +87,8 @@ def test_doctor_leaves_nothing_in_the_users_memory(make_server):
 
 
 def test_config_show_says_where_each_value_comes_from(make_server, tmp_path):
-    (tmp_path / ".env").write_text("LOG_LEVEL=warn\nMONGODB_URL=mongodb://ada:s3cret@h:1/?x=s3cret\n")
+    (tmp_path / ".env").write_text(
+        "LOG_LEVEL=warn\nMONGODB_URL=mongodb://ada:s3cret@h:1/?x=s3cret\n")
     config = tmp_path / "config/dyad-memory"
     config.mkdir(parents=True)
     (config / "config.env").write_text("CONTEXT_TTL_DAYS=3\nLOG_LEVEL=error\n")
