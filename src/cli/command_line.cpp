@@ -161,7 +161,7 @@ class Parser {
              [this] { return run_doctor(common()); })
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status 1 where a check failed.");
+                "mode switch.\nExit status: 0 done, 1 where a check failed.");
         leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
     }
 

@@ -35,8 +35,11 @@ def check_user(server, memory, clients, verdict, proofs):
     verdict.doubled += sum(len(found) - 1 for found in places.values())
 
     for client in clients:
+        # In the order of sending: a repeated write may be answered after a newer one, but it
+        # stands before it in the log.
         previous = 0
-        for operation, (number, offset) in client.acknowledged.items():
+        for operation, (number, offset) in sorted(client.acknowledged.items(),
+                                                  key=lambda item: item[1][0]):
             found = places.get((client.instance, operation), [])
             if not any(event["offset"] == offset and written_by(event) == (client.instance, number)
                        for event in found):
