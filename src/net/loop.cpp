@@ -22,6 +22,11 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
     return a.due_ms != b.due_ms ? a.due_ms > b.due_ms : a.id > b.id;
 };
 
+// After a failed epoll_ctl(2): add() had failed, too (EPERM: what cannot be waited for).
+bool was_not_added() noexcept {
+    return errno == ENOENT || errno == EPERM;
+}
+
 }  // namespace
 
 Loop::Loop()
@@ -74,12 +79,12 @@ void Loop::modify(int fd, std::uint32_t epoll_events, Watcher* watcher) {
     epoll_event event{};
     event.events = epoll_events;
     event.data.ptr = watcher;
-    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0 || errno == ENOENT);
+    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0 || was_not_added());
 }
 
 void Loop::remove(int fd, Watcher* watcher) {
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0) {
-        CHECK(errno == ENOENT || errno == EPERM);  // add() did not take it
+        CHECK(was_not_added());
         std::erase(failed_, watcher);
     }
     for (std::size_t i = ready_at_; i < ready_count_; ++i)

@@ -37,6 +37,8 @@ Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port
     if (name.size() > 2 && name.front() == '[' && name.back() == ']')
         name = name.substr(1, name.size() - 2);
     if (name == "localhost") name = "127.0.0.1";
+    // The library takes "*" for the loopback address; whoever writes it means something else.
+    if (name == "*") name.clear();
     const int code = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
     if (code != 0)
         return fail(Errc::invalid_field,
