@@ -316,7 +316,9 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer("The last line on standard error is the token to go on from with --since.");
+        app->footer(std::string("The last line on standard error is the token to go on from with "
+                                "--since.\n") +
+                    kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 
@@ -373,8 +375,9 @@ class Parser {
         app->add_option("--bytes", b.bytes, "Size of each document [200]")
             ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
             ->type_name("N");
-        app->footer(
-            "It writes as a user of its own and deletes what it wrote; --user is not used.");
+        app->footer(std::string("It writes as a user of its own and deletes what it wrote; --user "
+                                "is not used.\n") +
+                    kExits);
 
         CLI::App* const config = branch("config", "The settings");
         leaf(*config, "show", "Each value and where it comes from",
@@ -401,7 +404,8 @@ class Parser {
         app->footer(
             "bash:  source <(dyad-memory completion bash)\n"
             "zsh:   source <(dyad-memory completion zsh)\n"
-            "fish:  dyad-memory completion fish | source");
+            "fish:  dyad-memory completion fish | source\n" +
+            std::string(kExits));
         leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
     }
 
