@@ -1,11 +1,12 @@
 #include "cli/command_line.hpp"
 
-#include "base/limits.hpp"
+#include "cli/help_formatter.hpp"
+#include "cli/nearest.hpp"
+#include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 
 #include <functional>
 #include <memory>
-#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -21,47 +22,15 @@ constexpr const char* kExits =
     "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
     "them:\n"
     "             dyad-memory config list";
-std::string with_exits(const std::string& text) {
-    return text + "\n\n" + kExits;
-}
 constexpr const char* kForAll = "Options of every command";
-
-// Descriptions in lines that fit a terminal, types by their plain name.
-class HelpFormatter final : public CLI::Formatter {
-  public:
-    std::string make_option_desc(const CLI::Option* option) const override {
-        return wrapped(CLI::Formatter::make_option_desc(option));
-    }
-    std::string make_option_opts(const CLI::Option* option) const override {
-        if (option->get_expected_max() == 0) return {};
-        const std::string type = option->get_type_name();
-        if (option->nonpositional() && !type.empty()) return " " + type.substr(0, type.find(':'));
-        return {};
-    }
-
-  private:
-    static std::string wrapped(const std::string& text) {
-        constexpr std::size_t kColumns = 66;  // beside the names
-        std::string out;
-        std::size_t column = 0;
-        std::istringstream words(text);
-        for (std::string word; words >> word;) {
-            const bool breaks = column > 0 && column + 1 + word.size() > kColumns;
-            if (column > 0) out += breaks ? '\n' : ' ';
-            column = breaks ? word.size() : column + (column > 0 ? 1 : 0) + word.size();
-            out.append(word);
-        }
-        return out;
-    }
-};
 
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
-    Invocation common;
+    CommonOptions common;
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
-    std::string events_what = "tail";  // the one thing there is to do with events
+    std::string events_what = "tail";
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
@@ -91,7 +60,7 @@ class Parser {
     Parsed& parsed() { return parsed_; }
 
   private:
-    Invocation& common() { return parsed_.common; }
+    CommonOptions& common() { return parsed_.common; }
 
     void setting_flag(CLI::App& app, std::string_view setting, const std::string& group,
                       const char* short_help = nullptr) {
@@ -161,14 +130,14 @@ class Parser {
              [this] { return run_status(common()); });
         leaf(app_, "doctor", "Check the whole setup and say what to do",
              [this] { return run_doctor(common()); })
-            ->footer(with_exits(
+            ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status 1 where a check failed."));
+                "mode switch.\nExit status: 0 done, 1 where a check failed.");
         leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
-                          int (*call)(const Invocation&, const ContextOptions&)) {
+                          int (*call)(const CommonOptions&, const ContextOptions&)) {
         CLI::App* const app = leaf(parent, name, description,
                                    [this, call] { return call(common(), parsed_.context); });
         app->add_option("KEY", parsed_.context.key, "The context's key")->required();
@@ -318,8 +287,7 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer(
-            with_exits("The last line on standard error is the token to go on from with --since."));
+        app->footer(std::string("The last line of standard error is for --since.\n") + kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 
@@ -376,8 +344,7 @@ class Parser {
         app->add_option("--bytes", b.bytes, "Size of each document [200]")
             ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
             ->type_name("N");
-        app->footer(with_exits(
-            "It writes as a user of its own and deletes what it wrote; --user is not used."));
+        app->footer(std::string("It writes as a user of its own; --user is not used.\n") + kExits);
 
         CLI::App* const config = branch("config", "The settings");
         leaf(*config, "show", "Each value and where it comes from",
@@ -402,9 +369,10 @@ class Parser {
             ->required()
             ->check(CLI::IsMember({"bash", "zsh", "fish"}));
         app->footer(
-            with_exits("bash:  source <(dyad-memory completion bash)\n"
-                       "zsh:   source <(dyad-memory completion zsh)\n"
-                       "fish:  dyad-memory completion fish | source"));
+            "bash:  source <(dyad-memory completion bash)\n"
+            "zsh:   source <(dyad-memory completion zsh)\n"
+            "fish:  dyad-memory completion fish | source\n" +
+            std::string(kExits));
         leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
     }
 
@@ -437,6 +405,59 @@ void print_welcome() {
     print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
 }
 
+// The deepest subcommand that was named, for hints.
+const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& next) {
+    const CommandNode* at = &root;
+    for (next = 1; next < argc; ++next) {
+        const CommandNode* found = nullptr;
+        for (const CommandNode& child : at->children)
+            if (child.name == argv[next]) found = &child;
+        if (found == nullptr) return at;
+        at = found;
+    }
+    return at;
+}
+
+int explain(const CLI::ParseError& error, int argc, char** argv) {
+    const CommandNode root = command_tree();
+    int next = 1;
+    const CommandNode* const at = deepest(root, argc, argv, next);
+    std::string path = "dyad-memory";
+    for (int i = 1; i < next; ++i)
+        path.append(" ").append(argv[i]);
+    std::string message = error.what();
+    const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
+    if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
+    if (next >= argc && !at->children.empty()) {
+        message = path.substr(12) + " needs one of:";
+        for (const CommandNode& child : at->children)
+            message.append(" ").append(child.name);
+    }
+    complain("dyad-memory: " + printable(message));
+    std::string near;
+    std::size_t best = 3;
+    const auto consider = [&](std::string_view word, const std::string& candidate) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance < best && distance * 2 < candidate.size()) {
+            best = distance;
+            near = candidate;
+        }
+    };
+    if (stray)
+        for (const CommandNode& child : at->children)
+            consider(argv[next], child.name);
+    for (int i = next; !stray && i < argc; ++i) {
+        const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+        if (word.starts_with("--") &&
+            std::find(at->flags.begin(), at->flags.end(), word) == at->flags.end())
+            for (const std::string& flag : at->flags)
+                consider(word, flag);
+    }
+    if (!near.empty()) complain("Did you mean " + near + "?");
+    complain("See: " + printable(path) + " --help");
+    return static_cast<int>(Exit::usage);
+}
+
 }  // namespace
 
 CommandNode command_tree() {
@@ -457,7 +478,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         return parser.app().exit(help);
     } catch (const CLI::ParseError& error) {
-        return explain_usage(error.what(), command_tree(), argc, argv);
+        return explain(error, argc, argv);
     }
     if (!parser.parsed().run) {
         print_welcome();

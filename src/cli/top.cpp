@@ -200,14 +200,14 @@ std::vector<std::string> View::lines(std::size_t rows) const {
 
 }  // namespace
 
-int run_top(const Invocation& common) {
+int run_top(const CommonOptions& common) {
     if (!output_is_terminal() || isatty(STDIN_FILENO) != 1) {
         complain(
             "dyad-memory: top needs a terminal; in a pipe use \"dyad-memory status --json\" "
             "or \"dyad-memory events --follow\"");
         return static_cast<int>(Exit::usage);
     }
-    Invocation quick = common;
+    CommonOptions quick = common;
     quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);
     std::optional<RestClient> client = RestClient::open(quick);
     if (!client) return static_cast<int>(Exit::usage);

@@ -54,6 +54,8 @@ class Delivery {
     // Hands over [session.next, …] as far as the blocks and one run go.
     void hand_over(Session& session, const std::vector<BlockPtr>& blocks);
     void reset(Session& session);
+    // Its instance is in inspired mode.
+    bool is_private(const std::string& instance_id) const;
     void set_blocked(Session& session, bool blocked);
     Session* find(std::uint64_t serial) const;
 
@@ -61,6 +63,8 @@ class Delivery {
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
     std::size_t blocked_ = 0;
+    Offset fed_to_ = 0;   // the log's end when all sessions were fed last
+    bool behind_ = true;  // since then, a session may have come to need it for another reason
 };
 
 }  // namespace dyad::core

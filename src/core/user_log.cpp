@@ -55,6 +55,10 @@ void UserLog::loaded(Result<LoadedLog> result) {
         snapshot_.reset();
         phase_ = Phase::ready;
         delivery_.reset_all();
+        if (log::enabled(log::Level::debug, kScope))
+            log::debug(kScope,
+                       "the memory of a user was read: " + std::to_string(state_.live_contexts) +
+                           " contexts, offset " + std::to_string(head_.offset));
     } else {
         phase_ = Phase::cold;
         status = result.error();
@@ -86,6 +90,16 @@ void UserLog::when_fresh(std::function<void(Status)> run) {
             catch_up(std::move(run));
         else
             run(Done{});
+        return;
+    }
+    if (phase_ == Phase::loading && ports().store.shared()) {
+        // What is being loaded may be older than this call.
+        fresh_waiters_.push_back([this, run = std::move(run)](const Status& status) {
+            if (status)
+                catch_up(run);
+            else
+                run(status);
+        });
         return;
     }
     fresh_waiters_.push_back(std::move(run));

@@ -91,10 +91,20 @@ def test_other_content(history):
 
 def test_acknowledged_out_of_order(history):
     client = history[2]
-    answers = list(client.acknowledged.items())
-    answers[2], answers[6] = answers[6], answers[2]
-    client.acknowledged = dict(answers)
+    for one, other in (("op-3", "op-7"), ("op-7", "op-3")):
+        client.acknowledged[one] = (int(other[3:]), int(one[3:]))
     assert verdict_on(history).disordered > 0
+
+
+def test_answers_that_overtake_each_other_are_no_disorder(history):
+    client = history[2]
+    client.acknowledged = dict(reversed(client.acknowledged.items()))
+    assert verdict_on(history).ok()
+
+
+def test_stands_before_what_was_acknowledged_earlier(history):
+    history[2].floor[4] = 6
+    assert verdict_on(history).disordered == 1
 
 
 def test_time_goes_back(history):

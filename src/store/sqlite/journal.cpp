@@ -42,7 +42,10 @@ Status Journal::create(const Place& place, std::size_t file_bytes) {
 
 Status Journal::open_half(std::size_t index, Recovered& recovered) {
     auto opened = File::open(*place_.vfs, half_path(place_, index), false);
-    if (!opened) return opened.error();
+    if (!opened)
+        return fail(opened.error().code, opened.error().detail +
+                                             "; the file belongs to the database: let the server's "
+                                             "user write it, or restore the folder from a backup");
     Half& half = halves_[index];
     half.file = std::move(*opened);
     const Result<std::uint64_t> size = half.file->size();

@@ -68,7 +68,8 @@ class QueryParser {
 
     Status operand(int depth) {
         skip_space();
-        if (in_.empty() || in_[0] == ')') return bad_query("OR and NOT need something after them");
+        if (in_.empty() || in_[0] == ')' || take_keyword("OR") || take_keyword("NOT"))
+            return bad_query("OR and NOT need something after them");
         if (in_[0] == '(') {
             in_.remove_prefix(1);
             out_ += '(';

@@ -35,13 +35,17 @@ def check_user(server, memory, clients, verdict, proofs):
     verdict.doubled += sum(len(found) - 1 for found in places.values())
 
     for client in clients:
+        # The client's own order, and real time: what anybody had been told of before an operation
+        # was first sent stands before it. (The answers themselves may overtake each other: one of
+        # a repeated operation takes a look into the log.)
         previous = 0
-        for operation, (number, offset) in client.acknowledged.items():
+        for operation, (number, offset) in sorted(client.acknowledged.items(),
+                                                  key=lambda item: item[1][0]):
             found = places.get((client.instance, operation), [])
             if not any(event["offset"] == offset and written_by(event) == (client.instance, number)
                        for event in found):
                 verdict.lost += 1
-            if offset <= previous:
+            if offset <= previous or offset <= client.floor.get(number, 0):
                 verdict.disordered += 1
             previous = offset
     for offset, short_hash in memory.hash_at.items():

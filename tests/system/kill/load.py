@@ -19,6 +19,7 @@ class Memory:
     def __init__(self, user):
         self.user = user
         self.hash_at = {}  # offset -> short hash, as any client received it
+        self.acknowledged_up_to = 0  # the largest offset that any client was told of
         self.wrong = []
 
     def saw(self, offset, short_hash):
@@ -34,6 +35,7 @@ class Client:
         self.port_of = port_of
         self.instance = str(uuid.uuid4())
         self.pending = {}       # operation id -> number, in the order of sending
+        self.floor = {}         # number -> what the user had acknowledged when it was first sent
         self.acknowledged = {}  # operation id -> (number, offset), in the order of the answers
         self.next_number = 0
         self.writing = True
@@ -77,6 +79,8 @@ class Client:
                 raise EOFError
             buffer += piece
             self.take_frames(buffer, writer)
+            if writer.transport.is_closing():
+                raise EOFError
             await writer.drain()
 
     def take_frames(self, buffer, writer):
@@ -154,6 +158,7 @@ class Client:
             return
         offset = int(message["payload"]["position"].split(".")[1])
         self.acknowledged[operation] = (number, offset)
+        self.memory.acknowledged_up_to = max(self.memory.acknowledged_up_to, offset)
 
     def on_error(self, message, writer):
         payload = message["payload"]
@@ -179,6 +184,7 @@ class Client:
         while self.writing and len(self.pending) < IN_FLIGHT:
             operation = f"{self.instance[:8]}-{self.next_number}"
             self.pending[operation] = self.next_number
+            self.floor[self.next_number] = self.memory.acknowledged_up_to
             self.send_operation(writer, operation, self.next_number)
             self.next_number += 1
 
