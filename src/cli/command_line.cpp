@@ -1,8 +1,7 @@
 #include "cli/command_line.hpp"
 
+#include "base/limits.hpp"
 #include "cli/help_formatter.hpp"
-#include "cli/nearest.hpp"
-#include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 
 #include <functional>
@@ -405,59 +404,6 @@ void print_welcome() {
     print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
 }
 
-// The deepest subcommand that was named, for hints.
-const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& next) {
-    const CommandNode* at = &root;
-    for (next = 1; next < argc; ++next) {
-        const CommandNode* found = nullptr;
-        for (const CommandNode& child : at->children)
-            if (child.name == argv[next]) found = &child;
-        if (found == nullptr) return at;
-        at = found;
-    }
-    return at;
-}
-
-int explain(const CLI::ParseError& error, int argc, char** argv) {
-    const CommandNode root = command_tree();
-    int next = 1;
-    const CommandNode* const at = deepest(root, argc, argv, next);
-    std::string path = "dyad-memory";
-    for (int i = 1; i < next; ++i)
-        path.append(" ").append(argv[i]);
-    std::string message = error.what();
-    const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
-    if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
-    if (next >= argc && !at->children.empty()) {
-        message = path.substr(12) + " needs one of:";
-        for (const CommandNode& child : at->children)
-            message.append(" ").append(child.name);
-    }
-    complain("dyad-memory: " + printable(message));
-    std::string near;
-    std::size_t best = 3;
-    const auto consider = [&](std::string_view word, const std::string& candidate) {
-        const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best && distance * 2 < candidate.size()) {
-            best = distance;
-            near = candidate;
-        }
-    };
-    if (stray)
-        for (const CommandNode& child : at->children)
-            consider(argv[next], child.name);
-    for (int i = next; !stray && i < argc; ++i) {
-        const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-        if (word.starts_with("--") &&
-            std::find(at->flags.begin(), at->flags.end(), word) == at->flags.end())
-            for (const std::string& flag : at->flags)
-                consider(word, flag);
-    }
-    if (!near.empty()) complain("Did you mean " + near + "?");
-    complain("See: " + printable(path) + " --help");
-    return static_cast<int>(Exit::usage);
-}
-
 }  // namespace
 
 CommandNode command_tree() {
@@ -478,7 +424,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         return parser.app().exit(help);
     } catch (const CLI::ParseError& error) {
-        return explain(error, argc, argv);
+        return explain_usage(error.what(), command_tree(), argc, argv);
     }
     if (!parser.parsed().run) {
         print_welcome();
