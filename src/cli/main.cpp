@@ -1,27 +1,42 @@
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <csignal>
+#include <exception>
 #include <string>
+#include <vector>
 
-#include "base/log.hpp"
-#include "cli/start_server.hpp"
+#include "cli/commands.hpp"
+#include "cli/parse.hpp"
+#include "cli/terminal.hpp"
+
+namespace {
+
+int run(const std::vector<std::string>& words) {
+    using namespace dyad::cli;
+    const Command root = root_command();
+    const auto parsed = parse(root, words);
+    int status = 0;
+    if (const auto* call = std::get_if<Call>(&parsed)) {
+        status = call->command().run(*call);
+    } else {
+        const Said& said = std::get<Said>(parsed);
+        status = said.status;
+        if (status == 0)
+            print(said.text);
+        else
+            complain(said.text.starts_with("Usage") ? said.text : "dyad-memory: " + said.text);
+    }
+    if (flush_output()) return status;
+    complain("dyad-memory: not all of the output could be written");
+    return static_cast<int>(Exit::failed);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-    dyad::server::Settings settings;
-    settings.user_id = "local";
-    settings.data_dir = "/tmp/dyad-memory";
-    for (int i = 2; i + 1 < argc; i += 2) {
-        const std::string flag = argv[i];
-        if (flag == "--port") settings.port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
-        if (flag == "--data-dir") settings.data_dir = argv[i + 1];
-        if (flag == "--user") settings.user_id = argv[i + 1];
-        if (flag == "--host") settings.host = argv[i + 1];
-    }
-    auto server = dyad::cli::start_server(settings);
-    if (!server) {
-        std::fprintf(stderr, "dyad-memory: %s\n", server.error().to_string().c_str());
+    std::signal(SIGPIPE, SIG_DFL);  // the end of a pipe ends us, as it does other tools
+    try {
+        return run({argv + std::min(argc, 1), argv + argc});
+    } catch (const std::exception& error) {
+        dyad::cli::complain(std::string("dyad-memory: ") + error.what());
         return 1;
     }
-    (*server)->run();
-    return 0;
 }

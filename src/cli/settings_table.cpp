@@ -29,8 +29,6 @@ constexpr SettingRow kTable[] = {
     {"DYAD_DATA_DIR", "", "--data-dir", path, "", 0, 0, "", "", false, "server",
      "The folder of the embedded store. Default: $XDG_DATA_HOME/dyad-memory, or "
      "~/.local/share/dyad-memory."},
-    {"DYAD_CELLS", "", "--cells", integer, "1", 1, 64, "threads", "", false, "server",
-     "Threads that serve connections."},
     {"DISTRIBUTED_USER_ID", "", "--user", text, "", 0, 256, "", "", false, "user",
      "Whose memory is meant where a client does not say. Without it: \"local\". Required with "
      "ENABLE_DISTRIBUTED_MEMORY=true."},
@@ -271,6 +269,27 @@ std::string shown_setting(const SettingRow& row, std::string_view value) {
     if (login.find(':') != std::string_view::npos) out.append(":***");
     const std::string_view rest = value.substr(at);
     return out.append(rest.substr(0, rest.find('?')));
+}
+
+std::string value_label(const SettingRow& row) {
+    switch (row.type) {
+        case boolean: return "true|false";
+        case integer: return row.unit.empty() ? "N" : row.unit == "ms" ? "MS" : "DAYS";
+        case text: return row.name == "DEBUG" ? "SCOPES" : "TEXT";
+        case choice: {
+            std::string out(row.choices);
+            std::replace(out.begin(), out.end(), ' ', '|');
+            return out;
+        }
+        case path: return "FOLDER";
+        case address: return "ADDRESS";
+        case origins:
+        case hosts: return "LIST";
+        case http_url:
+        case mongodb_url:
+        case redis_url: return "URL";
+    }
+    return "";
 }
 
 bool read_boolean(std::string_view value) noexcept {
