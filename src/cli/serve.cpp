@@ -32,7 +32,7 @@ int refused(const Call& call, const Error& error) {
 }
 
 void announce(const Call& call, const Resolved& resolved, const server::Server& server) {
-    const std::string url = resolved.url();
+    const std::string url = resolved.server_url();
     if (call.json()) {
         print_json(boost::json::object{{"dataDir", resolved.data_dir()},
                                        {"instanceId", server.instance_id()},

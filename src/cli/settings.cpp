@@ -138,7 +138,10 @@ std::string Resolved::user_id() const {
 }
 
 std::string Resolved::url() const {
-    if (!text("DYAD_URL").empty()) return text("DYAD_URL");
+    return text("DYAD_URL").empty() ? server_url() : text("DYAD_URL");
+}
+
+std::string Resolved::server_url() const {
     std::string host = text("DYAD_HOST");
     if (host == "0.0.0.0") host = "127.0.0.1";
     if (host == "::" || host == "[::]") host = "::1";
