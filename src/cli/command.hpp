@@ -72,6 +72,7 @@ struct Command {
     std::vector<Command> commands{};
     std::function<int(const Call&)> run{};  // empty where there are commands
     bool talks = true;                      // to a server: takes the options for that
+    std::string alias{};                    // another name; empty: none
 };
 
 // The options that every command takes, and those of the ones that talk to a server.

@@ -101,7 +101,8 @@ std::string help_of(const std::vector<const Command*>& path) {
     }
     Rows commands;
     for (const Command& each : command.commands)
-        commands.emplace_back(each.name, each.summary);
+        commands.emplace_back(each.alias.empty() ? each.name : each.name + ", " + each.alias,
+                              each.summary);
     append_section(out, "Commands", commands);
     append_section(out, "Arguments", rows_of(command.options, true));
     append_section(out, "Options", rows_of(command.options, false));

@@ -36,8 +36,11 @@ void add_commands(CLI::App& app, const Command& command) {
         add_options(app, common_options());
         if (command.talks) add_options(app, server_options());
     }
-    for (const Command& each : command.commands)
-        add_commands(*app.add_subcommand(each.name), each);
+    for (const Command& each : command.commands) {
+        CLI::App* const added = app.add_subcommand(each.name);
+        if (!each.alias.empty()) added->alias(each.alias);
+        add_commands(*added, each);
+    }
 }
 
 struct Found {
