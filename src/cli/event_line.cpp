@@ -25,19 +25,37 @@ std::string what_happened(const json::Value& event) {
     return text_member(event, "scope");
 }
 
+struct Parts {
+    std::string offset;
+    std::string when;
+    std::string type;
+    std::string what;
+};
+
+Parts parts_of(const json::Value& event) {
+    Parts parts{std::to_string(integer_member(event, "offset")),
+                local_time(integer_member(event, "timestamp")),
+                printable(text_member(event, "eventType")),
+                printable(what_happened(event)) + "  (" +
+                    printable(text_member(event, "sourceInstanceId")) + ")"};
+    parts.offset.insert(0, 6 - std::min<std::size_t>(6, parts.offset.size()), ' ');
+    parts.type.resize(std::max<std::size_t>(parts.type.size(), 18), ' ');
+    return parts;
+}
+
 }  // namespace
 
+std::string event_text(const json::Value& event) {
+    const Parts parts = parts_of(event);
+    return parts.offset + "  " + parts.when + "  " + parts.type + "  " + parts.what;
+}
+
 std::string event_line(const json::Value& event, std::size_t columns) {
-    std::string offset = std::to_string(integer_member(event, "offset"));
-    offset.insert(0, 6 - std::min<std::size_t>(6, offset.size()), ' ');
-    std::string type = text_member(event, "eventType");
-    type.resize(std::max<std::size_t>(type.size(), 18), ' ');
-    const std::string when = local_time(integer_member(event, "timestamp"));
-    const std::size_t used = offset.size() + 2 + when.size() + 2 + type.size() + 2;
-    const std::string what = printable(what_happened(event)) + "  (" +
-                             printable(text_member(event, "sourceInstanceId")) + ")";
-    return offset + "  " + paint(Colour::dim, when) + "  " + paint(Colour::cyan, printable(type)) +
-           "  " + (columns > used + 10 ? cut(what, columns - used) : what);
+    const Parts parts = parts_of(event);
+    const std::size_t used = parts.offset.size() + parts.when.size() + parts.type.size() + 6;
+    return parts.offset + "  " + paint(Colour::dim, parts.when) + "  " +
+           paint(Colour::cyan, parts.type) + "  " +
+           (columns > used + 10 ? cut(parts.what, columns - used) : parts.what);
 }
 
 }  // namespace dyad::cli

@@ -8,6 +8,8 @@
 
 namespace dyad::cli {
 
+// Without colours, of any width.
+std::string event_text(const json::Value& event);
 // At most `columns` wide, colours aside.
 std::string event_line(const json::Value& event, std::size_t columns);
 

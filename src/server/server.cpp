@@ -46,6 +46,8 @@ class Server::Signals final : public net::Watcher {
     void on_ready(std::uint32_t) override {
         signalfd_siginfo info;
         while (read(fd_.get(), &info, sizeof info) == sizeof info) {
+            // Somebody at the terminal does not want to wait. What was acknowledged is on the disk.
+            if (std::exchange(told_, true) && info.ssi_signo == SIGINT) _exit(128 + SIGINT);
             log::info(kScope, "stopping: finishing what was accepted");
             call_();
         }
@@ -55,6 +57,7 @@ class Server::Signals final : public net::Watcher {
     net::Loop& loop_;
     std::function<void()> call_;
     net::Fd fd_;
+    bool told_ = false;
 };
 
 Server::Server() = default;
