@@ -29,7 +29,7 @@ ARROWS = {
     "net": {"base"},
     "server": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "bus/local", "auth",
                "net"},
-    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "server"},
+    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "net", "server"},
     "cli": {"base", "model", "wire", "core", "store", "bus", "auth", "net", "server", "ops",
             "server/rest", "server/live"},
 }

@@ -12,8 +12,8 @@ Command root_command() {
         "\"dyad-memory config list\".";
     root.commands = {serve_command(),     status_command(),    mode_command(),
                      context_command(),   events_command(),    response_command(),
-                     instances_command(), conflicts_command(),
-                     config_command(),
+                     instances_command(), conflicts_command(), top_command(),
+                     doctor_command(),    bench_command(),     config_command(),
                      completion_command(), version_command()};
     return root;
 }
