@@ -4,6 +4,8 @@
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
 
+#include <algorithm>
+
 namespace dyad::cli {
 namespace {
 
@@ -118,7 +120,9 @@ int history(const Call& call) {
 }
 
 // Matches stand between U+0002 and U+0003.
-std::string highlighted(std::string_view snippet) {
+std::string highlighted(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    std::string_view snippet = text;
     std::string out;
     while (!snippet.empty()) {
         const std::size_t begin = snippet.find('\x02');

@@ -27,8 +27,6 @@ Exit exit_of(std::string_view code, int status) {
 }
 
 std::string advice_for(std::string_view code) {
-    if (code == "version_conflict")
-        return "Read the new version (context get), or write without looking at it (--force).";
     if (code == "forbidden_host" || code == "forbidden_origin")
         return "Use the server's own address in --url, or name this one in ALLOWED_HOSTS.";
     if (code == "storage_full") return "Free some space on the server's disk.";
@@ -183,6 +181,13 @@ void RestClient::read_answer(Answer& answer) {
     failure.message = text_member(answer.value, "detail");
     if (failure.message.empty())
         failure.message = "the server answered with status " + std::to_string(answer.status);
+    if (const json::Value& current = member(answer.value, "current");
+        failure.code == "version_conflict" && current.is_object()) {
+        const std::string version = std::to_string(integer_member(current, "version"));
+        failure.message = "version " + version + " of " + text_member(current, "contextKey") +
+                          " is stored. Look at it with context get, then give --if-version " +
+                          version + "; context set --force overwrites it unseen.";
+    }
     if (const std::string advice = advice_for(failure.code); !advice.empty())
         failure.message.append(failure.message.ends_with('.') ? " " : ". ").append(advice);
     failure.problem = answer.value;

@@ -112,7 +112,7 @@ std::string paint(Colour colour, std::string_view text) {
 int terminal_columns() {
     winsize size{};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
+    return output_is_terminal() ? 80 : 1'000'000;
 }
 
 std::string printable(std::string_view text, bool keep_lines) {
