@@ -56,7 +56,8 @@ class Top {
             std::to_string(
                 std::max<std::int64_t>(0, integer_member(newest.value, "last") - kEventsShown)));
         view_.problem.clear();
-        for (const Answer* answer : {&metrics, &instances, &newest, &events})
+        for (const Answer* answer :
+             std::initializer_list<const Answer*>{&metrics, &instances, &newest, &events})
             if (!*answer) view_.problem = answer->failure->message;
         if (metrics) view_.rates.take(parse_metrics(metrics.body), clock_.steady_ms());
         view_.status = std::move(status.value);
@@ -118,11 +119,9 @@ void add_instances(std::vector<ScreenLine>& lines, const View& view, ScreenSize 
         .add("Instances " + std::to_string(instances.size()), Colour::bold);
     const std::size_t most = std::max<std::size_t>(3, size.rows / 4);
     std::vector<const json::Value*> order;
-    for (const json::Value& instance : instances)
-        order.push_back(&instance);
-    std::stable_partition(order.begin(), order.end(), [](const json::Value* instance) {
-        return !member(*instance, "presence").is_null();
-    });
+    for (const bool away : {false, true})
+        for (const json::Value& instance : instances)
+            if (member(instance, "presence").is_null() == away) order.push_back(&instance);
     for (std::size_t i = 0; i < order.size() && i < most; ++i) {
         const bool here = !member(*order[i], "presence").is_null();
         const std::string mode = text_member(member(*order[i], "mode"), "currentMode");
