@@ -29,9 +29,10 @@ ARROWS = {
     "net": {"base"},
     "server": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "bus/local", "auth",
                "net"},
-    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "net", "server"},
-    "cli": {"base", "model", "wire", "core", "store", "bus", "auth", "net", "server", "ops",
-            "server/rest", "server/live"},
+    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "server"},
+    # The command line puts the server together from its parts.
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "auth", "net",
+            "server", "ops", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

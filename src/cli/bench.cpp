@@ -1,15 +1,17 @@
-// A small load test against a running server: writers that each wait for the durable answer of a
-// write before the next one, on live connections, in the memory of a user of its own.
+// `dyad-memory bench`: how fast the running server makes writes durable, over WebSocket.
 #include "base/clock.hpp"
 #include "cli/commands.hpp"
-#include "cli/event_follower.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
+#include "net/http.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <mutex>
+#include <cstdio>
+#include <map>
+#include <memory>
 #include <thread>
 
 #include <unistd.h>
@@ -19,242 +21,215 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::int64_t kAnswerMs = 10'000;
-constexpr std::int64_t kKeysPerWriter = 16;
-
-struct Plan {
-    net::Url url;
-    std::string user;
-    std::size_t bytes = 200;
-    std::size_t writers = 8;
-    std::int64_t seconds = 5;
-};
-
-struct Tally {
+// Shared by the writers and the one who watches them.
+struct Progress {
     std::atomic<bool> stop{false};
     std::atomic<std::int64_t> acknowledged{0};
-    std::mutex mutex;
-    std::vector<double> latencies_ms;  // under the mutex
-    std::string failure;               // under the mutex; the first one
-    bool unreachable = false;          // under the mutex
-
-    void fail_with(const Error& error) {
-        const std::lock_guard lock(mutex);
-        if (failure.empty()) {
-            failure = error.detail;
-            unreachable = error.code == Errc::unavailable;
-        }
-        stop = true;
-    }
 };
 
-// One live connection of the negotiated protocol (docs/protocol.md).
+// One connection. Threads: run() on its own thread; the rest before and after.
 class Writer {
   public:
-    Writer(const Plan& plan, std::size_t number)
-        : plan_(plan), number_(number), pad_(plan.bytes, 'x') {}
+    Writer(const net::Url& url, std::string user, std::size_t number, const BenchOptions& options)
+        : url_(url), user_(std::move(user)), number_(number), options_(options) {}
 
-    Status connect() {
-        auto opened = net::WebSocketClient::connect(plan_.url, "/sync", "dyad.v2", kAnswerMs);
-        if (!opened) return opened.error();
-        socket_.emplace(*std::move(opened));
-        const boost::json::object hello{
-            {"payload", boost::json::object{{"instanceId", "bench-" + std::to_string(number_)},
-                                            {"protocol", 2},
-                                            {"userId", plan_.user}}},
-            {"type", "hello"}};
-        if (Status sent = socket_->send(json::canonical(hello)); !sent) return sent;
-        return answer_to({}, "welcome");
-    }
+    std::string key() const { return "bench/" + std::to_string(number_); }
+    Status connect(std::int64_t timeout_ms);
+    void run(Progress& progress);
 
-    // One write, until it is durable.
-    Status write(std::int64_t step) {
-        return command({{"contextKey", key(step)},
-                        {"data", boost::json::object{{"n", step}, {"pad", pad_}}},
-                        {"force", true},
-                        {"op", "context.put"}},
-                       step);
-    }
-    // What was written goes again.
-    Status clean_up(std::int64_t steps) {
-        for (std::int64_t i = 0; i < std::min(steps, kKeysPerWriter); ++i)
-            if (Status gone = command({{"contextKey", key(i)}, {"op", "context.delete"}}, steps + i);
-                !gone)
-                return gone;
-        return Done{};
-    }
+    std::vector<std::int64_t> latencies_us;
+    std::int64_t refused = 0;
+    std::string problem;
 
   private:
-    std::string key(std::int64_t step) const {
-        return "bench/" + std::to_string(number_) + "/" + std::to_string(step % kKeysPerWriter);
-    }
+    Status send_one();
+    bool receive_one(Progress& progress);
 
-    Status command(boost::json::object payload, std::int64_t step) {
-        const std::string id = "b" + std::to_string(step);
-        const boost::json::object message{
-            {"id", id}, {"payload", std::move(payload)}, {"type", "command"}};
-        if (Status sent = socket_->send(json::canonical(message)); !sent) return sent;
-        return answer_to(id, "ack");
-    }
-
-    // Passes over what others write.
-    Status answer_to(const std::string& id, const std::string& type) {
-        for (;;) {
-            const Result<std::string> text = socket_->receive(kAnswerMs);
-            if (!text) return text.error();
-            if (text->starts_with("{\"type\":\"events\"") ||
-                text->starts_with("{\"type\":\"position\""))
-                continue;
-            const Result<json::Value> message = parse_large(*text);
-            if (!message) return message.error();
-            const std::string kind = text_member(*message, "type");
-            if (kind == "error")
-                return fail(Errc::internal, text_member(member(*message, "payload"), "code") +
-                                                ": " +
-                                                text_member(member(*message, "payload"), "detail"));
-            if (kind == type && (id.empty() || text_member(*message, "id") == id)) return Done{};
-        }
-    }
-
-    const Plan& plan_;
+    net::Url url_;
+    std::string user_;
     std::size_t number_;
-    std::string pad_;
-    std::optional<net::WebSocketClient> socket_;
+    BenchOptions options_;
+    std::unique_ptr<net::WebSocketClient> socket_;
+    std::map<std::string, SteadyClock::time_point> open_;
+    std::int64_t sent_ = 0;
 };
 
-void run_writer(const Plan& plan, std::size_t number, Tally& tally,
-                std::atomic<std::size_t>& ready, const std::atomic<bool>& go) {
-    Writer writer(plan, number);
-    const Status connected = writer.connect();
-    ready.fetch_add(1);
-    if (!connected) return tally.fail_with(connected.error());
-    while (!go && !tally.stop)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::vector<double> latencies_ms;
-    std::int64_t step = 0;
-    while (!tally.stop) {
-        const auto begin = SteadyClock::now();
-        const Status written = writer.write(step);
-        if (!written) {
-            tally.fail_with(written.error());
-            break;
-        }
-        latencies_ms.push_back(
-            std::chrono::duration<double, std::milli>(SteadyClock::now() - begin).count());
-        tally.acknowledged.fetch_add(1, std::memory_order_relaxed);
-        ++step;
+Status Writer::connect(std::int64_t timeout_ms) {
+    Result<net::WebSocketClient> socket =
+        net::WebSocketClient::connect(url_, "/sync", "dyad.v2", timeout_ms);
+    if (!socket) return socket.error();
+    socket_ = std::make_unique<net::WebSocketClient>(*std::move(socket));
+    boost::json::object payload{
+        {"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}};
+    boost::json::object hello{{"type", "hello"}, {"payload", std::move(payload)}};
+    if (Status said = socket_->send(json::canonical(std::move(hello))); !said) return said;
+    for (;;) {
+        const Result<std::string> text = socket_->receive(timeout_ms);
+        if (!text) return text.error();
+        const Result<json::Value> message = parse_large(*text);
+        if (message && text_member(*message, "type") == "welcome") return Done{};
+        if (message && text_member(*message, "type") == "error")
+            return fail(Errc::unavailable, text_member(member(*message, "payload"), "detail"));
     }
-    static_cast<void>(writer.clean_up(step));
-    const std::lock_guard lock(tally.mutex);
-    tally.latencies_ms.insert(tally.latencies_ms.end(), latencies_ms.begin(), latencies_ms.end());
 }
 
-// Requires: `sorted` is not empty.
-double percentile(const std::vector<double>& sorted, double part) {
-    return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
+Status Writer::send_one() {
+    const std::string id = std::to_string(sent_++);
+    boost::json::object data{{"n", sent_},
+                             {"pad", std::string(static_cast<std::size_t>(options_.bytes), 'x')}};
+    boost::json::object payload{{"op", "context.put"}, {"contextKey", key()}, {"force", true}};
+    payload["data"] = std::move(data);
+    boost::json::object command{{"id", id}, {"type", "command"}};
+    command["payload"] = std::move(payload);
+    const std::string text = json::canonical(std::move(command));
+    open_[id] = SteadyClock::now();
+    return socket_->send(text);
 }
 
-// Until the time is over, a writer fails or Ctrl-C. The seconds it took.
-double supervise(const Plan& plan, Tally& tally) {
-    const bool shown = isatty(STDERR_FILENO) == 1;
-    const auto begin = SteadyClock::now();
-    const auto elapsed = [&] {
-        return std::chrono::duration<double>(SteadyClock::now() - begin).count();
-    };
-    std::int64_t before = 0;
-    for (std::int64_t tick = 1; !tally.stop && !stop_requested(); ++tick) {
-        const double left = static_cast<double>(plan.seconds) - elapsed();
-        if (left <= 0) break;
-        pause_ms(std::min<std::int64_t>(250, static_cast<std::int64_t>(left * 1000) + 1));
-        if (!shown || tick % 4 != 0) continue;
-        const std::int64_t now = tally.acknowledged;
-        char line[96];
-        std::snprintf(line, sizeof line, "\r%3.0f of %lld s  %lld events/s   ", elapsed(),
-                      static_cast<long long>(plan.seconds), static_cast<long long>(now - before));
-        std::fputs(line, stderr);
-        before = now;
+// False where the connection is over.
+bool Writer::receive_one(Progress& progress) {
+    const Result<std::string> text = socket_->receive(5000);
+    if (!text) {
+        problem = text.error().detail;
+        return false;
     }
-    const double took = elapsed();
-    if (shown) std::fputs("\r\x1b[K", stderr);
-    tally.stop = true;
-    return took;
+    // Everything else than answers, such as the events of the other writers, is passed over unread.
+    if (text->find("\"type\":\"ack\"") == std::string::npos &&
+        text->find("\"type\":\"error\"") == std::string::npos)
+        return true;
+    const auto now = SteadyClock::now();
+    const Result<json::Value> message = parse_large(*text);
+    if (!message) return true;
+    const auto sent = open_.find(text_member(*message, "id"));
+    if (sent == open_.end()) return true;
+    if (text_member(*message, "type") == "ack") {
+        latencies_us.push_back(
+            std::chrono::duration_cast<std::chrono::microseconds>(now - sent->second).count());
+        progress.acknowledged.fetch_add(1, std::memory_order_relaxed);
+    } else {
+        ++refused;
+        problem = text_member(member(*message, "payload"), "detail");
+    }
+    open_.erase(sent);
+    return true;
 }
 
-int show(const Call& call, const Plan& plan, Tally& tally, double took_s) {
-    std::vector<double>& all = tally.latencies_ms;
-    if (!tally.failure.empty() || all.empty())
-        return report(call.common(),
-                      {tally.unreachable && all.empty() ? Exit::unreachable : Exit::failed, "",
-                       (tally.failure.empty() ? "nothing was acknowledged" : tally.failure) +
-                           (all.empty() ? "" : "; after " + std::to_string(all.size()) + " writes"),
-                       nullptr});
+void Writer::run(Progress& progress) {
+    while (!progress.stop.load(std::memory_order_relaxed)) {
+        while (open_.size() < static_cast<std::size_t>(options_.in_flight))
+            if (const Status sent = send_one(); !sent) {
+                problem = sent.error().detail;
+                return;
+            }
+        if (!receive_one(progress)) return;
+    }
+    while (!open_.empty() && receive_one(progress)) {
+    }
+    socket_->close();
+}
+
+double percentile_ms(const std::vector<std::int64_t>& sorted_us, double share) {
+    if (sorted_us.empty()) return 0;
+    const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted_us.size() - 1));
+    return static_cast<double>(sorted_us[at]) / 1000;
+}
+
+void watch(Progress& progress, const CommonOptions& common, const BenchOptions& options,
+           const Interrupt& interrupt) {
+    const bool show = !common.json && isatty(STDERR_FILENO) == 1;
+    const auto start = SteadyClock::now();
+    for (;;) {
+        const double passed = std::chrono::duration<double>(SteadyClock::now() - start).count();
+        if (passed >= static_cast<double>(options.seconds) || interrupt.asked()) break;
+        if (show)
+            std::fprintf(stderr, "\r%3.0f %%  %lld writes durable",
+                         100 * passed / static_cast<double>(options.seconds),
+                         static_cast<long long>(progress.acknowledged.load()));
+        interrupt.sleep(100);
+    }
+    if (show) std::fprintf(stderr, "\r\x1b[K");
+    progress.stop = true;
+}
+
+// What was written goes again; the events of it expire like all others.
+void clean_up(const net::Url& url, const std::string& user, std::size_t writers,
+              std::int64_t timeout_ms) {
+    RestClient client(url, user, "bench", timeout_ms);
+    for (std::size_t i = 0; i < writers; ++i)
+        static_cast<void>(client.write(
+            "DELETE", "contexts/" + net::percent_encode("bench/" + std::to_string(i)), ""));
+}
+
+int print_result(const CommonOptions& common, const std::vector<std::unique_ptr<Writer>>& writers,
+                 double seconds, const BenchOptions& options) {
+    std::vector<std::int64_t> all;
+    std::int64_t refused = 0;
+    std::string problem;
+    for (const auto& writer : writers) {
+        all.insert(all.end(), writer->latencies_us.begin(), writer->latencies_us.end());
+        refused += writer->refused;
+        if (!writer->problem.empty()) problem = writer->problem;
+    }
     std::sort(all.begin(), all.end());
-    const double rate = static_cast<double>(all.size()) / took_s;
-    if (call.json()) {
-        print_json(boost::json::object{{"bytes", plan.bytes},
-                                       {"events", all.size()},
-                                       {"eventsPerSecond", rate},
-                                       {"maxMs", all.back()},
-                                       {"p50Ms", percentile(all, 0.5)},
-                                       {"p99Ms", percentile(all, 0.99)},
-                                       {"seconds", took_s},
-                                       {"writers", plan.writers}});
-        return 0;
+    const double rate = static_cast<double>(all.size()) / seconds;
+    const double p50 = percentile_ms(all, 0.5), p99 = percentile_ms(all, 0.99);
+    if (common.json) {
+        boost::json::object out{{"writers", options.writers},
+                                {"inFlight", options.in_flight},
+                                {"bytes", options.bytes},
+                                {"seconds", seconds},
+                                {"acknowledged", all.size()},
+                                {"refused", refused},
+                                {"perSecond", rate},
+                                {"p50Ms", p50},
+                                {"p99Ms", p99},
+                                {"maxMs", percentile_ms(all, 1)}};
+        print_json(out);
+    } else {
+        char text[200];
+        std::snprintf(text, sizeof text,
+                      "%zu durable writes in %.1f s: %.0f a second\nAcknowledged after  p50 %.2f "
+                      "ms   p99 %.2f ms   longest %.2f ms",
+                      all.size(), seconds, rate, p50, p99, percentile_ms(all, 1));
+        print_line(text);
     }
-    char line[160];
-    std::snprintf(line, sizeof line, "%zu writers, %zu durable writes of %zu bytes in %.1f s",
-                  plan.writers, all.size(), plan.bytes, took_s);
-    print_line(line);
-    std::snprintf(line, sizeof line, "  %.0f events/s", rate);
-    print_line(paint(Colour::bold, line));
-    std::snprintf(line, sizeof line, "  durable answer: p50 %.2f ms, p99 %.2f ms, max %.2f ms",
-                  percentile(all, 0.5), percentile(all, 0.99), all.back());
-    print_line(line);
-    return 0;
-}
-
-int bench(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    SystemRandom random;
-    Plan plan;
-    plan.url = client->url();
-    plan.user = "bench-" + random.uuid4();
-    plan.bytes = static_cast<std::size_t>(call.number("--bytes").value_or(200));
-    plan.writers = static_cast<std::size_t>(call.number("--writers").value_or(8));
-    plan.seconds = call.number("--seconds").value_or(5);
-    catch_stop_signals();
-    Tally tally;
-    std::atomic<std::size_t> ready{0};
-    std::atomic<bool> go{false};
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < plan.writers; ++i)
-        threads.emplace_back(
-            [&, i] { run_writer(plan, i, tally, ready, go); });
-    while (ready < plan.writers)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    go = true;
-    const double took_s = supervise(plan, tally);
-    for (std::thread& thread : threads)
-        thread.join();
-    return show(call, plan, tally, took_s);
+    if (problem.empty()) return static_cast<int>(Exit::ok);
+    complain("dyad-memory: " + std::to_string(refused) +
+             " writes were refused or connections "
+             "lost; the last reason: " +
+             printable(problem));
+    return static_cast<int>(Exit::failed);
 }
 
 }  // namespace
 
-Command bench_command() {
-    Command command;
-    command.name = "bench";
-    command.summary = "Measures durable writes against a running server.";
-    command.details =
-        "Each writer has a live connection and waits for the durable answer before its next write. "
-        "It writes as a new user of its own, bench-<uuid>, and deletes its contexts at the end.";
-    command.options = {number_option("--writers", 1, 512, "at the same time (8)"),
-                       number_option("--seconds", 1, 3600, "how long (5)"),
-                       number_option("--bytes", 0, 200'000, "of data in each write (200)")};
-    command.examples = {"dyad-memory bench --writers 64 --seconds 10"};
-    command.run = bench;
-    return command;
+int run_bench(const CommonOptions& common, const BenchOptions& options) {
+    const std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    SystemRandom random;
+    const std::string user = "bench-" + random.uuid4();
+    std::vector<std::unique_ptr<Writer>> writers;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(options.writers); ++i) {
+        writers.push_back(std::make_unique<Writer>(client->url(), user, i, options));
+        if (const Status connected = writers.back()->connect(client->timeout_ms()); !connected)
+            return report(common, client->unreachable(connected.error()));
+    }
+    if (!common.json)
+        complain(std::to_string(options.writers) + " writers, " +
+                 std::to_string(options.in_flight) + " open writes each, for " +
+                 std::to_string(options.seconds) + " s at " + client->url().authority());
+    const Interrupt interrupt;
+    Progress progress;
+    const auto start = SteadyClock::now();
+    std::vector<std::thread> threads;
+    for (const auto& writer : writers)
+        threads.emplace_back([&progress, at = writer.get()] { at->run(progress); });
+    watch(progress, common, options, interrupt);
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    for (std::thread& thread : threads)
+        thread.join();
+    clean_up(client->url(), user, writers.size(), client->timeout_ms());
+    return print_result(common, writers, seconds, options);
 }
 
 }  // namespace dyad::cli

@@ -1,5 +1,5 @@
-#include "cli/context.hpp"
-#include "cli/event_follower.hpp"
+// `dyad-memory context ls`, `get`, `history` and `search`.
+#include "cli/commands.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
@@ -9,249 +9,164 @@
 namespace dyad::cli {
 namespace {
 
-constexpr std::int64_t kPage = 1000;
-constexpr std::int64_t kDefaultLimit = 100;
+constexpr std::int64_t kPage = 500;
 
-void add_query(std::string& path, std::string_view name, const std::string& value) {
-    path.append(path.find('?') == std::string::npos ? "?" : "&");
-    path.append(name).append("=").append(net::percent_encode(value));
+std::string first_page(const ContextOptions& options) {
+    std::string path = "contexts?";
+    const auto add = [&](const char* name, const std::string& value) {
+        if (!value.empty())
+            path.append(name).append("=").append(net::percent_encode(value)).append("&");
+    };
+    add("type", options.type);
+    add("tag", options.tag);
+    add("prefix", options.prefix);
+    return path;
 }
 
-std::string tags_of(const json::Value& context) {
-    std::string out;
+std::vector<std::string> row_of(const json::Value& context) {
+    std::string tags;
     for (const json::Value& tag : array_member(context, "tags"))
-        if (tag.is_string()) out.append(out.empty() ? "" : " ").append(tag.get_string().c_str());
-    return out;
+        tags.append(tags.empty() ? "" : ",")
+            .append(tag.is_string() ? tag.get_string().c_str() : "");
+    return {text_member(context, "contextKey"),
+            std::to_string(integer_member(context, "version")),
+            text_member(context, "contextType"),
+            byte_size(json::canonical(member(context, "data")).size()),
+            local_time(integer_member(context, "updatedAt")),
+            text_member(context, "lastModifiedBy"),
+            tags};
 }
 
-void print_list(const boost::json::array& contexts, const json::Value& next) {
-    std::vector<std::vector<std::string>> rows;
-    for (const json::Value& context : contexts)
-        rows.push_back({text_member(context, "contextKey"), text_member(context, "contextType"),
-                        std::to_string(integer_member(context, "version")),
-                        local_time(integer_member(context, "updatedAt")),
-                        text_member(context, "lastModifiedBy"),
-                        byte_size(json::canonical(member(context, "data")).size()),
-                        tags_of(context)});
-    print(table({"KEY", "TYPE", "VERSION", "UPDATED", "BY", "SIZE", "TAGS"}, rows));
-    if (rows.empty()) complain("There are no such contexts.");
-    if (next.is_string())
-        complain("There are more: go on with --cursor " +
-                 printable(std::string(next.get_string().c_str())) + ", or take --all.");
-}
-
-int list(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    std::int64_t left = call.has("--all") ? INT64_MAX : call.number("--limit").value_or(kDefaultLimit);
-    std::string cursor = call.text("--cursor");
-    boost::json::array contexts;
-    json::Value page;
-    while (left > 0) {
-        std::string path = "contexts?limit=" + std::to_string(std::min(left, kPage));
-        for (const auto& [option, name] :
-             {std::pair{"--type", "type"}, {"--tag", "tag"}, {"--prefix", "prefix"}})
-            if (call.has(option)) add_query(path, name, call.text(option));
-        if (!cursor.empty()) add_query(path, "cursor", cursor);
-        Answer answer = client->get(path);
-        if (!answer) return report(call.common(), *answer.failure);
-        page = std::move(answer.value);
-        for (const json::Value& context : array_member(page, "contexts"))
-            contexts.push_back(context);
-        left -= static_cast<std::int64_t>(array_member(page, "contexts").size());
-        cursor = text_member(page, "next");
-        if (cursor.empty()) break;
-    }
-    if (!call.json()) {
-        print_list(contexts, member(page, "next"));
-        return 0;
-    }
-    page.as_object()["contexts"] = std::move(contexts);
-    print_json(page);
-    return 0;
-}
-
-int get(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    std::string path = context_path(call);
-    if (const auto version = call.number("--version"))
-        path.append("/history/").append(std::to_string(*version));
-    const Answer answer = client->get(path);
-    if (!answer) return report(call.common(), *answer.failure);
-    const json::Value& shown =
-        call.has("--data-only") ? member(answer.value, "data") : answer.value;
-    if (call.json())
-        print_json(shown);
-    else if (call.has("--data-only"))
-        print_line(printable(pretty(shown), true));
-    else
-        print_context(answer.value);
-    return 0;
-}
-
-int history(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    std::string path = context_path(call) + "/history";
-    add_query(path, "limit", std::to_string(call.number("--limit").value_or(20)));
-    if (call.has("--before")) add_query(path, "before", call.text("--before"));
-    const Answer answer = client->get(path);
-    if (!answer) return report(call.common(), *answer.failure);
-    if (call.json()) {
-        print_json(answer.value);
-        return 0;
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const json::Value& version : array_member(answer.value, "versions")) {
-        const json::Value& context = member(version, "context");
-        rows.push_back({std::to_string(integer_member(context, "version")),
-                        text_member(version, "action"),
-                        local_time(integer_member(version, "timestamp")),
-                        text_member(context, "lastModifiedBy"),
-                        std::to_string(integer_member(version, "offset")),
-                        cut(printable(json::canonical(member(context, "data"))), 40)});
-    }
-    print(table({"VERSION", "ACTION", "WHEN", "BY", "OFFSET", "DATA"}, rows));
-    if (!member(answer.value, "next").is_null())
-        complain("There are more: go on with --before " +
-                 std::to_string(integer_member(answer.value, "next")) + ".");
-    return 0;
-}
-
-// Matches stand between U+0002 and U+0003.
-std::string highlighted(std::string text) {
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    std::string_view snippet = text;
-    std::string out;
-    while (!snippet.empty()) {
-        const std::size_t begin = snippet.find('\x02');
-        out.append(printable(snippet.substr(0, begin)));
-        if (begin == std::string_view::npos) break;
-        snippet.remove_prefix(begin + 1);
-        const std::size_t end = snippet.find('\x03');
-        out.append(paint(Colour::amber, printable(snippet.substr(0, end))));
-        snippet.remove_prefix(end == std::string_view::npos ? snippet.size() : end + 1);
-    }
-    return out;
-}
-
-int search(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    std::string path = "search";
-    add_query(path, "q", call.text("WORDS"));
-    add_query(path, "limit", std::to_string(call.number("--limit").value_or(20)));
-    const Answer answer = client->get(path);
-    if (!answer) return report(call.common(), *answer.failure);
-    if (call.json()) {
-        print_json(answer.value);
-        return 0;
-    }
-    for (const json::Value& hit : array_member(answer.value, "hits")) {
-        print_line(paint(Colour::bold, printable(text_member(hit, "contextKey"))));
-        print_line("  " + highlighted(text_member(hit, "snippet")));
-    }
-    if (array_member(answer.value, "hits").empty()) complain("Nothing was found.");
-    return 0;
-}
-
-int watch(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    const std::string key = call.text("KEY");
-    const std::string prefix = call.text("--prefix");
-    EventFollower follower(*client, call.text("--since"), "context-updated");
-    return follower.run(call, [&](const StreamEvent& event) {
-        const json::Value& context = member(member(event.value, "data"), "context");
-        const std::string changed = text_member(context, "contextKey");
-        if ((!key.empty() && changed != key) || !changed.starts_with(prefix)) return;
-        if (call.json()) {
-            print_line(event.data);
-        } else {
-            print_line(paint(Colour::dim, local_time(integer_member(event.value, "timestamp"))) +
-                       "  " + paint(Colour::bold, printable(changed)) + " " +
-                       printable(text_member(member(event.value, "data"), "action")) +
-                       ", version " + std::to_string(integer_member(context, "version")) + ", by " +
-                       printable(text_member(context, "lastModifiedBy")));
-            print_line("  " + printable(json::canonical(member(context, "data"))));
-        }
-        flush_output();
-    });
+void print_context(const json::Value& context) {
+    print_line(paint(Colour::bold, printable(text_member(context, "contextKey"))) + "  version " +
+               std::to_string(integer_member(context, "version")) + ", " +
+               printable(text_member(context, "contextType")));
+    std::string line = "changed " + local_time(integer_member(context, "updatedAt")) + " by " +
+                       printable(text_member(context, "lastModifiedBy"));
+    if (const std::int64_t expires = integer_member(context, "expiresAt"); expires > 0)
+        line.append(", expires ").append(local_time(expires));
+    print_line(paint(Colour::dim, line));
+    print_line(printable(pretty(member(context, "data")), true));
 }
 
 }  // namespace
 
-std::string context_path(const Call& call) {
-    return "contexts/" + net::percent_encode(call.text("KEY"));
+int run_context_list(const CommonOptions& common, const ContextOptions& options) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    const std::size_t wanted = options.all ? SIZE_MAX : static_cast<std::size_t>(options.limit);
+    boost::json::array contexts;
+    std::string cursor, position;
+    do {
+        const std::size_t page =
+            std::min<std::size_t>(wanted - contexts.size(), static_cast<std::size_t>(kPage));
+        std::string path = first_page(options) + "limit=" + std::to_string(page);
+        if (!cursor.empty()) path.append("&cursor=").append(net::percent_encode(cursor));
+        const Answer answer = client->get(path);
+        if (!answer) return report(common, *answer.failure);
+        for (const json::Value& context : array_member(answer.value, "contexts"))
+            contexts.push_back(context);
+        cursor = text_member(answer.value, "next");
+        position = text_member(answer.value, "position");
+    } while (!cursor.empty() && contexts.size() < wanted);
+    if (common.json) {
+        boost::json::object out{{"position", position}, {"next", nullptr}};
+        if (!cursor.empty()) out["next"] = cursor;
+        out["contexts"] = std::move(contexts);
+        print_json(out);
+        return static_cast<int>(Exit::ok);
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const json::Value& context : contexts) {
+        if (options.keys_only)
+            print_line(printable(text_member(context, "contextKey")));
+        else
+            rows.push_back(row_of(context));
+    }
+    if (options.keys_only) return static_cast<int>(Exit::ok);
+    if (rows.empty())
+        complain(
+            "There are none. Write one: dyad-memory context set notes '{\"hello\":\"world\"}'");
+    print(table({"KEY", "VERSION", "TYPE", "SIZE", "CHANGED", "BY", "TAGS"}, rows));
+    if (!cursor.empty()) complain("There are more: --all, or --limit N");
+    return static_cast<int>(Exit::ok);
 }
 
-void print_context(const json::Value& context) {
-    const std::string tags = tags_of(context);
-    const json::Value& expires = member(context, "expiresAt");
-    print_line(paint(Colour::bold, printable(text_member(context, "contextKey"))) + "  " +
-               printable(text_member(context, "contextType")) + ", version " +
-               std::to_string(integer_member(context, "version")) +
-               (is_true(context, "deleted") ? paint(Colour::red, ", deleted") : ""));
-    print_line("  updated  " + local_time(integer_member(context, "updatedAt")) + " by " +
-               printable(text_member(context, "lastModifiedBy")));
-    print_line("  created  " + local_time(integer_member(context, "createdAt")) + " by " +
-               printable(text_member(context, "createdBy")));
-    print_line("  expires  " +
-               (expires.is_null() ? "never" : local_time(integer_member(context, "expiresAt"))));
-    if (!tags.empty()) print_line("  tags     " + printable(tags));
-    print_line(printable(pretty(member(context, "data")), true));
+int run_context_get(const CommonOptions& common, const ContextOptions& options) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    std::string path = "contexts/" + net::percent_encode(options.key);
+    if (options.version) path.append("/history/").append(std::to_string(*options.version));
+    Answer answer = client->get(path);
+    if (!answer) {
+        if (answer.failure->code == "not_found" && !options.version)
+            answer.failure->message.append("; dyad-memory context ls lists what there is");
+        return report(common, *answer.failure);
+    }
+    const json::Value& data = member(answer.value, "data");
+    // Down a pipe goes what the next program can read.
+    if (options.data_only)
+        print_line(output_is_terminal() && !common.json ? printable(pretty(data), true)
+                                                        : json::canonical(data));
+    else if (common.json)
+        print_json(answer.value);
+    else
+        print_context(answer.value);
+    return static_cast<int>(Exit::ok);
 }
 
-std::vector<Command> context_read_commands() {
-    Command list_all;
-    list_all.name = "ls";
-    list_all.summary = "Lists the contexts, by key.";
-    list_all.options = {choice_option("--type", {"chat", "project", "mode", "custom"},
-                                      "only those of this type"),
-                        text_option("--tag", "TAG", "only those with this tag"),
-                        text_option("--prefix", "TEXT", "only keys that begin so"),
-                        number_option("--limit", 1, 1'000'000, "at most so many (100)"),
-                        text_option("--cursor", "CURSOR", "where the page before ended"),
-                        toggle("--all", "all of them, page by page")};
-    list_all.run = list;
+int run_context_history(const CommonOptions& common, const ContextOptions& options) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    const Answer answer =
+        client->get("contexts/" + net::percent_encode(options.key) + "/history?limit=" +
+                    std::to_string(std::min<std::int64_t>(options.limit, limits::page_items_max)));
+    if (!answer) return report(common, *answer.failure);
+    if (common.json) {
+        print_json(answer.value);
+        return static_cast<int>(Exit::ok);
+    }
+    std::vector<std::vector<std::string>> rows;
+    const auto limit = static_cast<std::size_t>(std::max<int>(20, terminal_columns() - 70));
+    for (const json::Value& item : array_member(answer.value, "versions")) {
+        const json::Value& context = member(item, "context");
+        rows.push_back({std::to_string(integer_member(context, "version")),
+                        local_time(integer_member(item, "timestamp")), text_member(item, "action"),
+                        text_member(context, "lastModifiedBy"),
+                        cut(printable(json::canonical(member(context, "data"))), limit)});
+    }
+    print(table({"VERSION", "TIME", "ACTION", "BY", "DATA"}, rows));
+    return static_cast<int>(Exit::ok);
+}
 
-    Command get_one;
-    get_one.name = "get";
-    get_one.summary = "Shows one context.";
-    get_one.options = {argument("KEY", "of the context"),
-                       number_option("--version", 1, INT64_MAX, "as it was at this version"),
-                       toggle("--data-only", "only its data")};
-    get_one.examples = {"dyad-memory context get chat:17",
-                        "dyad-memory context get chat:17 --data-only --json | "
-                        "dyad-memory context set copy -"};
-    get_one.run = get;
-
-    Command history_of;
-    history_of.name = "history";
-    history_of.summary = "Lists the versions of a context, newest first.";
-    history_of.options = {argument("KEY", "of the context"),
-                          number_option("--limit", 1, 1000, "at most so many (20)"),
-                          number_option("--before", 1, INT64_MAX, "only before this offset")};
-    history_of.run = history;
-
-    Command search_for;
-    search_for.name = "search";
-    search_for.summary = "Searches the text of all contexts, best first.";
-    search_for.options = {argument("WORDS", "to look for, as one argument"),
-                          number_option("--limit", 1, 1000, "at most so many (20)")};
-    search_for.run = search;
-
-    Command watch_some;
-    watch_some.name = "watch";
-    watch_some.summary = "Shows each change as it happens, until Ctrl-C.";
-    watch_some.details = "Goes on by itself, without a gap, when the server was restarted.";
-    watch_some.options = {optional_argument("KEY", "only this context"),
-                          text_option("--prefix", "TEXT", "only keys that begin so"),
-                          text_option("--since", "TOKEN", "everything after this place first")};
-    watch_some.run = watch;
-    return {std::move(list_all), std::move(get_one), std::move(history_of), std::move(search_for),
-            std::move(watch_some)};
+int run_context_search(const CommonOptions& common, const ContextOptions& options) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    const Answer answer =
+        client->get("search?q=" + net::percent_encode(options.query) + "&limit=" +
+                    std::to_string(std::min<std::int64_t>(options.limit, limits::page_items_max)));
+    if (!answer) return report(common, *answer.failure);
+    if (common.json) {
+        print_json(answer.value);
+        return static_cast<int>(Exit::ok);
+    }
+    const auto& hits = array_member(answer.value, "hits");
+    if (hits.empty()) complain("Nothing matches.");
+    for (const json::Value& hit : hits) {
+        print_line(paint(Colour::bold, printable(text_member(hit, "contextKey"))));
+        // What matched stands between U+0002 and U+0003.
+        std::string line = "  ";
+        std::string rest = text_member(hit, "snippet");
+        while (!rest.empty()) {
+            const std::size_t mark = rest.find_first_of("\x02\x03");
+            const bool matched = mark != std::string::npos && rest[mark] == '\x03';
+            line.append(
+                paint(matched ? Colour::green : Colour::plain, printable(rest.substr(0, mark))));
+            rest.erase(0, mark == std::string::npos ? rest.size() : mark + 1);
+        }
+        print_line(line);
+    }
+    return static_cast<int>(Exit::ok);
 }
 
 }  // namespace dyad::cli

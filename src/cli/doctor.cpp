@@ -1,133 +1,171 @@
-#include "ops/doctor.hpp"
-
+// `dyad-memory doctor`.
 #include "cli/commands.hpp"
-#include "cli/rest_client.hpp"
+#include "cli/doctor_server.hpp"
 #include "cli/terminal.hpp"
-#include "server/version.hpp"
+#include "net/socket.hpp"
 
 #include <algorithm>
 
 namespace dyad::cli {
 namespace {
 
-using ops::Check;
+using ops::Finding;
 using ops::Verdict;
 
-bool concerns_databases(std::string_view name) {
-    return name.find("MONGODB") != std::string_view::npos ||
-           name.find("REDIS") != std::string_view::npos || name == "ENABLE_DISTRIBUTED_MEMORY";
+std::string_view verdict_name(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ok:
+            return "ok";
+        case Verdict::warn:
+            return "warn";
+        case Verdict::fail:
+            return "fail";
+        case Verdict::skipped:
+            return "skipped";
+    }
+    return "";
 }
 
-std::vector<Check> check_settings(const Resolved& resolved, const Inputs& inputs) {
-    std::vector<Check> checks;
+void append(std::vector<Finding>& out, std::vector<Finding> more) {
+    for (Finding& finding : more)
+        out.push_back(std::move(finding));
+}
+
+void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<Finding>& out) {
     std::string files;
     for (const auto* file : {&inputs.env_file, &inputs.config_file})
-        if (*file) files.append(files.empty() ? "" : ", ").append((*file)->path);
-    if (files.empty())
-        checks.push_back({"settings-file", Verdict::ok,
-                          "There is no file of settings: environment and defaults count.", ""});
-    else
-        checks.push_back({"settings-file", Verdict::ok, "Settings are read from " + files + ".", ""});
-    for (const Problem& problem : resolved.problems)
-        checks.push_back({"settings", problem.fatal ? Verdict::fail : Verdict::warn, problem.text,
-                          problem.fatal ? "Correct it; \"dyad-memory config show\" says where each "
-                                          "value comes from."
-                                        : ""});
-    const bool databases = std::any_of(
-        resolved.problems.begin(), resolved.problems.end(),
-        [](const Problem& problem) { return concerns_databases(problem.name); });
-    if (!databases)
-        checks.push_back({"databases", Verdict::ok,
-                          "The embedded store is used; MongoDB and Redis are off, their URLs well "
-                          "formed.",
-                          ""});
+        if (*file) files.append(files.empty() ? "" : " and ").append((*file)->path);
+    out.push_back({Verdict::ok, "Settings file",
+                   files.empty() ? "none; environment and defaults count" : "read " + files, ""});
+    for (const Problem& problem : settings.problems)
+        out.push_back({problem.fatal ? Verdict::fail : Verdict::warn, "Settings", problem.text,
+                       problem.fatal ? "correct it, then: dyad-memory config check" : ""});
+    if (!settings.has_fatal())
+        out.push_back({Verdict::ok, "Settings",
+                       "all values are good, MongoDB's and Redis's URLs "
+                       "included (not used in this version)",
+                       ""});
+    std::string off;
     for (const char* name :
          {"ENABLE_WEBSOCKET", "ENABLE_REAL_TIME_EVENTS", "ENABLE_GLASS_BOX_TRACKING"})
-        if (!resolved.boolean(name))
-            checks.push_back({"switches", Verdict::warn, std::string(name) + " is off (" +
-                                                             resolved.at(name).source + ").",
-                              "If that is not meant: set it to true and restart the server."});
-    return checks;
+        if (!settings.boolean(name)) off.append(off.empty() ? "" : ", ").append(name);
+    out.push_back({off.empty() ? Verdict::ok : Verdict::warn, "Switches",
+                   off.empty() ? "everything is switched on" : off + ": switched off",
+                   off.empty() ? "" : "set them to true where this is not meant"});
+    out.push_back(
+        {Verdict::ok, "User",
+         "\"" + settings.user_id() + "\"" +
+             (settings.at("DISTRIBUTED_USER_ID").given ? ""
+                                                       : ", since DISTRIBUTED_USER_ID is not set"),
+         ""});
 }
 
-void print_check(const Check& check) {
-    const auto [mark, colour] = check.verdict == Verdict::ok
-                                    ? std::pair{"✓ ", Colour::green}
-                                : check.verdict == Verdict::warn ? std::pair{"! ", Colour::amber}
-                                                                 : std::pair{"✗ ", Colour::red};
-    print_line(paint(colour, mark) + printable(check.found));
-    if (!check.advice.empty()) print_line("    → " + printable(check.advice));
-    flush_output();
+// Where nothing answers at the server's address: whether one could be started there.
+void check_without_server(const Resolved& settings, const net::Url& url,
+                          std::vector<Finding>& out) {
+    const bool meant = settings.at("DYAD_URL").given;
+    out.push_back({meant ? Verdict::fail : Verdict::warn, "Server",
+                   "nothing answers at " + url.authority(),
+                   meant ? "start it there, or correct --url or DYAD_URL"
+                         : "start it: dyad-memory serve (then run doctor again)"});
+    const std::string holder = net::port_holder(url.port);
+    const std::string port = "port " + std::to_string(url.port);
+    if (holder.empty())
+        out.push_back({Verdict::ok, "Port", port + " is free", ""});
+    else
+        out.push_back({Verdict::fail, "Port", port + " is held by " + holder,
+                       "stop it, or choose another port with WS_SYNC_PORT or --port"});
+    append(out, ops::check_store(settings.data_dir()));
 }
 
-const char* name_of(Verdict verdict) {
-    return verdict == Verdict::ok ? "ok" : verdict == Verdict::warn ? "warn" : "fail";
-}
-
-int doctor(const Call& call) {
-    const Inputs inputs = read_inputs(call.common().flags, call.common().env_file);
-    const Resolved resolved = resolve(inputs);
-    std::vector<Check> checks = check_settings(resolved, inputs);
-    const Result<net::Url> url = net::Url::parse(resolved.url());
-    ops::DoctorSubject subject;
-    if (url) {
-        subject.url = *url;
-        subject.on_this_machine = is_loopback(url->host);
+void check_with_server(RestClient& client, std::int64_t& server_ms, std::vector<Finding>& out) {
+    std::vector<Finding> found = check_server(client, server_ms);
+    const bool ours = !found.empty() && found.front().verdict == Verdict::ok;
+    if (!ours) {
+        const std::string holder = net::port_holder(client.url().port);
+        if (!holder.empty() && is_loopback(client.url().host))
+            found.push_back({Verdict::fail, "Port",
+                             "port " + std::to_string(client.url().port) + " is held by " + holder,
+                             "stop it, or choose another port with WS_SYNC_PORT or --port"});
     }
-    const std::int64_t port = resolved.integer("WS_SYNC_PORT");
-    if (port > 0 && port <= 65535) subject.port = static_cast<std::uint16_t>(port);
-    if (subject.on_this_machine && url) subject.port = url->port;
-    subject.data_dir = resolved.data_dir();
-    subject.version = server::kVersion;
-    subject.timeout_ms = std::min<std::int64_t>(call.common().timeout_s * 1000, 10'000);
-    const auto take = [&](std::vector<Check> more) {
-        for (Check& check : more)
-            checks.push_back(std::move(check));
-    };
-    std::size_t shown = 0;
-    const auto show = [&] {
-        for (; !call.json() && shown < checks.size(); ++shown)
-            print_check(checks[shown]);
-    };
-    show();
-    if (subject.on_this_machine) take(check_machine(subject));
-    show();
-    if (url) take(check_server(subject));
-    show();
+    append(out, std::move(found));
+}
 
-    const auto count = [&](Verdict verdict) {
-        return std::count_if(checks.begin(), checks.end(),
-                             [&](const Check& check) { return check.verdict == verdict; });
-    };
-    if (call.json()) {
+void print_findings(const CommonOptions& common, const std::vector<Finding>& findings) {
+    if (common.json) {
         boost::json::array list;
-        for (const Check& check : checks)
-            list.push_back(boost::json::object{{"advice", check.advice},
-                                               {"check", check.id},
-                                               {"found", check.found},
-                                               {"verdict", name_of(check.verdict)}});
-        print_json(boost::json::object{{"checks", list}, {"ok", count(Verdict::fail) == 0}});
-    } else {
-        print_line("\n" + std::to_string(count(Verdict::ok)) + " good, " +
-                   std::to_string(count(Verdict::warn)) + " to look at, " +
-                   std::to_string(count(Verdict::fail)) + " wrong");
+        bool good = true;
+        for (const Finding& finding : findings) {
+            good = good && finding.verdict != Verdict::fail;
+            list.push_back({{"verdict", verdict_name(finding.verdict)},
+                            {"check", finding.check},
+                            {"text", finding.text},
+                            {"advice", finding.advice}});
+        }
+        boost::json::object out{{"ok", good}};
+        out["checks"] = std::move(list);
+        return print_json(out);
     }
-    return static_cast<int>(count(Verdict::fail) == 0 ? Exit::ok : Exit::failed);
+    std::size_t width = 0;
+    for (const Finding& finding : findings)
+        width = std::max(width, finding.check.size());
+    for (const Finding& finding : findings) {
+        std::string mark;
+        switch (finding.verdict) {
+            case Verdict::ok:
+                mark = paint(Colour::green, "✓");
+                break;
+            case Verdict::warn:
+                mark = paint(Colour::amber, "!");
+                break;
+            case Verdict::fail:
+                mark = paint(Colour::red, "✗");
+                break;
+            case Verdict::skipped:
+                mark = paint(Colour::dim, "–");
+                break;
+        }
+        print_line(mark + " " + finding.check + std::string(width + 2 - finding.check.size(), ' ') +
+                   printable(finding.text));
+        if (!finding.advice.empty())
+            print_line(std::string(width + 4, ' ') +
+                       paint(Colour::cyan, "→ " + printable(finding.advice)));
+    }
 }
 
 }  // namespace
 
-Command doctor_command() {
-    Command command;
-    command.name = "doctor";
-    command.summary = "Checks the settings, this machine and the server, and says what to do.";
-    command.details =
-        "Writes and reads a context, and switches a mode, in the memory of a user of its own, "
-        "doctor-<uuid>. Status 1 where something is wrong.";
-    command.options = {text_option("--data-dir", "FOLDER", "the server's, instead of the settings'")};
-    command.options[0].setting = "DYAD_DATA_DIR";
-    command.run = doctor;
-    return command;
+int run_doctor(const CommonOptions& common) {
+    const Inputs inputs = read_inputs(common.flags, common.env_file);
+    const Resolved settings = resolve(inputs);
+    std::vector<Finding> findings;
+    check_settings(inputs, settings, findings);
+    append(findings, ops::check_folder(settings.data_dir()));
+    std::int64_t server_ms = 0;
+    if (const Result<net::Url> url = net::Url::parse(settings.url())) {
+        CommonOptions quick = common;
+        quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 10);
+        std::optional<std::string> user;
+        if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
+        RestClient client(*url, user, default_instance(), quick.timeout_s * 1000);
+        if (net::connect_tcp(url->host, url->port, 2000))
+            check_with_server(client, server_ms, findings);
+        else
+            check_without_server(settings, *url, findings);
+    }
+    findings.push_back(ops::check_clock(SystemClock().wall_ms(), server_ms));
+    findings.push_back(ops::check_descriptor_limit());
+    print_findings(common, findings);
+    const auto count = [&](Verdict verdict) {
+        return std::count_if(findings.begin(), findings.end(),
+                             [&](const Finding& finding) { return finding.verdict == verdict; });
+    };
+    const auto failed = count(Verdict::fail), warned = count(Verdict::warn);
+    if (!common.json)
+        print_line("\n" + std::to_string(count(Verdict::ok)) + " good, " + std::to_string(warned) +
+                   (warned == 1 ? " warning, " : " warnings, ") + std::to_string(failed) +
+                   " failed");
+    return static_cast<int>(failed > 0 ? Exit::failed : Exit::ok);
 }
 
 }  // namespace dyad::cli

@@ -46,8 +46,7 @@ class Line {
         }
         const std::size_t equals = rest_.find('=');
         const std::string_view name = trimmed(rest_.substr(0, equals));
-        if (equals == std::string_view::npos || !is_name(name))
-            return problem("is not NAME=value");
+        if (equals == std::string_view::npos || !is_name(name)) return problem("is not NAME=value");
         rest_.remove_prefix(equals + 1);
         trim_front(rest_);
         std::optional<std::string> value = read_value(name);
@@ -111,9 +110,10 @@ class Line {
 
     std::optional<std::string> not_executed(std::string_view name, std::string value) {
         if (!looks_executed(value)) return value;
-        problem("commands are not executed here: run it in a shell and write its output as the "
-                "value of " +
-                std::string(name) + " (in single quotes the text is taken as it stands)");
+        problem(
+            "commands are not executed here: run it in a shell and write its output as the "
+            "value of " +
+            std::string(name) + " (in single quotes the text is taken as it stands)");
         return std::nullopt;
     }
 

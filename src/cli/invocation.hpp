@@ -15,10 +15,10 @@ enum class Exit : std::uint8_t {
     usage = 2,        // the command line or a setting is wrong
     unreachable = 3,  // no server answers there
     not_found = 4,
-    conflict = 5,     // another version is stored, or a patch does not apply
+    conflict = 5,  // another version is stored, or a patch does not apply
 };
 
-struct Common {
+struct CommonOptions {
     Flags flags;           // settings given on the command line
     std::string env_file;  // empty: .env in the working directory, if there is one
     std::string instance;  // empty: cli-<host>-<user>

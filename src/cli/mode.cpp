@@ -1,5 +1,5 @@
+// `dyad-memory mode`.
 #include "cli/commands.hpp"
-#include "cli/read_data.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
@@ -7,120 +7,98 @@
 namespace dyad::cli {
 namespace {
 
-constexpr const char* kModes[] = {"inspired", "didactic", "parallel"};
-
-void print_mode(const json::Value& mode) {
-    const std::string previous = text_member(mode, "previousMode");
-    std::string can;
-    for (const auto& [name, label] : {std::pair{"localAI", "local AI"},
-                                      {"externalAI", "external AI"},
-                                      {"multiChannel", "several at once"},
-                                      {"offlineCapable", "works offline"},
-                                      {"realTimeSync", "syncs in real time"}})
-        if (is_true(member(mode, "capabilities"), name))
-            can.append(can.empty() ? "" : ", ").append(label);
-    print_line(paint(Colour::bold, printable(text_member(mode, "currentMode"))) +
-               (previous.empty() ? "" : " (before: " + printable(previous) + ")") + ", since " +
-               local_time(integer_member(mode, "activatedAt")));
-    print_line("  instance  " + printable(text_member(mode, "instanceId")) + ", version " +
-               std::to_string(integer_member(mode, "syncVersion")));
-    print_line("  can       " + can);
-    if (!member(mode, "configuration").is_null())
-        print_line("  with      " + printable(json::canonical(member(mode, "configuration"))));
+std::string meant(const RestClient& client, const ModeOptions& options) {
+    return options.of.empty() ? client.instance() : options.of;
 }
 
-std::string mode_path(const RestClient& client, const Call& call) {
-    return "modes/" + net::percent_encode(call.text("INSTANCE", client.instance()));
-}
-
-int get(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    const Answer answer = client->get(mode_path(*client, call));
-    if (!answer) return report(call.common(), *answer.failure);
-    if (call.json())
+int print_modes(const CommonOptions& common, const Answer& answer, std::string_view list,
+                const char* nothing) {
+    if (!answer) return report(common, *answer.failure);
+    if (common.json) {
         print_json(answer.value);
-    else
-        print_mode(answer.value);
-    return 0;
-}
-
-int set(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    boost::json::object body{{"currentMode", call.text("MODE")}};
-    if (call.has("--configuration")) {
-        Result<json::Value> configuration = read_data(call.text("--configuration"));
-        if (!configuration) return report_input(call.common(), configuration.error());
-        body["configuration"] = *std::move(configuration);
-    }
-    const Answer answer = client->write("PUT", mode_path(*client, call), json::canonical(body));
-    if (!answer) return report(call.common(), *answer.failure);
-    if (call.json())
-        print_json(answer.value);
-    else
-        print_mode(member(answer.value, "mode"));
-    return 0;
-}
-
-int list(const Call& call) {
-    auto client = RestClient::open(call.common());
-    if (!client) return static_cast<int>(Exit::usage);
-    const Answer answer =
-        client->get(call.has("--transitions")
-                        ? "transitions?limit=" + std::to_string(call.number("--limit").value_or(20))
-                        : "modes");
-    if (!answer) return report(call.common(), *answer.failure);
-    if (call.json()) {
-        print_json(answer.value);
-        return 0;
+        return static_cast<int>(Exit::ok);
     }
     std::vector<std::vector<std::string>> rows;
-    for (const json::Value& mode :
-         array_member(answer.value, call.has("--transitions") ? "transitions" : "modes"))
-        rows.push_back({text_member(mode, "instanceId"), text_member(mode, "currentMode"),
-                        text_member(mode, "previousMode"),
-                        local_time(integer_member(mode, "activatedAt"))});
-    print(table({"INSTANCE", "MODE", "BEFORE", "SINCE"}, rows));
-    if (rows.empty()) complain("No instance has said a mode yet.");
-    return 0;
+    for (const json::Value& mode : array_member(answer.value, list)) {
+        const std::string before = text_member(mode, "previousMode");
+        rows.push_back({local_time(integer_member(mode, "updatedAt")),
+                        text_member(mode, "instanceId"), text_member(mode, "currentMode"),
+                        before.empty() ? "-" : before,
+                        is_true(mode, "success") ? "" : text_member(mode, "errorMessage")});
+    }
+    if (rows.empty()) {
+        print_line(nothing);
+        return static_cast<int>(Exit::ok);
+    }
+    print(table({"SINCE", "INSTANCE", "MODE", "BEFORE", "PROBLEM"}, rows));
+    return static_cast<int>(Exit::ok);
 }
 
 }  // namespace
 
-Command mode_command() {
-    Command get_one;
-    get_one.name = "get";
-    get_one.summary = "Shows the mode of an instance.";
-    get_one.options = {optional_argument("INSTANCE", "whose; by default this command line's")};
-    get_one.run = get;
+int run_mode_show(const CommonOptions& common, const ModeOptions& options) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    const std::string instance = meant(*client, options);
+    Answer answer = client->get("modes/" + net::percent_encode(instance));
+    if (!answer) {
+        if (answer.failure->exit == Exit::not_found && !common.json)
+            answer.failure->message = "instance \"" + instance +
+                                      "\" has not said a mode; the others: dyad-memory mode ls";
+        return report(common, *answer.failure);
+    }
+    if (common.json) {
+        print_json(answer.value);
+        return static_cast<int>(Exit::ok);
+    }
+    print_line(printable(text_member(answer.value, "currentMode")));
+    const json::Value& configuration = member(answer.value, "configuration");
+    if (output_is_terminal()) {
+        print_line(
+            paint(Colour::dim,
+                  printable(instance) + ", since " +
+                      local_time(integer_member(answer.value, "activatedAt")) +
+                      (text_member(answer.value, "previousMode").empty()
+                           ? ""
+                           : ", before: " + printable(text_member(answer.value, "previousMode")))));
+        if (!configuration.is_null()) print_line(printable(pretty(configuration), true));
+    }
+    return static_cast<int>(Exit::ok);
+}
 
-    Command set_one;
-    set_one.name = "set";
-    set_one.summary = "Switches the mode of an instance.";
-    set_one.details =
-        "inspired: local and private, nothing leaves the instance. didactic: an external AI "
-        "teaches. parallel: both at once.";
-    set_one.options = {argument("MODE", "inspired, didactic or parallel"),
-                       optional_argument("INSTANCE", "whose; by default this command line's"),
-                       text_option("--configuration", "JSON", "of the mode: JSON, @file or -")};
-    set_one.options[0].choices = {kModes[0], kModes[1], kModes[2]};
-    set_one.options[0].value = "inspired|didactic|parallel";
-    set_one.examples = {"dyad-memory mode set didactic", "dyad-memory mode set parallel desk-1"};
-    set_one.run = set;
+int run_mode_set(const CommonOptions& common, const ModeOptions& options) {
+    boost::json::object body{{"currentMode", options.mode}};
+    if (!options.configuration.empty()) {
+        const auto text = read_json_argument(options.configuration, "--config");
+        if (!text) return static_cast<int>(Exit::usage);
+        body["configuration"] = *json::parse(*text);
+    }
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    const std::string instance = meant(*client, options);
+    const Answer answer = client->write("PUT", "modes/" + net::percent_encode(instance),
+                                        json::canonical(std::move(body)));
+    if (!answer) return report(common, *answer.failure);
+    if (common.json)
+        print_json(answer.value);
+    else
+        print_line(printable(instance) + " is in " + options.mode + " mode" +
+                   (options.mode == "inspired" ? " (private: it neither sends nor is sent anything)"
+                                               : ""));
+    return static_cast<int>(Exit::ok);
+}
 
-    Command list_all;
-    list_all.name = "ls";
-    list_all.summary = "Lists the mode of every instance, or the changes.";
-    list_all.options = {toggle("--transitions", "the mode changes, newest first"),
-                        number_option("--limit", 1, 1000, "how many changes (20)")};
-    list_all.run = list;
+int run_mode_list(const CommonOptions& common) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    return print_modes(common, client->get("modes"), "modes", "No instance has said a mode yet.");
+}
 
-    Command command;
-    command.name = "mode";
-    command.summary = "The collaboration mode of each instance: get, set, ls.";
-    command.commands = {std::move(get_one), std::move(set_one), std::move(list_all)};
-    return command;
+int run_mode_log(const CommonOptions& common, std::int64_t limit) {
+    std::optional<RestClient> client = RestClient::open(common);
+    if (!client) return static_cast<int>(Exit::usage);
+    return print_modes(common, client->get("transitions?limit=" + std::to_string(limit)),
+                       "transitions", "No mode was switched yet.");
 }
 
 }  // namespace dyad::cli

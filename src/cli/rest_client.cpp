@@ -27,6 +27,8 @@ Exit exit_of(std::string_view code, int status) {
 }
 
 std::string advice_for(std::string_view code) {
+    if (code == "version_conflict")
+        return "Read the new version (context get), or write without looking at it (--force).";
     if (code == "forbidden_host" || code == "forbidden_origin")
         return "Use the server's own address in --url, or name this one in ALLOWED_HOSTS.";
     if (code == "storage_full") return "Free some space on the server's disk.";
@@ -46,7 +48,7 @@ std::string default_instance() {
     return out.substr(0, static_cast<std::size_t>(limits::instance_id_bytes_max));
 }
 
-std::optional<RestClient> RestClient::open(const Common& common) {
+std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     bool good = true;
     for (const Problem& problem : settings.problems) {
@@ -85,8 +87,9 @@ net::Headers RestClient::identity() const {
 Failure RestClient::unreachable(const Error& error) const {
     Failure failure;
     failure.exit = Exit::unreachable;
-    failure.message = error.detail + ". Start the server with \"dyad-memory serve\", or say where "
-                                     "it is with --url or DYAD_URL.";
+    failure.message = error.detail +
+                      ". Start the server with \"dyad-memory serve\", or say where "
+                      "it is with --url or DYAD_URL.";
     if (reached_ && error.code == Errc::timed_out)
         failure.message = "the server at " + url_.authority() +
                           " did not answer in time. Give it longer with --timeout SECONDS.";
@@ -168,9 +171,8 @@ void RestClient::read_answer(Answer& answer) {
         if (value) {
             answer.value = *std::move(value);
         } else if (answer.status < 400) {
-            answer.failure =
-                Failure{Exit::failed, "", "what answers there is not this server: no JSON",
-                        nullptr};
+            answer.failure = Failure{Exit::failed, "",
+                                     "what answers there is not this server: no JSON", nullptr};
             return;
         }
     }
@@ -181,20 +183,13 @@ void RestClient::read_answer(Answer& answer) {
     failure.message = text_member(answer.value, "detail");
     if (failure.message.empty())
         failure.message = "the server answered with status " + std::to_string(answer.status);
-    if (const json::Value& current = member(answer.value, "current");
-        failure.code == "version_conflict" && current.is_object()) {
-        const std::string version = std::to_string(integer_member(current, "version"));
-        failure.message = "version " + version + " of " + text_member(current, "contextKey") +
-                          " is stored. Look at it with context get, then give --if-version " +
-                          version + "; context set --force overwrites it unseen.";
-    }
     if (const std::string advice = advice_for(failure.code); !advice.empty())
         failure.message.append(failure.message.ends_with('.') ? " " : ". ").append(advice);
     failure.problem = answer.value;
     answer.failure = std::move(failure);
 }
 
-int report(const Common& common, const Failure& failure) {
+int report(const CommonOptions& common, const Failure& failure) {
     if (!common.json) {
         complain(paint(Colour::plain, "dyad-memory: ") + printable(failure.message));
     } else if (failure.problem.is_object()) {

@@ -38,7 +38,7 @@ struct Answer {
 class RestClient {
   public:
     // Complains and gives nothing where a setting the client needs is wrong.
-    static std::optional<RestClient> open(const Common& common);
+    static std::optional<RestClient> open(const CommonOptions& common);
     RestClient(net::Url url, std::optional<std::string> user, std::string instance,
                std::int64_t timeout_ms);
 
@@ -75,15 +75,15 @@ class RestClient {
 std::string default_instance();
 
 // Shows the failure on standard error (as JSON where that was asked for); its exit status.
-int report(const Common& common, const Failure& failure);
+int report(const CommonOptions& common, const Failure& failure);
 // Prints the value as one line of JSON.
 void print_json(const json::Value& value);
 // Several lines, two spaces a level, for people.
 std::string pretty(const json::Value& value);
 
 // Members of JSON values that may be of any shape.
-const json::Value& member(const json::Value& value, std::string_view name);  // null if absent
-std::string text_member(const json::Value& value, std::string_view name);  // "" if no string
+const json::Value& member(const json::Value& value, std::string_view name);    // null if absent
+std::string text_member(const json::Value& value, std::string_view name);      // "" if no string
 std::int64_t integer_member(const json::Value& value, std::string_view name);  // 0 if none
 bool is_true(const json::Value& value, std::string_view name);
 const boost::json::array& array_member(const json::Value& value, std::string_view name);

@@ -10,7 +10,7 @@ namespace dyad::cli {
 namespace {
 
 constexpr std::string_view kNotPart =
-    "not part of this version: the embedded store and the bus inside the process are used "
+    "is not part of this version: the embedded store and the bus inside the process are used "
     "instead; what is written is kept, but not shared with instances on MongoDB and Redis";
 
 std::optional<std::string> variable(const Inputs& inputs, std::string_view name) {
@@ -23,42 +23,37 @@ bool is_on(const Resolved& resolved, std::string_view name) {
     return !resolved.text(name).empty() && resolved.boolean(name);
 }
 
-// Rules that hold between settings. `good`: whether the values of all of these can be read.
-template <class Good>
-void check_together(Resolved& resolved, Good good) {
+// Rules that hold between settings.
+void check_together(Resolved& resolved) {
     const auto add = [&](bool fatal, std::string name, std::string text) {
         resolved.problems.push_back({fatal, name, name + ": " + std::move(text)});
     };
-    if (good({"WS_STALE_TIMEOUT", "WS_PING_INTERVAL"}) &&
-        resolved.integer("WS_STALE_TIMEOUT") <= resolved.integer("WS_PING_INTERVAL"))
+    if (resolved.integer("WS_STALE_TIMEOUT") <= resolved.integer("WS_PING_INTERVAL"))
         add(true, "WS_STALE_TIMEOUT",
             "must be more than WS_PING_INTERVAL, or live connections are closed");
-    if (good({"MONGODB_MIN_POOL_SIZE", "MONGODB_MAX_POOL_SIZE"}) &&
-        resolved.integer("MONGODB_MIN_POOL_SIZE") > resolved.integer("MONGODB_MAX_POOL_SIZE"))
+    if (resolved.integer("MONGODB_MIN_POOL_SIZE") > resolved.integer("MONGODB_MAX_POOL_SIZE"))
         add(true, "MONGODB_MIN_POOL_SIZE", "must not be more than MONGODB_MAX_POOL_SIZE");
-    if (good({"WS_TLS"}) && resolved.boolean("WS_TLS"))
-        add(true, "WS_TLS",
-            "the server has no TLS of its own in this version, and does not go on without; put a "
-            "TLS proxy in front and set WS_TLS=false");
-    if (good({"DYAD_HOST", "DYAD_ALLOW_REMOTE"}) && !is_loopback(resolved.text("DYAD_HOST")) &&
-        !resolved.boolean("DYAD_ALLOW_REMOTE"))
-        add(true, "DYAD_HOST",
-            "\"" + resolved.text("DYAD_HOST") +
-                "\" can be reached by other machines, and the server does not ask who is there; "
-                "use 127.0.0.1, or put an authenticating proxy in front and set "
-                "DYAD_ALLOW_REMOTE=true");
-    if (!good({"ENABLE_DISTRIBUTED_MEMORY", "ENABLE_MONGODB", "ENABLE_REDIS"})) return;
     const bool master = resolved.boolean("ENABLE_DISTRIBUTED_MEMORY");
     if (master && resolved.text("DISTRIBUTED_USER_ID").empty())
         add(true, "DISTRIBUTED_USER_ID",
             "is required with ENABLE_DISTRIBUTED_MEMORY=true: set it to an address or a name of "
             "yours");
     if (master)
-        add(false, "ENABLE_DISTRIBUTED_MEMORY", "MongoDB and Redis are " + std::string(kNotPart));
+        add(false, "ENABLE_DISTRIBUTED_MEMORY", "MongoDB and Redis " + std::string(kNotPart));
     if (!master && is_on(resolved, "ENABLE_MONGODB"))
-        add(false, "ENABLE_MONGODB", "MongoDB is " + std::string(kNotPart));
+        add(false, "ENABLE_MONGODB", "MongoDB " + std::string(kNotPart));
     if (!master && is_on(resolved, "ENABLE_REDIS"))
-        add(false, "ENABLE_REDIS", "Redis is " + std::string(kNotPart));
+        add(false, "ENABLE_REDIS", "Redis " + std::string(kNotPart));
+    if (resolved.boolean("WS_TLS"))
+        add(true, "WS_TLS",
+            "the server has no TLS of its own in this version, and does not go on without; put a "
+            "TLS proxy in front and set WS_TLS=false");
+    if (!is_loopback(resolved.text("DYAD_HOST")) && !resolved.boolean("DYAD_ALLOW_REMOTE"))
+        add(true, "DYAD_HOST",
+            "\"" + resolved.text("DYAD_HOST") +
+                "\" can be reached by other machines, and the server does not ask who is there; "
+                "use 127.0.0.1, or put an authenticating proxy in front and set "
+                "DYAD_ALLOW_REMOTE=true");
 }
 
 bool is_ours(std::string_view name) {
@@ -143,10 +138,7 @@ std::string Resolved::user_id() const {
 }
 
 std::string Resolved::url() const {
-    return text("DYAD_URL").empty() ? server_url() : text("DYAD_URL");
-}
-
-std::string Resolved::server_url() const {
+    if (!text("DYAD_URL").empty()) return text("DYAD_URL");
     std::string host = text("DYAD_HOST");
     if (host == "0.0.0.0") host = "127.0.0.1";
     if (host == "::" || host == "[::]") host = "::1";
@@ -171,9 +163,9 @@ Resolved resolve(const Inputs& inputs) {
         if (!*file) continue;
         const Dotenv parsed = parse_dotenv((*file)->text);
         for (const DotenvProblem& problem : parsed.problems)
-            resolved.problems.push_back({true, "",
-                                         (*file)->path + " line " + std::to_string(problem.line) +
-                                             ": " + problem.text});
+            resolved.problems.push_back(
+                {true, "",
+                 (*file)->path + " line " + std::to_string(problem.line) + ": " + problem.text});
         for (const DotenvEntry& entry : parsed.entries)
             Layer(resolved, true)
                 .apply(entry.name, entry.value,
@@ -184,23 +176,18 @@ Resolved resolve(const Inputs& inputs) {
     for (const auto& [name, value] : inputs.flags)
         Layer(resolved, false).apply(name, value, std::string(find_setting(name)->flag));
 
-    std::vector<std::string_view> unreadable;
+    bool readable = true;
     for (const Setting& setting : resolved.settings) {
         if (setting.value.empty()) continue;
         if (const auto wrong = check_setting(*setting.row, setting.value)) {
-            unreadable.push_back(setting.row->name);
-            resolved.problems.push_back(
-                {true, std::string(setting.row->name),
-                 std::string(setting.row->name) + ": \"" +
-                     shown_setting(*setting.row, setting.value) + "\" (" + setting.source + ") " +
-                     *wrong});
+            readable = false;
+            resolved.problems.push_back({true, std::string(setting.row->name),
+                                         std::string(setting.row->name) + ": \"" +
+                                             shown_setting(*setting.row, setting.value) + "\" (" +
+                                             setting.source + ") " + *wrong});
         }
     }
-    check_together(resolved, [&](std::initializer_list<std::string_view> names) {
-        return std::none_of(names.begin(), names.end(), [&](std::string_view name) {
-            return std::find(unreadable.begin(), unreadable.end(), name) != unreadable.end();
-        });
-    });
+    if (readable) check_together(resolved);
     return resolved;
 }
 

@@ -65,8 +65,6 @@ struct Resolved {
     std::string user_id() const;  // "local" where nobody is named
     // Where a client finds the server.
     std::string url() const;
-    // Where a server with these settings is found from its own machine.
-    std::string server_url() const;
 };
 
 Resolved resolve(const Inputs& inputs);

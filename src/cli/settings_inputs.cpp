@@ -25,8 +25,9 @@ std::optional<SettingsFile> read_file(const std::string& path, bool required, In
     if (!in || kind == std::filesystem::file_type::directory || !(text << in.rdbuf())) {
         const bool empty = in && std::filesystem::file_size(path, error) == 0 && !error;
         if (empty) return SettingsFile{path, ""};
-        inputs.unreadable.push_back(path + ": the file of settings cannot be read; check that it "
-                                           "exists and may be read by you");
+        inputs.unreadable.push_back(path +
+                                    ": the file of settings cannot be read; check that it "
+                                    "exists and may be read by you");
         return std::nullopt;
     }
     if (text.str().size() > kFileBytesMax) {

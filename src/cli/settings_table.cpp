@@ -29,6 +29,8 @@ constexpr SettingRow kTable[] = {
     {"DYAD_DATA_DIR", "", "--data-dir", path, "", 0, 0, "", "", false, "server",
      "The folder of the embedded store. Default: $XDG_DATA_HOME/dyad-memory, or "
      "~/.local/share/dyad-memory."},
+    {"DYAD_CELLS", "", "--cells", integer, "1", 1, 64, "threads", "", false, "server",
+     "Threads that serve connections."},
     {"DISTRIBUTED_USER_ID", "", "--user", text, "", 0, 256, "", "", false, "user",
      "Whose memory is meant where a client does not say. Without it: \"local\". Required with "
      "ENABLE_DISTRIBUTED_MEMORY=true."},
@@ -62,7 +64,8 @@ constexpr SettingRow kTable[] = {
     {"DEBUG", "", "--debug", text, "", 0, 1024, "", "", false, "log",
      "Scopes that log at debug level: dyad:distributed:*, or for example "
      "dyad:distributed:websocket_sync; separated by commas."},
-    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false, "mongodb and redis",
+    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false,
+     "mongodb and redis",
      "MongoDB and Redis. They are not part of this version: the embedded store is used, and the "
      "server says so."},
     {"ENABLE_MONGODB", "", "", boolean, "", 0, 0, "", "", false, "mongodb and redis",
@@ -124,8 +127,9 @@ bool is_port(std::string_view text) {
 
 bool is_host_name(std::string_view text) {
     return !text.empty() && text.size() < 254 &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789-._:[]") == std::string_view::npos;
+           text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789-._:[]") == std::string_view::npos;
 }
 
 // host[:port], [v6]:port.
@@ -188,17 +192,25 @@ bool is_origin(std::string_view text) {
 
 std::string_view kind_of(const SettingRow& row) {
     switch (row.type) {
-        case boolean: return "true or false";
-        case integer: return "whole number";
-        case text: return "text";
-        case choice: return "one of";
-        case path: return "folder";
-        case address: return "address";
+        case boolean:
+            return "true or false";
+        case integer:
+            return "whole number";
+        case text:
+            return "text";
+        case choice:
+            return "one of";
+        case path:
+            return "folder";
+        case address:
+            return "address";
         case origins:
-        case hosts: return "list";
+        case hosts:
+            return "list";
         case http_url:
         case mongodb_url:
-        case redis_url: return "URL";
+        case redis_url:
+            return "URL";
     }
     return "";
 }
@@ -221,8 +233,10 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
             if (is_one_of(kTrue, lower(value)) || is_one_of(kFalse, lower(value)))
                 return std::nullopt;
             return "must be true or false";
-        case integer: return check_integer(row, value);
-        case text: return check_text(row, value);
+        case integer:
+            return check_integer(row, value);
+        case text:
+            return check_text(row, value);
         case choice:
             if (!all_parts(row.choices, ' ', [&](std::string_view word) { return word != value; }))
                 return std::nullopt;
@@ -269,27 +283,6 @@ std::string shown_setting(const SettingRow& row, std::string_view value) {
     if (login.find(':') != std::string_view::npos) out.append(":***");
     const std::string_view rest = value.substr(at);
     return out.append(rest.substr(0, rest.find('?')));
-}
-
-std::string value_label(const SettingRow& row) {
-    switch (row.type) {
-        case boolean: return "true|false";
-        case integer: return row.unit.empty() ? "N" : row.unit == "ms" ? "MS" : "DAYS";
-        case text: return row.name == "DEBUG" ? "SCOPES" : "TEXT";
-        case choice: {
-            std::string out(row.choices);
-            std::replace(out.begin(), out.end(), ' ', '|');
-            return out;
-        }
-        case path: return "FOLDER";
-        case address: return "ADDRESS";
-        case origins:
-        case hosts: return "LIST";
-        case http_url:
-        case mongodb_url:
-        case redis_url: return "URL";
-    }
-    return "";
 }
 
 bool read_boolean(std::string_view value) noexcept {
@@ -343,8 +336,10 @@ std::string settings_markdown() {
             out.append(" | ").append(kind_of(row));
             if (row.type == choice) out.append(" ").append(row.choices);
             if (row.type == integer)
-                out.append(", ").append(std::to_string(row.min)).append(" to ").append(
-                    std::to_string(row.max));
+                out.append(", ")
+                    .append(std::to_string(row.min))
+                    .append(" to ")
+                    .append(std::to_string(row.max));
             if (!row.unit.empty()) out.append(", ").append(row.unit);
             out.append(" | ");
             if (!row.fallback.empty()) out.append("`").append(row.fallback).append("`");

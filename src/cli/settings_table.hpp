@@ -46,8 +46,6 @@ const SettingRow* find_setting(std::string_view name) noexcept;
 std::optional<std::string> check_setting(const SettingRow& row, std::string_view value);
 // The value as it may be shown: passwords in URLs become ***.
 std::string shown_setting(const SettingRow& row, std::string_view value);
-// What stands for a value of it in the help: "true|false", "URL".
-std::string value_label(const SettingRow& row);
 // Requires: check_setting found nothing.
 bool read_boolean(std::string_view value) noexcept;
 // The setting with the name nearest to `name`, where that is near enough to be meant.

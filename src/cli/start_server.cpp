@@ -8,6 +8,7 @@
 namespace dyad::cli {
 
 Result<std::unique_ptr<server::Server>> start_server(const server::Settings& settings) {
+    server::Server::prepare_process();  // before the store has its thread
     SystemRandom random;
     sqlite::DatabaseOptions options;
     options.folder = settings.data_dir;
@@ -16,8 +17,9 @@ Result<std::unique_ptr<server::Server>> start_server(const server::Settings& set
     if (!database) return database.error();
     static const server::live::PlainRenderer renderer;
     server::Parts parts;
-    parts.store = [database = *database](const server::Settings&, server::Parts::Post post)
-        -> Result<std::unique_ptr<Store>> {
+    parts.store = [database = *database](
+                      const server::Settings&,
+                      server::Parts::Post post) -> Result<std::unique_ptr<Store>> {
         return std::unique_ptr<Store>(
             std::make_unique<sqlite::SqliteStore>(database, std::move(post)));
     };

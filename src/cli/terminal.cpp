@@ -97,13 +97,26 @@ bool output_is_terminal() {
 std::string paint(Colour colour, std::string_view text) {
     const char* code = nullptr;
     switch (colour) {
-        case Colour::plain: break;
-        case Colour::bold: code = "1"; break;
-        case Colour::dim: code = "90"; break;
-        case Colour::green: code = "32"; break;
-        case Colour::amber: code = "33"; break;
-        case Colour::red: code = "31"; break;
-        case Colour::cyan: code = "36"; break;
+        case Colour::plain:
+            break;
+        case Colour::bold:
+            code = "1";
+            break;
+        case Colour::dim:
+            code = "90";
+            break;
+        case Colour::green:
+            code = "32";
+            break;
+        case Colour::amber:
+            code = "33";
+            break;
+        case Colour::red:
+            code = "31";
+            break;
+        case Colour::cyan:
+            code = "36";
+            break;
     }
     if (code == nullptr || !has_colour()) return std::string(text);
     return std::string("\x1b[").append(code).append("m").append(text).append("\x1b[0m");
@@ -112,7 +125,7 @@ std::string paint(Colour colour, std::string_view text) {
 int terminal_columns() {
     winsize size{};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return output_is_terminal() ? 80 : 1'000'000;
+    return 80;
 }
 
 std::string printable(std::string_view text, bool keep_lines) {
@@ -126,8 +139,14 @@ std::string printable(std::string_view text, bool keep_lines) {
         else if (keep_lines && c.value == '\n')
             out += '\n';
         else if (is_unseen(c.value))
-            append_hex(out, c.value < 0x80 ? "\\x" : c.value > 0xffff ? "\\U" : "\\u", c.value,
-                       c.value < 0x80 ? 2 : c.value > 0xffff ? 8 : 4);
+            append_hex(out,
+                       c.value < 0x80     ? "\\x"
+                       : c.value > 0xffff ? "\\U"
+                                          : "\\u",
+                       c.value,
+                       c.value < 0x80     ? 2
+                       : c.value > 0xffff ? 8
+                                          : 4);
         else
             out.append(text.substr(0, bytes));
         text.remove_prefix(bytes);

@@ -22,7 +22,7 @@ bool flush_output();
 
 bool output_is_terminal();
 std::string paint(Colour colour, std::string_view text);
-// Columns of the terminal; 80 where that cannot be told, and no end where it is none.
+// Columns of the terminal; 80 where that cannot be told.
 int terminal_columns();
 
 // Control characters (C0, DEL, C1), direction marks and broken UTF-8 escaped as \xNN or \uNNNN;

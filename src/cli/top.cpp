@@ -1,224 +1,230 @@
-#include "base/clock.hpp"
+// `dyad-memory top`: the server, live.
 #include "cli/commands.hpp"
-#include "cli/event_follower.hpp"
-#include "cli/event_line.hpp"
+#include "cli/event_source.hpp"
 #include "cli/indicator.hpp"
-#include "cli/rates.hpp"
+#include "cli/prometheus.hpp"
+#include "cli/raw_terminal.hpp"
 #include "cli/rest_client.hpp"
-#include "cli/screen.hpp"
+#include "net/http.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <deque>
+
+#include <unistd.h>
 
 namespace dyad::cli {
 namespace {
 
-constexpr std::int64_t kEventsShown = 100;
-constexpr std::pair<const char*, const char*> kRates[] = {
-    {"Events/s", "dyad_events_committed_total"},
-    {"Commits/s", "dyad_commits_total"},
-    {"Delivered/s", "dyad_deliveries_total"},
-    {"Requests/s", "dyad_http_requests_total"}};
+constexpr std::int64_t kRefreshMs = 1000;
+constexpr std::size_t kEventsKept = 200;
 
-std::string rate_text(double rate) {
-    char text[32];
-    std::snprintf(text, sizeof text, rate < 10 ? "%.1f" : "%.0f", rate);
-    return text;
-}
-
-// What is shown, as of the last time the server answered.
-struct View {
+// What one refresh has learned.
+struct Reading {
+    Indicator indicator = indicator_offline();
     json::Value status;
     json::Value instances;
-    json::Value events;
-    Rates rates;
-    std::string problem;  // why it is not newer; empty: it is
+    Metrics metrics;
+    std::int64_t at_ms = 0;
+    std::string problem;  // empty: the server answered
 };
 
-class Top {
+class View {
   public:
-    Top(RestClient client, const SystemClock& clock) : client_(std::move(client)), clock_(clock) {}
+    View(RestClient& client, std::size_t columns) : client_(client), columns_(columns) {}
 
-    const View& view() const noexcept { return view_; }
-    const RestClient& client() const noexcept { return client_; }
-
-    void refresh() {
-        Answer status = client_.get("status");
-        if (!status) {
-            view_.problem = status.failure->message;
-            view_.status = nullptr;
-            return;
-        }
-        const Answer metrics = client_.get_plain("/metrics");
-        Answer instances = client_.get("instances");
-        const Answer newest = client_.get("events?limit=1");
-        Answer events = client_.get(
-            "events?limit=" + std::to_string(kEventsShown) + "&after=" +
-            std::to_string(
-                std::max<std::int64_t>(0, integer_member(newest.value, "last") - kEventsShown)));
-        view_.problem.clear();
-        for (const Answer* answer :
-             std::initializer_list<const Answer*>{&metrics, &instances, &newest, &events})
-            if (!*answer) view_.problem = answer->failure->message;
-        if (metrics) view_.rates.take(parse_metrics(metrics.body), clock_.steady_ms());
-        view_.status = std::move(status.value);
-        if (instances) view_.instances = std::move(instances.value);
-        if (events) view_.events = std::move(events.value);
-    }
+    void refresh();
+    std::vector<std::string> lines(std::size_t rows) const;
+    void resize(std::size_t columns) { columns_ = columns; }
 
   private:
-    RestClient client_;
-    const SystemClock& clock_;
-    View view_;
+    void read_events();
+    double rate(const char* metric) const;
+    std::string padded(const std::string& text, std::size_t width) const {
+        return text + std::string(width - std::min(width, columns_of(text)), ' ');
+    }
+    void add_head(std::vector<std::string>& out) const;
+    void add_rates(std::vector<std::string>& out) const;
+    void add_instances(std::vector<std::string>& out, std::size_t rows_max) const;
+
+    RestClient& client_;
+    std::size_t columns_;
+    Reading now_;
+    Reading before_;
+    std::string after_;  // the place in the log up to which events_ has it
+    std::deque<json::Value> events_;
+    SystemClock clock_;
 };
 
-void add_head(std::vector<ScreenLine>& lines, const Top& top, std::size_t columns) {
-    const View& view = top.view();
-    const Indicator indicator = indicator_of(view.status);
-    const std::string text = indicator.text();
-    ScreenLine& line = lines.emplace_back(columns);
-    line.add("dyad-memory ", Colour::bold).add(top.client().url().authority());
-    if (view.status.is_object())
-        line.add("  up " + duration(integer_member(view.status, "uptimeMs")) + "  user " +
-                 text_member(view.status, "userId"));
-    const std::size_t width = columns_of(text);
-    if (columns >= line.used() + width + 1)
-        line.to(columns - width).add(text, indicator.colour());
-    else
-        lines.emplace_back(columns).add(text, indicator.colour());
-    ScreenLine& systems = lines.emplace_back(columns);
-    for (const SystemLine& system : indicator.systems)
-        systems.add(system.works ? "✓ " : system.enabled ? "✗ " : "- ",
-                    system.works     ? Colour::green
-                    : system.enabled ? Colour::red
-                                     : Colour::dim)
-            .add(system.name + ": " + system.text + "   ");
-    if (!view.problem.empty()) systems.add(view.problem, Colour::red);
-}
-
-void add_rates(std::vector<ScreenLine>& lines, const Rates& rates, std::size_t columns) {
-    lines.emplace_back(columns);
-    ScreenLine& line = lines.emplace_back(columns);
-    std::size_t at = 0;
-    for (const auto& [label, counter] : kRates)
-        line.to(at++ * 20).add(label, Colour::dim).add(" " + rate_text(rates.of(counter)),
-                                                       Colour::bold);
-    ScreenLine& gauges = lines.emplace_back(columns);
-    at = 0;
-    for (const auto& [label, gauge] :
-         {std::pair{"Connections", "dyad_connections"}, {"Live clients", "dyad_sessions"},
-          {"Users", "dyad_users_active"}, {"Refused", "dyad_commands_rejected_total"}})
-        gauges.to(at++ * 20).add(label, Colour::dim).add(
-            " " + std::to_string(static_cast<std::int64_t>(rates.value(gauge))));
-    lines.emplace_back(columns).add(sparkline(rates.history(), columns), Colour::green);
-}
-
-void add_instances(std::vector<ScreenLine>& lines, const View& view, ScreenSize size) {
-    const auto& instances = array_member(view.instances, "instances");
-    lines.emplace_back(size.columns);
-    lines.emplace_back(size.columns)
-        .add("Instances " + std::to_string(instances.size()), Colour::bold);
-    const std::size_t most = std::max<std::size_t>(3, size.rows / 4);
-    std::vector<const json::Value*> order;
-    for (const bool away : {false, true})
-        for (const json::Value& instance : instances)
-            if (member(instance, "presence").is_null() == away) order.push_back(&instance);
-    for (std::size_t i = 0; i < order.size() && i < most; ++i) {
-        const bool here = !member(*order[i], "presence").is_null();
-        const std::string mode = text_member(member(*order[i], "mode"), "currentMode");
-        lines.emplace_back(size.columns)
-            .add(here ? "  ● " : "  ○ ", here ? Colour::green : Colour::dim)
-            .add(text_member(*order[i], "instanceId"))
-            .to(44)
-            .add(" " + (mode.empty() ? std::string("-") : mode), Colour::cyan);
+void View::refresh() {
+    Reading next;
+    Answer status = client_.get("status");
+    if (!status) {
+        next.problem =
+            status.failure->exit == Exit::unreachable
+                ? "No server answers at " + client_.url().authority() + "; waiting for it."
+                : status.failure->message;
+        now_ = std::move(next);
+        before_ = {};
+        return;
     }
-    if (order.size() > most)
-        lines.emplace_back(size.columns)
-            .add("    and " + std::to_string(order.size() - most) + " more", Colour::dim);
+    next.at_ms = clock_.steady_ms();
+    next.indicator = indicator_of(status.value);
+    next.status = std::move(status.value);
+    next.instances = client_.get("instances").value;
+    next.metrics = parse_metrics(client_.get_plain("/metrics").body);
+    before_ = std::move(now_);
+    now_ = std::move(next);
+    read_events();
 }
 
-void add_events(std::vector<ScreenLine>& lines, const View& view, ScreenSize size) {
-    lines.emplace_back(size.columns);
-    lines.emplace_back(size.columns).add("Latest events", Colour::bold);
-    const auto& events = array_member(view.events, "events");
-    const std::size_t room = size.rows > lines.size() + 1 ? size.rows - lines.size() - 1 : 0;
-    for (std::size_t i = 0; i < room && i < events.size(); ++i)
-        lines.emplace_back(size.columns)
-            .add(event_text(events[events.size() - 1 - i]));
-}
-
-std::vector<ScreenLine> compose(const Top& top, ScreenSize size) {
-    std::vector<ScreenLine> lines;
-    add_head(lines, top, size.columns);
-    add_rates(lines, top.view().rates, size.columns);
-    add_instances(lines, top.view(), size);
-    add_events(lines, top.view(), size);
-    while (lines.size() + 1 < size.rows)
-        lines.emplace_back(size.columns);
-    if (lines.size() + 1 > size.rows && size.rows > 0)
-        lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(size.rows - 1), lines.end());
-    lines.emplace_back(size.columns).add("q quits", Colour::dim);
-    return lines;
-}
-
-// One line of JSON each time, for programs.
-int print_samples(const Call& call, Top& top, int interval_ms) {
-    catch_stop_signals();
-    while (!stop_requested()) {
-        top.refresh();
-        boost::json::object rates;
-        for (const auto& [label, counter] : kRates)
-            rates[counter] = top.view().rates.of(counter);
-        print_json(boost::json::object{{"instances", member(top.view().instances, "instances")},
-                                       {"problem", top.view().problem},
-                                       {"rates", rates},
-                                       {"status", top.view().status}});
-        if (!flush_output() || call.has("--once")) break;
-        pause_ms(interval_ms);
+void View::read_events() {
+    if (after_.empty()) {
+        const Answer head = client_.get("events?after=0&limit=1");
+        const std::int64_t last = integer_member(head.value, "last");
+        const std::int64_t first =
+            std::max<std::int64_t>(1, integer_member(head.value, "firstKept"));
+        after_ = std::to_string(std::max<std::int64_t>({0, first - 1, last - 50}));
     }
-    return static_cast<int>(top.view().problem.empty() ? Exit::ok : Exit::unreachable);
+    const Answer page = client_.get("events?after=" + net::percent_encode(after_) + "&limit=1000");
+    if (!page) {
+        after_.clear();  // another log than before: begin anew
+        return;
+    }
+    for (const json::Value& event : array_member(page.value, "events"))
+        events_.push_back(event);
+    while (events_.size() > kEventsKept)
+        events_.pop_front();
+    const std::string position = text_member(page.value, "position");
+    if (!position.empty()) after_ = position;
 }
 
-int top_view(const Call& call) {
-    Common common = call.common();
-    common.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);  // a view does not hang
-    auto client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    const SystemClock clock;
-    const int interval_ms = static_cast<int>(call.number("--interval").value_or(1)) * 1000;
-    Top top(*std::move(client), clock);
-    if (call.json()) return print_samples(call, top, interval_ms);
-    catch_stop_signals();
-    auto screen = Screen::open();
-    if (!screen)
-        return report(call.common(), {Exit::usage, "",
-                                      "top needs a terminal; \"dyad-memory status\" shows the "
-                                      "same once, and top --json for programs.",
-                                      nullptr});
-    while (!stop_requested()) {
-        top.refresh();
-        const std::int64_t next = clock.steady_ms() + interval_ms;
-        // Redrawn at once when the size changes, without asking the server again.
-        for (std::int64_t left = interval_ms; left > 0 && !stop_requested();
-             left = next - clock.steady_ms()) {
-            screen->draw(compose(top, Screen::size()));
-            const auto key = screen->key(static_cast<int>(left));
-            if (key == 'q' || key == 'Q') return 0;
+double View::rate(const char* metric) const {
+    const std::int64_t passed_ms = now_.at_ms - before_.at_ms;
+    if (before_.at_ms == 0 || passed_ms <= 0) return 0;
+    const double grown = now_.metrics.value(metric) - before_.metrics.value(metric);
+    return std::max(0.0, grown * 1000 / static_cast<double>(passed_ms));
+}
+
+void View::add_head(std::vector<std::string>& out) const {
+    const std::string name = "dyad-memory " + client_.url().authority();
+    const std::string indicator = now_.indicator.text();
+    if (columns_of(name) + 3 + columns_of(indicator) <= columns_) {
+        out.push_back(paint(Colour::bold, name) + "   " + now_.indicator.painted());
+    } else {
+        out.push_back(paint(Colour::bold, cut(name, columns_)));
+        out.push_back(paint(now_.indicator.colour, cut(indicator, columns_)));
+    }
+    if (!now_.problem.empty()) {
+        out.push_back(paint(Colour::amber, cut(printable(now_.problem), columns_)));
+        return;
+    }
+    out.push_back(
+        paint(Colour::dim, cut("version " + printable(text_member(now_.status, "version")) +
+                                   ", up " + duration(integer_member(now_.status, "uptimeMs")) +
+                                   ", user " + printable(text_member(now_.status, "userId")),
+                               columns_)));
+    for (const SystemState& system : now_.indicator.systems) {
+        const char* const mark = !system.enabled ? "–" : system.healthy ? "✓" : "✗";
+        const Colour colour = !system.enabled  ? Colour::dim
+                              : system.healthy ? Colour::green
+                                               : Colour::amber;
+        out.push_back("  " + paint(colour, mark) + " " +
+                      cut(padded(system.name, 10) + printable(system.note),
+                          columns_ - std::min<std::size_t>(columns_, 4)));
+    }
+}
+
+void View::add_rates(std::vector<std::string>& out) const {
+    char text[160];
+    std::snprintf(text, sizeof text, "  events/s %-9.0f deliveries/s %-9.0f requests/s %-9.0f",
+                  rate("dyad_events_committed_total"), rate("dyad_deliveries_total"),
+                  rate("dyad_http_requests_total"));
+    out.push_back("");
+    out.push_back(paint(Colour::bold, "Now"));
+    out.push_back(cut(text, columns_));
+    std::snprintf(text, sizeof text, "  live clients %-5.0f connections %-10.0f users %-9.0f",
+                  now_.metrics.value("dyad_sessions"), now_.metrics.value("dyad_connections"),
+                  now_.metrics.value("dyad_users_active"));
+    out.push_back(cut(text, columns_));
+}
+
+void View::add_instances(std::vector<std::string>& out, std::size_t rows_max) const {
+    const auto& instances = array_member(now_.instances, "instances");
+    out.push_back("");
+    out.push_back(paint(Colour::bold, "Instances") +
+                  paint(Colour::dim, "  " + std::to_string(instances.size())));
+    std::size_t shown = 0;
+    for (const bool connected : {true, false}) {
+        for (const json::Value& instance : instances) {
+            if (member(instance, "presence").is_object() != connected || shown == rows_max)
+                continue;
+            ++shown;
+            const std::string mode = text_member(member(instance, "mode"), "currentMode");
+            const std::size_t name = std::min<std::size_t>(40, columns_ / 2);
+            std::string line =
+                padded(cut(printable(text_member(instance, "instanceId")), name), name) + "  " +
+                padded(mode.empty() ? "no mode said" : printable(mode), 14) +
+                (connected ? "connected" : "away");
+            line = cut(line, columns_ - std::min<std::size_t>(columns_, 2));
+            out.push_back("  " + (connected ? line : paint(Colour::dim, line)));
         }
     }
-    return 0;
+}
+
+std::vector<std::string> View::lines(std::size_t rows) const {
+    std::vector<std::string> out;
+    add_head(out);
+    if (now_.problem.empty()) {
+        add_rates(out);
+        add_instances(out, std::max<std::size_t>(3, rows / 4));
+        out.push_back("");
+        out.push_back(paint(Colour::bold, "Latest events"));
+        const std::size_t room = rows > out.size() + 1 ? rows - out.size() - 1 : 0;
+        const std::size_t count = std::min(room, events_.size());
+        for (std::size_t i = 0; i < count; ++i) {
+            const json::Value& event = events_[events_.size() - 1 - i];  // newest first
+            const std::string line = local_time(integer_member(event, "timestamp")).substr(11) +
+                                     "  " + describe_event(event) + "  by " +
+                                     printable(text_member(event, "sourceInstanceId"));
+            out.push_back("  " + cut(line, columns_ - std::min<std::size_t>(columns_, 2)));
+        }
+        if (events_.empty() && room > 0) out.push_back(paint(Colour::dim, "  None yet."));
+    }
+    if (out.size() + 1 > rows) out.resize(rows > 0 ? rows - 1 : 0);
+    while (out.size() + 1 < rows)
+        out.emplace_back();
+    out.push_back(paint(Colour::dim, cut("q quits", columns_)));
+    return out;
 }
 
 }  // namespace
 
-Command top_command() {
-    Command command;
-    command.name = "top";
-    command.summary = "A live view: the indicator, rates, instances, the latest events.";
-    command.details = "q quits. With --json a line each time, until Ctrl-C.";
-    command.options = {number_option("--interval", 1, 3600, "seconds between two looks (1)"),
-                       toggle("--once", "with --json: one line")};
-    command.run = top_view;
-    return command;
+int run_top(const CommonOptions& common) {
+    if (!output_is_terminal() || isatty(STDIN_FILENO) != 1) {
+        complain(
+            "dyad-memory: top needs a terminal; in a pipe use \"dyad-memory status --json\" "
+            "or \"dyad-memory events --follow\"");
+        return static_cast<int>(Exit::usage);
+    }
+    CommonOptions quick = common;
+    quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);
+    std::optional<RestClient> client = RestClient::open(quick);
+    if (!client) return static_cast<int>(Exit::usage);
+    RawTerminal terminal;
+    View view(*client, terminal.size().columns);
+    const SystemClock clock;
+    for (std::int64_t due_ms = 0;;) {
+        if (clock.steady_ms() >= due_ms) {
+            view.refresh();
+            due_ms = clock.steady_ms() + kRefreshMs;
+        }
+        const RawTerminal::Size size = terminal.size();
+        view.resize(size.columns);
+        terminal.draw(view.lines(size.rows));
+        const int key = terminal.key(std::max<std::int64_t>(1, due_ms - clock.steady_ms()));
+        if (key == 'q' || key == 'Q' || key == -1) return static_cast<int>(Exit::ok);
+    }
 }
 
 }  // namespace dyad::cli

@@ -213,8 +213,15 @@ void UserLog::receive(const Announcement& announcement) {
     if (phase_ != Phase::ready || announcement.batch->empty()) return;
     const EventBatch& batch = *announcement.batch;
     if (batch.last() <= head_.offset) return;
-    const bool next = broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
-                                                                  : follows(batch);
+    if (broken(Mutation::skip_gap) && batch.first > head_.offset + 1) {
+        feed_.clear();
+        static_cast<void>(adopt(announcement.batch, nullptr));
+        return;
+    }
+    // Nothing proves that a first event is of this log and not of one that a restore took away.
+    const bool next = broken(Mutation::trust_announcement_offset)
+                          ? batch.first == head_.offset + 1
+                          : head_.offset != 0 && follows(batch);
     if (next) {
         if (adopt(announcement.batch, nullptr)) return;
     } else if (broken(Mutation::ignore_announcement_gap)) {

@@ -34,6 +34,9 @@ struct Pending {
     bool sent_unknown = false;  // an append that held it got no answer
     bool fresh = false;         // the log was read to its end after the command came
     bool is_new = false;        // its key is in the log, but for another operation
+#ifdef DYAD_SIMULATION
+    std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
+#endif
 };
 
 class UserLog {

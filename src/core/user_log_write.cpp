@@ -98,6 +98,9 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     const Decision at{
         .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, pending.command, at);
+#ifdef DYAD_SIMULATION
+    if (pending.stale) decided = *pending.stale;
+#endif
     if (const auto* needed = std::get_if<NeedsVersion>(&decided)) {
         fill_version(std::move(pending), *needed);
     } else if (auto* change = std::get_if<Change>(&decided)) {
@@ -233,7 +236,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
                      .offset = offset,
                      .hash = entry.hash,
                      .timestamp_ms = entry.timestamp_ms};
-    Reply answer = reply_of(*change, pending.command.operation_id, at);
+    Reply answer = reply_of(*change, pending.command, at);
     answer.duplicate = true;
     reply(pending, std::move(answer));
 }
@@ -275,12 +278,11 @@ void UserLog::sent(AppendResult result) {
                 flight_.reset();
                 return;
             }
-            for (Pending& pending : flight_->writes)
+            for (Pending& pending : flight_->writes) {
                 pending.sent_unknown = true;
-            if (broken(Mutation::retry_unknown_blindly))
-                requeue_flight();
-            else
-                retry_later();
+                if (broken(Mutation::retry_unknown_blindly)) pending.is_new = true;
+            }
+            retry_later();
             return;
         case AppendOutcome::conflict:
             if (broken(Mutation::drop_conflict_loser)) {
@@ -310,6 +312,11 @@ void UserLog::requeue_flight() {
     Flight flight = std::move(*flight_);
     flight_.reset();
     std::deque<Pending> again;
+#ifdef DYAD_SIMULATION
+    if (broken(Mutation::decide_on_stale_state))
+        for (std::size_t i = 0; i < flight.writes.size(); ++i)
+            flight.writes[i].stale = std::make_shared<const Change>(flight.changes[i]);
+#endif
     for (Pending& pending : flight.writes) {
         if (!pending.done) continue;
         if (++pending.tries >= limits::commit_tries_max)
@@ -366,8 +373,7 @@ void UserLog::finish_flight(Flight& flight) {
                          .hash = entry.hash,
                          .timestamp_ms = entry.timestamp_ms};
         Pending& pending = flight.writes[i];
-        if (pending.done)
-            reply(pending, reply_of(flight.changes[i], pending.command.operation_id, at));
+        if (pending.done) reply(pending, reply_of(flight.changes[i], pending.command, at));
     }
     for (auto& [pending, answer] : flight.others)
         reply(pending, std::move(answer));

@@ -1,10 +1,6 @@
-// The checks of `dyad-memory doctor`: what the setup guide's validation list and troubleshooting
-// ask for, of this machine and of a running server. Each says what it found and, where that is not
-// good, what to do. The server's files are never opened: everything about it is asked over the
-// network.
+// Checks of this machine for `dyad-memory doctor`: the data folder, the store in it, limits of the
+// process, the clock. Each says what it found and what to do. Blocking.
 #pragma once
-
-#include "net/http_client.hpp"
 
 #include <cstdint>
 #include <string>
@@ -12,28 +8,26 @@
 
 namespace dyad::ops {
 
-enum class Verdict : std::uint8_t { ok, warn, fail };
+enum class Verdict : std::uint8_t { ok, warn, fail, skipped };
 
-struct Check {
-    std::string id;  // for programs: "port"
+struct Finding {
     Verdict verdict = Verdict::ok;
-    std::string found;   // one plain sentence
-    std::string advice;  // what to do; empty where it is good
+    std::string check;   // a few words
+    std::string text;    // what was found
+    std::string advice;  // what to do; empty where nothing needs to be done
 };
 
-struct DoctorSubject {
-    net::Url url;
-    bool on_this_machine = true;  // the server that is meant
-    std::uint16_t port = 8765;    // of the settings
-    std::string data_dir;         // absolute; empty: unknown
-    std::string version;          // of this program
-    std::int64_t timeout_ms = 5000;
-};
+// Exists or can be made, its owner's alone, writable, space left.
+std::vector<Finding> check_folder(const std::string& folder);
 
-// The port, the data folder, the limits of this machine.
-std::vector<Check> check_machine(const DoctorSubject& subject);
-// What a client sees of the server. Stops early where nothing answers. The round trip and the mode
-// switch are made in the memory of a user of their own, whose context is deleted again.
-std::vector<Check> check_server(const DoctorSubject& subject);
+// SQLite's own check of the file, then the hash chain of every user's log. Takes the store's lock:
+// finds it locked where a server runs. Requires: check_folder did not fail.
+std::vector<Finding> check_store(const std::string& folder);
+
+// How many connections the limit of file descriptors allows.
+Finding check_descriptor_limit();
+
+// The machine's clock against the build's age and against a server's, where that is known (0: not).
+Finding check_clock(std::int64_t now_ms, std::int64_t server_ms);
 
 }  // namespace dyad::ops

@@ -46,8 +46,12 @@ class Server::Signals final : public net::Watcher {
     void on_ready(std::uint32_t) override {
         signalfd_siginfo info;
         while (read(fd_.get(), &info, sizeof info) == sizeof info) {
-            // Somebody at the terminal does not want to wait. What was acknowledged is on the disk.
-            if (std::exchange(told_, true) && info.ssi_signo == SIGINT) _exit(128 + SIGINT);
+            if (asked_) {
+                // Nothing acknowledged is lost: the next start recovers as after a crash.
+                log::warn(kScope, "stopping at once: asked a second time");
+                _exit(130);
+            }
+            asked_ = true;
             log::info(kScope, "stopping: finishing what was accepted");
             call_();
         }
@@ -57,7 +61,7 @@ class Server::Signals final : public net::Watcher {
     net::Loop& loop_;
     std::function<void()> call_;
     net::Fd fd_;
-    bool told_ = false;
+    bool asked_ = false;
 };
 
 Server::Server() = default;
@@ -67,13 +71,17 @@ Server::~Server() {
     listener_.reset();
 }
 
-Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
-                                              std::size_t cells) {
+void Server::prepare_process() {
     const sigset_t set = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of a file fails like a full disk
     raise_descriptor_limit();
+}
 
+Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
+                                              std::size_t cells) {
+    prepare_process();
     Result<net::Fd> socket = net::listen_tcp(settings.host, settings.port);
     if (!socket) return socket.error();
     const std::uint16_t port = net::local_port(socket->get());

@@ -13,8 +13,10 @@ namespace dyad::server {
 
 class Server {
   public:
-    // Binds, opens the stores, and is ready to run. SIGTERM and SIGINT are blocked in the calling
-    // thread, and so in every thread it makes from here on; run() waits for them.
+    // Before any thread is made, the store's too: SIGTERM and SIGINT are blocked, so that run() can
+    // wait for them; SIGPIPE is ignored; as many file descriptors as the system allows.
+    static void prepare_process();
+    // Binds, opens the stores, and is ready to run. Calls prepare_process().
     // Errors: unavailable (the port), invalid_field (an address), and the store's.
     static Result<std::unique_ptr<Server>> start(Settings settings, const Parts& parts,
                                                  std::size_t cells = 1);

@@ -1,8 +1,8 @@
 // The points that are about what clients were told.
+#include "sim/checker.hpp"
+
 #include <algorithm>
 #include <set>
-
-#include "sim/checker.hpp"
 
 namespace dyad::sim {
 namespace {
@@ -45,8 +45,8 @@ class Follower {
         if (started_) return fail("it was made ready twice");
         started_ = true;
         const auto& resume = stream_.request.resume;
-        must_reset_ = resume ? *resume != position && resume->offset != 0
-                             : stream_.request.snapshot;
+        must_reset_ =
+            resume ? *resume != position && resume->offset != 0 : stream_.request.snapshot;
         if (resume && resume->offset == 0 && position.offset != 0) must_reset_ = true;
         if (resume && !must_reset_ && resume->offset != 0 && resume->epoch != epoch_due())
             return fail("it resumed in an epoch that is over");
@@ -73,8 +73,7 @@ class Follower {
     }
 
     void take(const Stream::Events& run, std::int64_t at_us) {
-        if (!started_ || must_reset_)
-            return fail("events came before the start that they follow");
+        if (!started_ || must_reset_) return fail("events came before the start that they follow");
         if (run.first < next_ || run.last < run.first)
             return fail("offset " + std::to_string(run.first) + " came where " +
                         std::to_string(next_) + " was due");

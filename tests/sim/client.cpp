@@ -1,10 +1,10 @@
 #include "sim/client.hpp"
 
-#include <algorithm>
-
 #include "base/limits.hpp"
 #include "sim/workload.hpp"
 #include "sim/world.hpp"
+
+#include <algorithm>
 
 namespace dyad::sim {
 namespace {
@@ -63,8 +63,8 @@ bool Connection::deliver(Offset first, Offset last, const std::vector<std::strin
     for (const std::string_view piece : pieces) {
         bytes += piece.size();
         const bool plain = stream_.request.dialect == core::Dialect::plain;
-        for (std::string& text : plain ? split_frames(piece, stream_.request.user_id)
-                                    : split_events(piece))
+        for (std::string& text :
+             plain ? split_frames(piece, stream_.request.user_id) : split_events(piece))
             run.texts.push_back(std::move(text));
     }
     if (run.texts.size() > 1 && bytes > static_cast<std::size_t>(limits::output_held_bytes_max) * 2)
@@ -86,16 +86,18 @@ bool Connection::carry(std::variant<Stream::Ready, Stream::Reset, Stream::Events
         world_.breach("something was delivered to a connection that is full");
     stream_.items.push_back({world_.queue().now_us(), what});
     const auto* run = std::get_if<Stream::Events>(&what);
-    world_.tracing().note(run ? "deliver" : is_ready ? "ready" : "reset", run ? run->first : 0,
-                          run ? run->last : 0, [&] {
-                              return stream_.request.user_id + " " + stream_.request.instance_id +
-                                     (run ? " " + std::to_string(run->first) + ".." +
-                                                std::to_string(run->last)
-                                          : std::string());
-                          });
+    world_.tracing().note(
+        run        ? "deliver"
+        : is_ready ? "ready"
+                   : "reset",
+        run ? run->first : 0, run ? run->last : 0, [&] {
+            return stream_.request.user_id + " " + stream_.request.instance_id +
+                   (run ? " " + std::to_string(run->first) + ".." + std::to_string(run->last)
+                        : std::string());
+        });
     if (client_ == nullptr) {  // into a network that nobody is at the other end of
         on_the_way_ += 1;
-        blocked_ = on_the_way_ >= capacity_;
+        if (!is_ready) blocked_ = on_the_way_ >= capacity_;
         return !blocked_;
     }
     on_the_way_ += 1;
@@ -273,15 +275,14 @@ void Client::apply(const std::string& text) {
 
 void Client::next_operation() {
     if (left_ <= 0 || world_.healed()) return;
-    int count = random_.chance(world_.scenario().bursts) ? static_cast<int>(random_.between(2, 6))
-                                                         : 1;
+    int count =
+        random_.chance(world_.scenario().bursts) ? static_cast<int>(random_.between(2, 6)) : 1;
     for (; count > 0 && left_ > 0; --count, --left_) {
         if (random_.chance(150)) read();
         Operation operation;
         operation.user_id = user_id_;
         const bool misuse = !acknowledged_.empty() && world_.scenario().restores == 0 &&
-                            world_.scenario().expiries == 0 &&
-                            random_.chance(20);
+                            world_.scenario().expiries == 0 && random_.chance(20);
         const Wish wish{.user_id = user_id_,
                         .instance_id = instance_id_,
                         .operation_id = misuse ? acknowledged_.back().operation_id
@@ -314,9 +315,8 @@ void Client::attempt(std::size_t index, int number) {
     current_[index] = number;
     const bool own_node = connection_ && random_.chance(800);
     const int node = own_node ? connection_->process().node : world_.random_node(random_);
-    world_.after(world_.hop_us(random_), [this, index, number, node] {
-        submit(index, number, node);
-    });
+    world_.after(world_.hop_us(random_),
+                 [this, index, number, node] { submit(index, number, node); });
     const std::int64_t patience_us =
         world_.healed() ? 3'000 * kMs : random_.between(100, 2'000) * kMs;
     world_.after(patience_us, [this, index, number] {
@@ -383,8 +383,8 @@ void Client::answered(std::size_t index, int number, const Answer& answer) {
     Operation& operation = world_.record().operations[index];
     operation.awaited = false;
     if (rejection != nullptr) return;
-    const bool logged = std::get<Reply>(answer.result).result.find("\"ignored\"") ==
-                        std::string::npos;
+    const bool logged =
+        std::get<Reply>(answer.result).result.find("\"ignored\"") == std::string::npos;
     if (!operation.misuse && logged) acknowledged_.push_back(operation.command);
     if (const auto* set = std::get_if<SetMode>(&operation.command.body))
         is_private_ = set->mode == Mode::inspired;
@@ -405,15 +405,15 @@ void Client::read() {
         if (found) world_.record().reads.push_back(std::move(done));
     };
     if (random_.chance(500)) {
-        node.engine->snapshot(
-            user_id_, [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
-                Read done = read;
-                if (result) {
-                    done.snapshot = *result;
-                    done.position = (*result)->position;
-                }
-                finish(std::move(done), result.has_value());
-            });
+        node.engine->snapshot(user_id_,
+                              [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
+                                  Read done = read;
+                                  if (result) {
+                                      done.snapshot = *result;
+                                      done.position = (*result)->position;
+                                  }
+                                  finish(std::move(done), result.has_value());
+                              });
         return;
     }
     read.key = "k" + std::to_string(random_.between(0, world_.scenario().keys_per_user - 1)) + "@" +

@@ -2,15 +2,16 @@
 // takes the process with everything in it; a restart begins a new run of the node.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "core/engine.hpp"
 #include "sim/history.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
 #include "store/sim/sim_store.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace dyad::sim {
 
@@ -44,14 +45,18 @@ class BusNetwork {
     void send(int from, const Announcement& announcement);
     // Messages on the way are of another time now.
     void forget() { ++generation_; }
+    // The newest messages arrive once more, some time later.
+    void repeat_newest();
 
   private:
-    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement);
+    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement,
+                  std::int64_t extra_us = 0);
 
     EventQueue& queue_;
     Trace& trace_;
     SeededRandom random_;
     std::vector<SimBus*> buses_;
+    std::deque<std::shared_ptr<const Announcement>> newest_;
     std::uint64_t generation_ = 0;
 };
 

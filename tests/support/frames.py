@@ -116,7 +116,7 @@ class Raw:
         del self.input[:count]
         return data
 
-    def read_http(self, timeout=None):
+    def read_http(self, timeout=None, without_body=False):
         """One HTTP answer: status, headers (lower case), body by Content-Length."""
         deadline = time.monotonic() + (timeout or self.timeout)
         while b"\r\n\r\n" not in self.input:
@@ -130,7 +130,7 @@ class Raw:
             headers[name.strip().lower()] = value.strip()
         status = int(lines[0].split()[1])
         body = b""
-        if status not in (101, 204, 304) and "content-length" in headers:
+        if status not in (101, 204, 304) and "content-length" in headers and not without_body:
             body = self.take(int(headers["content-length"]), deadline)
         return HttpAnswer(status, headers, body)
 

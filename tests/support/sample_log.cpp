@@ -106,7 +106,9 @@ ContextChange SampleLog::next_context(const State& state, Offset offset) {
     context->data = "null";
     if (!context->deleted) {
         const std::size_t bytes = shape_.data_bytes / 2 + random_.below(shape_.data_bytes + 1);
-        context->data = "{\"note\":\"word" + std::to_string(offset) + " of " + user_ + " " +
+        std::string name = user_;
+        std::replace(name.begin(), name.end(), '"', '\'');
+        context->data = "{\"note\":\"word" + std::to_string(offset) + " of " + name + " " +
                         std::string(bytes, 'x') + "\"}";
         context->tags = {"sample"};
         if (random_.below(2) == 0)

@@ -178,7 +178,7 @@ void Database::run() noexcept {
         if (!expiries_.empty()) expire_some();
         if (idle_) work_while_idle();
     }
-    const Status closed = store_->close();
+    const Status closed = store_->apply();
     if (!closed)
         log::warn(kScope,
                   "not everything was applied; the next start will: " + closed.error().to_string());
@@ -202,11 +202,10 @@ void Database::post_results(std::size_t first) {
     std::vector<std::shared_ptr<Bundle>> bundles;  // as many as there are cells: a few
     for (std::size_t i = 0; i < results_.size(); ++i) {
         Waiting& waiting = waiting_for_[first + i];
-        auto at = std::find_if(bundles.begin(), bundles.end(), [&](const auto& bundle) {
-            return bundle->cell == waiting.cell;
-        });
+        auto at = std::find_if(bundles.begin(), bundles.end(),
+                               [&](const auto& bundle) { return bundle->cell == waiting.cell; });
         if (at == bundles.end()) {
-            at = bundles.insert(bundles.end(), std::make_shared<Bundle>());
+            at = bundles.insert(at, std::make_shared<Bundle>());
             (*at)->cell = waiting.cell;
             (*at)->results.reserve(results_.size() - i);
         }

@@ -7,6 +7,9 @@
 namespace dyad::sqlite {
 namespace {
 
+// SQLite's own VFS cannot write 128 KiB at once: it never writes more than a page, up to 64 KiB.
+constexpr std::size_t kPieceBytes = 64 * 1024;
+
 Error io_error(int code, const char* what, const char* path) {
     const Errc errc = (code & 0xff) == SQLITE_FULL ? Errc::storage_full : Errc::storage_unavailable;
     return fail(errc, std::string(path) + ": " + what + " failed: " + sqlite3_errstr(code) +
@@ -27,13 +30,12 @@ File::~File() {
     if (file_ != nullptr && file_->pMethods != nullptr) file_->pMethods->xClose(file_);
 }
 
-Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, Kind kind,
-                                         bool create) {
+Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, bool create) {
     std::unique_ptr<File> file(new File(std::move(path)));
     file->memory_ = std::make_unique<char[]>(static_cast<std::size_t>(vfs.szOsFile));
     file->file_ = reinterpret_cast<sqlite3_file*>(file->memory_.get());
-    const int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) |
-                      (kind == Kind::wal ? SQLITE_OPEN_WAL : SQLITE_OPEN_MAIN_JOURNAL);
+    const int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_MAIN_JOURNAL | (create ? SQLITE_OPEN_CREATE : 0);
     int granted = 0;
     const int code = vfs.xOpen(&vfs, file->path_.c_str(), file->file_, flags, &granted);
     if (code != SQLITE_OK) return io_error(code, "opening", file->path());
@@ -42,13 +44,6 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, Kin
                                                    ": may only be read; give the server's user the "
                                                    "right to write it");
     return file;
-}
-
-Result<bool> File::exists(sqlite3_vfs& vfs, const std::string& path) {
-    int found = 0;
-    const int code = vfs.xAccess(&vfs, path.c_str(), SQLITE_ACCESS_EXISTS, &found);
-    if (code != SQLITE_OK) return io_error(code, "looking for it", path.c_str());
-    return found != 0;
 }
 
 Result<std::uint64_t> File::size() const {
@@ -62,9 +57,8 @@ Result<std::string> File::read(std::uint64_t at, std::size_t bytes) const {
     const Result<std::uint64_t> end = size();
     if (!end) return end.error();
     std::string out(at >= *end ? 0 : std::min<std::uint64_t>(bytes, *end - at), '\0');
-    constexpr std::size_t kPiece = 1 << 20;  // a VFS counts in int
     for (std::size_t done = 0; done < out.size();) {
-        const std::size_t piece = std::min(kPiece, out.size() - done);
+        const std::size_t piece = std::min(kPieceBytes, out.size() - done);
         const int code = file_->pMethods->xRead(file_, out.data() + done, static_cast<int>(piece),
                                                 static_cast<sqlite3_int64>(at + done));
         if (code != SQLITE_OK) return io_error(code, "reading", path());
@@ -74,9 +68,14 @@ Result<std::string> File::read(std::uint64_t at, std::size_t bytes) const {
 }
 
 Status File::write(std::uint64_t at, std::string_view bytes) {
-    const int code = file_->pMethods->xWrite(file_, bytes.data(), static_cast<int>(bytes.size()),
-                                             static_cast<sqlite3_int64>(at));
-    if (code != SQLITE_OK) return io_error(code, "writing", path());
+    while (!bytes.empty()) {
+        const std::string_view piece = bytes.substr(0, kPieceBytes);
+        const int code = file_->pMethods->xWrite(
+            file_, piece.data(), static_cast<int>(piece.size()), static_cast<sqlite3_int64>(at));
+        if (code != SQLITE_OK) return io_error(code, "writing", path());
+        at += piece.size();
+        bytes.remove_prefix(piece.size());
+    }
     return Done{};
 }
 

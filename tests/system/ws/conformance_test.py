@@ -24,11 +24,12 @@ def test_frames(server, steps, then):
                          ids=[c[0] for c in handshake_cases.CASES])
 def test_handshake(server, request_of, statuses, check):
     with Raw(server.port) as raw:
+        request = request_of(server.port)
         try:
-            raw.send(request_of(server.port))
+            raw.send(request)
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused while it was sent; the answer is still there to read
-        answer = raw.read_http()
+        answer = raw.read_http(without_body=request.startswith(b"HEAD "))
         assert answer.status in statuses, answer
         if check:
             check(answer)

@@ -1,0 +1,319 @@
+// What is derived from the log: history, versions, transitions, responses, search, expiry.
+#include "conformance/store/store_law.hpp"
+
+#include <algorithm>
+
+namespace dyad::conformance {
+namespace {
+
+using test::SampleLog;
+
+ContextChange context_change(const SampleLog& log, const std::string& key, const std::string& note,
+                             bool deleted = false) {
+    auto context = std::make_shared<Context>();
+    const ContextPtr before = log.state().find(key);
+    context->key = key;
+    context->version = before ? before->version + 1 : 1;
+    context->data = deleted ? "null" : "{\"note\":\"" + note + "\"}";
+    context->deleted = deleted;
+    context->offset = log.head().offset + 1;
+    context->updated_at_ms = log.now_ms;
+    ContextChange change;
+    change.action = deleted  ? ContextAction::deleted
+                    : before ? ContextAction::updated
+                             : ContextAction::created;
+    change.previous_version = before ? before->version : 0;
+    change.context = std::move(context);
+    return change;
+}
+
+}  // namespace
+
+void StoreProjections::put(SampleLog& log, const Change& change) {
+    log.now_ms += 10;
+    const AppendRequest request =
+        request_for(log, change, "p" + std::to_string(log.head().offset + 1), log.now_ms);
+    ASSERT_EQ(append(request), AppendOutcome::committed);
+    log.take(*request.batch, request.changes);
+}
+
+Result<std::vector<HistoryItem>> StoreProjections::history(const std::string& user,
+                                                           const std::string& key,
+                                                           PageRequest page) {
+    return ask<std::vector<HistoryItem>>(
+        [&](auto done) { store().history(user, key, page, done); });
+}
+
+Result<ContextPtr> StoreProjections::version(const std::string& user, const std::string& key,
+                                             Version version) {
+    return ask<ContextPtr>([&](auto done) { store().read_version(user, key, version, done); });
+}
+
+std::vector<ResponseRecord> StoreProjections::responses(const std::string& user,
+                                                        const ResponseFilter& filter,
+                                                        PageRequest page) {
+    auto records = ask<std::vector<ResponseRecord>>(
+        [&](auto done) { store().responses(user, filter, page, done); });
+    EXPECT_TRUE(records) << records.error().to_string();
+    return records ? *std::move(records) : std::vector<ResponseRecord>();
+}
+
+std::vector<std::string> StoreProjections::found(const std::string& user,
+                                                 const std::string& query) {
+    const auto hits =
+        ask<std::vector<SearchHit>>([&](auto done) { store().search(user, query, 100, done); });
+    EXPECT_TRUE(hits) << query << ": " << hits.error().to_string();
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; hits && i < hits->size(); ++i)
+        keys.push_back((*hits)[i].key);
+    std::sort(keys.begin(), keys.end());
+    return keys;
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreSearch);
+
+using Keys = std::vector<std::string>;
+
+TEST_P(StoreProjections, HistoryIsGivenNewestFirstAndPageByPage) {
+    SampleLog log("ada", random_);
+    for (int i = 1; i <= 25; ++i) {
+        put(log, context_change(log, "a", "a" + std::to_string(i)));
+        put(log, context_change(log, "b", "b" + std::to_string(i)));
+        if (i == 13) backend_->restart(false);
+    }
+    std::vector<Version> versions;
+    PageRequest page{.before = 0, .limit = 10};
+    for (;;) {
+        const auto items = history("ada", "a", page);
+        ASSERT_TRUE(items);
+        for (const HistoryItem& item : *items) {
+            EXPECT_EQ(item.context->key, "a");
+            EXPECT_EQ(item.offset, item.context->offset);
+            versions.push_back(item.context->version);
+        }
+        if (items->size() < page.limit) break;
+        page.before = items->back().offset;
+    }
+    std::vector<Version> expected;
+    for (Version v = 25; v > 0; --v)
+        expected.push_back(v);
+    EXPECT_EQ(versions, expected);
+    const auto other = history("bob", "a", {});
+    ASSERT_TRUE(other);
+    EXPECT_TRUE(other->empty());
+}
+
+TEST_P(StoreProjections, AVersionIsReadAsItWas) {
+    SampleLog log("ada", random_);
+    for (int i = 1; i <= 5; ++i)
+        put(log, context_change(log, "a", "text " + std::to_string(i)));
+    put(log, context_change(log, "a", "", true));
+    const auto third = version("ada", "a", 3);
+    ASSERT_TRUE(third);
+    EXPECT_EQ((*third)->data, "{\"note\":\"text 3\"}");
+    const auto last = version("ada", "a", 6);
+    ASSERT_TRUE(last);
+    EXPECT_TRUE((*last)->deleted);
+    for (const Version none : {Version{0}, Version{7}}) {
+        const auto missing = version("ada", "a", none);
+        ASSERT_FALSE(missing);
+        EXPECT_EQ(missing.error().code, Errc::not_found);
+    }
+    const auto unknown = version("ada", "b", 1);
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().code, Errc::not_found);
+}
+
+TEST_P(StoreProjections, TransitionsAreKeptPerInstance) {
+    SampleLog log("ada", random_);
+    for (std::uint64_t i = 1; i <= 12; ++i) {
+        ModeState state;
+        state.instance_id = i % 3 == 0 ? "cli-1" : "vscode-1";
+        state.current = Mode::didactic;
+        state.sync_version = i;
+        put(log, ModeChange{state});
+    }
+    const auto read = [&](std::optional<std::string> instance, PageRequest page) {
+        const auto states = ask<std::vector<ModeState>>(
+            [&](auto done) { store().transitions("ada", instance, page, done); });
+        EXPECT_TRUE(states);
+        std::vector<std::uint64_t> versions;
+        for (std::size_t i = 0; states && i < states->size(); ++i)
+            versions.push_back((*states)[i].sync_version);
+        return versions;
+    };
+    using Versions = std::vector<std::uint64_t>;
+    EXPECT_EQ(read("cli-1", {}), (Versions{12, 9, 6, 3}));
+    EXPECT_EQ(read(std::nullopt, {.before = 0, .limit = 3}), (Versions{12, 11, 10}));
+    EXPECT_EQ(read(std::nullopt, {.before = 4, .limit = 9}), (Versions{3, 2, 1}));
+    EXPECT_EQ(read("nobody", {}), Versions{});
+}
+
+TEST_P(StoreProjections, ResponsesAreMergedPerMessageAndFiltered) {
+    SampleLog log("ada", random_);
+    const auto put_response = [&](const char* chat, const char* message, const char* provider) {
+        ResponseRecord record;
+        record.chat_id = chat;
+        record.message_id = message;
+        record.instance_id = "vscode-1";
+        record.final.provider = provider;
+        record.final.model = "m";
+        record.sources.push_back(record.final);
+        record.offset = log.head().offset + 1;
+        put(log, ResponseChange{record});
+    };
+    put_response("c1", "m1", "ollama");
+    put_response("c1", "m2", "claude");
+    put_response("c2", "m1", "claude");
+    backend_->restart(false);
+    put_response("c1", "m1", "claude");
+
+    std::vector<ResponseRecord> expected;
+    for (const auto& [name, record] : log.responses())
+        expected.push_back(record);
+    std::sort(expected.begin(), expected.end(),
+              [](const auto& a, const auto& b) { return a.offset > b.offset; });
+    EXPECT_EQ(test::describe(responses("ada", {}, {})), test::describe(expected));
+    EXPECT_EQ(expected.front().sources.size(), 2U);
+    const auto count = [&](ResponseFilter filter) { return responses("ada", filter, {}).size(); };
+    EXPECT_EQ(count({.chat_id = "c1"}), 2U);
+    EXPECT_EQ(count({.chat_id = "c1", .message_id = "m2"}), 1U);
+    EXPECT_EQ(count({.provider = "claude"}), 3U);
+    EXPECT_EQ(count({.provider = "nobody"}), 0U);
+    EXPECT_EQ(responses("ada", {}, {.before = expected[0].offset, .limit = 1})[0].offset,
+              expected[1].offset);
+    EXPECT_TRUE(responses("bob", {}, {}).empty());
+}
+
+TEST_P(StoreSearch, FindsLiveContextsOfOneUser) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    put(ada, context_change(ada, "recipe:soup", "leek and potato soup"));
+    put(ada, context_change(ada, "recipe:cake", "carrot cake"));
+    put(ada, context_change(ada, "plan", "buy potatoes"));
+    put(bob, context_change(bob, "secret", "potato soup of bob"));
+    EXPECT_EQ(found("ada", "potato"), Keys{"recipe:soup"});
+    EXPECT_EQ(found("ada", "potato*"), (Keys{"plan", "recipe:soup"}));
+    EXPECT_EQ(found("bob", "soup"), Keys{"secret"});
+    EXPECT_EQ(found("eve", "soup"), Keys{});
+    put(ada, context_change(ada, "recipe:soup", "onion soup"));
+    put(ada, context_change(ada, "plan", "", true));
+    EXPECT_EQ(found("ada", "potato*"), Keys{});
+    EXPECT_EQ(found("ada", "onion"), Keys{"recipe:soup"});
+    put(ada, context_change(ada, "plan", "buy onions, an onion"));
+    backend_->restart(false);
+    EXPECT_EQ(found("ada", "onion"), (Keys{"plan", "recipe:soup"}));
+
+    const auto hits =
+        ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", "onion", 1, done); });
+    ASSERT_TRUE(hits);
+    ASSERT_EQ(hits->size(), 1U);
+    EXPECT_NE((*hits)[0].snippet.find("\x02onion\x03"), std::string::npos) << (*hits)[0].snippet;
+}
+
+TEST_P(StoreProjections, NoQueryReachesAnotherUser) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    put(ada, context_change(ada, "mine", "harmless"));
+    put(bob, context_change(bob, "secret", "canary word u1 u2"));
+    for (const char* query :
+         {"canary", "x) OR (canary", "\") OR (\"canary", "owner:u2", "x OR canary", "u2",
+          "owner : u2 OR canary", "{owner} : u2", "canary*", "NOT x", "x\" OR \"canary",
+          "key:secret", "^canary", "NEAR(canary word)", "x' OR user=2 --"}) {
+        const auto hits = ask<std::vector<SearchHit>>(
+            [&](auto done) { store().search("ada", query, 100, done); });
+        if (!hits) {
+            EXPECT_EQ(hits.error().code, Errc::invalid_field) << query;
+            continue;
+        }
+        for (const SearchHit& hit : *hits)
+            EXPECT_EQ(hit.key, "mine") << query;
+    }
+}
+
+TEST_P(StoreSearch, AQueryThatDoesNotParseIsAnError) {
+    for (const char* query : {"", "\"open", "("}) {
+        const auto hits =
+            ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", query, 10, done); });
+        ASSERT_FALSE(hits) << query;
+        EXPECT_EQ(hits.error().code, Errc::invalid_field);
+    }
+}
+
+TEST_P(StoreProjections, ExpiryDropsOldEventsAndKeepsTheStateAndTheNewest) {
+    SampleLog log("ada", random_);
+    SampleLog idle("bob", random_);
+    put(idle, context_change(idle, "x", "only"));
+    for (int i = 1; i <= 60; ++i) {
+        put(log, context_change(log, "a", "text " + std::to_string(i)));
+        if (i % 20 == 0) backend_->restart(true);
+    }
+    const auto dropped =
+        ask<std::size_t>([&](auto done) { store().expire_events(log.now_ms + 100, done); });
+    ASSERT_TRUE(dropped) << dropped.error().to_string();
+    const LoadedLog loaded = load("ada");
+    EXPECT_EQ(loaded.first_kept, *dropped + 1);
+    EXPECT_GT(*dropped, 0U);
+    EXPECT_LE(loaded.first_kept, loaded.head.offset) << "the newest event stays";
+    EXPECT_EQ(loaded.operation_keys.size(), loaded.head.offset - *dropped);
+    EXPECT_EQ(test::describe(loaded.state, true), test::describe(log.state(), true));
+    EXPECT_EQ(load("bob").first_kept, 1U);
+
+    const auto gone = ask<LogSlice>([&](auto done) { store().read_log("ada", 0, 1000, done); });
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().code, Errc::history_gone);
+    EXPECT_EQ(texts("ada", *dropped, 1000).size(), loaded.head.offset - *dropped);
+    const auto old_version = version("ada", "a", 1);
+    ASSERT_FALSE(old_version);
+    EXPECT_EQ(old_version.error().code, Errc::history_gone);
+    EXPECT_TRUE(version("ada", "a", 60)) << "the current version is kept";
+
+    put(log, context_change(log, "a", "after"));
+    backend_->restart(false);
+    EXPECT_EQ(load("ada").head.hash, log.head().hash);
+    EXPECT_EQ(load("ada").first_kept, *dropped + 1);
+}
+
+TEST_P(StoreProjections, ExpirySparesWhatIsNewer) {
+    SampleLog log("ada", random_);
+    for (int i = 1; i <= 40; ++i)
+        put(log, context_change(log, "a", "text " + std::to_string(i)));
+    const std::int64_t limit = log.now_ms - 100;  // ten events are not older
+    const auto dropped = ask<std::size_t>([&](auto done) { store().expire_events(limit, done); });
+    ASSERT_TRUE(dropped);
+    EXPECT_LE(*dropped, 30U);
+    EXPECT_EQ(texts("ada", *dropped, 100).size(), 40U - *dropped);
+}
+
+TEST_P(StoreProjections, UsersWithExpiredContextsAreFoundUntilTheContextsAreGone) {
+    const auto expired = [&](std::int64_t now_ms) {
+        const auto users = ask<std::vector<std::string>>(
+            [&](auto done) { store().users_with_expired(now_ms, 10, done); });
+        EXPECT_TRUE(users);
+        Keys names = users ? *users : Keys{};
+        std::sort(names.begin(), names.end());
+        return names;
+    };
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    const auto put_expiring = [&](SampleLog& log, std::int64_t at) {
+        ContextChange change = context_change(log, "a", "short");
+        auto context = std::make_shared<Context>(*change.context);
+        context->expires_at_ms = at;
+        change.context = context;
+        put(log, change);
+    };
+    put_expiring(ada, 5000);
+    put_expiring(bob, 6000);
+    EXPECT_EQ(expired(4999), Keys{});
+    EXPECT_EQ(expired(5000), Keys{"ada"});
+    EXPECT_EQ(expired(6000), (Keys{"ada", "bob"}));
+    put(ada, context_change(ada, "a", "", true));
+    put_expiring(bob, 9000);
+    backend_->restart(false);
+    EXPECT_EQ(expired(8999), Keys{});
+    EXPECT_EQ(expired(8999), Keys{}) << "asked again";
+    EXPECT_EQ(expired(9000), Keys{"bob"});
+}
+
+}  // namespace dyad::conformance

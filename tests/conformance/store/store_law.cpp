@@ -1,0 +1,207 @@
+// Appending, loading and reading the log.
+#include "conformance/store/store_law.hpp"
+
+#include <set>
+
+namespace dyad::conformance {
+
+using test::SampleLog;
+
+TEST_P(StoreLaw, AUserWithoutALogHasNothing) {
+    const LoadedLog loaded = load("nobody");
+    EXPECT_EQ(loaded.head.epoch, 0U);
+    EXPECT_EQ(loaded.head.offset, 0U);
+    EXPECT_EQ(loaded.first_kept, 1U);
+    EXPECT_TRUE(loaded.operation_keys.empty());
+    EXPECT_TRUE(texts("nobody", 0, 1000).empty());
+    using Heads = std::vector<std::pair<std::string, Offset>>;
+    const auto heads =
+        ask<Heads>([&](Store::Callback<Heads> done) { store().heads({"nobody"}, done); });
+    ASSERT_TRUE(heads);
+    EXPECT_TRUE(heads->empty());
+}
+
+TEST_P(StoreLaw, WhatWasCommittedIsReadBack) {
+    SampleLog log("ada", random_);
+    grow(log, 6, 5);
+    expect_holds(log);
+}
+
+TEST_P(StoreLaw, CommittedEventsSurviveACrashAndARestart) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    for (const bool cleanly : {false, true, false, false, true}) {
+        grow(ada, 5, 6);
+        grow(bob, 3, 3);
+        backend_->restart(cleanly);
+        expect_holds(ada);
+        expect_holds(bob);
+    }
+}
+
+TEST_P(StoreLaw, OnlyABatchThatFollowsTheEndIsTaken) {
+    SampleLog log("ada", random_);
+    AppendRequest wrong_genesis = log.draft(1);
+    auto changed = std::make_shared<EventBatch>(*wrong_genesis.batch);
+    changed->prev_hash[0] ^= 1;
+    wrong_genesis.batch = changed;
+    EXPECT_EQ(append(wrong_genesis), AppendOutcome::conflict);
+
+    const AppendRequest first = log.draft(2);
+    ASSERT_EQ(append(first), AppendOutcome::committed);
+    const SampleLog before = log;
+    log.take(*first.batch, first.changes);
+    EXPECT_EQ(append(first), AppendOutcome::conflict) << "the same batch twice";
+    SampleLog sibling = before;
+    sibling.skip_operations_of(log);
+    EXPECT_EQ(append(sibling.draft(1)), AppendOutcome::conflict) << "an offset that is taken";
+
+    AppendRequest later = log.draft(1);
+    SampleLog ahead = log;
+    ahead.take(*later.batch, later.changes);
+    EXPECT_EQ(append(ahead.draft(1)), AppendOutcome::conflict) << "beyond a hole";
+
+    AppendRequest wrong_hash = log.draft(1);
+    changed = std::make_shared<EventBatch>(*wrong_hash.batch);
+    changed->prev_hash[31] ^= 1;
+    wrong_hash.batch = changed;
+    EXPECT_EQ(append(wrong_hash), AppendOutcome::conflict);
+    expect_holds(log);
+}
+
+TEST_P(StoreLaw, OfTwoAppendsAtOneOffsetOneConflicts) {
+    SampleLog log("ada", random_);
+    for (int round = 0; round < 8; ++round) {
+        const AppendRequest one = log.draft(1);
+        const AppendRequest other = log.draft(2);
+        std::vector<AppendOutcome> outcomes(2, AppendOutcome::unknown);
+        int answers = 0;
+        backend_->first().append(one, [&](AppendResult result) {
+            outcomes[0] = result.outcome;
+            ++answers;
+        });
+        backend_->second().append(other, [&](AppendResult result) {
+            outcomes[1] = result.outcome;
+            ++answers;
+        });
+        wait([&] { return answers == 2; });
+        const bool first_won = outcomes[0] == AppendOutcome::committed;
+        EXPECT_EQ(outcomes[first_won ? 1 : 0], AppendOutcome::conflict);
+        ASSERT_EQ(outcomes[first_won ? 0 : 1], AppendOutcome::committed);
+        const AppendRequest& winner = first_won ? one : other;
+        log.take(*winner.batch, winner.changes);
+    }
+    expect_holds(log);
+}
+
+TEST_P(StoreLaw, AnOperationIsInTheLogOnce) {
+    SampleLog log("ada", random_);
+    const Change change = McpChange{EventKind::mcp_server_added, "{}"};
+    const AppendRequest request = request_for(log, change, "same", log.now_ms);
+    ASSERT_EQ(append(request), AppendOutcome::committed);
+    log.take(*request.batch, request.changes);
+    EXPECT_EQ(append(request_for(log, change, "same", log.now_ms)), AppendOutcome::conflict);
+    const AppendRequest another = request_for(log, change, "other", log.now_ms);
+    EXPECT_EQ(append(another), AppendOutcome::committed);
+}
+
+TEST_P(StoreLaw, BatchesThatFollowEachOtherMayBeSentWithoutWaiting) {
+    SampleLog log("ada", random_);
+    std::vector<AppendOutcome> outcomes;
+    for (int i = 0; i < 40; ++i) {
+        const AppendRequest request = log.draft(1 + random_.below(3));
+        log.take(*request.batch, request.changes);
+        store().append(request, [&](AppendResult result) { outcomes.push_back(result.outcome); });
+    }
+    wait([&] { return outcomes.size() == 40; });
+    EXPECT_EQ(outcomes, std::vector<AppendOutcome>(40, AppendOutcome::committed));
+    expect_holds(log);
+}
+
+TEST_P(StoreLaw, TheOtherHandleSeesWhatWasCommitted) {
+    SampleLog log("ada", random_);
+    const AppendRequest request = log.draft(3);
+    ASSERT_EQ(append(backend_->second(), request), AppendOutcome::committed);
+    log.take(*request.batch, request.changes);
+    expect_holds(log);
+    using Heads = std::vector<std::pair<std::string, Offset>>;
+    const auto heads =
+        ask<Heads>([&](Store::Callback<Heads> done) { store().heads({"x", "ada"}, done); });
+    ASSERT_TRUE(heads);
+    EXPECT_EQ(*heads, (Heads{{"ada", 3}}));
+}
+
+TEST_P(StoreLaw, TheLogIsReadFromAnyOffsetInPiecesOfAnySize) {
+    SampleLog log("ada", random_);
+    grow(log, 30, 4);
+    backend_->restart(false);
+    grow(log, 4, 3);
+    const auto& all = log.texts();
+    for (Offset after = 0; after <= log.head().offset; after += 5) {
+        const std::vector<std::string> expected(all.begin() + static_cast<long>(after), all.end());
+        for (const std::size_t bytes_max : {std::size_t{1}, std::size_t{3000}})
+            EXPECT_EQ(texts("ada", after, bytes_max), expected) << after << " " << bytes_max;
+    }
+    EXPECT_TRUE(texts("ada", log.head().offset, 1000).empty());
+}
+
+TEST_P(StoreLaw, AnOperationIsFoundByItsKey) {
+    SampleLog log("ada", random_);
+    grow(log, 12, 4);
+    backend_->restart(true);
+    grow(log, 2, 2);
+    const auto find = [&](const std::string& user, std::uint64_t key) {
+        const auto at = ask<Offset>(
+            [&](Store::Callback<Offset> done) { store().find_operation(user, key, done); });
+        EXPECT_TRUE(at);
+        return at ? *at : Offset{99999};
+    };
+    for (Offset offset = 1; offset <= log.head().offset; offset += 3)
+        EXPECT_EQ(find("ada", log.operation_keys()[offset - 1]), offset);
+    EXPECT_EQ(find("ada", log.operation_keys().back()), log.head().offset);
+    EXPECT_EQ(find("ada", 12345), 0U);
+    EXPECT_EQ(find("bob", log.operation_keys()[0]), 0U);
+}
+
+TEST_P(StoreLaw, TheLargestBatchIsTakenAndReadBack) {
+    SampleLog log("ada", random_, {.keys = 600, .data_bytes = 5400, .only_contexts = true});
+    const AppendRequest request = log.draft(512);
+    ASSERT_EQ(append(request), AppendOutcome::committed);
+    log.take(*request.batch, request.changes);
+    grow(log, 1, 1);
+    backend_->restart(false);
+    expect_holds(log);
+}
+
+TEST_P(StoreLaw, NamesMayHaveAnyCharacters) {
+    std::vector<SampleLog> logs;
+    for (const char* name : {"o'brien", "ada\"; --", "ünï©ode 🙂", "%_like", "ada", "ADA", " "})
+        logs.emplace_back(name, random_);
+    for (SampleLog& log : logs)
+        grow(log, 2, 2);
+    backend_->restart(false);
+    for (const SampleLog& log : logs)
+        expect_holds(log);
+}
+
+TEST_P(StoreLaw, ADestroyedHandleCallsNobody) {
+    SampleLog log("ada", random_);
+    bool called = false;
+    backend_->second().append(log.draft(1), [&](AppendResult) { called = true; });
+    backend_->second().load("ada", [&](Result<LoadedLog>) { called = true; });
+    backend_->drop_second();
+    for (int i = 0; i < 20; ++i)
+        backend_->pump();
+    EXPECT_FALSE(called);
+}
+
+TEST_P(StoreLaw, HealthTellsOfAWorkingStore) {
+    SampleLog log("ada", random_);
+    grow(log, 1, 1);
+    const StoreHealth health = store().health();
+    EXPECT_FALSE(health.kind.empty());
+    EXPECT_TRUE(health.connected);
+    EXPECT_TRUE(health.healthy) << health.problem;
+}
+
+}  // namespace dyad::conformance

@@ -1,0 +1,86 @@
+// The law of store/store.hpp as a test suite, for any backend:
+//
+//     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreLaw, testing::Values(&make_backend));
+//     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreProjections, testing::Values(&make_backend));
+//
+// in a program made by store_conformance() (CMakeLists.txt).
+#pragma once
+
+#include "store/store.hpp"
+#include "support/sample_log.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace dyad::conformance {
+
+class Backend {
+  public:
+    virtual ~Backend() = default;
+    // Two handles on the same logs, as two cells or two nodes have them.
+    virtual Store& first() = 0;
+    virtual Store& second() = 0;
+    // Destroys the second handle, with whatever it still waits for.
+    virtual void drop_second() = 0;
+    // Runs the callbacks that are due; waits a little where there is none.
+    virtual void pump() = 0;
+    // Makes both handles anew on what is durable; without `cleanly` as after a crash.
+    virtual void restart(bool cleanly) = 0;
+};
+using MakeBackend = std::unique_ptr<Backend> (*)();
+
+class StoreLaw : public testing::TestWithParam<MakeBackend> {
+  protected:
+    StoreLaw() : backend_(GetParam()()) {}
+
+    Store& store() { return backend_->first(); }
+    // Waits for the answer to one question, and sees to it that it comes later, and once.
+    template <class T>
+    Result<T> ask(const std::function<void(Store::Callback<T>)>& question) {
+        auto answers = std::make_shared<std::vector<Result<T>>>();
+        question([answers](Result<T> answer) { answers->push_back(std::move(answer)); });
+        EXPECT_TRUE(answers->empty()) << "a callback ran inside the call";
+        wait([&] { return !answers->empty(); });
+        backend_->pump();
+        EXPECT_EQ(answers->size(), 1U);
+        if (answers->empty()) return fail(Errc::timed_out, "no answer");
+        return std::move(answers->front());
+    }
+    void wait(const std::function<bool()>& done);
+
+    AppendOutcome append(AppendRequest request);
+    AppendOutcome append(Store& store, AppendRequest request);
+    // Appends so many batches of up to `events_max` events, and takes them into `log`.
+    void grow(test::SampleLog& log, int batches, std::size_t events_max);
+    LoadedLog load(const std::string& user);
+    std::vector<std::string> texts(const std::string& user, Offset after, std::size_t bytes_max);
+    void expect_holds(const test::SampleLog& log);
+
+    std::unique_ptr<Backend> backend_;
+    test::SeededRandom random_{42};
+};
+
+class StoreProjections : public StoreLaw {
+  protected:
+    void put(test::SampleLog& log, const Change& change);
+    Result<std::vector<HistoryItem>> history(const std::string& user, const std::string& key,
+                                             PageRequest page);
+    Result<ContextPtr> version(const std::string& user, const std::string& key, Version version);
+    std::vector<ResponseRecord> responses(const std::string& user, const ResponseFilter& filter,
+                                          PageRequest page);
+    // The keys of the hits, sorted.
+    std::vector<std::string> found(const std::string& user, const std::string& query);
+};
+
+// Words, phrases, prefixes, OR, NOT and brackets; for backends with a real full-text index.
+class StoreSearch : public StoreProjections {};
+
+// One request with one change, at the end of `log`.
+AppendRequest request_for(const test::SampleLog& log, const Change& change,
+                          const std::string& operation, std::int64_t timestamp_ms);
+
+}  // namespace dyad::conformance

@@ -1,0 +1,104 @@
+#include "conformance/store/store_law.hpp"
+
+#include <chrono>
+#include <set>
+
+namespace dyad::conformance {
+
+void StoreLaw::wait(const std::function<bool()>& done) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < give_up)
+        backend_->pump();
+}
+
+AppendOutcome StoreLaw::append(AppendRequest request) {
+    return append(store(), std::move(request));
+}
+
+AppendOutcome StoreLaw::append(Store& store, AppendRequest request) {
+    auto answer = std::make_shared<std::vector<AppendResult>>();
+    store.append(std::move(request),
+                 [answer](AppendResult result) { answer->push_back(std::move(result)); });
+    EXPECT_TRUE(answer->empty()) << "a callback ran inside the call";
+    wait([&] { return !answer->empty(); });
+    backend_->pump();
+    EXPECT_EQ(answer->size(), 1U);
+    return answer->empty() ? AppendOutcome::unknown : answer->front().outcome;
+}
+
+void StoreLaw::grow(test::SampleLog& log, int batches, std::size_t events_max) {
+    for (int i = 0; i < batches; ++i) {
+        const AppendRequest request = log.draft(1 + random_.below(events_max));
+        ASSERT_EQ(append(request), AppendOutcome::committed);
+        log.take(*request.batch, request.changes);
+    }
+}
+
+LoadedLog StoreLaw::load(const std::string& user) {
+    auto loaded =
+        ask<LoadedLog>([&](Store::Callback<LoadedLog> done) { store().load(user, done); });
+    EXPECT_TRUE(loaded) << loaded.error().to_string();
+    return loaded ? *std::move(loaded) : LoadedLog();
+}
+
+std::vector<std::string> StoreLaw::texts(const std::string& user, Offset after,
+                                         std::size_t bytes_max) {
+    std::vector<std::string> out;
+    for (Offset at = after;;) {
+        const auto slice = ask<LogSlice>(
+            [&](Store::Callback<LogSlice> done) { store().read_log(user, at, bytes_max, done); });
+        EXPECT_TRUE(slice) << slice.error().to_string();
+        if (!slice || at >= slice->head.offset) return out;
+        EXPECT_FALSE(slice->batches.empty()) << "no progress after " << at;
+        if (slice->batches.empty()) return out;
+        EXPECT_LE(slice->batches.front()->first, at + 1);
+        for (const EventBatchPtr& batch : slice->batches) {
+            EXPECT_TRUE(verify_batch(*batch));
+            for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
+                if (offset <= at) continue;
+                EXPECT_EQ(offset, at + 1) << "a hole";
+                out.emplace_back(batch->text(offset));
+                at = offset;
+            }
+        }
+    }
+}
+
+void StoreLaw::expect_holds(const test::SampleLog& log) {
+    const LoadedLog loaded = load(log.user());
+    EXPECT_EQ(loaded.head.epoch, log.head().epoch);
+    EXPECT_EQ(loaded.head.offset, log.head().offset);
+    EXPECT_EQ(loaded.head.hash, log.head().hash);
+    EXPECT_EQ(loaded.head.timestamp_ms, log.head().timestamp_ms);
+    EXPECT_EQ(test::describe(loaded.state, true), test::describe(log.state(), true));
+    EXPECT_EQ(
+        std::multiset<std::uint64_t>(loaded.operation_keys.begin(), loaded.operation_keys.end()),
+        std::multiset<std::uint64_t>(log.operation_keys().begin(), log.operation_keys().end()));
+    EXPECT_EQ(texts(log.user(), 0, 64 * 1024), log.texts());
+}
+
+AppendRequest request_for(const test::SampleLog& log, const Change& change,
+                          const std::string& operation, std::int64_t timestamp_ms) {
+    AppendRequest request;
+    request.user_id = log.user();
+    LogHead head = log.head();
+    if (head.epoch == 0) {
+        head.epoch = 77;
+        head.hash = genesis_hash(log.user(), head.epoch);
+    }
+    auto batch = std::make_shared<EventBatch>();
+    const std::string data = encode_change(change);
+    const std::string scope = scope_of(change);
+    append_event(*batch, head,
+                 {.kind = kind_of(change),
+                  .scope = scope,
+                  .source_instance_id = "vscode-1",
+                  .operation_id = operation,
+                  .data = data,
+                  .timestamp_ms = timestamp_ms});
+    request.batch = std::move(batch);
+    request.changes.push_back(change);
+    return request;
+}
+
+}  // namespace dyad::conformance

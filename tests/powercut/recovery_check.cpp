@@ -1,0 +1,181 @@
+#include "recovery_check.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace dyad::powercut {
+namespace {
+
+using test::SampleLog;
+
+// The log that the acknowledged events and the first in-flight batches make, up to `end`.
+SampleLog expected_log(const SampleLog& acknowledged, const Ledger& ledger, Offset end) {
+    SampleLog log = acknowledged;
+    for (const AppendRequest& request : ledger.in_flight) {
+        if (request.user_id != log.user() || log.head().offset >= end) continue;
+        if (request.batch && request.batch->first == log.head().offset + 1)
+            log.take(*request.batch, request.changes);
+    }
+    return log;
+}
+
+void compare_event(const SampleLog& expected, Offset offset, std::string_view text,
+                   Verdict& verdict) {
+    const auto& texts = expected.texts();
+    if (offset <= texts.size() && texts[offset - 1] == text) return;
+    const std::string where = expected.user() + ", event " + std::to_string(offset);
+    if (std::find(texts.begin(), texts.end(), text) != texts.end())
+        verdict.blame(&Verdict::out_of_order, where + " stands elsewhere");
+    else
+        verdict.blame(&Verdict::corrupt, where + " was never appended so");
+}
+
+void compare_events(sqlite::Journaled& store, const SampleLog& expected, const LoadedLog& loaded,
+                    Verdict& verdict) {
+    Offset at = loaded.first_kept - 1;
+    while (at < loaded.head.offset) {
+        const Result<LogSlice> slice = store.read_log(expected.user(), at, 4096);
+        if (!slice || slice->batches.empty()) {
+            verdict.blame(&Verdict::lost,
+                          expected.user() + " cannot be read from event " + std::to_string(at + 1));
+            return;
+        }
+        for (const EventBatchPtr& batch : slice->batches) {
+            for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
+                if (offset <= at) continue;
+                if (offset != at + 1)
+                    verdict.blame(&Verdict::out_of_order,
+                                  expected.user() + " has a hole at " + std::to_string(at + 1));
+                compare_event(expected, offset, batch->text(offset), verdict);
+                at = offset;
+            }
+        }
+    }
+    std::set<std::uint64_t> seen;
+    for (const std::uint64_t key : loaded.operation_keys)
+        if (!seen.insert(key).second)
+            verdict.blame(&Verdict::doubled, expected.user() + " has an operation twice");
+    if (loaded.operation_keys.size() != loaded.head.offset - (loaded.first_kept - 1))
+        verdict.blame(&Verdict::corrupt, expected.user() + " has other operations than events");
+}
+
+void compare_first_kept(const SampleLog& expected, const LoadedLog& loaded, const Ledger& ledger,
+                        Verdict& verdict) {
+    for (Offset offset = 1; offset < loaded.first_kept; ++offset) {
+        const Result<EventView> event = decode_event(expected.texts()[offset - 1]);
+        if (!event || event->timestamp_ms >= ledger.expired_before_ms)
+            verdict.blame(&Verdict::lost, expected.user() + ", event " + std::to_string(offset) +
+                                              " was forgotten too early");
+    }
+}
+
+void compare_projections(sqlite::Journaled& store, const SampleLog& expected, Verdict& verdict) {
+    std::vector<ResponseRecord> records;
+    for (const auto& [name, record] : expected.responses())
+        records.push_back(record);
+    std::sort(records.begin(), records.end(),
+              [](const auto& a, const auto& b) { return a.offset > b.offset; });
+    const auto responses = store.responses(expected.user(), {}, {.before = 0, .limit = 1000});
+    if (!responses || test::describe(*responses) != test::describe(records))
+        verdict.blame(&Verdict::corrupt, expected.user() + ": responses are not the fold");
+    const auto modes =
+        store.transitions(expected.user(), std::nullopt, {.before = 0, .limit = 100000});
+    if (!modes || modes->size() != expected.transitions().size())
+        verdict.blame(&Verdict::corrupt, expected.user() + ": transitions are not the fold");
+    const Status chain = store.verify(expected.user());
+    if (!chain) verdict.blame(&Verdict::corrupt, chain.error().to_string());
+}
+
+void compare_user(sqlite::Journaled& store, const SampleLog& acknowledged, const Ledger& ledger,
+                  bool thorough, Verdict& verdict) {
+    const Result<LoadedLog> loaded = store.load(acknowledged.user());
+    if (!loaded) {
+        verdict.blame(&Verdict::corrupt, loaded.error().to_string());
+        return;
+    }
+    const Offset end = loaded->head.offset;
+    verdict.recovered[acknowledged.user()] = end;
+    if (end < acknowledged.head().offset) {
+        verdict.blame(&Verdict::lost, acknowledged.user() + " ends at " + std::to_string(end) +
+                                          ", acknowledged was " +
+                                          std::to_string(acknowledged.head().offset));
+        return;
+    }
+    if (end == 0) return;
+    const SampleLog expected = expected_log(acknowledged, ledger, end);
+    if (expected.head().offset != end || expected.head().hash != loaded->head.hash ||
+        expected.head().epoch != loaded->head.epoch) {
+        verdict.blame(&Verdict::corrupt, acknowledged.user() + " does not end as it should");
+        return;
+    }
+    compare_events(store, expected, *loaded, verdict);
+    compare_first_kept(expected, *loaded, ledger, verdict);
+    // Deleted contexts may be forgotten once their deletion is.
+    const bool with_deleted = ledger.expired_before_ms == INT64_MIN;
+    if (test::describe(loaded->state, with_deleted) !=
+        test::describe(expected.state(), with_deleted))
+        verdict.blame(&Verdict::corrupt, expected.user() + ": the state is not the fold");
+    if (thorough) compare_projections(store, expected, verdict);
+}
+
+}  // namespace
+
+void Verdict::blame(bool Verdict::* kind, const std::string& text) {
+    this->*kind = true;
+    if (why.empty()) why = text;
+}
+
+sqlite::JournaledOptions small_options(const std::string& vfs, const std::string& pragmas) {
+    return {.database = "/m.db",
+            .vfs = vfs,
+            .journal_file_bytes = 16384,
+            .group_bytes_max = 5000,
+            .apply_bytes = 7000,
+            .page_bytes = 1024,
+            .segments = {.events_max = 8, .bytes_max = 2500, .merge_below_bytes = 900},
+            .extra_pragmas = pragmas,
+            .on_fatal = [](const std::string&) { throw Stopped{}; }};
+}
+
+Verdict compare(sqlite::Journaled& store, const Ledger& ledger, bool thorough) {
+    Verdict verdict;
+    for (const auto& [name, acknowledged] : ledger.users)
+        compare_user(store, acknowledged, ledger, thorough, verdict);
+    if (!thorough) return verdict;
+    const auto users = store.list_users();
+    if (!users) verdict.blame(&Verdict::corrupt, users.error().to_string());
+    for (std::size_t i = 0; users && i < users->size(); ++i)
+        if (!ledger.users.contains((*users)[i]))
+            verdict.blame(&Verdict::corrupt, "there is a user that never was: " + (*users)[i]);
+    return verdict;
+}
+
+Verdict recover_and_compare(test::FaultDisk& disk, const std::string& vfs_name,
+                            const std::string& pragmas, const Ledger& ledger, bool thorough,
+                            bool and_goes_on) {
+    const test::FaultVfs vfs(vfs_name, disk);
+    test::SeededRandom random(99);
+    auto store = sqlite::Journaled::open(small_options(vfs_name, pragmas), random);
+    if (!store) {
+        Verdict verdict;
+        verdict.blame(&Verdict::corrupt, store.error().to_string());
+        return verdict;
+    }
+    Verdict verdict = compare(**store, ledger, thorough);
+    if (!verdict.good() || !and_goes_on) return verdict;
+
+    const auto& [name, acknowledged] = *ledger.users.begin();
+    SampleLog log = expected_log(acknowledged, ledger, verdict.recovered[name]);
+    std::vector<AppendRequest> one;
+    one.push_back(log.draft(1));
+    const auto batch = one[0].batch;
+    std::vector<AppendResult> results;
+    (*store)->commit(one, results);
+    const Result<LoadedLog> after = (*store)->load(name);
+    if (results[0].outcome != AppendOutcome::committed || !after ||
+        after->head.hash != batch->head().hash)
+        verdict.blame(&Verdict::corrupt, "the recovered store takes no event");
+    return verdict;
+}
+
+}  // namespace dyad::powercut
