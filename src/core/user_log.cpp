@@ -41,7 +41,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
         if (head_.epoch == 0) {
             // The log's epoch, unless another node writes the first event; known from now on, so
             // that positions given out before it stay good.
-            while (head_.epoch == 0) head_.epoch = ports().random.next_u64();
+            while (head_.epoch == 0)
+                head_.epoch = ports().random.next_u64();
             head_.hash = genesis_hash(user_id_, head_.epoch);
         }
         first_kept_ = result->first_kept;
@@ -54,6 +55,10 @@ void UserLog::loaded(Result<LoadedLog> result) {
         snapshot_.reset();
         phase_ = Phase::ready;
         delivery_.reset_all();
+        if (log::enabled(log::Level::debug, kScope))
+            log::debug(kScope,
+                       "the memory of a user was read: " + std::to_string(state_.live_contexts) +
+                           " contexts, offset " + std::to_string(head_.offset));
     } else {
         phase_ = Phase::cold;
         status = result.error();
@@ -61,7 +66,6 @@ void UserLog::loaded(Result<LoadedLog> result) {
         for (Pending& pending : std::exchange(queue_, {}))
             reply(pending, Rejection{result.error(), nullptr});
     }
-    if (flight_ && status) requeue_flight();
     for (auto& run : std::exchange(fresh_waiters_, {}))
         run(status);
     engine_.mark_dirty(*this);
@@ -88,6 +92,16 @@ void UserLog::when_fresh(std::function<void(Status)> run) {
             run(Done{});
         return;
     }
+    if (phase_ == Phase::loading && ports().store.shared()) {
+        // What is being loaded may be older than this call.
+        fresh_waiters_.push_back([this, run = std::move(run)](const Status& status) {
+            if (status)
+                catch_up(run);
+            else
+                run(status);
+        });
+        return;
+    }
     fresh_waiters_.push_back(std::move(run));
     if (phase_ == Phase::cold) load();
 }
@@ -108,14 +122,19 @@ void UserLog::catch_up(std::function<void(Status)> done) {
 }
 
 void UserLog::read_on() {
+    const Offset after = head_.offset;
     ports().store.read_log(
-        user_id_, head_.offset, kCatchUpBytes, guarded([this](const Result<LogSlice>& slice) {
+        user_id_, after, kCatchUpBytes, guarded([this, after](const Result<LogSlice>& slice) {
             if (phase_ != Phase::ready || !catching_up_) return;  // reloaded meanwhile
             if (!slice) {
                 if (slice.error().code == Errc::history_gone)
                     reload();
                 else
                     caught_up(slice.error());
+                return;
+            }
+            if (head_.offset != after && slice->head.offset < head_.offset) {
+                caught_up(Done{});  // our own commit, or an announcement, was faster than the read
                 return;
             }
             const Offset before = head_.offset;
@@ -208,8 +227,15 @@ void UserLog::receive(const Announcement& announcement) {
     if (phase_ != Phase::ready || announcement.batch->empty()) return;
     const EventBatch& batch = *announcement.batch;
     if (batch.last() <= head_.offset) return;
-    const bool next = broken(Mutation::trust_announcement_offset) ? batch.first == head_.offset + 1
-                                                                  : follows(batch);
+    if (broken(Mutation::skip_gap) && batch.first > head_.offset + 1) {
+        feed_.clear();
+        static_cast<void>(adopt(announcement.batch, nullptr));
+        return;
+    }
+    // Nothing proves that a first event is of this log and not of one that a restore took away.
+    const bool next = broken(Mutation::trust_announcement_offset)
+                          ? batch.first == head_.offset + 1
+                          : head_.offset != 0 && follows(batch);
     if (next) {
         if (adopt(announcement.batch, nullptr)) return;
     } else if (broken(Mutation::ignore_announcement_gap)) {

@@ -32,7 +32,11 @@ struct Pending {
     std::int64_t since_ms = 0;
     int tries = 0;
     bool sent_unknown = false;  // an append that held it got no answer
+    bool fresh = false;         // the log was read to its end after the command came
     bool is_new = false;        // its key is in the log, but for another operation
+#ifdef DYAD_SIMULATION
+    std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
+#endif
 };
 
 class UserLog {
@@ -85,6 +89,7 @@ class UserLog {
     void pump();
     void build_batch();
     bool place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
+    void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     bool is_repeat(const Pending& pending) const;
     void answer_repeat(Pending pending);
     void repeat_found(std::shared_ptr<Pending> pending, Offset offset);

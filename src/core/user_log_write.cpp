@@ -64,7 +64,10 @@ void UserLog::build_batch() {
         queue_.push_front(std::move(later.back()));
         later.pop_back();
     }
-    if (batch.empty()) return;
+    if (batch.empty()) {
+        if (!flight.others.empty()) decide_afresh(std::move(flight.others));
+        return;
+    }
     flight.batch = std::make_shared<const EventBatch>(std::move(batch));
     flight_ = std::move(flight);
     AppendRequest request{user_id_, flight_->batch, flight_->changes};
@@ -95,6 +98,9 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     const Decision at{
         .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, pending.command, at);
+#ifdef DYAD_SIMULATION
+    if (pending.stale) decided = *pending.stale;
+#endif
     if (const auto* needed = std::get_if<NeedsVersion>(&decided)) {
         fill_version(std::move(pending), *needed);
     } else if (auto* change = std::get_if<Change>(&decided)) {
@@ -124,13 +130,29 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         else
             answer = reply_without_event(std::get<NoChange>(decided), pending.command.operation_id,
                                          head_);
-        // What it rests on may still fail to be written.
-        if (batch.empty())
+        // What it rests on may still fail to be written, or may be overtaken by other nodes
+        // already: a commit behind it proves that it was not, or else a read.
+        if (batch.empty() && (pending.fresh || !ports().store.shared()))
             reply(pending, std::move(answer));
         else
             flight.others.emplace_back(std::move(pending), std::move(answer));
     }
     return true;
+}
+
+void UserLog::decide_afresh(
+    std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven) {
+    auto waiting = std::make_shared<decltype(unproven)>(std::move(unproven));
+    catch_up([this, waiting](const Status& status) {
+        for (auto at = waiting->rbegin(); at != waiting->rend(); ++at) {
+            at->first.fresh = true;
+            if (status)
+                queue_.push_front(std::move(at->first));
+            else
+                reply(at->first, Rejection{status.error(), nullptr});
+        }
+        engine_.mark_dirty(*this);
+    });
 }
 
 bool UserLog::is_repeat(const Pending& pending) const {
@@ -214,7 +236,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
                      .offset = offset,
                      .hash = entry.hash,
                      .timestamp_ms = entry.timestamp_ms};
-    Reply answer = reply_of(*change, pending.command.operation_id, at);
+    Reply answer = reply_of(*change, pending.command, at);
     answer.duplicate = true;
     reply(pending, std::move(answer));
 }
@@ -256,12 +278,11 @@ void UserLog::sent(AppendResult result) {
                 flight_.reset();
                 return;
             }
-            for (Pending& pending : flight_->writes)
+            for (Pending& pending : flight_->writes) {
                 pending.sent_unknown = true;
-            if (broken(Mutation::retry_unknown_blindly))
-                requeue_flight();
-            else
-                retry_later();
+                if (broken(Mutation::retry_unknown_blindly)) pending.is_new = true;
+            }
+            retry_later();
             return;
         case AppendOutcome::conflict:
             if (broken(Mutation::drop_conflict_loser)) {
@@ -291,6 +312,11 @@ void UserLog::requeue_flight() {
     Flight flight = std::move(*flight_);
     flight_.reset();
     std::deque<Pending> again;
+#ifdef DYAD_SIMULATION
+    if (broken(Mutation::decide_on_stale_state))
+        for (std::size_t i = 0; i < flight.writes.size(); ++i)
+            flight.writes[i].stale = std::make_shared<const Change>(flight.changes[i]);
+#endif
     for (Pending& pending : flight.writes) {
         if (!pending.done) continue;
         if (++pending.tries >= limits::commit_tries_max)
@@ -315,11 +341,12 @@ void UserLog::committed() {
     flight_.reset();
     metrics::events_committed.add(static_cast<std::int64_t>(flight->batch->size()));
     ports().bus.announce({user_id_, flight->batch});
-    if (follows(*flight->batch)) {
+    const bool reading = phase_ != Phase::ready;  // what is read may be older than the commit
+    if (!reading && follows(*flight->batch)) {
         const Status adopted = adopt(flight->batch, &flight->changes);
         CHECK(adopted.has_value());
         finish_flight(*flight);
-    } else if (head_.offset >= flight->batch->last()) {
+    } else if (!reading && head_.offset >= flight->batch->last()) {
         finish_flight(*flight);  // read or announced before the store's own answer came
     } else {
         catch_up([this, flight](const Status&) { finish_flight(*flight); });
@@ -346,8 +373,7 @@ void UserLog::finish_flight(Flight& flight) {
                          .hash = entry.hash,
                          .timestamp_ms = entry.timestamp_ms};
         Pending& pending = flight.writes[i];
-        if (pending.done)
-            reply(pending, reply_of(flight.changes[i], pending.command.operation_id, at));
+        if (pending.done) reply(pending, reply_of(flight.changes[i], pending.command, at));
     }
     for (auto& [pending, answer] : flight.others)
         reply(pending, std::move(answer));

@@ -16,11 +16,11 @@
 // and 0: the contracts of the ports, as far as a run can break them.
 #pragma once
 
+#include "sim/history.hpp"
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include "sim/history.hpp"
 
 namespace dyad::sim {
 
@@ -49,19 +49,19 @@ struct Evidence {
 using Violations = std::vector<Violation>;
 
 // checker_log.cpp
-void check_operations_in_log(const Evidence& evidence, Violations& out);     // 1
-void check_dense_offsets(const Evidence& evidence, Violations& out);         // 2
-void check_accepted_bases(const Evidence& evidence, Violations& out);        // 5
-void check_chain(const Evidence& evidence, Violations& out);                 // 8
-void check_timestamps(const Evidence& evidence, Violations& out);            // 9
-void check_durable_first(const Evidence& evidence, Violations& out);         // 11
-void check_real_time_order(const Evidence& evidence, Violations& out);       // 12
+void check_operations_in_log(const Evidence& evidence, Violations& out);  // 1
+void check_dense_offsets(const Evidence& evidence, Violations& out);      // 2
+void check_accepted_bases(const Evidence& evidence, Violations& out);     // 5
+void check_chain(const Evidence& evidence, Violations& out);              // 8
+void check_timestamps(const Evidence& evidence, Violations& out);         // 9
+void check_durable_first(const Evidence& evidence, Violations& out);      // 11
+void check_real_time_order(const Evidence& evidence, Violations& out);    // 12
 // checker_clients.cpp
-void check_contiguous_deliveries(const Evidence& evidence, Violations& out); // 3
-void check_isolation(const Evidence& evidence, Violations& out);             // 4
-void check_state_is_fold(const Evidence& evidence, Violations& out);         // 6
-void check_read_order(const Evidence& evidence, Violations& out);            // 7
-void check_convergence(const Evidence& evidence, Violations& out);           // 10
+void check_contiguous_deliveries(const Evidence& evidence, Violations& out);  // 3
+void check_isolation(const Evidence& evidence, Violations& out);              // 4
+void check_state_is_fold(const Evidence& evidence, Violations& out);          // 6
+void check_read_order(const Evidence& evidence, Violations& out);             // 7
+void check_convergence(const Evidence& evidence, Violations& out);            // 10
 // checker_content.cpp: that every event says what its command asked for (a part of 1).
 void check_contents(const Evidence& evidence, Violations& out);
 

@@ -1,8 +1,8 @@
 // The points that are about what clients were told.
+#include "sim/checker.hpp"
+
 #include <algorithm>
 #include <set>
-
-#include "sim/checker.hpp"
 
 namespace dyad::sim {
 namespace {
@@ -45,8 +45,8 @@ class Follower {
         if (started_) return fail("it was made ready twice");
         started_ = true;
         const auto& resume = stream_.request.resume;
-        must_reset_ = resume ? *resume != position && resume->offset != 0
-                             : stream_.request.snapshot;
+        must_reset_ =
+            resume ? *resume != position && resume->offset != 0 : stream_.request.snapshot;
         if (resume && resume->offset == 0 && position.offset != 0) must_reset_ = true;
         if (resume && !must_reset_ && resume->offset != 0 && resume->epoch != epoch_due())
             return fail("it resumed in an epoch that is over");
@@ -73,8 +73,7 @@ class Follower {
     }
 
     void take(const Stream::Events& run, std::int64_t at_us) {
-        if (!started_ || must_reset_)
-            return fail("events came before the start that they follow");
+        if (!started_ || must_reset_) return fail("events came before the start that they follow");
         if (run.first < next_ || run.last < run.first)
             return fail("offset " + std::to_string(run.first) + " came where " +
                         std::to_string(next_) + " was due");
@@ -85,7 +84,7 @@ class Follower {
         auto text = run.texts.begin();
         for (; next_ <= run.last; ++next_) {
             const std::string* expected = text == run.texts.end() ? nullptr : &*text;
-            const LogEntry* entry = entry_here(expected);
+            const LogEntry* entry = entry_here(expected, at_us);
             if (entry == nullptr)
                 return fail("offset " + std::to_string(next_) +
                             " was delivered with what the log never had there");
@@ -107,8 +106,9 @@ class Follower {
                  std::to_string(run.last) + "]");
     }
 
-    // The event that continues what was delivered before; the one with this text, where two do.
-    const LogEntry* entry_here(const std::string* text) const {
+    // The event that continues what was delivered before. Where two do (a restore took one away):
+    // the one with this text, or else the one that was in the log then.
+    const LogEntry* entry_here(const std::string* text, std::int64_t at_us) const {
         const auto found = evidence_.all_events.find({stream_.request.user_id, next_});
         if (found == evidence_.all_events.end()) return nullptr;
         const LogEntry* follows = nullptr;
@@ -116,7 +116,8 @@ class Follower {
             if (known_ && !std::equal(hash_.begin(), hash_.end(), entry->event->prev_hash.begin()))
                 continue;
             if (text != nullptr && entry->event->texts == *text) return entry;
-            follows = entry;
+            if (follows == nullptr || (entry->journaled_us <= at_us && at_us < entry->lost_us))
+                follows = entry;
         }
         return follows;
     }

@@ -1,9 +1,9 @@
 // That every event says what its command asked for, given what was stored before it. Documents are
 // merged here once more, by tests/sim/reference.cpp.
-#include <array>
-
 #include "sim/checker.hpp"
 #include "sim/reference.hpp"
+
+#include <array>
 
 namespace dyad::sim {
 namespace {
@@ -221,11 +221,10 @@ void check_contents(const Evidence& evidence, Violations& out) {
             if (!view) continue;
             const auto at =
                 operations.find({user_id, view->source_instance_id, view->operation_id});
-            const std::string wrong =
-                at == operations.end()
-                    ? judge_server_event(before, *entry)
-                    : std::visit(Judge(before, *at->second, entry->change),
-                                 at->second->command.body);
+            const std::string wrong = at == operations.end()
+                                          ? judge_server_event(before, *entry)
+                                          : std::visit(Judge(before, *at->second, entry->change),
+                                                       at->second->command.body);
             if (!wrong.empty())
                 out.push_back({1, user_id + ": offset " + std::to_string(view->offset) + ", " +
                                       view->source_instance_id + "/" + view->operation_id + ": " +

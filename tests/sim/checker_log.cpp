@@ -1,8 +1,8 @@
 // The points that the log alone, and the answers, decide.
+#include "sim/checker.hpp"
+
 #include <algorithm>
 #include <array>
-
-#include "sim/checker.hpp"
 
 namespace dyad::sim {
 namespace {
@@ -100,13 +100,14 @@ void check_operations_in_log(const Evidence& evidence, Violations& out) {
                                       std::to_string(reply.position.offset) +
                                       ", where the log does not have it"});
             else if (!is_of(*entry, operation))
-                out.push_back({1, name_of(operation) + " was acknowledged with the position of "
-                                                       "another operation, offset " +
+                out.push_back({1, name_of(operation) +
+                                      " was acknowledged with the position of "
+                                      "another operation, offset " +
                                       std::to_string(reply.position.offset)});
         }
         // A rejection is not logged: sent twice, the second try may well be accepted.
-        if (rejected && operation.submissions == 1 && !operation.misuse && evidence.history.restores.empty() &&
-            found != in_log.end())
+        if (rejected && operation.submissions == 1 && !operation.misuse &&
+            evidence.history.restores.empty() && found != in_log.end())
             out.push_back({1, name_of(operation) + " was rejected, and is in the log at offset " +
                                   std::to_string(found->second.front()->event->first)});
     }
@@ -148,8 +149,7 @@ void check_accepted_bases(const Evidence& evidence, Violations& out) {
                         put && (put->force || (put->strategy == MergeStrategy::merge && alive));
                     if (!merges && *operation->command.expected_version != alive)
                         out.push_back({5, where + name_of(*operation) + " expected version " +
-                                              std::to_string(
-                                                  *operation->command.expected_version) +
+                                              std::to_string(*operation->command.expected_version) +
                                               " and was accepted over version " +
                                               std::to_string(alive)});
                 }

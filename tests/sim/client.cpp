@@ -1,10 +1,10 @@
 #include "sim/client.hpp"
 
-#include <algorithm>
-
 #include "base/limits.hpp"
 #include "sim/workload.hpp"
 #include "sim/world.hpp"
+
+#include <algorithm>
 
 namespace dyad::sim {
 namespace {
@@ -36,10 +36,18 @@ std::vector<std::string> split_events(std::string_view text) {
     return events;
 }
 
-std::vector<std::string> split_frames(std::string_view piece) {
+// The texts of plain frames; a frame that was made for another user stays as it is.
+std::vector<std::string> split_frames(std::string_view piece, const std::string& user_id) {
     std::vector<std::string> events;
-    while (const auto bytes = take_le<std::uint32_t>(piece))
-        events.emplace_back(take_bytes(piece, *bytes).value_or(""));
+    const auto part = [&] {
+        const auto bytes = take_le<std::uint32_t>(piece);
+        return take_bytes(piece, bytes.value_or(0)).value_or("");
+    };
+    while (!piece.empty()) {
+        const std::string_view user = part();
+        const std::string_view text = part();
+        events.push_back(user == user_id ? std::string(text) : "for " + std::string(user));
+    }
     return events;
 }
 
@@ -55,7 +63,8 @@ bool Connection::deliver(Offset first, Offset last, const std::vector<std::strin
     for (const std::string_view piece : pieces) {
         bytes += piece.size();
         const bool plain = stream_.request.dialect == core::Dialect::plain;
-        for (std::string& text : plain ? split_frames(piece) : split_events(piece))
+        for (std::string& text :
+             plain ? split_frames(piece, stream_.request.user_id) : split_events(piece))
             run.texts.push_back(std::move(text));
     }
     if (run.texts.size() > 1 && bytes > static_cast<std::size_t>(limits::output_held_bytes_max) * 2)
@@ -77,16 +86,18 @@ bool Connection::carry(std::variant<Stream::Ready, Stream::Reset, Stream::Events
         world_.breach("something was delivered to a connection that is full");
     stream_.items.push_back({world_.queue().now_us(), what});
     const auto* run = std::get_if<Stream::Events>(&what);
-    world_.tracing().note(run ? "deliver" : is_ready ? "ready" : "reset", run ? run->first : 0,
-                          run ? run->last : 0, [&] {
-                              return stream_.request.user_id + " " + stream_.request.instance_id +
-                                     (run ? " " + std::to_string(run->first) + ".." +
-                                                std::to_string(run->last)
-                                          : std::string());
-                          });
+    world_.tracing().note(
+        run        ? "deliver"
+        : is_ready ? "ready"
+                   : "reset",
+        run ? run->first : 0, run ? run->last : 0, [&] {
+            return stream_.request.user_id + " " + stream_.request.instance_id +
+                   (run ? " " + std::to_string(run->first) + ".." + std::to_string(run->last)
+                        : std::string());
+        });
     if (client_ == nullptr) {  // into a network that nobody is at the other end of
         on_the_way_ += 1;
-        blocked_ = on_the_way_ >= capacity_;
+        if (!is_ready) blocked_ = on_the_way_ >= capacity_;
         return !blocked_;
     }
     on_the_way_ += 1;
@@ -264,14 +275,14 @@ void Client::apply(const std::string& text) {
 
 void Client::next_operation() {
     if (left_ <= 0 || world_.healed()) return;
-    int count = random_.chance(world_.scenario().bursts) ? static_cast<int>(random_.between(2, 6))
-                                                         : 1;
+    int count =
+        random_.chance(world_.scenario().bursts) ? static_cast<int>(random_.between(2, 6)) : 1;
     for (; count > 0 && left_ > 0; --count, --left_) {
         if (random_.chance(150)) read();
         Operation operation;
         operation.user_id = user_id_;
         const bool misuse = !acknowledged_.empty() && world_.scenario().restores == 0 &&
-                            random_.chance(20);
+                            world_.scenario().expiries == 0 && random_.chance(20);
         const Wish wish{.user_id = user_id_,
                         .instance_id = instance_id_,
                         .operation_id = misuse ? acknowledged_.back().operation_id
@@ -302,11 +313,11 @@ void Client::start_operation(std::size_t index) {
 
 void Client::attempt(std::size_t index, int number) {
     current_[index] = number;
+    world_.record().operations[index].on_the_way += 1;
     const bool own_node = connection_ && random_.chance(800);
     const int node = own_node ? connection_->process().node : world_.random_node(random_);
-    world_.after(world_.hop_us(random_), [this, index, number, node] {
-        submit(index, number, node);
-    });
+    world_.after(world_.hop_us(random_),
+                 [this, index, number, node] { submit(index, number, node); });
     const std::int64_t patience_us =
         world_.healed() ? 3'000 * kMs : random_.between(100, 2'000) * kMs;
     world_.after(patience_us, [this, index, number] {
@@ -324,13 +335,17 @@ void Client::attempt(std::size_t index, int number) {
 
 void Client::submit(std::size_t index, int number, int node_id) {
     Node& node = world_.node(node_id);
-    if (!node.alive()) return;
     Operation& operation = world_.record().operations[index];
+    if (!node.alive()) {
+        operation.on_the_way -= 1;
+        return;
+    }
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
     operation.submissions += 1;
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
     world_.tracing().note("submit", index, static_cast<std::uint64_t>(number), [&] {
-        return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id);
+        return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id) +
+               ": " + describe(operation.command);
     });
     const std::size_t call = world_.expect(node.process, name);
     const auto lost = !world_.healed() && random_.chance(world_.scenario().lost_answers);
@@ -346,6 +361,7 @@ void Client::submit(std::size_t index, int number, int node_id) {
                 return name + (reply ? " at offset " + std::to_string(reply->position.offset)
                                      : " " + std::get<Rejection>(answer.result).error.to_string());
             });
+            world_.record().operations[index].on_the_way -= 1;
             world_.record().operations[index].answers.push_back(answer);
             if (!lost)
                 world_.after(back_us, [this, index, number, answer = std::move(answer)] {
@@ -372,8 +388,8 @@ void Client::answered(std::size_t index, int number, const Answer& answer) {
     Operation& operation = world_.record().operations[index];
     operation.awaited = false;
     if (rejection != nullptr) return;
-    const bool logged = std::get<Reply>(answer.result).result.find("\"ignored\"") ==
-                        std::string::npos;
+    const bool logged =
+        std::get<Reply>(answer.result).result.find("\"ignored\"") == std::string::npos;
     if (!operation.misuse && logged) acknowledged_.push_back(operation.command);
     if (const auto* set = std::get_if<SetMode>(&operation.command.body))
         is_private_ = set->mode == Mode::inspired;
@@ -394,15 +410,15 @@ void Client::read() {
         if (found) world_.record().reads.push_back(std::move(done));
     };
     if (random_.chance(500)) {
-        node.engine->snapshot(
-            user_id_, [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
-                Read done = read;
-                if (result) {
-                    done.snapshot = *result;
-                    done.position = (*result)->position;
-                }
-                finish(std::move(done), result.has_value());
-            });
+        node.engine->snapshot(user_id_,
+                              [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
+                                  Read done = read;
+                                  if (result) {
+                                      done.snapshot = *result;
+                                      done.position = (*result)->position;
+                                  }
+                                  finish(std::move(done), result.has_value());
+                              });
         return;
     }
     read.key = "k" + std::to_string(random_.between(0, world_.scenario().keys_per_user - 1)) + "@" +

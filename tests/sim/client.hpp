@@ -2,15 +2,15 @@
 // any time, keeps position and state together, and sends commands until each has an answer.
 #pragma once
 
+#include "sim/history.hpp"
+#include "sim/node.hpp"
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "sim/history.hpp"
-#include "sim/node.hpp"
 
 namespace dyad::sim {
 
@@ -45,7 +45,7 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
     Client* client_;
     ProcessId process_;
     Stream& stream_;
-    std::size_t capacity_;       // messages on the way before the socket is full
+    std::size_t capacity_;  // messages on the way before the socket is full
     std::size_t on_the_way_ = 0;
     std::int64_t last_arrival_us_ = 0;
     bool blocked_ = false;
@@ -102,7 +102,7 @@ class Client {
     Position position_;
     Offset heard_ = 0;
     std::map<std::string, std::pair<Version, std::string>> contexts_;
-    std::vector<std::string> conflicts_;  // ids that it saw opened
+    std::vector<std::string> conflicts_;       // ids that it saw opened
     std::map<std::string, Version> versions_;  // the last it heard of, deleted ones too
 
     std::map<std::size_t, int> current_;  // operation -> number of its attempt under way

@@ -3,6 +3,9 @@
 // judges it; nothing in it comes from the heart's own books.
 #pragma once
 
+#include "core/session.hpp"
+#include "model/command.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -11,9 +14,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "core/session.hpp"
-#include "model/command.hpp"
 
 namespace dyad::sim {
 
@@ -47,6 +47,7 @@ struct Operation {
     std::int64_t invoked_us = 0;
     std::vector<Answer> answers;
     int submissions = 0;
+    int on_the_way = 0;  // tries that were sent and not answered; those of dead processes for ever
     bool awaited = false;  // at the end, its client still waits for an answer
 };
 
@@ -110,11 +111,11 @@ struct History {
     std::vector<std::unique_ptr<Stream>> streams;
     std::vector<Read> reads;
     std::vector<Replica> replicas;
-    std::int64_t quiet_us = kNever;  // what is durable by then, everybody has at the end
+    std::int64_t quiet_us = kNever;      // what is durable by then, everybody has at the end
     std::vector<Outage> outages;         // of the whole store
     std::vector<std::int64_t> restores;  // when an older backup was put in place
     std::map<std::string, std::vector<std::pair<std::int64_t, Epoch>>> epochs;  // set by a restore
-    std::vector<std::string> breaches;   // of the ports' contracts, seen as they happened
+    std::vector<std::string> breaches;  // of the ports' contracts, seen as they happened
 };
 
 }  // namespace dyad::sim

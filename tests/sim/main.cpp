@@ -1,8 +1,7 @@
 // dyad_sim: runs the heart of several nodes in a simulated world, a seed per world, and checks what
 // must hold, always (checker.hpp). docs/simulation.md is its manual.
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/log.hpp"
+#include "sim/run.hpp"
 
 #include <atomic>
 #include <charconv>
@@ -15,8 +14,9 @@
 #include <new>
 #include <sstream>
 
-#include "base/log.hpp"
-#include "sim/run.hpp"
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace dyad::sim {
 namespace {
@@ -130,8 +130,8 @@ void run_sweep(const Sweep& sweep, Shared& shared) {
 }
 
 Shared& new_shared() {
-    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED);
     return *new (memory) Shared;
 }
@@ -156,8 +156,11 @@ int run_variants(const Options& options) {
     int escaped = 0;
     for (const Variant& variant : all_variants()) {
         Shared& shared = new_shared();
-        Sweep sweep{.seeds = seeds_of(options), .variant = variant, .stop_at_first = true,
-                    .trace = false, .jobs = options.jobs};
+        Sweep sweep{.seeds = seeds_of(options),
+                    .variant = variant,
+                    .stop_at_first = true,
+                    .trace = false,
+                    .jobs = options.jobs};
         run_sweep(sweep, shared);
         const std::uint64_t index = shared.first_caught;
         std::string caught = "ESCAPED";
@@ -175,8 +178,11 @@ int run_variants(const Options& options) {
 int run_seeds(const Options& options, const Variant& variant) {
     const auto begin = std::chrono::steady_clock::now();
     Shared& shared = new_shared();
-    const Sweep sweep{.seeds = seeds_of(options), .variant = variant, .stop_at_first = false,
-                      .trace = options.trace, .jobs = options.jobs};
+    const Sweep sweep{.seeds = seeds_of(options),
+                      .variant = variant,
+                      .stop_at_first = false,
+                      .trace = options.trace,
+                      .jobs = options.jobs};
     run_sweep(sweep, shared);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -49,16 +49,21 @@ static_assert(std::size(kNames) == core::kMutationCount);
 
 std::vector<Variant> make_variants() {
     std::vector<Variant> variants;
-    for (int i = 1; i < core::kMutationCount; ++i)
-        variants.push_back({std::string(kNames[i]), static_cast<core::Mutation>(i), {}});
+    for (int i = 1; i < core::kMutationCount; ++i) {
+        Variant variant{.name = std::string(kNames[i]), .mutation = static_cast<core::Mutation>(i)};
+        // Designs that never look for an operation have no index of them either.
+        variant.flaws.no_operation_index =
+            variant.mutation == core::Mutation::skip_operation_lookup ||
+            variant.mutation == core::Mutation::retry_unknown_blindly;
+        variants.push_back(std::move(variant));
+    }
     using Flaws = SimDatabase::Flaws;
     const auto flawed = [&](const char* name, bool Flaws::* flaw) {
-        Variant variant{.name = name, .mutation = core::Mutation::none, .flaws = {}};
+        Variant variant{.name = name};
         variant.flaws.*flaw = true;
         variants.push_back(std::move(variant));
     };
     flawed("store_without_offset_index", &Flaws::no_offset_index);
-    flawed("store_without_operation_index", &Flaws::no_operation_index);
     flawed("store_serves_unjournaled", &Flaws::serves_unjournaled);
     flawed("store_commits_unjournaled", &Flaws::commits_unjournaled);
     return variants;

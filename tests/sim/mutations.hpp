@@ -2,13 +2,13 @@
 // the store, which break the law of its port.
 #pragma once
 
+#include "core/mutation.hpp"
+#include "store/sim/sim_database.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/mutation.hpp"
-#include "store/sim/sim_database.hpp"
 
 namespace dyad::sim {
 

@@ -2,15 +2,16 @@
 // takes the process with everything in it; a restart begins a new run of the node.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "core/engine.hpp"
 #include "sim/history.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
 #include "store/sim/sim_store.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace dyad::sim {
 
@@ -44,14 +45,18 @@ class BusNetwork {
     void send(int from, const Announcement& announcement);
     // Messages on the way are of another time now.
     void forget() { ++generation_; }
+    // The newest messages arrive once more, some time later.
+    void repeat_newest();
 
   private:
-    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement);
+    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement,
+                  std::int64_t extra_us = 0);
 
     EventQueue& queue_;
     Trace& trace_;
     SeededRandom random_;
     std::vector<SimBus*> buses_;
+    std::deque<std::shared_ptr<const Announcement>> newest_;
     std::uint64_t generation_ = 0;
 };
 
@@ -82,12 +87,15 @@ class SimBus final : public Bus {
     std::function<void(const Announcement&)> receive_;
 };
 
-// Plain frames of the simulation: the length of an event's text, and the text.
+// Plain frames of the simulation: user id and text of an event, each with its length before it.
 class FrameRenderer final : public core::Renderer {
   public:
-    void render_plain(const EventView& event, std::string& out) const override {
-        put_le<std::uint32_t>(out, static_cast<std::uint32_t>(event.text.size()));
-        out.append(event.text);
+    void render_plain(std::string_view user_id, const EventView& event,
+                      std::string& out) const override {
+        for (const std::string_view part : {user_id, event.text}) {
+            put_le<std::uint32_t>(out, static_cast<std::uint32_t>(part.size()));
+            out.append(part);
+        }
     }
 };
 

@@ -1,11 +1,11 @@
 #include "sim/reference.hpp"
 
+#include "base/check.hpp"
+
 #include <set>
 #include <vector>
 
 #include <boost/json/parse.hpp>
-
-#include "base/check.hpp"
 
 namespace dyad::sim::reference {
 namespace {

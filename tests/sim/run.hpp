@@ -1,12 +1,12 @@
 // One seed: run and judged.
 #pragma once
 
+#include "sim/checker.hpp"
+#include "sim/mutations.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "sim/checker.hpp"
-#include "sim/mutations.hpp"
 
 namespace dyad::sim {
 

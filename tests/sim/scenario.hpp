@@ -1,10 +1,10 @@
 // How large a run is and what goes wrong in it: drawn from the seed alone.
 #pragma once
 
-#include <cstdint>
-
 #include "core/engine.hpp"
 #include "store/sim/sim_store.hpp"
+
+#include <cstdint>
 
 namespace dyad::sim {
 
@@ -24,6 +24,8 @@ struct Scenario {
     int keys_per_user = 2;
     std::int64_t active_us = 2'000'000;  // then everything heals
 
+    bool calm = false;  // nothing goes wrong
+
     core::Config config;
     StoreFaults store;
     BusFaults bus;
@@ -33,11 +35,11 @@ struct Scenario {
     std::int64_t plain_clients = 250;
     std::int64_t shared_instances = 50;  // two connections of one instance
     std::int64_t slow_sockets = 100;
-    std::int64_t lost_answers = 0;    // from a node to its client
-    std::int64_t half_open = 300;     // disconnects that the node does not notice at once
-    std::int64_t lazy_flush = 0;      // turns that end without a flush
-    std::int64_t expiring = 0;        // writes with an expiry soon
-    std::int64_t bursts = 200;        // several operations at once
+    std::int64_t lost_answers = 0;  // from a node to its client
+    std::int64_t half_open = 300;   // disconnects that the node does not notice at once
+    std::int64_t lazy_flush = 0;    // turns that end without a flush
+    std::int64_t expiring = 0;      // writes with an expiry soon
+    std::int64_t bursts = 200;      // several operations at once
     std::int64_t clock_skew_ms = 0;
 
     // How many of each incident, at random times:

@@ -2,13 +2,13 @@
 // two runs of a seed are the same run if their hashes are.
 #pragma once
 
+#include "base/hash64.hpp"
+#include "store/sim/event_queue.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/hash64.hpp"
-#include "store/sim/event_queue.hpp"
 
 namespace dyad::sim {
 

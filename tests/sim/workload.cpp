@@ -21,8 +21,7 @@ class Drawer {
     }
     std::string mark() const { return "@" + wish_.user_id + "@"; }
     std::int64_t value() {
-        return random_.chance(300) ? random_.between(0, 3)
-                                   : static_cast<std::int64_t>(wish_.value);
+        return random_.chance(300) ? random_.between(0, 3) : static_cast<std::int64_t>(wish_.value);
     }
     Json fresh_document();
     std::string document();
@@ -55,7 +54,8 @@ Json Drawer::fresh_document() {
 // A new document, or the one that is known with something changed.
 std::string Drawer::document() {
     const auto at = known_.contexts.find(key_);
-    if (at == known_.contexts.end() || random_.chance(200)) return json::canonical(fresh_document());
+    if (at == known_.contexts.end() || random_.chance(200))
+        return json::canonical(fresh_document());
     Json document = reference::parse(at->second.second);
     const std::string names[] = {"/a", "/b", "/c", "/o/x", "/o/y"};
     const std::string& name = names[random_.between(0, 4)];
@@ -109,9 +109,8 @@ CommandBody Drawer::restore() {
     const auto at = known_.versions.find(key_);
     const std::int64_t newest =
         at == known_.versions.end() ? 1 : static_cast<std::int64_t>(at->second);
-    return RestoreContext{key_, static_cast<Version>(random_.between(1, std::max<std::int64_t>(
-                                                                            1, newest))),
-                          nullptr};
+    return RestoreContext{
+        key_, static_cast<Version>(random_.between(1, std::max<std::int64_t>(1, newest))), nullptr};
 }
 
 CommandBody Drawer::resolve() {
@@ -176,7 +175,8 @@ Command Drawer::draw() {
     else
         command.body = mcp();
     const bool unversioned = std::holds_alternative<SetMode>(command.body);
-    if (kind < 79 && !unversioned && (std::holds_alternative<PutContext>(command.body) || random_.chance(400)))
+    if (kind < 79 && !unversioned &&
+        (std::holds_alternative<PutContext>(command.body) || random_.chance(400)))
         command.expected_version = expectation();
     return command;
 }
@@ -185,6 +185,26 @@ Command Drawer::draw() {
 
 Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& known) {
     return Drawer(random, wish, known).draw();
+}
+
+std::string describe(const Command& command) {
+    constexpr const char* kKinds[] = {"put",     "merge-patch", "json-patch", "delete", "restore",
+                                      "resolve", "mode",        "response",   "mcp",    "expire"};
+    std::string text = kKinds[command.body.index()];
+    if (command.expected_version) text += " over " + std::to_string(*command.expected_version);
+    std::visit(
+        [&](const auto& body) {
+            if constexpr (requires { body.key; }) text += " " + body.key;
+            if constexpr (requires { body.patch; }) text += " " + body.patch;
+            if constexpr (requires { body.version; }) text += " to " + std::to_string(body.version);
+            if constexpr (requires { body.mode; }) text += " " + std::string(mode_name(body.mode));
+            if constexpr (requires { body.conflict_id; }) text += " " + body.conflict_id;
+            if constexpr (requires { body.data; })
+                text += " " + std::string(merge_strategy_name(body.strategy)) +
+                        (body.force ? " by force " : " ") + body.data;
+        },
+        command.body);
+    return text;
 }
 
 }  // namespace dyad::sim

@@ -1,12 +1,12 @@
 // The commands that a simulated client sends: every kind, mostly sensible, from what it knows.
 #pragma once
 
+#include "model/command.hpp"
+#include "store/sim/seeded_random.hpp"
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include "model/command.hpp"
-#include "store/sim/seeded_random.hpp"
 
 namespace dyad::sim {
 
@@ -29,5 +29,8 @@ struct Wish {
 };
 
 Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& known);
+
+// For people who read a trace.
+std::string describe(const Command& command);
 
 }  // namespace dyad::sim

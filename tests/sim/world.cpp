@@ -6,8 +6,8 @@ namespace dyad::sim {
 namespace {
 
 constexpr std::int64_t kMs = 1'000;
-constexpr std::int64_t kStepsMax = 3'000'000;       // a run that goes on for ever
-constexpr std::int64_t kHealed_ms_max = 40'000;     // from healing to the last answer
+constexpr std::int64_t kStepsMax = 3'000'000;    // a run that goes on for ever
+constexpr std::int64_t kHealed_ms_max = 40'000;  // from healing to the last answer
 
 }  // namespace
 
@@ -35,9 +35,8 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
                 instance = user_id + "-i" + std::to_string(i);
             const bool plain = random_.chance(scenario_.plain_clients);
             clients_.push_back(std::make_unique<Client>(
-                *this, user_id, instance,
-                plain ? core::Dialect::plain : core::Dialect::negotiated, random_.draw(),
-                (instance == user_id + "-i" + std::to_string(i) ? 0 : i) * 1'000));
+                *this, user_id, instance, plain ? core::Dialect::plain : core::Dialect::negotiated,
+                random_.draw(), (instance == user_id + "-i" + std::to_string(i) ? 0 : i) * 1'000));
         }
     }
 }
@@ -52,9 +51,8 @@ void World::observe() {
                                           const StoredEvent& event) {
         history_.logs[user_id].push_back({slice_batch(event.batch, event.offset, event.offset),
                                           event.change, queue_.now_us(), kNever});
-        trace_.note("journaled", event.offset, event.entry().operation_key, [&] {
-            return user_id + " " + std::string(event.text().substr(0, 400));
-        });
+        trace_.note("journaled", event.offset, event.entry().operation_key,
+                    [&] { return user_id + " " + std::string(event.text().substr(0, 400)); });
     };
     database_.observer.lost = [this](const std::string& user_id, const StoredEvent& event) {
         for (LogEntry& entry : history_.logs[user_id])
@@ -101,6 +99,10 @@ void World::crash(Node& node, std::int64_t down_us) {
                 [&] { return "node " + std::to_string(node.process.node); });
     const ProcessId process = node.process;
     node.stop();
+    if (scenario_.nodes == 1) {  // the store is embedded, and goes with its process
+        availability_->crashes += 1;
+        database_.crash();
+    }
     std::erase_if(connections_, [&](const std::shared_ptr<Connection>& connection) {
         if (connection->process() != process) return false;
         connection->session = nullptr;
@@ -138,15 +140,14 @@ std::shared_ptr<Connection> World::attach(Client& client, int id,
     stream.request = request;
     stream.process = it.process;
     stream.attached_us = queue_.now_us();
-    trace_.note("attach", static_cast<std::uint64_t>(id), request.resume ? request.resume->offset : 0,
-                [&] {
+    trace_.note("attach", static_cast<std::uint64_t>(id),
+                request.resume ? request.resume->offset : 0, [&] {
                     return request.instance_id + " at node " + std::to_string(id) +
-                           (request.resume ? ", resumes " + request.resume->to_string()
+                           (request.resume     ? ", resumes " + request.resume->to_string()
                             : request.snapshot ? ", with a snapshot"
                                                : "");
                 });
-    auto connection =
-        std::make_shared<Connection>(*this, client, it.process, stream, capacity);
+    auto connection = std::make_shared<Connection>(*this, client, it.process, stream, capacity);
     connection->session = it.engine->attach(
         request, *connection, [raw = connection.get()](Position at) { raw->ready(at); });
     connections_.insert(connection);
@@ -183,16 +184,15 @@ void World::at_random_time(int count, const std::function<void()>& incident) {
 
 void World::plan_incidents() {
     const auto some_node = [this]() -> Node& { return node(random_node(random_)); };
-    at_random_time(scenario_.node_crashes, [this, some_node] {
-        crash(some_node(), random_.between(5, 600) * kMs);
-    });
+    at_random_time(scenario_.node_crashes,
+                   [this, some_node] { crash(some_node(), random_.between(5, 600) * kMs); });
     at_random_time(scenario_.database_crashes, [this] { crash_database(); });
     at_random_time(scenario_.database_cuts, [this, some_node] { cut_database(some_node()); });
     at_random_time(scenario_.bus_cuts, [this, some_node] { cut_bus(some_node()); });
     at_random_time(scenario_.clock_jumps, [this, some_node] {
-        some_node().clock.wall_offset_ms +=
-            random_.chance(500) ? random_.between(-3'000, 3'000)
-                                : random_.between(-600'000, 600'000);
+        some_node().clock.wall_offset_ms += random_.chance(500)
+                                                ? random_.between(-3'000, 3'000)
+                                                : random_.between(-600'000, 600'000);
     });
     at_random_time(scenario_.sleeps, [this] {
         const std::int64_t slept_ms = random_.between(1'000, 700'000);
@@ -242,13 +242,13 @@ void World::expire_events() {
     // A retried operation must still be found: in the product the log is kept for days.
     std::set<std::uint64_t> open;
     for (const Operation& operation : history_.operations)
-        if (operation.awaited)
-            open.insert(operation_key(operation.command.instance_id,
-                                      operation.command.operation_id));
+        if (operation.awaited || operation.on_the_way > 0)
+            open.insert(
+                operation_key(operation.command.instance_id, operation.command.operation_id));
     for (auto& [user_id, record] : database_.users())
         if (random_.chance(700)) database_.project(record, record.events.size());
-    const std::size_t expired = database_.expire(
-        kNever, [&](const std::string&, const StoredEvent& event) {
+    const std::size_t expired =
+        database_.expire(kNever, [&](const std::string&, const StoredEvent& event) {
             return open.contains(event.entry().operation_key) || random_.chance(100);
         });
     trace_.note("expire", expired, 0, [&] { return std::to_string(expired) + " events"; });
@@ -269,7 +269,11 @@ void World::restore(const SimDatabase::Backup& backup) {
     for (const auto& it : nodes_)
         crash(*it, random_.between(20, 200) * kMs);
     trace_.note("restore", 0, 0, [] { return std::string(); });
-    network_.forget();
+    // A new epoch is what keeps announcements of the old log away from the new one.
+    if (scenario_.restore_new_epoch)
+        network_.repeat_newest();
+    else
+        network_.forget();
     history_.restores.push_back(queue_.now_us());
     std::function<Epoch()> new_epoch;
     if (scenario_.restore_new_epoch) new_epoch = [this] { return random_.draw() | 1; };
@@ -328,7 +332,7 @@ void World::run() {
     const auto never = [] { return false; };
     run_until(scenario_.active_us + kHealed_ms_max * kMs, [this] { return healed_ && quiet(); });
     // What was late or is polled for.
-    const std::int64_t settle_ms = 3 * scenario_.config.poll_ms + 500;
+    const std::int64_t settle_ms = scenario_.calm ? 1'000 : 3 * scenario_.config.poll_ms + 500;
     const std::int64_t late_us = scenario_.store.time_out_us + scenario_.store.late_max_us;
     run_until(std::max(queue_.now_us(), scenario_.active_us + late_us) + settle_ms * kMs, never);
     read_finally();
@@ -337,7 +341,10 @@ void World::run() {
 }
 
 void World::read_finally() {
-    history_.quiet_us = queue_.now_us();
+    history_.quiet_us = queue_.now_us() - 200 * kMs;  // less what is on its way
+    // Before anything is read: a read would find what they were not sent.
+    for (const auto& client : clients_)
+        history_.replicas.push_back(client->replica());
     for (const auto& it : nodes_) {
         for (int user = 0; user < scenario_.users; ++user) {
             const std::string user_id = "u" + std::to_string(user);
@@ -348,8 +355,7 @@ void World::read_finally() {
             read.final = true;
             const std::size_t call = expect(it->process, "the last read of " + user_id);
             it->engine->snapshot(
-                user_id,
-                [this, call, read](Result<std::shared_ptr<const core::Snapshot>> result) {
+                user_id, [this, call, read](Result<std::shared_ptr<const core::Snapshot>> result) {
                     settle(call);
                     if (!result) return breach("a read failed after everything had healed");
                     Read done = read;
@@ -363,8 +369,6 @@ void World::read_finally() {
 }
 
 void World::close_books() {
-    for (const auto& client : clients_)
-        history_.replicas.push_back(client->replica());
     for (const Call& call : calls_)
         if (!call.settled && runs(call.process))
             breach(call.what + " was never answered by node " + std::to_string(call.process.node));

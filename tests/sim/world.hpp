@@ -2,17 +2,17 @@
 // with everything that goes wrong drawn from one seed. The same seed is the same run.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <set>
-#include <string>
-#include <vector>
-
 #include "sim/client.hpp"
 #include "sim/history.hpp"
 #include "sim/node.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace dyad::sim {
 

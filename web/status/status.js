@@ -1,14 +1,23 @@
-// The live status page: what the server says of itself, and its events as they come. Everything that
-// comes from the memory is shown as text, never as markup.
+// The live status page: what the server says of itself, and its events as they come. Everything
+// that comes from the memory is shown as text, never as markup.
 'use strict';
 
 const EVENTS_SHOWN = 50;
-const CONTEXTS_SHOWN = 100;
+const EVENTS_AT_START = 20;
+const CONTEXTS_SHOWN = 50;
+const CONTEXT_PAGES_MAX = 3;
 const REFRESH_MS = 5000;
+const RECONNECT_MS = 3000;
+const TYPES = ['context-updated', 'mode-changed', 'response-generated', 'mcp-tool-executed',
+  'config-updated'];
 
 const byId = (id) => document.getElementById(id);
 let lastRefresh = 0;
 let refreshTimer = 0;
+let stream = null;
+// What is shown of each context, by key; kept up to date by the events.
+let contexts = new Map();
+let contextsComplete = false;
 
 function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -39,8 +48,10 @@ async function get(path) {
 }
 
 function showStatus(status) {
+  const { storage } = status;
   const systems = [
-    ['Storage', status.storage, `${status.storage.kind}, ${status.storage.latencyMs} ms`],
+    ['Storage', storage,
+      storage.problem || `${storage.kind}, last commit ${storage.latencyMs} ms`],
     ['Bus', status.bus, status.bus.kind],
     ['WebSocket', { enabled: status.websocket.enabled, healthy: status.websocket.running },
       `${status.websocket.clientCount} clients on port ${status.websocket.port}`],
@@ -59,7 +70,8 @@ function showStatus(status) {
   list.replaceChildren();
   for (const [name, system, note] of systems) {
     const state = !system.enabled ? 'off' : system.healthy ? '✓' : '✗';
-    const value = element('dd', system.enabled && !system.healthy ? 'amber' : '', `${state} ${note}`);
+    const mark = system.enabled && !system.healthy ? 'amber' : '';
+    const value = element('dd', mark, `${state} ${note}`);
     list.append(element('dt', '', name), value);
   }
   list.append(element('dt', '', 'Up since'),
@@ -72,31 +84,63 @@ function showInstances(instances) {
       instance.presence ? 'connected' : 'away'].join(', '))), 'None yet.');
 }
 
-function showContexts(page) {
-  const newest = [...page.contexts].sort((a, b) => b.updatedAt - a.updatedAt);
+function keepContext(context) {
+  const known = contexts.get(context.contextKey);
+  if (known && known.version >= context.version) return;
+  contexts.set(context.contextKey, {
+    key: context.contextKey, type: context.contextType, version: context.version,
+    updatedAt: context.updatedAt, deleted: Boolean(context.deleted),
+  });
+}
+
+function showContexts() {
+  const newest = [...contexts.values()].filter((context) => !context.deleted)
+    .sort((a, b) => b.updatedAt - a.updatedAt);
   byId('context-count').textContent =
-    page.contexts.length ? `(${page.contexts.length}${page.next ? ' and more' : ''})` : '';
-  fill(byId('contexts'), newest.map((context) => row(context.contextKey,
-    `${context.contextType}, version ${context.version}, ${time(context.updatedAt)}`)),
+    newest.length ? `(${newest.length}${contextsComplete ? '' : ' and more'})` : '';
+  fill(byId('contexts'), newest.slice(0, CONTEXTS_SHOWN).map((context) => row(context.key,
+    `${context.type}, version ${context.version}, ${time(context.updatedAt)}`)),
   'None yet. Try: dyad-memory context set notes \'{"hello":"world"}\'');
+}
+
+// Pages come by key: all of them are needed to know the newest, within reason.
+async function loadContexts() {
+  let cursor = '';
+  for (let pages = 0; pages < CONTEXT_PAGES_MAX; pages += 1) {
+    const page = await get(`contexts?limit=1000${cursor && '&cursor=' + cursor}`);
+    page.contexts.forEach(keepContext);
+    cursor = page.next;
+    if (!cursor) break;
+  }
+  contextsComplete = !cursor;
+  showContexts();
 }
 
 function describe(event) {
   const data = event.data;
   if (event.kind === 'context-changed') return `${data.context.contextKey} ${data.action}`;
   if (event.kind === 'mode-changed') return `${data.instanceId} is now ${data.currentMode}`;
-  if (event.kind === 'response-recorded') return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;
+  if (event.kind === 'response-recorded') {
+    return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;
+  }
   return event.kind;
 }
 
-function showEvent(text) {
-  const event = JSON.parse(text);
+function showEvent(event) {
   const list = byId('events');
   if (list.firstChild && list.firstChild.className === 'dim') list.replaceChildren();
   const item = row(describe(event), `#${event.offset} ${time(event.timestamp)}`);
+  item.title = `by ${event.sourceInstanceId}`;
   item.className = 'new';
   list.prepend(item);
   while (list.childElementCount > EVENTS_SHOWN) list.lastChild.remove();
+  if (event.kind === 'context-changed') keepContext(event.data.context);
+}
+
+function showConnection(live) {
+  const state = byId('connection');
+  state.className = live ? 'green' : 'amber';
+  state.textContent = live ? '● live' : '○ reconnecting…';
 }
 
 function offline() {
@@ -104,16 +148,19 @@ function offline() {
   indicator.className = 'indicator gray';
   indicator.textContent = '[📡 Sync] [✗ 0/3 Sync]';
   byId('subtitle').textContent = 'The server does not answer; trying again…';
+  // What was well when it was last seen is not known to be so now.
+  for (const value of document.querySelectorAll('#systems dd')) {
+    value.className = 'gray';
+    value.textContent = value.textContent.replace(/^[✓✗]/, '?');
+  }
 }
 
 async function refresh() {
   lastRefresh = Date.now();
   try {
-    const [status, instances, contexts] = await Promise.all(
-      [get('status'), get('instances'), get(`contexts?limit=${CONTEXTS_SHOWN}`)]);
+    const [status, instances] = await Promise.all([get('status'), get('instances')]);
     showStatus(status);
     showInstances(instances.instances);
-    showContexts(contexts);
   } catch {
     offline();
   }
@@ -122,15 +169,54 @@ async function refresh() {
 function refreshSoon() {
   if (refreshTimer) return;
   const wait = Math.max(0, 500 - (Date.now() - lastRefresh));
-  refreshTimer = setTimeout(() => { refreshTimer = 0; refresh(); }, wait);
+  refreshTimer = setTimeout(() => { refreshTimer = 0; refresh(); showContexts(); }, wait);
 }
 
-const stream = new EventSource('/api/v1/events/stream');
-for (const type of ['context-updated', 'mode-changed', 'response-generated', 'mcp-tool-executed', 'config-updated']) {
-  stream.addEventListener(type, (message) => { showEvent(message.data); refreshSoon(); });
+function startAgain() {
+  if (stream) stream.close();
+  stream = null;
+  showConnection(false);
+  setTimeout(start, RECONNECT_MS);
 }
-stream.addEventListener('position', refreshSoon);
-stream.addEventListener('reset', refreshSoon);
-stream.addEventListener('error', offline);
+
+function follow(position) {
+  stream = new EventSource('/api/v1/events/stream?after=' + position);
+  for (const type of TYPES) {
+    stream.addEventListener(type, (message) => {
+      showEvent(JSON.parse(message.data));
+      refreshSoon();
+    });
+  }
+  stream.addEventListener('open', () => showConnection(true));
+  // The log is another one now, a restored backup for example: nothing shown is of it.
+  stream.addEventListener('reset', () => {
+    byId('events').replaceChildren();
+    startAgain();
+  });
+  stream.addEventListener('error', () => {
+    showConnection(false);
+    refreshSoon();
+    // A browser tries again by itself but where it got an answer that is no stream.
+    if (stream && stream.readyState === EventSource.CLOSED) startAgain();
+  });
+}
+
+// The newest events and all contexts, then the events that follow them: no hole in between.
+async function start() {
+  try {
+    const log = await get('events?limit=1');
+    const after = Math.max(log.firstKept - 1, log.last - EVENTS_AT_START);
+    const page = await get(`events?after=${after}&limit=1000`);
+    byId('events').replaceChildren(element('li', 'dim', 'Waiting for the first event…'));
+    contexts = new Map();
+    page.events.forEach(showEvent);
+    follow(page.position);
+    await loadContexts();
+  } catch {
+    startAgain();
+  }
+}
+
 refresh();
+start();
 setInterval(refresh, REFRESH_MS);

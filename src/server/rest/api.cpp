@@ -117,11 +117,7 @@ void Api::handle(ExchangePtr exchange) {
         route(*call);
         return;
     }
-    net::Response response;
-    response.status = error_row(call.error().code).http_status;
-    response.content_type = "application/problem+json";
-    response.body = problem_document(call.error(), response.status, nullptr);
-    exchange->respond(std::move(response));
+    exchange->respond(problem_response(call.error()));
 }
 
 }  // namespace dyad::server::rest

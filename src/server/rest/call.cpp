@@ -26,6 +26,23 @@ std::string_view media_type(std::string_view content_type) {
     return content_type;
 }
 
+// No answer of the interface is a page, and none is kept by a cache.
+void add_protection(net::Headers& headers) {
+    headers.emplace_back("X-Content-Type-Options", "nosniff");
+    headers.emplace_back("Cache-Control", "no-store");
+    headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+}
+
+Result<std::string> operation_id(const net::Request& request, Random& random) {
+    const auto key = request.header("idempotency-key");
+    if (!key) return random.uuid4();
+    if (key->empty() || key->size() > static_cast<std::size_t>(limits::operation_id_bytes_max))
+        return fail(Errc::invalid_field, "Idempotency-Key: must have 1 to " +
+                                             std::to_string(limits::operation_id_bytes_max) +
+                                             " bytes; leave it out and the server makes one");
+    return std::string(*key);
+}
+
 }  // namespace
 
 Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
@@ -94,10 +111,7 @@ Result<boost::json::object> Call::body() const {
 }
 
 void Call::respond(net::Response response) {
-    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.headers.emplace_back("Content-Security-Policy",
-                                  "default-src 'none'; frame-ancestors 'none'");
+    add_protection(response.headers);
     exchange_->respond(std::move(response));
 }
 
@@ -110,9 +124,15 @@ void Call::json(std::string text, net::Headers headers, int status) {
     respond(std::move(response));
 }
 
-std::string problem_document(const Error& error, int status, const Context* current) {
+net::Response problem_response(const Error& error, int status, const Context* current) {
     const ErrorRow& row = error_row(error.code);
-    std::string out = "{\"code\":";
+    net::Response response;
+    response.status = status != 0 ? status : row.http_status;
+    response.content_type = "application/problem+json";
+    if (row.retry) response.headers.emplace_back("Retry-After", "1");
+    add_protection(response.headers);
+    std::string& out = response.body;
+    out.append("{\"code\":");
     json::append_string(out, row.name);
     if (current != nullptr) {
         out.append(",\"current\":");
@@ -121,32 +141,35 @@ std::string problem_document(const Error& error, int status, const Context* curr
     out.append(",\"detail\":");
     json::append_string(out, error.detail.empty() ? row.message : std::string_view(error.detail));
     out.append(",\"retry\":").append(row.retry ? "true" : "false");
-    out.append(",\"status\":").append(std::to_string(status)).append(",\"title\":");
+    out.append(",\"status\":").append(std::to_string(response.status)).append(",\"title\":");
     json::append_string(out, row.message);
     out.append(",\"type\":\"/errors/").append(row.name).append("\"}");
-    return out;
+    return response;
 }
 
 void Call::problem(const Error& error, int status, const Context* current) {
-    const ErrorRow& row = error_row(error.code);
-    net::Response response;
-    response.status = status != 0 ? status : row.http_status;
-    response.content_type = "application/problem+json";
-    if (row.retry) response.headers.emplace_back("Retry-After", "1");
-    response.body = problem_document(error, response.status, current);
-    respond(std::move(response));
+    exchange_->respond(problem_response(error, status, current));
 }
 
 void Call::submit(boost::json::object fields, std::function<void(const Reply&)> done,
                   int version_status) {
+    // No write takes parameters: what a caller puts there would be passed over unseen.
+    if (const Status known = check_query({}); !known) {
+        problem(known.error());
+        return;
+    }
     Result<Command> command = decoder().operation(json::canonical(json::Value(std::move(fields))));
     if (!command) {
         problem(command.error());
         return;
     }
     command->instance_id = instance_;
-    const auto key = request().header("idempotency-key");
-    command->operation_id = key ? std::string(*key) : node_.random().uuid4();
+    Result<std::string> id = operation_id(request(), node_.random());
+    if (!id) {
+        problem(id.error());
+        return;
+    }
+    command->operation_id = *std::move(id);
     if (const Status valid = validate(*command); !valid) {
         problem(valid.error());
         return;
@@ -179,15 +202,32 @@ void Call::written(const Reply& reply, int status) {
     json(std::move(out), std::move(headers), status);
 }
 
+void Call::end_page(std::string text, Offset next) {
+    const std::string number = std::to_string(next);
+    text.append("],\"next\":").append(next == 0 ? "null" : number).append("}");
+    json(std::move(text), next == 0 ? net::Headers{} : next_link("before", number));
+}
+
+net::Headers Call::next_link(std::string_view name, std::string_view value) const {
+    const std::string_view target = request().target;
+    std::string uri(target.substr(0, target.find('?')));
+    char separator = '?';
+    const auto add = [&](std::string_view key, std::string_view text) {
+        uri += separator;
+        uri.append(key).append("=").append(net::percent_encode(text));
+        separator = '&';
+    };
+    for (const auto& [key, text] : request().query)
+        if (key != name) add(key, text);
+    add(name, value);
+    return {{"Link", "<" + uri + ">; rel=\"next\""}};
+}
+
 void wrong_method(const CallPtr& call, std::string_view allowed) {
-    const Error error =
-        fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only");
-    net::Response response;
-    response.status = error_row(error.code).http_status;
-    response.content_type = "application/problem+json";
+    net::Response response = problem_response(
+        fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"));
     response.headers.emplace_back("Allow", std::string(allowed));
-    response.body = problem_document(error, response.status, nullptr);
-    call->respond(std::move(response));
+    call->exchange().respond(std::move(response));
 }
 
 }  // namespace dyad::server::rest

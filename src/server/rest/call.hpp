@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/command.hpp"
+#include "model/json.hpp"
 #include "server/exchange.hpp"
 #include "server/node_info.hpp"
 
@@ -13,11 +14,11 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/json/object.hpp>
-
 namespace dyad::server::rest {
 
 inline constexpr std::string_view kJson = "application/json";
+// A page of a list ends where its documents are larger than this, whatever its `limit`.
+inline constexpr std::size_t kListBytes = 4 << 20;
 
 class Call : public std::enable_shared_from_this<Call> {
   public:
@@ -55,6 +56,11 @@ class Call : public std::enable_shared_from_this<Call> {
                 int version_status = 409);
     // The answer to a command that was written: its result and its place in the log.
     void written(const Reply& reply, int status = 200);
+    // Ends the list that `text` holds so far; `next` is what `before` takes for the next page, 0:
+    // this was the last.
+    void end_page(std::string text, Offset next);
+    // The Link header of a page that has another one after it: the same query, but for `name`.
+    net::Headers next_link(std::string_view name, std::string_view value) const;
 
   private:
     Call(Node& node, ExchangePtr exchange) : node_(node), exchange_(std::move(exchange)) {}
@@ -66,8 +72,9 @@ class Call : public std::enable_shared_from_this<Call> {
 };
 using CallPtr = std::shared_ptr<Call>;
 
-// The problem document (RFC 9457) of an error.
-std::string problem_document(const Error& error, int status, const Context* current);
+// The problem document (RFC 9457) of an error. `status` 0: the error's own.
+net::Response problem_response(const Error& error, int status = 0,
+                               const Context* current = nullptr);
 
 // The handlers, by resource. Each answers its call.
 void get_status(const CallPtr& call);

@@ -2,6 +2,7 @@
 #include "base/limits.hpp"
 #include "model/change.hpp"
 #include "model/json.hpp"
+#include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 #include "server/rest/call.hpp"
 
@@ -57,6 +58,47 @@ Result<bool> expect_version(const CallPtr& call, object& fields) {
     return match->present || none->present;
 }
 
+// If-None-Match of a read: any of a list of entity tags, weak ones too (RFC 9110 section 13.1.2).
+bool is_cached(const net::Request& request, Version version) {
+    std::string_view list = request.header("if-none-match").value_or("");
+    const std::string tag = "\"" + std::to_string(version) + "\"";
+    while (!list.empty()) {
+        std::string_view item = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(list.size(), item.size() + 1));
+        while (item.starts_with(' '))
+            item.remove_prefix(1);
+        while (item.ends_with(' '))
+            item.remove_suffix(1);
+        if (item.starts_with("W/")) item.remove_prefix(2);
+        if (item == tag || item == "*") return true;
+    }
+    return false;
+}
+
+// A cursor is the last key of the page before, in a form that nobody takes for a key.
+std::string cursor_of(std::string_view key) {
+    return to_hex(as_bytes(key));
+}
+Result<std::string> after_cursor(const CallPtr& call) {
+    const std::string cursor = call->query("cursor").value_or("");
+    std::string key(cursor.size() / 2, '\0');
+    if (!read_hex(cursor, {reinterpret_cast<std::uint8_t*>(key.data()), key.size()}))
+        return fail(Errc::invalid_field, "cursor: must be the `next` of the page before");
+    return key;
+}
+
+Status check_filters(const CallPtr& call) {
+    if (const Status known =
+            call->check_query({"type", "tag", "prefix", "mode", "updatedSince", "limit", "cursor"});
+        !known)
+        return known;
+    if (const auto type = call->query("type"); type && !context_type_by_name(*type))
+        return fail(Errc::invalid_field, "type: must be chat, project, mode or custom");
+    if (const auto mode = call->query("mode"); mode && !mode_by_name(*mode))
+        return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
+    return Done{};
+}
+
 bool matches(const Context& context, const CallPtr& call) {
     if (const auto type = call->query("type"); type && *type != context_type_name(context.type))
         return false;
@@ -69,24 +111,19 @@ bool matches(const Context& context, const CallPtr& call) {
 }
 
 void list(const CallPtr& call) {
-    if (const Status known =
-            call->check_query({"type", "tag", "prefix", "mode", "updatedSince", "limit", "cursor"});
-        !known)
-        return call->problem(known.error());
-    if (const auto type = call->query("type"); type && !context_type_by_name(*type))
-        return call->problem(
-            fail(Errc::invalid_field, "type: must be chat, project, mode or custom"));
+    if (const Status valid = check_filters(call); !valid) return call->problem(valid.error());
     const auto limit =
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
     const auto since = call->query_integer("updatedSince", 0, 0, INT64_MAX);
+    const Result<std::string> after = after_cursor(call);
     if (!limit) return call->problem(limit.error());
     if (!since) return call->problem(since.error());
+    if (!after) return call->problem(after.error());
     call->node().engine().snapshot(
-        call->user(), [call, limit = static_cast<std::size_t>(*limit),
-                       since = *since](Result<std::shared_ptr<const core::Snapshot>> result) {
+        call->user(), [call, limit = static_cast<std::size_t>(*limit), since = *since,
+                       after = *after](Result<std::shared_ptr<const core::Snapshot>> result) {
             if (!result) return call->problem(result.error());
             const core::Snapshot& snapshot = **result;
-            const std::string after = call->query("cursor").value_or("");
             auto at = std::upper_bound(
                 snapshot.contexts.begin(), snapshot.contexts.end(), after,
                 [](const std::string& key, const ContextPtr& c) { return key < c->key; });
@@ -96,7 +133,7 @@ void list(const CallPtr& call) {
             bool more = false;
             for (; at != snapshot.contexts.end(); ++at) {
                 if ((*at)->updated_at_ms < since || !matches(**at, call)) continue;
-                if (count == limit) {
+                if (count == limit || out.size() > kListBytes) {
                     more = true;
                     break;
                 }
@@ -106,25 +143,24 @@ void list(const CallPtr& call) {
             }
             out.append("],\"next\":");
             if (more)
-                json::append_string(out, last);
+                json::append_string(out, cursor_of(last));
             else
                 out.append("null");
             out.append(",\"position\":\"").append(snapshot.position.to_string()).append("\"}");
-            call->json(std::move(out));
+            call->json(std::move(out),
+                       more ? call->next_link("cursor", cursor_of(last)) : net::Headers{});
         });
 }
 
 void read(const CallPtr& call, const std::string& key) {
     if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    const auto cached = precondition(call->request(), "if-none-match");
-    if (!cached) return call->problem(cached.error());
     call->node().engine().context(
-        call->user(), key, [call, key, cached = *cached](Result<ContextPtr> found, Position) {
+        call->user(), key, [call, key](Result<ContextPtr> found, Position) {
             if (!found) return call->problem(found.error());
             const ContextPtr& context = *found;
             if (!context || context->deleted) return call->problem(no_context(key));
             net::Headers headers{{"ETag", "\"" + std::to_string(context->version) + "\""}};
-            if (cached.present && (cached.any || cached.version == context->version)) {
+            if (is_cached(call->request(), context->version)) {
                 net::Response response;
                 response.status = 304;
                 response.headers = std::move(headers);
@@ -136,15 +172,26 @@ void read(const CallPtr& call, const std::string& key) {
         });
 }
 
+// Whether the write made the context: its first version, or one that was to be new. A repeated
+// request gets the status it got first.
+bool is_created(const Reply& reply, bool was_to_be_new) {
+    if (reply.version != 1 && !was_to_be_new) return false;
+    const auto result = json_slices::Object::read(reply.result);
+    return result && !result->is_true("ignored");
+}
+
 void write(const CallPtr& call, object fields, std::string_view op, const std::string& key) {
     fields["op"] = op;
     fields["contextKey"] = key;
     const Result<bool> expected = expect_version(call, fields);
     if (!expected) return call->problem(expected.error());
+    const auto* version = fields.if_contains("expectedVersion");
+    const bool was_to_be_new =
+        op == "context.put" && version != nullptr && *version == json::Value(0);
     call->submit(
         std::move(fields),
-        [call](const Reply& reply) {
-            call->written(reply, reply.version == 1 && !reply.duplicate ? 201 : 200);
+        [call, was_to_be_new](const Reply& reply) {
+            call->written(reply, is_created(reply, was_to_be_new) ? 201 : 200);
         },
         *expected ? 412 : 409);
 }
@@ -188,10 +235,13 @@ void history(const CallPtr& call, const std::string& key) {
         [call, key, limit = page->limit](Result<std::vector<HistoryItem>> items) {
             if (!items) return call->problem(items.error());
             if (items->empty() && !call->query("before")) return call->problem(no_context(key));
-            std::string out = "{\"next\":";
-            out.append(items->size() == limit ? std::to_string(items->back().offset) : "null");
-            out.append(",\"versions\":[");
+            std::string out = "{\"versions\":[";
+            Offset next = items->size() == limit ? items->back().offset : 0;
             for (const HistoryItem& item : *items) {
+                if (out.size() > kListBytes) {
+                    next = (&item - 1)->offset;
+                    break;
+                }
                 if (&item != items->data()) out += ',';
                 out.append("{\"action\":\"").append(context_action_name(item.action));
                 out.append("\",\"context\":");
@@ -200,7 +250,7 @@ void history(const CallPtr& call, const std::string& key) {
                 out.append(",\"timestamp\":").append(std::to_string(item.timestamp_ms));
                 out += '}';
             }
-            call->json(out.append("]}"));
+            call->end_page(std::move(out), next);
         });
 }
 

@@ -12,7 +12,7 @@
 #include "model/json_slices.hpp"
 #include "server/rest/call.hpp"
 
-#include <deque>
+#include <algorithm>
 #include <set>
 
 namespace dyad::server::rest {
@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kPageBytes = 64 * 1024;
 constexpr std::int64_t kHeartbeatMs = 15'000;
+constexpr std::string_view kTypes[] = {"context-updated", "mode-changed", "response-generated",
+                                       "mcp-tool-executed", "config-updated"};
 
 void append_message(std::string& out, std::string_view id, std::string_view event,
                     std::string_view data) {
@@ -55,7 +57,9 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
         std::string out;
         for (const std::string_view piece : pieces) {
-            const auto texts = json_slices::elements("[" + std::string(piece) + "]");
+            std::string list = "[";
+            list.append(piece).append("]");
+            const auto texts = json_slices::elements(list);  // slices of `list`
             CHECK(texts.has_value());
             for (const std::string_view text : *texts)
                 append_event(out, text);
@@ -73,7 +77,11 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         return call_->exchange().write(std::move(out)) && send_pages();
     }
 
-    void close(core::CloseReason) override { call_->exchange().end_stream(); }
+    // The heart may not be called from within: the session is taken from it in a turn of its own.
+    void close(core::CloseReason) override {
+        call_->node().after(0, [self = shared_from_this()] { self->stop(); });
+        call_->exchange().end_stream();
+    }
 
   private:
     void begin(Position position) {
@@ -135,10 +143,14 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
 
     void writable() {
         if (session_ == nullptr) return;
+        const auto self = shared_from_this();  // a write can find that the client has gone
         if (send_pages()) call_->node().engine().writable(session_);
     }
 
+    // Also ends what the exchange and this object hold of each other.
     void stop() {
+        call_->exchange().on_writable(nullptr);
+        call_->exchange().on_closed(nullptr);
         if (session_ != nullptr) call_->node().engine().detach(std::exchange(session_, nullptr));
     }
 
@@ -181,7 +193,13 @@ void stream_events(const CallPtr& call) {
     std::string_view names = call->request().query_value("types").value_or("");
     while (!names.empty()) {
         const std::size_t comma = names.find(',');
-        types.emplace(names.substr(0, comma));
+        const std::string_view name = names.substr(0, comma);
+        if (std::find(std::begin(kTypes), std::end(kTypes), name) == std::end(kTypes))
+            return call->problem(
+                fail(Errc::invalid_field,
+                     "types: must be a list of context-updated, mode-changed, response-generated, "
+                     "mcp-tool-executed and config-updated, with commas"));
+        types.emplace(name);
         names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
     }
     const auto stream = std::make_shared<EventStream>(call, std::move(types));

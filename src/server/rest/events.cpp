@@ -3,68 +3,106 @@
 #include "model/json.hpp"
 #include "server/rest/call.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace dyad::server::rest {
 namespace {
 
 using boost::json::object;
 
-constexpr std::size_t kPageBytes = 1 << 20;
+constexpr std::size_t kLogBytes = 1 << 20;
 
-// `after` is a position, as given out before, or a bare offset.
-Result<Offset> after_of(const CallPtr& call) {
+// Where a page of the log begins: behind a position that was given out, or behind a bare offset.
+struct Start {
+    Offset offset = 0;
+    std::optional<Position> position;
+};
+Result<Start> start_of(const CallPtr& call) {
     const auto text = call->query("after");
-    if (!text) return Offset{0};
+    if (!text) return Start{};
     if (text->find('.') != std::string::npos) {
         const Result<Position> position = Position::parse(*text);
         if (!position) return fail(position.error().code, "after: " + position.error().detail);
-        return position->offset;
+        return Start{position->offset, *position};
     }
-    Offset offset = 0;
-    const auto end = std::from_chars(text->data(), text->data() + text->size(), offset);
-    if (end.ec != std::errc() || end.ptr != text->data() + text->size())
+    Start start;
+    const auto end = std::from_chars(text->data(), text->data() + text->size(), start.offset);
+    if (end.ec != std::errc() || end.ptr != text->data() + text->size() ||
+        start.offset > static_cast<Offset>(INT64_MAX))
         return fail(Errc::invalid_field, "after: must be a position or an offset");
-    return offset;
+    return start;
+}
+
+Position position_at(Epoch epoch, Offset offset, const Hash& hash) {
+    return LogHead{.epoch = epoch, .offset = offset, .hash = hash, .timestamp_ms = 0}.position();
+}
+
+// The log's own position at `offset`, where the slice shows it.
+std::optional<Position> known_position(const LogSlice& slice, Offset offset) {
+    if (offset == 0) return Position{.epoch = slice.head.epoch, .offset = 0, .hash = {}};
+    if (offset == slice.head.offset) return slice.head.position();
+    for (const EventBatchPtr& batch : slice.batches) {
+        if (batch->empty()) continue;
+        if (offset + 1 == batch->first) return position_at(batch->epoch, offset, batch->prev_hash);
+        if (batch->first <= offset && offset <= batch->last())
+            return position_at(batch->epoch, offset, batch->entry(offset).hash);
+    }
+    return std::nullopt;
+}
+
+// A position of another log, such as the one before a restored backup, has no page after it.
+bool is_of_this_log(const Start& start, const LogSlice& slice) {
+    if (!start.position) return true;
+    const auto known = known_position(slice, start.offset);
+    if (!known) return false;
+    return start.offset == 0 ? start.position->epoch == known->epoch : *start.position == *known;
+}
+
+void write_page(const CallPtr& call, const Start& start, Offset limit, const LogSlice& slice) {
+    std::string out = "{\"events\":[";
+    std::optional<Position> position = known_position(slice, start.offset);
+    Offset taken = 0;
+    for (const EventBatchPtr& batch : slice.batches) {
+        if (batch->empty() || batch->last() <= start.offset || taken == limit) continue;
+        const Offset from = std::max(batch->first, start.offset + 1);
+        const Offset to = std::min(batch->last(), from + (limit - taken) - 1);
+        if (taken > 0) out += ',';
+        out.append(batch->text_range(from, to));
+        taken += to - from + 1;
+        position = position_at(batch->epoch, to, batch->entry(to).hash);
+    }
+    out.append("],\"firstKept\":").append(std::to_string(slice.first_kept));
+    out.append(",\"last\":").append(std::to_string(slice.head.offset));
+    out.append(",\"position\":");
+    if (position)
+        out.append("\"").append(position->to_string()).append("\"");
+    else
+        out.append("null");
+    const bool more = position && position->offset < slice.head.offset;
+    call->json(out.append("}"),
+               more ? call->next_link("after", position->to_string()) : net::Headers{});
 }
 
 void list(const CallPtr& call) {
     if (const Status known = call->check_query({"after", "limit"}); !known)
         return call->problem(known.error());
-    const Result<Offset> after = after_of(call);
-    if (!after) return call->problem(after.error());
+    const Result<Start> start = start_of(call);
+    if (!start) return call->problem(start.error());
     const auto limit =
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
     if (!limit) return call->problem(limit.error());
     call->node().store().read_log(
-        call->user(), *after, kPageBytes,
-        [call, after = *after, limit = static_cast<Offset>(*limit)](Result<LogSlice> slice) {
+        call->user(), start->offset, kLogBytes,
+        [call, start = *start, limit = static_cast<Offset>(*limit)](Result<LogSlice> slice) {
             if (!slice) return call->problem(slice.error());
-            std::string out = "{\"events\":[";
-            Position position{.epoch = slice->head.epoch, .offset = after, .hash = {}};
-            Offset taken = 0;
-            for (const EventBatchPtr& batch : slice->batches) {
-                const Offset from = std::max(batch->first, after + 1);
-                if (from > batch->last() || taken == limit) continue;
-                const Offset to = std::min(batch->last(), from + (limit - taken) - 1);
-                if (taken > 0) out += ',';
-                out.append(batch->text_range(from, to));
-                taken += to - from + 1;
-                LogHead at{.epoch = batch->epoch,
-                           .offset = to,
-                           .hash = batch->entry(to).hash,
-                           .timestamp_ms = 0};
-                position = at.position();
-            }
-            out.append("],\"firstKept\":").append(std::to_string(slice->first_kept));
-            out.append(",\"last\":").append(std::to_string(slice->head.offset));
-            out.append(",\"position\":");
-            // Nothing after `after`: the caller's own position stays good.
-            if (taken == 0 && call->query("after") && slice->head.offset != 0)
-                out.append("null");
-            else
-                out.append("\"").append(position.to_string()).append("\"");
-            call->json(out.append("}"));
+            if (!is_of_this_log(start, *slice))
+                return call->problem(
+                    fail(Errc::history_gone,
+                         "after: this position is not in the log any more; read the contexts, and "
+                         "go on from the position that comes with them"));
+            write_page(call, start, limit, *slice);
         });
 }
 

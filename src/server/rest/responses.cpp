@@ -72,8 +72,7 @@ void record(const CallPtr& call) {
     object fields;
     fields["op"] = "response.record";
     fields["response"] = std::move(response);
-    call->submit(std::move(fields),
-                 [call](const Reply& reply) { call->written(reply, reply.duplicate ? 200 : 201); });
+    call->submit(std::move(fields), [call](const Reply& reply) { call->written(reply, 201); });
 }
 
 }  // namespace
@@ -99,14 +98,17 @@ void responses(const CallPtr& call) {
         call->user(), filter, *page,
         [call, limit = page->limit](Result<std::vector<ResponseRecord>> records) {
             if (!records) return call->problem(records.error());
-            std::string out = "{\"next\":";
-            out.append(records->size() == limit ? std::to_string(records->back().offset) : "null");
-            out.append(",\"responses\":[");
+            std::string out = "{\"responses\":[";
+            Offset next = records->size() == limit ? records->back().offset : 0;
             for (const ResponseRecord& record : *records) {
+                if (out.size() > kListBytes) {
+                    next = (&record - 1)->offset;
+                    break;
+                }
                 if (&record != records->data()) out += ',';
                 write_response(out, record);
             }
-            call->json(out.append("]}"));
+            call->end_page(std::move(out), next);
         });
 }
 

@@ -5,6 +5,7 @@
 #include "server/rest/call.hpp"
 #include "server/version.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace dyad::server::rest {
@@ -66,6 +67,9 @@ void get_status(const CallPtr& call) {
         json::append_string(out, storage.problem);
     }
     out.append("},\"timestamp\":").append(std::to_string(node.clock().wall_ms()));
+    out.append(",\"uptimeMs\":");
+    out.append(
+        std::to_string(std::max<std::int64_t>(0, node.clock().wall_ms() - node.started_at_ms())));
     out.append(",\"userId\":");
     json::append_string(out, call->user());
     out.append(",\"version\":\"").append(kVersion).append("\"");
@@ -89,8 +93,10 @@ void get_instances(const CallPtr& call) {
             std::map<std::string_view, Instance> instances;
             for (const ModeState& mode : (*snapshot)->modes)
                 instances[mode.instance_id].mode = &mode;
+            // Streams of events take no part as an instance and have no id.
             for (const core::Presence& presence : present)
-                instances[presence.instance_id].presence = &presence;
+                if (!presence.instance_id.empty())
+                    instances[presence.instance_id].presence = &presence;
             std::string out = "{\"instances\":[";
             bool first = true;
             for (const auto& [id, instance] : instances) {

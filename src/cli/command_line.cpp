@@ -1,0 +1,529 @@
+#include "cli/command_line.hpp"
+
+#include "cli/nearest.hpp"
+#include "cli/rest_client.hpp"
+#include "cli/terminal.hpp"
+
+#include <functional>
+#include <memory>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+
+namespace dyad::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "One memory for many AI assistants: contexts, modes and the audit of responses, in one order "
+    "for everybody.";
+constexpr const char* kExits =
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 no server answers,\n"
+    "             4 there is no such thing, 5 another version is stored.\n"
+    "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
+    "them:\n"
+    "             dyad-memory config list";
+constexpr const char* kForAll = "Options of every command";
+
+// Descriptions in lines that fit a terminal, types by their plain name.
+class HelpFormatter final : public CLI::Formatter {
+  public:
+    std::string make_option_desc(const CLI::Option* option) const override {
+        return wrapped(CLI::Formatter::make_option_desc(option));
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        if (option->get_expected_max() == 0) return {};
+        const std::string type = option->get_type_name();
+        if (option->nonpositional() && !type.empty()) return " " + type.substr(0, type.find(':'));
+        return {};
+    }
+
+  private:
+    static std::string wrapped(const std::string& text) {
+        constexpr std::size_t kColumns = 66;  // beside the names
+        std::string out;
+        std::size_t column = 0;
+        std::istringstream words(text);
+        for (std::string word; words >> word;) {
+            const bool breaks = column > 0 && column + 1 + word.size() > kColumns;
+            if (column > 0) out += breaks ? '\n' : ' ';
+            column = breaks ? word.size() : column + (column > 0 ? 1 : 0) + word.size();
+            out.append(word);
+        }
+        return out;
+    }
+};
+
+// Everything the options are read into; as long as the parser lives.
+struct Parsed {
+    CommonOptions common;
+    ModeOptions mode;
+    ContextOptions context;
+    EventsOptions events;
+    std::string events_what = "tail";  // the one thing there is to do with events
+    ResponseOptions response;
+    ConflictOptions conflict;
+    BenchOptions bench;
+    std::int64_t limit = 20;
+    bool markdown = false;
+    std::string shell;
+    std::function<int()> run;  // of the subcommand that was named
+};
+
+class Parser {
+  public:
+    Parser() : app_(kAbout, "dyad-memory") {
+        app_.formatter(std::make_shared<HelpFormatter>());
+        app_.footer(kExits);
+        app_.set_help_flag("-h,--help", "Show this help");
+        app_.add_flag_callback(
+            "-V,--version", [this] { parsed_.run = [this] { return run_version(common()); }; },
+            "Print the version");
+        add_common(app_);
+        add_server_commands();
+        add_context_commands();
+        add_other_commands();
+        add_operator_commands();
+    }
+
+    CLI::App& app() { return app_; }
+    Parsed& parsed() { return parsed_; }
+
+  private:
+    CommonOptions& common() { return parsed_.common; }
+
+    void setting_flag(CLI::App& app, std::string_view setting, const std::string& group,
+                      const char* short_help = nullptr) {
+        const SettingRow& row = *find_setting(setting);
+        const auto store = [this, name = std::string(row.name),
+                            alone = row.type == SettingType::boolean](const std::string& value) {
+            const bool bare = alone && (value.empty() || value == "{}");
+            parsed_.common.flags[name] = bare ? "true" : value;
+        };
+        std::string help(short_help != nullptr ? short_help : row.meaning);
+        if (!row.fallback.empty()) help.append(" [").append(row.fallback).append("]");
+        CLI::Option* option = nullptr;
+        if (row.type == SettingType::boolean) {
+            // Alone it means true.
+            option = app.add_option_function<std::string>(std::string(row.flag), store, help)
+                         ->expected(0, 1)
+                         ->type_name("[BOOLEAN]");
+        } else {
+            option = app.add_option_function<std::string>(std::string(row.flag), store, help);
+            option->type_name(row.type == SettingType::integer ? "N" : "TEXT");
+        }
+        if (!group.empty()) option->group(group);
+    }
+
+    void add_common(CLI::App& app) {
+        app.add_flag("--json", common().json, "JSON instead of text for people")->group(kForAll);
+        setting_flag(app, "DYAD_URL", kForAll, "Where the server is [http://127.0.0.1:8765]");
+        setting_flag(app, "DISTRIBUTED_USER_ID", kForAll, "Whose memory is meant [local]");
+        app.add_option("--instance", common().instance,
+                       "The instance this is written as [cli-<host>-<user>]")
+            ->group(kForAll);
+        app.add_option("--timeout", common().timeout_s, "Seconds until it gives up [30]")
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
+            ->type_name("SECONDS")
+            ->group(kForAll);
+        app.add_option("--env-file", common().env_file, "Read this file instead of .env")
+            ->type_name("FILE")
+            ->group(kForAll);
+    }
+
+    CLI::App* leaf(CLI::App& parent, const std::string& name, const std::string& description,
+                   std::function<int()> call) {
+        CLI::App* const app = parent.add_subcommand(name, description);
+        app->set_help_flag("-h,--help", "Show this help");
+        add_common(*app);
+        app->callback([this, app, call = std::move(call)] {
+            if (app->get_subcommands().empty()) parsed_.run = call;
+        });
+        return app;
+    }
+
+    // A command that only has subcommands.
+    CLI::App* branch(const std::string& name, const std::string& description) {
+        CLI::App* const app = app_.add_subcommand(name, description);
+        app->set_help_flag("-h,--help", "Show this help");
+        app->require_subcommand(1);
+        return app;
+    }
+
+    void add_server_commands() {
+        CLI::App* const serve =
+            leaf(app_, "serve", "Run the server", [this] { return run_serve(common()); });
+        for (const SettingRow& row : settings_table())
+            if (!row.flag.empty() && row.name != "DYAD_URL" && row.name != "DISTRIBUTED_USER_ID")
+                setting_flag(*serve, row.name, "");
+        leaf(app_, "status", "Show what the server says of itself, with the sync indicator",
+             [this] { return run_status(common()); });
+        leaf(app_, "doctor", "Check the whole setup and say what to do",
+             [this] { return run_doctor(common()); })
+            ->footer(
+                "It checks settings, port, folder, store, server, WebSocket, a write and a "
+                "mode switch.\nExit status: 0 done, 1 where a check failed.");
+        leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
+    }
+
+    CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
+                          int (*call)(const CommonOptions&, const ContextOptions&)) {
+        CLI::App* const app = leaf(parent, name, description,
+                                   [this, call] { return call(common(), parsed_.context); });
+        app->add_option("KEY", parsed_.context.key, "The context's key")->required();
+        return app;
+    }
+
+    void write_options(CLI::App& app, bool with_strategy) {
+        ContextOptions& o = parsed_.context;
+        app.add_option("DATA", o.data, "A JSON object; - reads standard input, @FILE a file")
+            ->required();
+        app.add_option("--type", o.type, "chat, project, mode or custom")
+            ->check(CLI::IsMember({"chat", "project", "mode", "custom"}))
+            ->type_name("TYPE");
+        app.add_option("--tag", o.tags, "A tag; may be repeated")->type_name("TAG");
+        app.add_option("--ttl-days", o.ttl_days, "Let it expire so long after now; 0: never")
+            ->check(CLI::Range(std::int64_t{0}, std::int64_t{36500}))
+            ->type_name("N");
+        app.add_option("--if-version", o.if_version,
+                       "Write only if this version is stored; 0: only if there is none")
+            ->check(CLI::NonNegativeNumber)
+            ->type_name("N");
+        if (!with_strategy) return;
+        app.add_flag("--force", o.force,
+                     "Replace whatever is stored (the default without --if-version)");
+        app.add_option("--strategy", o.strategy,
+                       "replace, merge (three-way) or ignore (keep what is stored) [replace]")
+            ->check(CLI::IsMember({"replace", "merge", "ignore"}))
+            ->type_name("NAME");
+    }
+
+    void list_filters(CLI::App& app) {
+        ContextOptions& o = parsed_.context;
+        app.add_option("--type", o.type, "Only chat, project, mode or custom")
+            ->check(CLI::IsMember({"chat", "project", "mode", "custom"}))
+            ->type_name("TYPE");
+        app.add_option("--tag", o.tag, "Only with this tag");
+        app.add_option("--prefix", o.prefix, "Only keys that begin so");
+    }
+
+    void add_context_commands() {
+        CLI::App* const context = branch("context", "Read and write contexts");
+        ContextOptions& o = parsed_.context;
+        CLI::App* app = leaf(*context, "ls", "List contexts",
+                             [this] { return run_context_list(common(), parsed_.context); });
+        app->alias("list");
+        list_filters(*app);
+        app->add_option("--limit", o.limit, "At most so many [100]")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app->add_flag("--all", o.all, "All of them");
+        app->add_flag("--keys-only", o.keys_only, "Only the keys, one a line");
+        app = key_command(*context, "get", "Show a context", run_context_get);
+        app->add_option("--version", o.version, "An older version")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app->add_flag("--data-only", o.data_only, "Only the data");
+        app = key_command(*context, "set", "Write a context", run_context_set);
+        app->alias("put");
+        write_options(*app, true);
+        app = leaf(*context, "merge", "Merge into a context, three-way", [this] {
+            parsed_.context.strategy = "merge";
+            return run_context_set(common(), parsed_.context);
+        });
+        app->add_option("KEY", o.key, "The context's key")->required();
+        write_options(*app, false);
+        app = key_command(*context, "patch", "Change a part of a context", run_context_patch);
+        app->add_option("PATCH", o.data, "The patch as JSON; - reads standard input, @FILE a file")
+            ->required();
+        app->add_flag("--json-patch", o.json_patch,
+                      "A list of operations (RFC 6902) instead of a merge patch (RFC 7396)");
+        app->add_option("--if-version", o.if_version, "Only if this version is stored")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app = key_command(*context, "rm", "Delete a context (history keeps it for a while)",
+                          run_context_remove);
+        app->alias("delete");
+        app->add_option("--if-version", o.if_version, "Only if this version is stored")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app =
+            key_command(*context, "history", "List the versions of a context", run_context_history);
+        app->add_option("--limit", o.limit, "At most so many [100]")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app = key_command(*context, "restore", "Make an older version the current one",
+                          run_context_restore);
+        app->add_option("VERSION", o.version, "The version, as history lists it")
+            ->check(CLI::PositiveNumber)
+            ->required();
+        app = leaf(*context, "search", "Search the texts of all contexts",
+                   [this] { return run_context_search(common(), parsed_.context); });
+        app->add_option("QUERY", o.query, "Words")->required();
+        app->add_option("--limit", o.limit, "At most so many [100]")
+            ->check(CLI::PositiveNumber)
+            ->type_name("N");
+        app = leaf(*context, "watch", "Show changes as they happen, until Ctrl-C",
+                   [this] { return run_context_watch(common(), parsed_.context); });
+        app->add_option("KEY", o.key, "Only this one");
+        app->add_option("--prefix", o.prefix, "Only keys that begin so");
+        app->add_flag("--data-only", o.data_only, "Only the data, one line of JSON each");
+    }
+
+    void add_mode_commands() {
+        ModeOptions& o = parsed_.mode;
+        CLI::App* const mode = leaf(app_, "mode", "Show or set the mode of an instance",
+                                    [this] { return run_mode_show(common(), parsed_.mode); });
+        mode->add_option("--of", o.of, "The instance that is meant [this one]")
+            ->type_name("INSTANCE");
+        CLI::App* app =
+            leaf(*mode, "set", "Set it", [this] { return run_mode_set(common(), parsed_.mode); });
+        app->add_option("MODE", o.mode, "inspired, didactic or parallel")
+            ->required()
+            ->check(CLI::IsMember({"inspired", "didactic", "parallel"}));
+        app->add_option("--config", o.configuration,
+                        "The mode's configuration: JSON; - reads standard input, @FILE a file")
+            ->type_name("JSON");
+        app->add_option("--of", o.of, "The instance that is meant [this one]")
+            ->type_name("INSTANCE");
+        app =
+            leaf(*mode, "get", "Show it", [this] { return run_mode_show(common(), parsed_.mode); });
+        app->add_option("--of", o.of, "The instance that is meant [this one]")
+            ->type_name("INSTANCE");
+        leaf(*mode, "ls", "List the modes of all instances",
+             [this] { return run_mode_list(common()); });
+        app = leaf(*mode, "log", "List the last mode switches",
+                   [this] { return run_mode_log(common(), parsed_.limit); });
+        app->add_option("--limit", parsed_.limit, "At most so many [20]")
+            ->check(CLI::Range(std::int64_t{1}, limits::page_items_max))
+            ->type_name("N");
+    }
+
+    void add_other_commands() {
+        add_mode_commands();
+        EventsOptions& e = parsed_.events;
+        CLI::App* app = leaf(app_, "events", "Show the log of changes",
+                             [this] { return run_events(common(), parsed_.events); });
+        app->add_option("what", parsed_.events_what, "The newest events; the default")
+            ->check(CLI::IsMember({"tail"}))
+            ->type_name("tail");
+        app->add_option("--since", e.since, "Only what came after this token or offset")
+            ->type_name("TOKEN");
+        app->add_flag("-f,--follow", e.follow, "Go on as they happen, also over restarts");
+        app->add_option("--limit", e.limit, "At most so many of the past [20]")
+            ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}))
+            ->type_name("N");
+        app->add_option("--type", e.types, "Only of this type; may be repeated")
+            ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
+                                   "mcp-tool-executed", "config-updated"}))
+            ->type_name("TYPE");
+        app->footer("The last line on standard error is the token to go on from with --since.");
+        leaf(app_, "instances", "List the instances that take part",
+             [this] { return run_instances(common()); });
+
+        ResponseOptions& r = parsed_.response;
+        CLI::App* const response = branch("response", "The audit of AI responses (glass box)");
+        app = leaf(*response, "add", "Record a response",
+                   [this] { return run_response_add(common(), parsed_.response); });
+        app->add_option("DATA", r.data,
+                        "JSON: {chatId, messageId, mode, sourceType, provider, model, "
+                        "responseText or responseHash, confidence?, sources?}; - or @FILE")
+            ->required();
+        app = leaf(*response, "ls", "List responses",
+                   [this] { return run_response_list(common(), parsed_.response); });
+        app->add_option("--chat", r.chat, "Only of this chat");
+        app->add_option("--provider", r.provider, "Only of this provider");
+        app->add_option("--limit", r.limit, "At most so many [50]")
+            ->check(CLI::Range(std::int64_t{1}, limits::page_items_max))
+            ->type_name("N");
+        app = leaf(*response, "show", "Show where a response comes from",
+                   [this] { return run_response_show(common(), parsed_.response); });
+        app->add_option("CHAT", r.chat, "The chat's id")->required();
+        app->add_option("MESSAGE", r.message, "The message's id")->required();
+
+        ConflictOptions& c = parsed_.conflict;
+        CLI::App* const conflicts = branch("conflicts", "What could not be merged");
+        app = leaf(*conflicts, "ls", "List open conflicts",
+                   [this] { return run_conflict_list(common(), parsed_.conflict); });
+        app->add_option("--context", c.context, "Only of this context")->type_name("KEY");
+        app = leaf(*conflicts, "show", "Show both sides",
+                   [this] { return run_conflict_show(common(), parsed_.conflict); });
+        app->add_option("ID", c.id, "As ls lists it")->required();
+        app = leaf(*conflicts, "resolve", "Decide",
+                   [this] { return run_conflict_resolve(common(), parsed_.conflict); });
+        app->add_option("ID", c.id, "As ls lists it")->required();
+        app->add_option("CHOICE", c.choice, "stored, incoming, or value with --value")
+            ->required()
+            ->check(CLI::IsMember({"stored", "incoming", "value"}));
+        app->add_option("--value", c.value, "The value to write: JSON; - or @FILE")
+            ->type_name("JSON");
+    }
+
+    void add_operator_commands() {
+        BenchOptions& b = parsed_.bench;
+        CLI::App* app = leaf(app_, "bench", "Measure the running server with durable writes",
+                             [this] { return run_bench(common(), parsed_.bench); });
+        const auto whole = [](std::int64_t max) { return CLI::Range(std::int64_t{1}, max); };
+        app->add_option("--writers", b.writers, "Connections that write [8]")
+            ->check(whole(256))
+            ->type_name("N");
+        app->add_option("--seconds", b.seconds, "How long [5]")->check(whole(600))->type_name("N");
+        app->add_option("--in-flight", b.in_flight, "Open writes of each connection [1]")
+            ->check(whole(256))
+            ->type_name("N");
+        app->add_option("--bytes", b.bytes, "Size of each document [200]")
+            ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
+            ->type_name("N");
+        app->footer(
+            "It writes as a user of its own and deletes what it wrote; --user is not used.");
+
+        CLI::App* const config = branch("config", "The settings");
+        leaf(*config, "show", "Each value and where it comes from",
+             [this] { return run_config_show(common()); });
+        leaf(*config, "check", "Report everything that is wrong, at once",
+             [this] { return run_config_check(common()); });
+        const auto document = [&](const char* name, const char* description, Table table) {
+            CLI::App* const leaf_app = leaf(*config, name, description, [this, table] {
+                return run_config_list(common(), table, parsed_.markdown);
+            });
+            leaf_app->add_flag("--markdown", parsed_.markdown, "As a page of the documentation");
+        };
+        document("list", "Every setting and what it means", Table::settings);
+        document("limits", "Every fixed limit", Table::limits);
+        document("errors", "Every error and what it means", Table::errors);
+
+        app = leaf(app_, "completion", "Print a completion script for a shell", [this] {
+            print(completion_script(command_tree(), parsed_.shell));
+            return 0;
+        });
+        app->add_option("SHELL", parsed_.shell, "bash, zsh or fish")
+            ->required()
+            ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+        app->footer(
+            "bash:  source <(dyad-memory completion bash)\n"
+            "zsh:   source <(dyad-memory completion zsh)\n"
+            "fish:  dyad-memory completion fish | source");
+        leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
+    }
+
+    CLI::App app_;
+    Parsed parsed_;
+};
+
+CommandNode node_of(const CLI::App& app) {
+    CommandNode node{app.get_name(), app.get_description(), {}, {}};
+    for (const CLI::Option* option : app.get_options())
+        for (const std::string& name : option->get_lnames())
+            node.flags.push_back("--" + name);
+    for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; }))
+        node.children.push_back(node_of(*child));
+    return node;
+}
+
+void print_welcome() {
+    print_line(paint(Colour::bold, "dyad-memory") + ": one memory for many AI assistants\n");
+    const auto line = [](const char* command, const char* what) {
+        std::string text = "  " + paint(Colour::cyan, command);
+        text.append(42 - columns_of(command), ' ');
+        print_line(text + what);
+    };
+    line("dyad-memory serve", "run the server");
+    line("dyad-memory status", "see whether everything works");
+    line("dyad-memory context set KEY '{\"a\":1}'", "remember something");
+    line("dyad-memory context get KEY", "read it again");
+    line("dyad-memory events --follow", "watch changes as they happen");
+    print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
+}
+
+// The deepest subcommand that was named, for hints.
+const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& next) {
+    const CommandNode* at = &root;
+    for (next = 1; next < argc; ++next) {
+        const CommandNode* found = nullptr;
+        for (const CommandNode& child : at->children)
+            if (child.name == argv[next]) found = &child;
+        if (found == nullptr) return at;
+        at = found;
+    }
+    return at;
+}
+
+int explain(const CLI::ParseError& error, int argc, char** argv) {
+    const CommandNode root = command_tree();
+    int next = 1;
+    const CommandNode* const at = deepest(root, argc, argv, next);
+    std::string path = "dyad-memory";
+    for (int i = 1; i < next; ++i)
+        path.append(" ").append(argv[i]);
+    std::string message = error.what();
+    const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
+    if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
+    if (next >= argc && !at->children.empty()) {
+        message = path.substr(12) + " needs one of:";
+        for (const CommandNode& child : at->children)
+            message.append(" ").append(child.name);
+    }
+    complain("dyad-memory: " + printable(message));
+    std::string near;
+    std::size_t best = 3;
+    const auto consider = [&](std::string_view word, const std::string& candidate) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance < best && distance * 2 < candidate.size()) {
+            best = distance;
+            near = candidate;
+        }
+    };
+    if (stray)
+        for (const CommandNode& child : at->children)
+            consider(argv[next], child.name);
+    for (int i = next; !stray && i < argc; ++i) {
+        const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+        if (word.starts_with("--") &&
+            std::find(at->flags.begin(), at->flags.end(), word) == at->flags.end())
+            for (const std::string& flag : at->flags)
+                consider(word, flag);
+    }
+    if (!near.empty()) complain("Did you mean " + near + "?");
+    complain("See: " + printable(path) + " --help");
+    return static_cast<int>(Exit::usage);
+}
+
+}  // namespace
+
+CommandNode command_tree() {
+    Parser parser;
+    CommandNode root = node_of(parser.app());
+    root.name = "dyad-memory";
+    return root;
+}
+
+int run(int argc, char** argv) {
+    Parser parser;
+    if (argc <= 1) {
+        print_welcome();
+        return flush_output() ? 0 : 1;
+    }
+    try {
+        parser.app().parse(argc, argv);
+    } catch (const CLI::CallForHelp& help) {
+        return parser.app().exit(help);
+    } catch (const CLI::ParseError& error) {
+        return explain(error, argc, argv);
+    }
+    if (!parser.parsed().run) {
+        print_welcome();
+        return static_cast<int>(Exit::usage);
+    }
+    int status = static_cast<int>(Exit::failed);
+    try {
+        status = parser.parsed().run();
+    } catch (const std::exception& error) {
+        complain(std::string("dyad-memory: failed: ") + printable(error.what()));
+    }
+    if (!flush_output()) {
+        complain("dyad-memory: the output could not be written");
+        if (status == 0) status = static_cast<int>(Exit::failed);
+    }
+    return status;
+}
+
+}  // namespace dyad::cli

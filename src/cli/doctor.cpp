@@ -1,0 +1,171 @@
+// `dyad-memory doctor`.
+#include "cli/commands.hpp"
+#include "cli/doctor_server.hpp"
+#include "cli/terminal.hpp"
+#include "net/socket.hpp"
+
+#include <algorithm>
+
+namespace dyad::cli {
+namespace {
+
+using ops::Finding;
+using ops::Verdict;
+
+std::string_view verdict_name(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ok:
+            return "ok";
+        case Verdict::warn:
+            return "warn";
+        case Verdict::fail:
+            return "fail";
+        case Verdict::skipped:
+            return "skipped";
+    }
+    return "";
+}
+
+void append(std::vector<Finding>& out, std::vector<Finding> more) {
+    for (Finding& finding : more)
+        out.push_back(std::move(finding));
+}
+
+void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<Finding>& out) {
+    std::string files;
+    for (const auto* file : {&inputs.env_file, &inputs.config_file})
+        if (*file) files.append(files.empty() ? "" : " and ").append((*file)->path);
+    out.push_back({Verdict::ok, "Settings file",
+                   files.empty() ? "none; environment and defaults count" : "read " + files, ""});
+    for (const Problem& problem : settings.problems)
+        out.push_back({problem.fatal ? Verdict::fail : Verdict::warn, "Settings", problem.text,
+                       problem.fatal ? "correct it, then: dyad-memory config check" : ""});
+    if (!settings.has_fatal())
+        out.push_back({Verdict::ok, "Settings",
+                       "all values are good, MongoDB's and Redis's URLs "
+                       "included (not used in this version)",
+                       ""});
+    std::string off;
+    for (const char* name :
+         {"ENABLE_WEBSOCKET", "ENABLE_REAL_TIME_EVENTS", "ENABLE_GLASS_BOX_TRACKING"})
+        if (!settings.boolean(name)) off.append(off.empty() ? "" : ", ").append(name);
+    out.push_back({off.empty() ? Verdict::ok : Verdict::warn, "Switches",
+                   off.empty() ? "everything is switched on" : off + ": switched off",
+                   off.empty() ? "" : "set them to true where this is not meant"});
+    out.push_back(
+        {Verdict::ok, "User",
+         "\"" + settings.user_id() + "\"" +
+             (settings.at("DISTRIBUTED_USER_ID").given ? ""
+                                                       : ", since DISTRIBUTED_USER_ID is not set"),
+         ""});
+}
+
+// Where nothing answers at the server's address: whether one could be started there.
+void check_without_server(const Resolved& settings, const net::Url& url,
+                          std::vector<Finding>& out) {
+    const bool meant = settings.at("DYAD_URL").given;
+    out.push_back({meant ? Verdict::fail : Verdict::warn, "Server",
+                   "nothing answers at " + url.authority(),
+                   meant ? "start it there, or correct --url or DYAD_URL"
+                         : "start it: dyad-memory serve (then run doctor again)"});
+    const std::string holder = net::port_holder(url.port);
+    const std::string port = "port " + std::to_string(url.port);
+    if (holder.empty())
+        out.push_back({Verdict::ok, "Port", port + " is free", ""});
+    else
+        out.push_back({Verdict::fail, "Port", port + " is held by " + holder,
+                       "stop it, or choose another port with WS_SYNC_PORT or --port"});
+    append(out, ops::check_store(settings.data_dir()));
+}
+
+void check_with_server(RestClient& client, std::int64_t& server_ms, std::vector<Finding>& out) {
+    std::vector<Finding> found = check_server(client, server_ms);
+    const bool ours = !found.empty() && found.front().verdict == Verdict::ok;
+    if (!ours) {
+        const std::string holder = net::port_holder(client.url().port);
+        if (!holder.empty() && is_loopback(client.url().host))
+            found.push_back({Verdict::fail, "Port",
+                             "port " + std::to_string(client.url().port) + " is held by " + holder,
+                             "stop it, or choose another port with WS_SYNC_PORT or --port"});
+    }
+    append(out, std::move(found));
+}
+
+void print_findings(const CommonOptions& common, const std::vector<Finding>& findings) {
+    if (common.json) {
+        boost::json::array list;
+        bool good = true;
+        for (const Finding& finding : findings) {
+            good = good && finding.verdict != Verdict::fail;
+            list.push_back({{"verdict", verdict_name(finding.verdict)},
+                            {"check", finding.check},
+                            {"text", finding.text},
+                            {"advice", finding.advice}});
+        }
+        boost::json::object out{{"ok", good}};
+        out["checks"] = std::move(list);
+        return print_json(out);
+    }
+    std::size_t width = 0;
+    for (const Finding& finding : findings)
+        width = std::max(width, finding.check.size());
+    for (const Finding& finding : findings) {
+        std::string mark;
+        switch (finding.verdict) {
+            case Verdict::ok:
+                mark = paint(Colour::green, "✓");
+                break;
+            case Verdict::warn:
+                mark = paint(Colour::amber, "!");
+                break;
+            case Verdict::fail:
+                mark = paint(Colour::red, "✗");
+                break;
+            case Verdict::skipped:
+                mark = paint(Colour::dim, "–");
+                break;
+        }
+        print_line(mark + " " + finding.check + std::string(width + 2 - finding.check.size(), ' ') +
+                   printable(finding.text));
+        if (!finding.advice.empty())
+            print_line(std::string(width + 4, ' ') +
+                       paint(Colour::cyan, "→ " + printable(finding.advice)));
+    }
+}
+
+}  // namespace
+
+int run_doctor(const CommonOptions& common) {
+    const Inputs inputs = read_inputs(common.flags, common.env_file);
+    const Resolved settings = resolve(inputs);
+    std::vector<Finding> findings;
+    check_settings(inputs, settings, findings);
+    append(findings, ops::check_folder(settings.data_dir()));
+    std::int64_t server_ms = 0;
+    if (const Result<net::Url> url = net::Url::parse(settings.url())) {
+        CommonOptions quick = common;
+        quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 10);
+        std::optional<std::string> user;
+        if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
+        RestClient client(*url, user, default_instance(), quick.timeout_s * 1000);
+        if (net::connect_tcp(url->host, url->port, 2000))
+            check_with_server(client, server_ms, findings);
+        else
+            check_without_server(settings, *url, findings);
+    }
+    findings.push_back(ops::check_clock(SystemClock().wall_ms(), server_ms));
+    findings.push_back(ops::check_descriptor_limit());
+    print_findings(common, findings);
+    const auto count = [&](Verdict verdict) {
+        return std::count_if(findings.begin(), findings.end(),
+                             [&](const Finding& finding) { return finding.verdict == verdict; });
+    };
+    const auto failed = count(Verdict::fail), warned = count(Verdict::warn);
+    if (!common.json)
+        print_line("\n" + std::to_string(count(Verdict::ok)) + " good, " + std::to_string(warned) +
+                   (warned == 1 ? " warning, " : " warnings, ") + std::to_string(failed) +
+                   " failed");
+    return static_cast<int>(failed > 0 ? Exit::failed : Exit::ok);
+}
+
+}  // namespace dyad::cli

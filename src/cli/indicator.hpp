@@ -1,0 +1,38 @@
+// The sync indicator, as Dyad shows it: connected / enabled of storage, bus and WebSocket. Pure.
+#pragma once
+
+#include "cli/terminal.hpp"
+#include "model/json.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::cli {
+
+struct SystemState {
+    std::string name;
+    bool enabled = false;
+    bool healthy = false;
+    std::string note;
+};
+
+struct Indicator {
+    std::size_t healthy = 0;
+    std::size_t enabled = 0;
+    Colour colour = Colour::dim;  // green: all, amber: some, dim: none
+    std::vector<SystemState> systems;
+
+    // "[📡 Sync] [✓ 3/3 Sync]"
+    std::string text() const;
+    std::string painted() const { return paint(colour, text()); }
+};
+
+// Of the answer of GET /status.
+Indicator indicator_of(const json::Value& status);
+// Where no server answers.
+Indicator indicator_offline();
+// Dyad hides it from an instance in this mode.
+bool hides_indicator(std::string_view mode) noexcept;
+
+}  // namespace dyad::cli

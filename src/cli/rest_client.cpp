@@ -1,0 +1,248 @@
+#include "cli/rest_client.hpp"
+
+#include "cli/terminal.hpp"
+#include "net/http.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <pwd.h>
+#include <unistd.h>
+
+namespace dyad::cli {
+namespace {
+
+constexpr std::int64_t kFirstPauseMs = 100;
+constexpr std::int64_t kPauseMaxMs = 3000;
+constexpr std::string_view kClientSettings[] = {"DYAD_URL", "DYAD_HOST", "WS_SYNC_PORT",
+                                                "DISTRIBUTED_USER_ID"};
+
+Exit exit_of(std::string_view code, int status) {
+    if (code == "not_found" || code == "history_gone") return Exit::not_found;
+    if (code == "version_conflict" || code == "patch_failed" || code == "operation_reused")
+        return Exit::conflict;
+    if (status == 404 || status == 410) return Exit::not_found;
+    return Exit::failed;
+}
+
+std::string advice_for(std::string_view code) {
+    if (code == "version_conflict")
+        return "Read the new version (context get), or write without looking at it (--force).";
+    if (code == "forbidden_host" || code == "forbidden_origin")
+        return "Use the server's own address in --url, or name this one in ALLOWED_HOSTS.";
+    if (code == "storage_full") return "Free some space on the server's disk.";
+    if (code == "internal" || code == "storage_damaged")
+        return "See the server's log; dyad-memory doctor checks the rest.";
+    return {};
+}
+
+}  // namespace
+
+std::string default_instance() {
+    char host[256] = "host";
+    if (gethostname(host, sizeof host - 1) != 0) std::snprintf(host, sizeof host, "host");
+    const passwd* const user = getpwuid(getuid());
+    std::string out = std::string("cli-") + host + "-" +
+                      (user != nullptr ? user->pw_name : std::to_string(getuid()));
+    return out.substr(0, static_cast<std::size_t>(limits::instance_id_bytes_max));
+}
+
+std::optional<RestClient> RestClient::open(const CommonOptions& common) {
+    const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
+    bool good = true;
+    for (const Problem& problem : settings.problems) {
+        const bool concerns =
+            problem.fatal && (problem.name.empty() ||
+                              std::find(std::begin(kClientSettings), std::end(kClientSettings),
+                                        problem.name) != std::end(kClientSettings));
+        // A server's listening address says nothing against a client's use of it.
+        if (!concerns || problem.name == "DYAD_HOST") continue;
+        complain("dyad-memory: " + printable(problem.text));
+        good = false;
+    }
+    const Result<net::Url> url = net::Url::parse(settings.url());
+    if (good && !url) complain("dyad-memory: " + printable(url.error().detail));
+    if (!good || !url) return std::nullopt;
+    std::optional<std::string> user;
+    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
+    return RestClient(*url, std::move(user),
+                      common.instance.empty() ? default_instance() : common.instance,
+                      common.timeout_s * 1000);
+}
+
+RestClient::RestClient(net::Url url, std::optional<std::string> user, std::string instance,
+                       std::int64_t timeout_ms)
+    : url_(std::move(url)),
+      user_(std::move(user)),
+      instance_(std::move(instance)),
+      timeout_ms_(timeout_ms) {}
+
+net::Headers RestClient::identity() const {
+    net::Headers headers{{"Dyad-Instance", instance_}};
+    if (user_) headers.emplace_back("Dyad-User", *user_);
+    return headers;
+}
+
+Failure RestClient::unreachable(const Error& error) const {
+    Failure failure;
+    failure.exit = Exit::unreachable;
+    failure.message = error.detail +
+                      ". Start the server with \"dyad-memory serve\", or say where "
+                      "it is with --url or DYAD_URL.";
+    if (reached_ && error.code == Errc::timed_out)
+        failure.message = "the server at " + url_.authority() +
+                          " did not answer in time. Give it longer with --timeout SECONDS.";
+    return failure;
+}
+
+Answer RestClient::get(const std::string& path) {
+    net::ClientRequest request;
+    request.target = "/api/v1/" + path;
+    request.headers = identity();
+    return send(std::move(request), true);
+}
+
+Answer RestClient::get_plain(const std::string& target) {
+    net::ClientRequest request;
+    request.target = target;
+    return send(std::move(request), false);
+}
+
+Answer RestClient::write(const std::string& method, const std::string& path,
+                         const std::string& body, net::Headers headers) {
+    net::ClientRequest request;
+    request.method = method;
+    request.target = "/api/v1/" + path;
+    request.headers = identity();
+    request.headers.emplace_back("Idempotency-Key", random_.uuid4());
+    bool typed = false;
+    for (auto& header : headers) {
+        typed = typed || header.first == "Content-Type";
+        request.headers.push_back(std::move(header));
+    }
+    if (!typed) request.headers.emplace_back("Content-Type", "application/json");
+    request.body = body;
+    return send(std::move(request), true);
+}
+
+Answer RestClient::send(net::ClientRequest request, bool read_json) {
+    const std::int64_t deadline = clock_.steady_ms() + timeout_ms_;
+    Answer answer;
+    // Where no server is, nobody should wait for it: only one that was there is waited for.
+    if (!reached_) {
+        const Result<net::Fd> probe = net::connect_tcp(url_.host, url_.port, timeout_ms_);
+        if (!probe) {
+            answer.failure = unreachable(probe.error());
+            return answer;
+        }
+        reached_ = true;
+    }
+    for (std::int64_t pause = kFirstPauseMs;; pause = std::min(2 * pause, kPauseMaxMs)) {
+        request.timeout_ms = std::max<std::int64_t>(1, deadline - clock_.steady_ms());
+        Result<net::ClientResponse> response = net::http_request(url_, request);
+        answer = {};
+        bool again = true;
+        if (response) {
+            answer.status = response->status;
+            answer.headers = std::move(response->headers);
+            answer.body = std::move(response->body);
+            if (read_json)
+                read_answer(answer);
+            else if (answer.status >= 400)
+                answer.failure = Failure{Exit::failed, "", answer.body, nullptr};
+            again = answer.failure && is_true(answer.failure->problem, "retry");
+        } else {
+            answer.failure = unreachable(response.error());
+            again = response.error().code == Errc::unavailable;
+        }
+        // Half of the pause at random, so that many clients do not come back at once.
+        const std::int64_t wait =
+            pause / 2 +
+            static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(pause / 2) + 1));
+        if (!again || clock_.steady_ms() + wait >= deadline) return answer;
+        std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+    }
+}
+
+void RestClient::read_answer(Answer& answer) {
+    if (!answer.body.empty()) {
+        Result<json::Value> value = parse_large(answer.body);
+        if (value) {
+            answer.value = *std::move(value);
+        } else if (answer.status < 400) {
+            answer.failure = Failure{Exit::failed, "",
+                                     "what answers there is not this server: no JSON", nullptr};
+            return;
+        }
+    }
+    if (answer.status >= 200 && answer.status < 400) return;
+    Failure failure;
+    failure.code = text_member(answer.value, "code");
+    failure.exit = exit_of(failure.code, answer.status);
+    failure.message = text_member(answer.value, "detail");
+    if (failure.message.empty())
+        failure.message = "the server answered with status " + std::to_string(answer.status);
+    if (const std::string advice = advice_for(failure.code); !advice.empty())
+        failure.message.append(failure.message.ends_with('.') ? " " : ". ").append(advice);
+    failure.problem = answer.value;
+    answer.failure = std::move(failure);
+}
+
+int report(const CommonOptions& common, const Failure& failure) {
+    if (!common.json) {
+        complain(paint(Colour::plain, "dyad-memory: ") + printable(failure.message));
+    } else if (failure.problem.is_object()) {
+        complain(json::canonical(failure.problem));
+    } else {
+        boost::json::object problem{
+            {"code", failure.exit == Exit::unreachable ? "unreachable" : failure.code},
+            {"detail", failure.message}};
+        complain(json::canonical(problem));
+    }
+    return static_cast<int>(failure.exit);
+}
+
+void print_json(const json::Value& value) {
+    print_line(json::canonical(value));
+}
+
+const json::Value& member(const json::Value& value, std::string_view name) {
+    static const json::Value kNull;
+    const auto* const object = value.if_object();
+    const auto* const found = object != nullptr ? object->if_contains(name) : nullptr;
+    return found != nullptr ? *found : kNull;
+}
+
+std::string text_member(const json::Value& value, std::string_view name) {
+    const auto* const text = member(value, name).if_string();
+    return text != nullptr ? std::string(text->data(), text->size()) : std::string();
+}
+
+std::int64_t integer_member(const json::Value& value, std::string_view name) {
+    const json::Value& found = member(value, name);
+    if (found.is_int64()) return found.get_int64();
+    if (found.is_uint64()) return static_cast<std::int64_t>(found.get_uint64());
+    return found.is_double() ? static_cast<std::int64_t>(found.get_double()) : 0;
+}
+
+bool is_true(const json::Value& value, std::string_view name) {
+    const json::Value& found = member(value, name);
+    return found.is_bool() && found.get_bool();
+}
+
+const boost::json::array& array_member(const json::Value& value, std::string_view name) {
+    static const boost::json::array kEmpty;
+    const auto* const found = member(value, name).if_array();
+    return found != nullptr ? *found : kEmpty;
+}
+
+Result<json::Value> parse_large(std::string_view text) {
+    json::ParseLimits large;
+    large.depth_max = static_cast<std::size_t>(limits::json_depth_max) + 16;
+    large.members_max = 50'000'000;
+    large.key_bytes_max = 4096;
+    return json::parse(text, large);
+}
+
+}  // namespace dyad::cli

@@ -1,0 +1,103 @@
+// `dyad-memory serve`.
+#include "base/log.hpp"
+#include "cli/commands.hpp"
+#include "cli/terminal.hpp"
+#include "ops/embedded_store.hpp"
+#include "server/live/live_hub.hpp"
+#include "server/live/plain_renderer.hpp"
+#include "server/rest/api.hpp"
+#include "server/server.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace dyad::cli {
+namespace {
+
+constexpr std::string_view kScope = "distributed_memory";
+
+// A core dump would hold what users remember. A limit of one byte, where zero would still allow
+// dumps that are piped to a program. Unlike PR_SET_DUMPABLE it leaves /proc/self readable for the
+// owner, so that a second server can say who holds the port.
+void forbid_core_dumps() {
+    const rlimit none{1, 1};
+    static_cast<void>(setrlimit(RLIMIT_CORE, &none));
+}
+
+void configure_log(const Resolved& settings) {
+    log::configure(*log::level_by_name(settings.text("LOG_LEVEL")),
+                   settings.text("LOG_FORMAT") == "json" ? log::Format::json : log::Format::text,
+                   settings.text("DEBUG"));
+}
+
+// The parts of every cell. Lifetime: until the server's end.
+server::Parts make_parts(const server::live::PlainRenderer& renderer) {
+    server::Parts parts;
+    parts.store = ops::embedded_store();
+    parts.http = [](server::Node& node) -> server::HttpHandler {
+        return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
+            api->handle(std::move(exchange));
+        };
+    };
+    parts.live = [](server::Cell& cell) { return std::make_unique<server::live::LiveHub>(cell); };
+    parts.renderer = &renderer;
+    return parts;
+}
+
+// For whoever started it by hand; a service manager reads the log instead.
+void greet(const Resolved& settings, const std::string& data_dir, bool loopback) {
+    const std::string& port = settings.text("WS_SYNC_PORT");
+    print_line(paint(Colour::bold, "Dyad Distributed Memory ") + DYAD_VERSION + " is running");
+    print_line("  Status page  " + paint(Colour::cyan, settings.url()));
+    print_line("  WebSocket    ws" + settings.url().substr(4) + "/sync");
+    print_line("  Memory       " + printable(data_dir) + " (user \"" +
+               printable(settings.user_id()) + "\" where a client names none)");
+    if (!loopback)
+        print_line(paint(Colour::amber, "  Open         ") +
+                   "other machines reach this port, and nobody is asked who they are");
+    print_line("  Stop         Ctrl-C, or: kill " + std::to_string(getpid()) +
+               paint(Colour::dim, "  (port " + port + " of " + settings.text("DYAD_HOST") + ")"));
+    flush_output();
+}
+
+int refuse(const Error& error, const Resolved& settings) {
+    complain("dyad-memory: " + printable(error.detail.empty()
+                                             ? std::string(error_row(error.code).message)
+                                             : error.detail));
+    if (error.code == Errc::storage_damaged)
+        complain("dyad-memory: nothing was changed; dyad-memory doctor says more about " +
+                 printable(settings.data_dir()));
+    return static_cast<int>(error.code == Errc::invalid_field ? Exit::usage : Exit::failed);
+}
+
+}  // namespace
+
+int run_serve(const CommonOptions& common) {
+    forbid_core_dumps();
+    const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
+    for (const Problem& problem : settings.problems)
+        if (problem.fatal) complain("dyad-memory: " + printable(problem.text));
+    if (settings.has_fatal()) return static_cast<int>(Exit::usage);
+    configure_log(settings);
+    for (const Problem& problem : settings.problems)
+        log::warn(kScope, problem.text);
+    const std::string data_dir = settings.data_dir();
+    if (data_dir.empty()) {
+        complain(
+            "dyad-memory: there is no HOME to keep the memory in; name a folder with "
+            "--data-dir or DYAD_DATA_DIR");
+        return static_cast<int>(Exit::usage);
+    }
+    const server::live::PlainRenderer renderer;
+    Result<std::unique_ptr<server::Server>> server =
+        server::Server::start(server_settings(settings), make_parts(renderer),
+                              static_cast<std::size_t>(settings.integer("DYAD_CELLS")));
+    if (!server) return refuse(server.error(), settings);
+    log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " + data_dir +
+                          ", listening at " + settings.url());
+    if (output_is_terminal()) greet(settings, data_dir, is_loopback(settings.text("DYAD_HOST")));
+    (*server)->run();
+    return static_cast<int>(Exit::ok);
+}
+
+}  // namespace dyad::cli

@@ -1,0 +1,81 @@
+// Where each setting's value comes from, and what is wrong with all of them together.
+//
+// The order: flag > environment > env file > configuration file > default. resolve() is pure; the
+// outside world is read by read_inputs().
+#pragma once
+
+#include "base/result.hpp"
+#include "cli/settings_table.hpp"
+#include "server/settings.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dyad::cli {
+
+using Flags = std::map<std::string, std::string, std::less<>>;  // by the setting's name
+
+struct SettingsFile {
+    std::string path;
+    std::string text;
+};
+
+struct Inputs {
+    Flags flags;
+    std::vector<std::pair<std::string, std::string>> environment;
+    std::optional<SettingsFile> env_file;
+    std::optional<SettingsFile> config_file;
+    std::vector<std::string> unreadable;  // what should have been read and could not be
+    std::string working_folder;
+};
+
+struct Setting {
+    const SettingRow* row = nullptr;
+    std::string value;   // empty: not set
+    std::string source;  // "default", "--port", "environment", "/path/.env line 3"
+    bool given = false;  // by anything but the default
+};
+
+struct Problem {
+    bool fatal = true;
+    std::string name;  // of the setting; empty: of a file
+    std::string text;  // one plain sentence that begins with the name
+};
+
+struct Resolved {
+    std::vector<Setting> settings;  // one for each row of the table, in its order
+    std::vector<Problem> problems;
+    std::string working_folder;
+    std::optional<std::string> home;
+    std::optional<std::string> data_home;
+
+    // Requires: the table has this name.
+    const Setting& at(std::string_view name) const;
+    bool boolean(std::string_view name) const;
+    std::int64_t integer(std::string_view name) const;
+    const std::string& text(std::string_view name) const { return at(name).value; }
+
+    bool has_fatal() const;
+    // The folder of the store: as set, or the default one; absolute. Empty where neither is known.
+    std::string data_dir() const;
+    std::string user_id() const;  // "local" where nobody is named
+    // Where a client finds the server.
+    std::string url() const;
+};
+
+Resolved resolve(const Inputs& inputs);
+
+// Requires: no fatal problem.
+server::Settings server_settings(const Resolved& resolved);
+
+// Reads the environment, `.env` (or `env_file`, which must exist then) and the configuration file.
+Inputs read_inputs(Flags flags, const std::string& env_file);
+
+// Addresses that no other machine reaches.
+bool is_loopback(std::string_view host) noexcept;
+
+}  // namespace dyad::cli

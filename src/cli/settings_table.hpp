@@ -1,0 +1,57 @@
+// The one table of settings: names, kinds, defaults, bounds and what they mean. Everything that
+// reads, checks or documents a setting reads it here. docs/settings.md is generated from it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dyad::cli {
+
+enum class SettingType : std::uint8_t {
+    boolean,      // true false yes no on off 1 0
+    integer,      // min..max
+    text,         // up to `max` bytes, no control characters
+    choice,       // one of `choices`
+    path,         // a folder
+    address,      // an IPv4 or IPv6 address, or "localhost"
+    origins,      // scheme://host[:port], separated by commas
+    hosts,        // host[:port], separated by commas
+    http_url,     // http://host[:port]
+    mongodb_url,  // mongodb:// or mongodb+srv://
+    redis_url,    // redis:// or rediss://
+};
+
+struct SettingRow {
+    std::string_view name;   // in the environment and in files
+    std::string_view alias;  // taken as well; empty: none
+    std::string_view flag;   // of the command line; empty: none
+    SettingType type;
+    std::string_view fallback;  // the default, as it would be written; empty: not set
+    std::int64_t min;
+    std::int64_t max;
+    std::string_view unit;     // empty: none
+    std::string_view choices;  // separated by spaces
+    bool secret;               // shown without its password
+    std::string_view area;
+    std::string_view meaning;
+};
+
+std::span<const SettingRow> settings_table() noexcept;
+// By name or alias; null where there is none.
+const SettingRow* find_setting(std::string_view name) noexcept;
+// What is wrong with this value, without the setting's name; nothing where it is good.
+std::optional<std::string> check_setting(const SettingRow& row, std::string_view value);
+// The value as it may be shown: passwords in URLs become ***.
+std::string shown_setting(const SettingRow& row, std::string_view value);
+// Requires: check_setting found nothing.
+bool read_boolean(std::string_view value) noexcept;
+// The setting with the name nearest to `name`, where that is near enough to be meant.
+const SettingRow* nearest_setting(std::string_view name) noexcept;
+
+// docs/settings.md.
+std::string settings_markdown();
+
+}  // namespace dyad::cli

@@ -1,0 +1,245 @@
+#include "cli/terminal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace dyad::cli {
+namespace {
+
+bool has_colour() {
+    static const bool colour = [] {
+        const char* const none = std::getenv("NO_COLOR");
+        const char* const kind = std::getenv("TERM");
+        const bool dumb = kind == nullptr || std::string_view(kind) == "dumb";
+        return output_is_terminal() && !dumb && (none == nullptr || *none == '\0');
+    }();
+    return colour;
+}
+
+struct CodePoint {
+    std::uint32_t value = 0;
+    std::size_t bytes = 0;  // 0: not UTF-8
+};
+
+CodePoint decode(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return {lead, 1};
+    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+    if (bytes == 0 || lead > 0xf4 || text.size() < bytes) return {};
+    std::uint32_t value = lead & (0x7fu >> bytes);
+    for (std::size_t i = 1; i < bytes; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return {};
+        value = (value << 6) | (byte(i) & 0x3f);
+    }
+    static constexpr std::array<std::uint32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
+    if (value < kLeast[bytes] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
+    return {value, bytes};
+}
+
+// Changes what a reader sees without being seen.
+bool is_unseen(std::uint32_t c) {
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xe0000 && c < 0xe0080);
+}
+
+std::size_t width_of(std::uint32_t c) {
+    if ((c >= 0x300 && c < 0x370) || (c >= 0xfe00 && c < 0xfe10)) return 0;
+    const bool wide = (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
+                      (c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
+                      (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
+                      (c >= 0x1f300 && c < 0x1f650) || (c >= 0x1f680 && c < 0x1f700) ||
+                      (c >= 0x1f900 && c < 0x1fa00) || (c >= 0x20000 && c < 0x3fffe);
+    return wide ? 2 : 1;
+}
+
+void append_hex(std::string& out, const char* prefix, std::uint32_t value, int digits) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    out.append(prefix);
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+        out += kDigits[(value >> shift) & 15];
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void print_line(std::string_view text) {
+    print(text);
+    std::fputc('\n', stdout);
+}
+
+void complain(std::string_view text) {
+    std::fflush(stdout);
+    std::string line(text);
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+bool flush_output() {
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
+bool output_is_terminal() {
+    static const bool terminal = isatty(STDOUT_FILENO) == 1;
+    return terminal;
+}
+
+std::string paint(Colour colour, std::string_view text) {
+    const char* code = nullptr;
+    switch (colour) {
+        case Colour::plain:
+            break;
+        case Colour::bold:
+            code = "1";
+            break;
+        case Colour::dim:
+            code = "90";
+            break;
+        case Colour::green:
+            code = "32";
+            break;
+        case Colour::amber:
+            code = "33";
+            break;
+        case Colour::red:
+            code = "31";
+            break;
+        case Colour::cyan:
+            code = "36";
+            break;
+    }
+    if (code == nullptr || !has_colour()) return std::string(text);
+    return std::string("\x1b[").append(code).append("m").append(text).append("\x1b[0m");
+}
+
+int terminal_columns() {
+    winsize size{};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
+}
+
+std::string printable(std::string_view text, bool keep_lines) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const CodePoint c = decode(text);
+        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
+        if (c.bytes == 0)
+            append_hex(out, "\\x", static_cast<unsigned char>(text[0]), 2);
+        else if (keep_lines && c.value == '\n')
+            out += '\n';
+        else if (is_unseen(c.value))
+            append_hex(out,
+                       c.value < 0x80     ? "\\x"
+                       : c.value > 0xffff ? "\\U"
+                                          : "\\u",
+                       c.value,
+                       c.value < 0x80     ? 2
+                       : c.value > 0xffff ? 8
+                                          : 4);
+        else
+            out.append(text.substr(0, bytes));
+        text.remove_prefix(bytes);
+    }
+    return out;
+}
+
+std::size_t columns_of(std::string_view text) {
+    std::size_t columns = 0;
+    while (!text.empty()) {
+        const CodePoint c = decode(text);
+        columns += width_of(c.value);
+        text.remove_prefix(std::max<std::size_t>(c.bytes, 1));
+    }
+    return columns;
+}
+
+std::string cut(std::string_view text, std::size_t columns) {
+    if (columns_of(text) <= columns) return std::string(text);
+    std::string out;
+    std::size_t used = 0;
+    while (!text.empty()) {
+        const CodePoint c = decode(text);
+        const std::size_t width = width_of(c.value);
+        if (used + width + 1 > columns) break;
+        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
+        out.append(text.substr(0, bytes));
+        used += width;
+        text.remove_prefix(bytes);
+    }
+    return columns == 0 ? std::string() : out + "…";
+}
+
+std::string table(const std::vector<std::string>& headings,
+                  const std::vector<std::vector<std::string>>& rows) {
+    if (rows.empty()) return {};
+    std::vector<std::size_t> widths;
+    for (const std::string& heading : headings)
+        widths.push_back(columns_of(heading));
+    std::vector<std::vector<std::string>> cells;
+    for (const auto& row : rows) {
+        auto& line = cells.emplace_back();
+        for (std::size_t i = 0; i < headings.size(); ++i) {
+            line.push_back(i < row.size() ? printable(row[i]) : std::string());
+            widths[i] = std::max(widths[i], columns_of(line.back()));
+        }
+    }
+    std::string out;
+    const auto add = [&](const std::vector<std::string>& line, bool heading) {
+        std::string text;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            text.append(line[i]);
+            if (i + 1 < line.size())
+                text.append(widths[i] + 2 - std::min(widths[i], columns_of(line[i])), ' ');
+        }
+        while (text.ends_with(' '))
+            text.pop_back();
+        out.append(heading ? paint(Colour::dim, text) : text).append("\n");
+    };
+    add(headings, true);
+    for (const auto& line : cells)
+        add(line, false);
+    return out;
+}
+
+std::string local_time(std::int64_t ms) {
+    const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
+    return text;
+}
+
+std::string duration(std::int64_t ms) {
+    const std::int64_t seconds = std::max<std::int64_t>(0, ms) / 1000;
+    if (seconds < 120) return std::to_string(seconds) + " s";
+    if (seconds < 7200) return std::to_string(seconds / 60) + " min";
+    if (seconds < 172'800) return std::to_string(seconds / 3600) + " h";
+    return std::to_string(seconds / 86'400) + " days";
+}
+
+std::string byte_size(std::uint64_t bytes) {
+    static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+        value /= 1024;
+        ++unit;
+    }
+    char text[32];
+    std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+    return text;
+}
+
+}  // namespace dyad::cli

@@ -1,0 +1,48 @@
+// What goes to the terminal. Colours only where standard output is a terminal that takes them and
+// NO_COLOR is not set. Text that came from the memory is made printable first: it must not drive
+// the terminal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::cli {
+
+enum class Colour : std::uint8_t { plain, bold, dim, green, amber, red, cyan };
+
+// Standard output. Lines are kept until flush_output() or the buffer is full.
+void print(std::string_view text);
+void print_line(std::string_view text);
+// Standard error.
+void complain(std::string_view text);
+// False where standard output took not everything (a full disk, a closed pipe).
+bool flush_output();
+
+bool output_is_terminal();
+std::string paint(Colour colour, std::string_view text);
+// Columns of the terminal; 80 where that cannot be told.
+int terminal_columns();
+
+// Control characters (C0, DEL, C1), direction marks and broken UTF-8 escaped as \xNN or \uNNNN;
+// `keep_lines`: line feeds stay.
+std::string printable(std::string_view text, bool keep_lines = false);
+// Columns the text takes: one for each code point, two for wide ones. Requires: printable.
+std::size_t columns_of(std::string_view text);
+// At most `columns`, with an ellipsis where something was cut off.
+std::string cut(std::string_view text, std::size_t columns);
+
+// Columns under headings, as wide as they need to be; nothing for no rows.
+// Cells are made printable.
+std::string table(const std::vector<std::string>& headings,
+                  const std::vector<std::vector<std::string>>& rows);
+
+// "2026-01-31 14:05:09" in local time.
+std::string local_time(std::int64_t ms);
+// "3 s", "5 min", "2 h", "4 days".
+std::string duration(std::int64_t ms);
+// "512 B", "1.5 KiB".
+std::string byte_size(std::uint64_t bytes);
+
+}  // namespace dyad::cli

@@ -1,0 +1,33 @@
+// Checks of this machine for `dyad-memory doctor`: the data folder, the store in it, limits of the
+// process, the clock. Each says what it found and what to do. Blocking.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace dyad::ops {
+
+enum class Verdict : std::uint8_t { ok, warn, fail, skipped };
+
+struct Finding {
+    Verdict verdict = Verdict::ok;
+    std::string check;   // a few words
+    std::string text;    // what was found
+    std::string advice;  // what to do; empty where nothing needs to be done
+};
+
+// Exists or can be made, its owner's alone, writable, space left.
+std::vector<Finding> check_folder(const std::string& folder);
+
+// SQLite's own check of the file, then the hash chain of every user's log. Takes the store's lock:
+// finds it locked where a server runs. Requires: check_folder did not fail.
+std::vector<Finding> check_store(const std::string& folder);
+
+// How many connections the limit of file descriptors allows.
+Finding check_descriptor_limit();
+
+// The machine's clock against the build's age and against a server's, where that is known (0: not).
+Finding check_clock(std::int64_t now_ms, std::int64_t server_ms);
+
+}  // namespace dyad::ops

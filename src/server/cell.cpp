@@ -1,0 +1,184 @@
+#include "server/cell.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+
+#include <algorithm>
+
+namespace dyad::server {
+namespace {
+
+constexpr std::int64_t kTickMs = 100;
+constexpr std::int64_t kDrainStepMs = 20;
+constexpr std::int64_t kDrainCloseMs = 1000;
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+
+// Every connection is looked at once a second, more often where signs of life are expected more
+// often than every few seconds.
+std::size_t sweep_ticks_of(const Settings& settings) {
+    const std::int64_t shortest = std::min(settings.ping_interval_ms, settings.stale_timeout_ms);
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(shortest / 4 / kTickMs, 1, 10));
+}
+
+core::Config heart_config(const Settings& settings) {
+    core::Config config;
+    config.context_ttl_ms = settings.context_ttl_days * kDayMs;
+    config.event_ttl_ms = settings.event_ttl_days * kDayMs;
+    return config;
+}
+
+}  // namespace
+
+Shared::Shared(Settings from, std::uint16_t bound_port)
+    : settings(std::move(from)),
+      port(bound_port),
+      origins(settings.host, bound_port, settings.allowed_origins, settings.allowed_hosts) {
+    SystemRandom random;
+    instance_id = random.uuid4();
+    started_at_ms = clock.wall_ms();
+}
+
+Cell::Cell(Shared& shared) : shared_(shared), sweep_ticks_(sweep_ticks_of(shared.settings)) {}
+
+Cell::~Cell() {
+    // Whoever waits for an answer is told that its client has gone while the heart is still there;
+    // then the heart goes, and calls nobody back any more; then the clients.
+    for (auto& client : clients_)
+        client->protocol().on_closed();
+    if (live_) live_->before_flush();
+    engine_.reset();
+    graveyard_.clear();
+    clients_.clear();
+}
+
+Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts) {
+    std::unique_ptr<Cell> cell(new Cell(shared));
+    Cell* const self = cell.get();
+    Result<std::unique_ptr<Store>> store = parts.store(
+        shared.settings, [self](std::function<void()> work) { self->loop_.post(std::move(work)); });
+    if (!store) return store.error();
+    cell->store_ = *std::move(store);
+    cell->bus_ = std::make_unique<bus::LocalBus>(
+        shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
+    cell->engine_ = std::make_unique<core::Engine>(
+        heart_config(shared.settings),
+        core::Ports{shared.clock, self->random_, *self->store_, *self->bus_, *parts.renderer});
+    cell->live_ = parts.live(*self);
+    cell->http_ = parts.http(*self);
+    cell->loop_.set_end_of_turn([self] { self->end_of_turn(); });
+    cell->loop_.after(kTickMs, [self] { self->tick(); });
+    return cell;
+}
+
+bool Cell::is_crowded() const noexcept {
+    return shared_.connections.load(std::memory_order_relaxed) >
+           static_cast<std::size_t>(limits::connections_max - limits::connections_reserve);
+}
+
+void Cell::accept(net::Fd fd) {
+    if (shared_.connections.load(std::memory_order_relaxed) >=
+            static_cast<std::size_t>(limits::connections_max) ||
+        closed_all_)
+        return;
+    shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    metrics::connections.add(1);
+    clients_.push_back(std::make_unique<Client>(*this, std::move(fd)));
+    clients_.back()->index_ = static_cast<std::uint32_t>(clients_.size() - 1);
+}
+
+void Cell::adopt(net::Fd fd) {
+    auto held = std::make_shared<net::Fd>(std::move(fd));
+    loop_.post([this, held] { accept(std::move(*held)); });
+}
+
+void Cell::discard(Client& client) {
+    const std::uint32_t index = client.index_;
+    CHECK(index < clients_.size() && clients_[index].get() == &client);
+    graveyard_.push_back(std::move(clients_[index]));
+    if (index + 1 != clients_.size()) {
+        clients_[index] = std::move(clients_.back());
+        clients_[index]->index_ = index;
+    }
+    clients_.pop_back();
+    std::erase(waiting_, &client);
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    metrics::connections.add(-1);
+}
+
+std::size_t Cell::live_client_count() const {
+    std::size_t count = 0;
+    for (const Cell* cell : shared_.cells)
+        count += cell->live_->client_count();
+    return count;
+}
+
+void Cell::tick() {
+    loop_.after(kTickMs, [this] { tick(); });
+    const std::int64_t now = loop_.now_ms();
+    engine_->tick();
+    live_->tick(now);
+    check_some(now);
+}
+
+// A slice of the connections per tick, so that a turn stays short whatever their number.
+void Cell::check_some(std::int64_t now_ms) {
+    const std::size_t slice = clients_.size() / sweep_ticks_ + 1;
+    for (std::size_t i = 0; i < slice && !clients_.empty(); ++i) {
+        if (check_at_ >= clients_.size()) {
+            check_at_ = 0;
+            if (i > 0) return;
+        }
+        Client& client = *clients_[check_at_];
+        if (client.check(now_ms)) {
+            ++check_at_;
+            continue;
+        }
+        client.protocol().on_closed();
+        discard(client);
+    }
+}
+
+void Cell::end_of_turn() {
+    for (Client* client : std::exchange(waiting_, {}))
+        client->continue_reading();
+    live_->before_flush();
+    engine_->flush();
+    live_->after_flush();
+    if (!graveyard_.empty()) bury();
+}
+
+void Cell::bury() {
+    std::erase_if(graveyard_, [](const std::unique_ptr<Client>& client) {
+        return !client->protocol().in_use();
+    });
+}
+
+void Cell::begin_drain() {
+    loop_.post([this] { start_drain(); });
+}
+
+void Cell::start_drain() {
+    if (drain_started_ms_ != 0) return;
+    drain_started_ms_ = loop_.now_ms();
+    for (std::size_t i = clients_.size(); i-- > 0;)
+        clients_[i]->protocol().drain();
+    drain_step();
+}
+
+// First what was accepted is finished, then everybody is told to come back, then the rest is cut.
+void Cell::drain_step() {
+    const std::int64_t waited = loop_.now_ms() - drain_started_ms_;
+    if (!closed_all_ && (engine_->idle() || waited >= limits::drain_ms)) {
+        closed_all_ = true;
+        for (std::size_t i = clients_.size(); i-- > 0;)
+            clients_[i]->protocol().shut(Errc::draining);
+        drain_started_ms_ = loop_.now_ms();
+    } else if (closed_all_ && (clients_.empty() || waited >= kDrainCloseMs)) {
+        loop_.stop();
+        return;
+    }
+    loop_.after(kDrainStepMs, [this] { drain_step(); });
+}
+
+}  // namespace dyad::server

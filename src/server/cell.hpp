@@ -1,0 +1,129 @@
+// A cell: one thread's event loop with its own connections, heart, store and bus. Cells know each
+// other only through the bus, exactly as nodes do.
+//
+// A turn: what arrived is handled (commands go into the heart), then at its end the heart delivers
+// what was committed, and every connection's output leaves in one send.
+//
+// Threads: everything on the cell's thread, but begin_drain(), adopt() and the counters.
+#pragma once
+
+#include "auth/origin.hpp"
+#include "base/clock.hpp"
+#include "bus/local/local_bus.hpp"
+#include "core/engine.hpp"
+#include "net/loop.hpp"
+#include "server/client.hpp"
+#include "server/exchange.hpp"
+#include "server/live_service.hpp"
+#include "server/node_info.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dyad::server {
+
+class Cell;
+
+using HttpHandler = std::function<void(ExchangePtr)>;
+
+// What a cell is put together from. Each is called once per cell, on the thread that starts the
+// server; `post` runs work on the cell's thread and may be called on any.
+struct Parts {
+    using Post = std::function<void(std::function<void()>)>;
+    std::function<Result<std::unique_ptr<Store>>(const Settings&, Post)> store;
+    std::function<HttpHandler(Node&)> http;
+    std::function<std::unique_ptr<LiveService>(Cell&)> live;
+    // Renders events for plain clients. Lifetime: the server's.
+    const core::Renderer* renderer = nullptr;
+};
+
+// What all cells of a server have in common. Immutable but for the atomics.
+struct Shared {
+    Settings settings;
+    std::string instance_id;
+    std::int64_t started_at_ms = 0;
+    std::uint16_t port = 0;
+    auth::OriginPolicy origins;
+    bus::LocalHub hub;
+    SystemClock clock;
+    std::vector<Cell*> cells;
+    std::atomic<std::size_t> connections{0};
+    std::atomic<bool> draining{false};
+
+    Shared(Settings from, std::uint16_t bound_port);
+};
+
+class Cell final : public Node {
+  public:
+    // Errors: the store's.
+    static Result<std::unique_ptr<Cell>> make(Shared& shared, const Parts& parts);
+    ~Cell() override;
+
+    net::Loop& loop() noexcept { return loop_; }
+    LiveService& live() noexcept { return *live_; }
+    const auth::OriginPolicy& origins() const noexcept { return shared_.origins; }
+    void run() { loop_.run(); }
+
+    // A new connection, on the cell's thread; adopt() hands one over from another's.
+    void accept(net::Fd fd);
+    void adopt(net::Fd fd);
+    // Finishes what was accepted, closes every connection, then ends run(). Any thread.
+    void begin_drain();
+
+    // For its clients.
+    void handle_http(const ExchangePtr& exchange) { http_(exchange); }
+    std::unique_ptr<Protocol> open_live(Client& client, std::string handshake, bool negotiated) {
+        return live_->open(client, std::move(handshake), negotiated);
+    }
+    // Only connections_reserve places are left.
+    bool is_crowded() const noexcept;
+    void discard(Client& client);
+    void continue_later(Client& client) { waiting_.push_back(&client); }
+
+    // Node
+    const Settings& settings() const override { return shared_.settings; }
+    const std::string& instance_id() const override { return shared_.instance_id; }
+    std::int64_t started_at_ms() const override { return shared_.started_at_ms; }
+    core::Engine& engine() override { return *engine_; }
+    Store& store() override { return *store_; }
+    Bus& bus() override { return *bus_; }
+    Clock& clock() override { return shared_.clock; }
+    Random& random() override { return random_; }
+    std::size_t live_client_count() const override;
+    bool draining() const override { return shared_.draining.load(std::memory_order_relaxed); }
+    void after(std::int64_t delay_ms, std::function<void()> call) override {
+        loop_.after(delay_ms, std::move(call));
+    }
+    std::uint16_t port() const override { return shared_.port; }
+
+  private:
+    explicit Cell(Shared& shared);
+
+    void tick();
+    void check_some(std::int64_t now_ms);
+    void end_of_turn();
+    void start_drain();
+    void drain_step();
+    void bury();
+
+    Shared& shared_;
+    SystemRandom random_;
+    net::Loop loop_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<bus::LocalBus> bus_;
+    std::unique_ptr<core::Engine> engine_;
+    std::unique_ptr<LiveService> live_;
+    HttpHandler http_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<std::unique_ptr<Client>> graveyard_;  // over; destroyed when nobody calls back
+    std::vector<Client*> waiting_;  // free again, with bytes that arrived meanwhile
+    const std::size_t sweep_ticks_;
+    std::size_t check_at_ = 0;
+    std::int64_t drain_started_ms_ = 0;  // steady; 0: not draining
+    bool closed_all_ = false;
+};
+
+}  // namespace dyad::server

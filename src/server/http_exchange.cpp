@@ -1,0 +1,59 @@
+#include "server/http_exchange.hpp"
+
+#include "base/check.hpp"
+#include "base/metrics.hpp"
+#include "server/cell.hpp"
+#include "server/client.hpp"
+#include "server/http_session.hpp"
+
+namespace dyad::server {
+
+void HttpExchange::respond(net::Response response) {
+    if (session_ == nullptr) return;
+    CHECK(session_->phase_ == HttpSession::Phase::answering);
+    HttpSession& session = *std::exchange(session_, nullptr);
+    const bool keep_alive = request_.keep_alive && !session.client_.cell().draining();
+    session.send_response(std::move(response), keep_alive, head_only());
+    session.answered(keep_alive);  // may destroy *this
+}
+
+void HttpExchange::begin_stream(std::string content_type) {
+    if (session_ == nullptr) return;
+    CHECK(session_->phase_ == HttpSession::Phase::answering);
+    metrics::http_requests.add();
+    net::Response head;
+    head.content_type = std::move(content_type);
+    head.headers = {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}};
+    session_->enter(HttpSession::Phase::streaming);
+    static_cast<void>(session_->client_.send(net::stream_head(head)));
+    // Only by reading is it seen that the client has gone.
+    session_->client_.pause_reading(false);
+    if (head_only()) end_stream();
+}
+
+bool HttpExchange::write(std::string bytes) {
+    if (session_ == nullptr) return false;
+    CHECK(session_->phase_ == HttpSession::Phase::streaming);
+    return session_->client_.send(bytes);
+}
+
+void HttpExchange::end_stream() {
+    if (session_ == nullptr) return;
+    HttpSession& session = *std::exchange(session_, nullptr);
+    session.answered(false);
+}
+
+void HttpExchange::tell_writable() {
+    if (session_ != nullptr && writable_) writable_();
+}
+
+void HttpExchange::abandon() {
+    session_ = nullptr;
+    // The call may hold the last reference to this exchange's handler, and the other way round.
+    const std::function<void()> closed = std::move(closed_);
+    writable_ = nullptr;
+    closed_ = nullptr;
+    if (closed) closed();
+}
+
+}  // namespace dyad::server

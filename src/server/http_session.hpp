@@ -1,0 +1,54 @@
+// HTTP/1.1 on one connection: requests one after the other, each answered by a handler through an
+// Exchange; the checks that stand before every handler; and the way to WebSocket.
+#pragma once
+
+#include "net/http.hpp"
+#include "server/exchange.hpp"
+#include "server/protocol.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace dyad::server {
+
+class Client;
+class HttpExchange;
+
+class HttpSession final : public Protocol {
+  public:
+    explicit HttpSession(Client& client);
+    ~HttpSession() override;
+
+    std::unique_ptr<Protocol> on_bytes(std::span<char>& bytes) override;
+    void on_drained() override;
+    void on_closed() override;
+    void check(std::int64_t now_ms) override;
+    bool in_use() const override { return false; }  // exchanges know when it has gone
+    std::string take_backlog() override { return std::move(backlog_); }
+    void drain() override;
+    void shut(Errc why) override;
+
+  private:
+    friend class HttpExchange;
+    enum class Phase : std::uint8_t { idle, header, body, answering, streaming };
+
+    void enter(Phase phase);
+    // The request is whole: answers it itself, hands it to the handler, or upgrades.
+    std::unique_ptr<Protocol> serve(net::Request request);
+    std::unique_ptr<Protocol> upgrade(const net::Request& request);
+    Status check_source(const net::Request& request) const;
+    void refuse(const Error& error);
+    void send_response(net::Response response, bool keep_alive, bool head_only);
+    void answered(bool keep_alive);
+
+    Client& client_;
+    net::RequestReader reader_;
+    Phase phase_ = Phase::idle;
+    bool inside_ = false;                     // on_bytes is on the stack
+    std::int64_t since_ms_;                   // of the phase; steady
+    std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
+    std::string backlog_;
+};
+
+}  // namespace dyad::server

@@ -1,0 +1,196 @@
+// What the messages of a live client mean.
+#include "auth/identity.hpp"
+#include "base/hash64.hpp"
+#include "base/limits.hpp"
+#include "server/live/live_hub.hpp"
+#include "server/live/live_session.hpp"
+#include "server/live/snapshot_stream.hpp"
+
+namespace dyad::server::live {
+namespace {
+
+using wire::Message;
+using wire::MessageType;
+
+// Those that cannot be answered without knowing whose memory it is.
+bool needs_user(MessageType type) {
+    return type == MessageType::context_sync || type == MessageType::mode_update ||
+           type == MessageType::state_request || type == MessageType::command;
+}
+
+}  // namespace
+
+// Unique to the connection, and derived so that it need not be kept.
+std::string LiveSession::client_id() const {
+    const auto self = reinterpret_cast<std::uintptr_t>(this);
+    const std::uint64_t halves[2] = {hash64(hub_.cell().instance_id(), self + opened_ds_),
+                                     hash64(hub_.cell().instance_id(), self ^ ~opened_ds_)};
+    std::string hex =
+        to_hex(std::span(reinterpret_cast<const std::uint8_t*>(halves), sizeof halves));
+    hex[12] = '4';
+    hex[16] = '8';
+    for (const std::size_t at : {8U, 13U, 18U, 23U})
+        hex.insert(at, 1, '-');
+    return hex;
+}
+
+void LiveSession::greet() {
+    wire::write_connect(output(), hub_.speaker(nullptr), hub_.new_id(), client_id());
+}
+
+bool LiveSession::on_message(net::Opcode opcode, std::string_view payload) {
+    message_since_ds_ = 0;
+    if (opcode == net::Opcode::binary) {
+        end(1003, "messages are JSON texts");
+        return false;
+    }
+    const Result<Message> message = hub_.decoder().envelope(payload);
+    if (message)
+        handle(*message);
+    else
+        say_error(message.error(), {});
+    return !ended_;
+}
+
+void LiveSession::handle(const Message& message) {
+    if (message.type == MessageType::hello) return hello(message);
+    if (negotiated_ && user_ == nullptr && message.type != MessageType::ping &&
+        message.type != MessageType::pong) {
+        const Error error = fail(Errc::invalid_request, "hello comes first in dyad.v2");
+        say_error(error, message.id);
+        return end(error);
+    }
+    if (message.type == MessageType::unknown)
+        return say_error(fail(Errc::unknown_type, "type: there is no message of this type"),
+                         message.id);
+    if (!identify(message)) return;
+    if (message.type == MessageType::context_sync || message.type == MessageType::mode_update ||
+        message.type == MessageType::command)
+        return command(message);
+    if (const Status payload = hub_.decoder().check_payload(message); !payload)
+        return say_error(payload.error(), message.id);
+    if (message.type == MessageType::ping)
+        wire::write_pong(output(), hub_.speaker(user_), message.id, message.payload);
+    if (message.type == MessageType::state_request) state_request();
+    if (message.type == MessageType::disconnect) end(1000, "good bye");
+}
+
+// The user of a connection never changes. False: nothing more is to be done for this message.
+bool LiveSession::identify(const Message& message) {
+    if (user_ != nullptr) {
+        if (message.user_id.empty() || message.user_id == user_->id) return true;
+        const Error error = fail(Errc::forbidden_user,
+                                 "userId: this connection belongs to another user; open a new one");
+        say_error(error, message.id);
+        end(error);
+        return false;
+    }
+    if (negotiated_) return true;
+    if (message.user_id.empty() && message.instance_id.empty() && !needs_user(message.type))
+        return true;
+    return enter(message.user_id, message.instance_id, {});
+}
+
+bool LiveSession::enter(std::string_view claimed_user, std::string_view instance_id,
+                        core::SessionRequest request) {
+    Result<std::string> user = auth::user_of(claimed_user, hub_.cell().settings().user_id);
+    if (!user) {
+        say_error(user.error(), {});
+        return false;
+    }
+    if (hub_.engine().session_count(*user) >=
+        static_cast<std::size_t>(limits::sessions_per_user_max)) {
+        const Error error = fail(Errc::limit_reached, "this user has too many connections");
+        say_error(error, {});
+        end(error);
+        return false;
+    }
+    user_ = hub_.enter(*user, negotiated_ ? this : nullptr);
+    request.user_id = user_->id;
+    request.instance_id = instance_id.empty() ? client_id() : std::string(instance_id);
+    request.dialect = negotiated_ ? core::Dialect::negotiated : core::Dialect::plain;
+    std::function<void(Position)> ready;
+    if (negotiated_)
+        ready = [this](Position position) {
+            if (ended_) return;
+            wire::write_welcome(output(), hub_.speaker(user_), hub_.new_id(),
+                                {.position = position,
+                                 .heartbeat_ms = hub_.ping_interval_ms(),
+                                 .stale_ms = hub_.stale_timeout_ms()});
+            if (!catching_up_) hub_.mark_catching_up(*this);
+            catching_up_ = true;
+        };
+    session_ = hub_.engine().attach(std::move(request), *this, std::move(ready));
+    return true;
+}
+
+void LiveSession::hello(const Message& message) {
+    Result<wire::Hello> said =
+        user_ == nullptr
+            ? hub_.decoder().hello(message)
+            : Result<wire::Hello>(fail(Errc::invalid_request, "hello comes first, and once"));
+    if (!said) {
+        say_error(said.error(), message.id);
+        if (user_ == nullptr) end(4400, "hello was refused");
+        return;
+    }
+    negotiated_ = true;
+    core::SessionRequest request;
+    request.resume = said->resume;
+    // A token that is none is answered as one that is no longer known: with a reset.
+    request.snapshot = said->snapshot || said->resume_refused;
+    wants_snapshot_ = said->snapshot && !said->resume && !said->resume_refused;
+    enter(said->user_id.value_or(""), said->instance_id, std::move(request));
+}
+
+void LiveSession::command(const Message& message) {
+    const std::string id = message.id.empty() ? hub_.new_id() : std::string(message.id);
+    Result<Command> command = hub_.decoder().command(message);
+    if (!command) return say_error(command.error(), id);
+    command->instance_id = session_->instance_id;
+    command->operation_id = id;
+    command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
+    if (const Status valid = validate(*command); !valid) return say_error(valid.error(), id);
+    if (hub_.cell().draining())
+        return say_error(fail(Errc::draining, "send it again, with the same id, elsewhere"), id);
+    begin_call();
+    hub_.engine().submit(user_->id, *std::move(command),
+                         [this, id](const std::variant<Reply, Rejection>& reply) {
+                             end_call();
+                             answer(id, reply);
+                         });
+}
+
+void LiveSession::answer(const std::string& operation_id,
+                         const std::variant<Reply, Rejection>& answer) {
+    if (ended_) return;
+    if (const auto* rejection = std::get_if<Rejection>(&answer)) {
+        say_error(rejection->error, operation_id, rejection->current.get());
+        return;
+    }
+    // The plain protocol knows no acknowledgement.
+    if (negotiated_) wire::write_ack(output(), std::get<Reply>(answer));
+}
+
+void LiveSession::state_request() {
+    begin_call();
+    hub_.engine().snapshot(
+        user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {
+            end_call();
+            if (ended_) return;
+            if (snapshot)
+                start_stream(state_response(hub_.speaker(user_), hub_.new_id(), *snapshot));
+            else
+                say_error(snapshot.error(), {});
+        });
+}
+
+void LiveSession::say_error(const Error& error, std::string_view request_id,
+                            const Context* current) {
+    if (ended_) return;
+    const std::string id =
+        negotiated_ && !request_id.empty() ? std::string(request_id) : hub_.new_id();
+    wire::write_error(output(), hub_.speaker(user_), id, error, request_id, current);
+}
+
+}  // namespace dyad::server::live

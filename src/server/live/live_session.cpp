@@ -1,0 +1,332 @@
+#include "server/live/live_session.hpp"
+
+#include "base/hash64.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "core/user_log.hpp"
+#include "server/client.hpp"
+#include "server/live/live_hub.hpp"
+#include "server/live/snapshot_stream.hpp"
+#include "wire/frames.hpp"
+
+#include <numeric>
+
+namespace dyad::server::live {
+namespace {
+
+constexpr std::string_view kScope = "websocket_sync";
+// Commands of one connection that wait for their answer.
+constexpr std::uint16_t kInFlightMax = 1024;
+
+iovec part(std::string_view bytes) {
+    return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+// Pieces are joined with commas, unless one brings its own.
+bool needs_comma(std::size_t index, std::string_view piece) {
+    return index > 0 && !piece.starts_with(',');
+}
+
+std::size_t events_bytes(const std::vector<std::string_view>& pieces) {
+    std::size_t bytes = wire::kEventsPrefix.size() + wire::kEventsSuffix.size();
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        bytes += pieces[i].size() + needs_comma(i, pieces[i]);
+    return bytes;
+}
+
+}  // namespace
+
+LiveSession::LiveSession(LiveHub& hub, Client& client, bool negotiated)
+    : hub_(hub),
+      client_(client),
+      opened_ds_(hub.now_ds()),
+      seen_ds_(opened_ds_),
+      next_ping_ds_(opened_ds_ + ping_after()),
+      negotiated_(negotiated) {
+    log::debug(kScope, "a client has connected");
+}
+
+LiveSession::~LiveSession() {
+    hub_.forget(*this);
+}
+
+// Pings of many clients that came at once must not stay together: up to an eighth earlier.
+std::uint32_t LiveSession::ping_after() const {
+    const auto interval = static_cast<std::uint32_t>(hub_.ping_interval_ms() / 100);
+    const std::uint64_t jitter =
+        hash64("ping", reinterpret_cast<std::uintptr_t>(this) + hub_.now_ds());
+    return std::max<std::uint32_t>(
+        interval - static_cast<std::uint32_t>(jitter % (interval / 8 + 1)), 1);
+}
+
+std::string& LiveSession::output() {
+    if (!output_) output_ = hub_.take_buffer();
+    if (!dirty_) {
+        dirty_ = true;
+        hub_.mark_dirty(*this);
+    }
+    return *output_;
+}
+
+void LiveSession::say(std::string_view frames) {
+    if (!ended_) output().append(frames);
+}
+
+// ---- input ----------------------------------------------------------------------------------
+
+std::unique_ptr<Protocol> LiveSession::on_bytes(std::span<char>& bytes) {
+    const std::span<char> all = std::exchange(bytes, {});
+    if (ended_) return nullptr;
+    const std::uint32_t now = hub_.now_ds();
+    if (now != seen_ds_ && session_ != nullptr) hub_.engine().seen(session_);
+    seen_ds_ = now;
+    const std::unique_ptr<net::FrameError> error = reader_.feed(all, *this);
+    if (error) {
+        end(error->close_code, error->reason);
+        return nullptr;
+    }
+    if (!reader_.in_message())
+        message_since_ds_ = 0;
+    else if (message_since_ds_ == 0)
+        message_since_ds_ = now | 1U;
+    adjust_reading();
+    return nullptr;
+}
+
+bool LiveSession::on_ping(std::string_view payload) {
+    net::append_frame(output(), net::Opcode::pong, payload);
+    return true;
+}
+
+bool LiveSession::on_pong(std::string_view) {
+    return true;
+}
+
+bool LiveSession::on_close(std::uint16_t code, std::string_view) {
+    // Repeats the code (RFC 6455 section 5.5.1); 1005 stands for none and is never sent.
+    end_with(code == 1005 ? std::string() : net::close_payload(code, {}));
+    return false;
+}
+
+void LiveSession::adjust_reading() {
+    const std::size_t waiting = client_.held_bytes() + (output_ ? output_->size() : 0);
+    const bool pause = waiting > static_cast<std::size_t>(limits::output_held_bytes_max) ||
+                       in_flight_ >= kInFlightMax;
+    if (pause == paused_) return;
+    paused_ = pause;
+    client_.pause_reading(pause);
+}
+
+void LiveSession::begin_call() {
+    in_flight_ += 1;
+}
+
+void LiveSession::end_call() {
+    in_flight_ -= 1;
+    if (paused_ && !ended_) adjust_reading();
+}
+
+// ---- output ---------------------------------------------------------------------------------
+
+bool LiveSession::pump() {
+    while (!client_.closing() && client_.held_bytes() == 0) {
+        const bool inside = streams_ && streams_->front()->inside_message();
+        if (output_ && !inside) {
+            const bool sent = client_.send(*output_);
+            hub_.give_buffer(std::move(output_));
+            if (!sent) return false;
+            continue;
+        }
+        if (!streams_) return true;
+        std::unique_ptr<std::string> piece = hub_.take_buffer();
+        if (!streams_->front()->next(*piece)) streams_->pop_front();
+        if (streams_->empty()) streams_.reset();
+        const bool sent = client_.send(*piece);
+        hub_.give_buffer(std::move(piece));
+        if (!sent) return false;
+    }
+    return false;
+}
+
+void LiveSession::flush_output() {
+    dirty_ = false;
+    if (ended_) return;
+    pump();
+    adjust_reading();
+}
+
+void LiveSession::on_drained() {
+    held_since_ds_ = 0;
+    if (ended_) return;
+    if (session_ != nullptr) session_->progress_ms = hub_.cell().clock().steady_ms();
+    const bool all = pump();
+    adjust_reading();
+    if (!all || !blocked_) return;
+    blocked_ = false;
+    hub_.engine().writable(session_);
+}
+
+void LiveSession::append_events(const std::vector<std::string_view>& pieces) {
+    std::string& out = output();
+    if (!negotiated_) {
+        for (std::string_view piece : pieces)
+            out.append(piece);
+        return;
+    }
+    out.append(wire::text_header(events_bytes(pieces)).view()).append(wire::kEventsPrefix);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        if (needs_comma(i, pieces[i])) out += ',';
+        out.append(pieces[i]);
+    }
+    out.append(wire::kEventsSuffix);
+}
+
+bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
+    if (ended_) return false;
+    if (streams_ || client_.held_bytes() > 0) {
+        append_events(pieces);
+        blocked_ = true;
+        return false;
+    }
+    std::vector<iovec>& parts = hub_.parts();
+    parts.clear();
+    if (output_) parts.push_back(part(*output_));
+    wire::FrameHeader header;
+    if (negotiated_) {
+        header = wire::text_header(events_bytes(pieces));
+        parts.push_back(part(header.view()));
+        parts.push_back(part(wire::kEventsPrefix));
+    }
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        if (negotiated_ && needs_comma(i, pieces[i])) parts.push_back(part(","));
+        parts.push_back(part(pieces[i]));
+    }
+    if (negotiated_) parts.push_back(part(wire::kEventsSuffix));
+    static_cast<void>(client_.send(parts));
+    if (output_) hub_.give_buffer(std::move(output_));
+    blocked_ = client_.held_bytes() > 0;
+    return !blocked_;
+}
+
+void LiveSession::start_stream(std::unique_ptr<SnapshotStream> stream) {
+    if (!streams_) streams_ = std::make_unique<std::deque<std::unique_ptr<SnapshotStream>>>();
+    streams_->push_back(std::move(stream));
+    if (!dirty_) {
+        dirty_ = true;
+        hub_.mark_dirty(*this);
+    }
+}
+
+bool LiveSession::reset(std::shared_ptr<const core::Snapshot> snapshot) {
+    if (ended_) return false;
+    if (negotiated_) {
+        if (!wants_snapshot_) wire::write_reset(output(), "position_lost");
+        wants_snapshot_ = false;
+        start_stream(snapshot_pages(std::move(snapshot)));
+    } else {
+        start_stream(state_response(hub_.speaker(user_), hub_.new_id(), std::move(snapshot)));
+    }
+    blocked_ = !pump();
+    return !blocked_;
+}
+
+bool LiveSession::check_caught_up() {
+    if (ended_ || session_ == nullptr) return true;
+    if (!session_->ready || session_->blocked || session_->reading || session_->paused)
+        return false;
+    const LogHead& head = session_->user->head();
+    if (session_->next != head.offset + 1) return false;
+    catching_up_ = false;
+    wire::write_position(output(), head.position(), true);
+    return true;
+}
+
+// ---- the end --------------------------------------------------------------------------------
+
+void LiveSession::close(core::CloseReason reason) {
+    switch (reason) {
+        case core::CloseReason::slow:
+            return end(fail(Errc::slow_client));
+        case core::CloseReason::wrong_user:
+            return end(fail(Errc::forbidden_user));
+        case core::CloseReason::storage:
+            return end(fail(Errc::storage_unavailable));
+    }
+}
+
+void LiveSession::end(const Error& error) {
+    const ErrorRow& row = error_row(error.code);
+    end(static_cast<std::uint16_t>(row.close_code), row.message);
+}
+
+void LiveSession::end(std::uint16_t code, std::string_view reason) {
+    end_with(net::close_payload(code, reason));
+}
+
+void LiveSession::end_with(std::string_view close_payload) {
+    if (ended_) return;
+    // What was collected cannot follow half a message; the close frame can.
+    if (streams_ && streams_->front()->inside_message() && output_) output_->clear();
+    streams_.reset();
+    net::append_frame(output(), net::Opcode::close, close_payload);
+    ended_ = true;
+    hub_.mark_ended(*this);
+}
+
+void LiveSession::on_closed() {
+    if (ended_) return;
+    ended_ = true;
+    hub_.mark_ended(*this);
+    log::debug(kScope, "a client has gone");
+}
+
+void LiveSession::finish_end() {
+    if (session_ != nullptr) hub_.engine().detach(session_);
+    session_ = nullptr;
+    if (user_ != nullptr) hub_.leave(*user_, negotiated_ ? this : nullptr);
+    user_ = nullptr;
+    if (output_) {
+        static_cast<void>(client_.send(*output_));
+        hub_.give_buffer(std::move(output_));
+    }
+    streams_.reset();
+    client_.close();
+}
+
+void LiveSession::drain() {
+    if (!negotiated_ || ended_) return;
+    wire::write_goaway(output(), "draining", limits::drain_reconnect_ms);
+}
+
+void LiveSession::shut(Errc why) {
+    end(fail(why));
+}
+
+// ---- time -----------------------------------------------------------------------------------
+
+void LiveSession::check(std::int64_t) {
+    if (ended_) return;
+    const std::uint32_t now = hub_.now_ds();
+    if (now - seen_ds_ >= static_cast<std::uint32_t>(hub_.stale_timeout_ms() / 100))
+        return end(fail(Errc::stale_client));
+    if (message_since_ds_ != 0 && now - message_since_ds_ >= limits::message_finish_ms / 100)
+        return end(fail(Errc::timed_out));
+    if (negotiated_ && user_ == nullptr && now - opened_ds_ >= limits::register_ms / 100)
+        return end(fail(Errc::timed_out));
+    const auto held = static_cast<std::uint32_t>(client_.held_bytes());
+    if (held == 0) {
+        held_since_ds_ = 0;
+    } else if (held_since_ds_ == 0 || held != held_bytes_) {
+        held_since_ds_ = now | 1U;
+        held_bytes_ = held;
+    } else if (now - held_since_ds_ >= limits::write_stall_ms / 100) {
+        return end(fail(Errc::slow_client));
+    }
+    if (now < next_ping_ds_ || held > 0) return;
+    next_ping_ds_ = now + ping_after();
+    wire::write_ping(output(), hub_.speaker(user_), hub_.new_id());
+    // Browsers and libraries answer this one by themselves.
+    net::append_frame(output(), net::Opcode::ping, {});
+}
+
+}  // namespace dyad::server::live

@@ -1,0 +1,129 @@
+// One WebSocket client: reads its messages, speaks its dialect, is a peer of the heart.
+//
+// Input: frames -> messages -> commands to the heart. Output: answers are collected and leave at
+// the end of the turn; events go straight from the heart's buffers to the socket, behind the
+// answers collected before them. While the socket is full nothing is read from the client that
+// could make the held output grow beyond its limit.
+//
+// An idle plain session holds no buffer, no timer and no name of its own.
+#pragma once
+
+#include "core/session.hpp"
+#include "net/websocket.hpp"
+#include "server/protocol.hpp"
+#include "wire/message.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace dyad {
+struct Reply;
+struct Rejection;
+}  // namespace dyad
+
+namespace dyad::server {
+class Client;
+}
+
+namespace dyad::server::live {
+
+class LiveHub;
+class SnapshotStream;
+struct LiveUser;
+
+class LiveSession final : public Protocol, private net::FrameHandler, private core::Peer {
+  public:
+    LiveSession(LiveHub& hub, Client& client, bool negotiated);
+    ~LiveSession() override;
+
+    // What leaves at the end of the turn; append to it.
+    std::string& output();
+    // The first message.
+    void greet();
+    // Whole frames, unless the session has ended.
+    void say(std::string_view frames);
+    // Ends the session with a close frame, at the end of the turn.
+    void end(std::uint16_t code, std::string_view reason);
+    void end(const Error& error);
+
+    // From the hub.
+    void finish_end();       // between turns of the heart
+    void flush_output();     // at the end of the turn
+    bool check_caught_up();  // after the heart's flush; true once it was told, or has ended
+    bool negotiated() const noexcept { return negotiated_; }
+
+    // Protocol
+    std::unique_ptr<Protocol> on_bytes(std::span<char>& bytes) override;
+    void on_drained() override;
+    void on_closed() override;
+    void check(std::int64_t now_ms) override;
+    bool in_use() const override { return in_flight_ > 0; }
+    void drain() override;
+    void shut(Errc why) override;
+
+  private:
+    // net::FrameHandler
+    bool on_message(net::Opcode opcode, std::string_view payload) override;
+    bool on_ping(std::string_view payload) override;
+    bool on_pong(std::string_view payload) override;
+    bool on_close(std::uint16_t code, std::string_view reason) override;
+
+    // core::Peer
+    bool deliver(Offset first, Offset last, const std::vector<std::string_view>& pieces) override;
+    bool reset(std::shared_ptr<const core::Snapshot> snapshot) override;
+    void close(core::CloseReason reason) override;
+
+    // What a message means (live_messages.cpp).
+    void handle(const wire::Message& message);
+    bool identify(const wire::Message& message);
+    bool enter(std::string_view claimed_user, std::string_view instance_id,
+               core::SessionRequest request);
+    void hello(const wire::Message& message);
+    void command(const wire::Message& message);
+    void answer(const std::string& operation_id, const std::variant<Reply, Rejection>& answer);
+    void state_request();
+    void say_error(const Error& error, std::string_view request_id,
+                   const Context* current = nullptr);
+    std::string client_id() const;
+
+    void start_stream(std::unique_ptr<SnapshotStream> stream);
+    // Sends what there is to send while the socket takes it. True: nothing is left.
+    bool pump();
+    void begin_call();
+    void end_call();
+    // Stops reading where answers would pile up, and starts again.
+    void adjust_reading();
+    void end_with(std::string_view close_payload);
+    void append_events(const std::vector<std::string_view>& pieces);
+    std::uint32_t ping_after() const;
+
+    LiveHub& hub_;
+    Client& client_;
+    net::FrameReader reader_;
+    core::SessionId session_ = nullptr;
+    LiveUser* user_ = nullptr;             // null until it is registered
+    std::unique_ptr<std::string> output_;  // collected, not sent
+    std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;
+    // Steady times in tenths of a second.
+    const std::uint32_t opened_ds_;
+    std::uint32_t seen_ds_;  // the last sign of life
+    std::uint32_t next_ping_ds_;
+    std::uint32_t message_since_ds_ = 0;  // an unfinished message; 0: none
+    std::uint32_t held_since_ds_ = 0;     // output without progress; 0: none
+    std::uint32_t held_bytes_ = 0;        // as of then
+    std::uint16_t in_flight_ = 0;         // calls of the heart that will call back
+    bool negotiated_ : 1;
+    bool dirty_ : 1 = false;           // in the hub's list
+    bool ended_ : 1 = false;           // a close frame was or will be sent, or it is gone
+    bool blocked_ : 1 = false;         // the heart waits for writable()
+    bool paused_ : 1 = false;          // reading
+    bool wants_snapshot_ : 1 = false;  // it asked for one: no `reset` before it
+    bool catching_up_ : 1 = false;     // in the hub's list
+};
+
+}  // namespace dyad::server::live

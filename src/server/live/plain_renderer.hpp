@@ -1,0 +1,17 @@
+// Renders events for plain clients: the heart's port to the wire.
+#pragma once
+
+#include "core/feed.hpp"
+#include "wire/plain_events.hpp"
+
+namespace dyad::server::live {
+
+class PlainRenderer final : public core::Renderer {
+  public:
+    void render_plain(std::string_view user_id, const EventView& event,
+                      std::string& out) const override {
+        wire::write_plain_event(out, user_id, event);
+    }
+};
+
+}  // namespace dyad::server::live

@@ -1,0 +1,30 @@
+// The seam between a cell and what is spoken over its WebSockets (server/live).
+#pragma once
+
+#include "base/result.hpp"
+#include "server/protocol.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace dyad::server {
+
+class Client;
+
+// Lifetime: the cell's; outlives the protocols it opens. Threads: the cell's.
+class LiveService {
+  public:
+    virtual ~LiveService() = default;
+    // Takes over a client whose upgrade was accepted; `handshake` is the answer to send first.
+    // `negotiated`: the subprotocol dyad.v2 was agreed on.
+    virtual std::unique_ptr<Protocol> open(Client& client, std::string handshake,
+                                           bool negotiated) = 0;
+    // Around Engine::flush, at the end of every turn.
+    virtual void before_flush() = 0;
+    virtual void after_flush() = 0;
+    virtual void tick(std::int64_t now_ms) = 0;
+    virtual std::size_t client_count() const = 0;  // any thread
+};
+
+}  // namespace dyad::server

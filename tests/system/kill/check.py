@@ -1,0 +1,78 @@
+"""The checker of the kill -9 test: what clients were told against what the log holds."""
+
+import json
+import random
+
+from support import chain, rest
+
+
+def written_by(event):
+    data = event["data"]["context"]["data"]
+    return data["by"], data["n"]
+
+
+class Verdict:
+    def __init__(self):
+        self.lost = self.doubled = self.disordered = 0
+        self.wrong = []
+
+    def ok(self):
+        return not (self.lost or self.doubled or self.disordered or self.wrong)
+
+
+def check_user(server, memory, clients, verdict, proofs):
+    events = rest.read_log(server, memory.user)
+    offsets = [event["offset"] for event in events]
+    if offsets != list(range(1, len(events) + 1)):
+        verdict.wrong.append(f"{memory.user}: the offsets are not dense")
+    times = [event["timestamp"] for event in events]
+    if times != sorted(times):
+        verdict.wrong.append(f"{memory.user}: timestamps go back")
+
+    places = {}
+    for event in events:
+        places.setdefault((event["sourceInstanceId"], event["operationId"]), []).append(event)
+    verdict.doubled += sum(len(found) - 1 for found in places.values())
+
+    for client in clients:
+        # The client's own order, and real time: what anybody had been told of before an operation
+        # was first sent stands before it. (The answers themselves may overtake each other: one of
+        # a repeated operation takes a look into the log.)
+        previous = 0
+        for operation, (number, offset) in sorted(client.acknowledged.items(),
+                                                  key=lambda item: item[1][0]):
+            found = places.get((client.instance, operation), [])
+            if not any(event["offset"] == offset and written_by(event) == (client.instance, number)
+                       for event in found):
+                verdict.lost += 1
+            if offset <= previous or offset <= client.floor.get(number, 0):
+                verdict.disordered += 1
+            previous = offset
+    for offset, short_hash in memory.hash_at.items():
+        if offset > len(events) or events[offset - 1]["hash"] != short_hash:
+            verdict.lost += 1
+            verdict.wrong.append(f"{memory.user}: delivered event {offset} is not in the log")
+            break
+    verdict.wrong += memory.wrong[:5]
+    check_chain(server, memory.user, events, verdict, proofs)
+    return len(events)
+
+
+def check_chain(server, user, events, verdict, proofs):
+    """Proofs of the first events and of runs at random places, each following from the last."""
+    starts = {1} | {random.randint(1, max(1, len(events) - 10)) for _ in range(proofs)}
+    for start in sorted(starts):
+        before = None
+        for offset in range(start, min(start + 10, len(events) + 1)):
+            status, _, body = server.get(f"/api/v1/events/{offset}", rest.as_user(user))
+            if status != 200:
+                verdict.wrong.append(f"{user}: no proof of event {offset}: {status}")
+                return
+            proof = json.loads(body)["proof"]
+            wrong = chain.problem(proof, events[offset - 1], user)
+            if before and proof["prevHash"] != before:
+                wrong = "it does not follow the event before it"
+            if wrong:
+                verdict.wrong.append(f"{user}: event {offset}: {wrong}")
+                return
+            before = proof["hash"]

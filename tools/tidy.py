@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The rules of the house that a compiler does not check: who includes whom, sizes, names, words,
+what may be skipped, and that generated documents are current. Each rule is one check; the last
+line is `N passed, N failed`."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).resolve().parents[1]))
+LINES_MAX = 500
+COLUMNS_MAX = 100
+
+# Layer -> the layers it may include, beside itself and the standard library. A header instead of
+# a layer allows that header alone.
+ARROWS = {
+    "base": set(),
+    "model": {"base"},
+    "wire": {"base", "model"},
+    "core": {"base", "model", "store/store.hpp", "bus/bus.hpp"},
+    "store": {"base", "model"},
+    "store/sim": {"base", "model", "store"},
+    "store/sqlite": {"base", "model", "store"},
+    "bus": {"base", "model"},
+    "bus/local": {"base", "model", "bus"},
+    "auth": {"base", "model"},
+    "net": {"base"},
+    "server": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "bus/local", "auth",
+               "net"},
+    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "server"},
+    # The command line puts the server together from its parts.
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "auth", "net",
+            "server", "ops", "server/rest", "server/live"},
+}
+for part in ("rest", "live", "mcp", "web"):
+    ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
+
+# Foreign headers and the only layers that may see them.
+FOREIGN = {
+    r"boost/json": {"model"},
+    r"boost/(beast|asio)": {"net"},
+    r"simdjson": {"wire"},
+    r"sqlite3\.h": {"store/sqlite"},
+    r"CLI/": {"cli"},
+    r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},
+}
+NAMES = re.compile(r"(manager|helper|util|utils|common|misc)(s)?$", re.IGNORECASE)
+TYPE = re.compile(r"\b(?:class|struct|enum class)\s+(\w+)")
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+CODE = {".cpp", ".hpp", ".def", ".py", ".mjs", ".js", ".ts", ".sh"}
+
+failures = []
+
+
+def fail(text):
+    failures.append(text)
+
+
+def tracked():
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+def layer_of(path):
+    """The deepest layer that holds this path, given relative to src/."""
+    folder = pathlib.PurePosixPath(path).parent.as_posix()
+    while folder not in ARROWS and "/" in folder:
+        folder = folder.rsplit("/", 1)[0]
+    return folder
+
+
+def check_layers(files):
+    for path in files:
+        if path.suffix not in (".cpp", ".hpp") or ROOT / "src" not in path.parents:
+            continue
+        here = path.relative_to(ROOT / "src").as_posix()
+        layer = layer_of(here)
+        if layer not in ARROWS:
+            fail(f"src/{here}: '{layer}' is no layer of tools/tidy.py")
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if found := re.match(r'\s*#\s*include\s*"([^"]+)"', line):
+                target = found.group(1)
+                if not (ROOT / "src" / target).exists():
+                    fail(f"src/{here}:{number}: \"{target}\" is not a path below src/")
+                elif layer_of(target) != layer and layer_of(target) not in ARROWS[layer] and \
+                        target not in ARROWS[layer]:
+                    fail(f"src/{here}:{number}: {layer} may not include {target}")
+            elif found := re.match(r"\s*#\s*include\s*<([^>]+)>", line):
+                for pattern, layers in FOREIGN.items():
+                    if re.match(pattern, found.group(1)) and layer not in layers:
+                        fail(f"src/{here}:{number}: {layer} may not include <{found.group(1)}>")
+
+
+def check_sizes(files):
+    for path in files:
+        if path.suffix not in CODE:
+            continue
+        lines = path.read_text("utf-8").splitlines()
+        if len(lines) > LINES_MAX:
+            fail(f"{path.relative_to(ROOT)}: {len(lines)} lines, {LINES_MAX} are allowed")
+        for number, line in enumerate(lines, 1):
+            # Addresses and raw strings cannot be broken.
+            if len(line) > COLUMNS_MAX and "http" not in line and 'R"(' not in line:
+                fail(f"{path.relative_to(ROOT)}:{number}: {len(line)} columns")
+
+
+def check_unfinished(files):
+    for path in files:
+        if path.suffix in CODE and path.name != "tidy.py":
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                if UNFINISHED.search(line):
+                    fail(f"{path.relative_to(ROOT)}:{number}: unfinished: {line.strip()}")
+
+
+def check_names(files):
+    for path in files:
+        here = path.relative_to(ROOT).as_posix()
+        if here.startswith("src/"):
+            if not re.fullmatch(r"[a-z0-9_]+\.(cpp|hpp|def|sql|html|css|js)", path.name):
+                fail(f"{here}: file names are snake_case")
+            if NAMES.search(path.stem):
+                fail(f"{here}: a name that says nothing")
+            if path.suffix in (".cpp", ".hpp"):
+                for found in TYPE.finditer(path.read_text()):
+                    if NAMES.search(found.group(1)):
+                        fail(f"{here}: {found.group(1)} is a name that says nothing")
+
+
+def check_guards(files):
+    for path in files:
+        if path.suffix == ".hpp" and "#pragma once" not in path.read_text():
+            fail(f"{path.relative_to(ROOT)}: no #pragma once")
+
+
+def check_header_comments(files):
+    """Each header of the product begins with what it is."""
+    for path in files:
+        if path.suffix == ".hpp" and ROOT / "src" in path.parents and \
+                not path.read_text().startswith("//"):
+            fail(f"{path.relative_to(ROOT)}: does not begin with what it is")
+
+
+def check_system_tests_are_foreign(files):
+    """System tests know the product only by its binary."""
+    for path in files:
+        if ROOT / "tests/system" in path.parents and path.suffix in (".cpp", ".hpp"):
+            if re.search(r'#include\s*"(base|model|wire|core|store|net|server)/', path.read_text()):
+                fail(f"{path.relative_to(ROOT)}: a system test includes the product's source")
+
+
+def check_skips(files):
+    """A skip in the source says why; disabled tests are not kept."""
+    for path in files:
+        if ROOT / "tests" not in path.parents or path.suffix not in CODE or \
+                path.name == "tidy_test.py":
+            continue
+        text = path.read_text("utf-8")
+        if re.search(r"TEST\w*\(\s*\w+,\s*DISABLED_", text):
+            fail(f"{path.relative_to(ROOT)}: a disabled test")
+        if re.search(r"GTEST_SKIP\(\)\s*;", text) or re.search(r"pytest\.skip\(\s*\)", text):
+            fail(f"{path.relative_to(ROOT)}: a skip that does not say why")
+
+
+def check_generated(_):
+    binary = ROOT / "build/release/dyad-memory"
+    if not binary.exists():
+        fail("build/release/dyad-memory is not built: ./x build")
+        return
+    sys.path.insert(0, str(ROOT / "tools"))
+    import generated_docs
+    for path in generated_docs.outdated():
+        fail(f"{path} is not what the binary says: ./x docs")
+
+
+def check_links(files):
+    """Links inside the documents lead somewhere."""
+    for path in files:
+        if path.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8")):
+            if "://" not in target and not target.startswith("mailto:") and \
+                    not (path.parent / target).exists():
+                fail(f"{path.relative_to(ROOT)}: the link to {target} leads nowhere")
+
+
+CHECKS = [check_layers, check_sizes, check_unfinished, check_names, check_guards,
+          check_header_comments, check_system_tests_are_foreign, check_skips, check_generated,
+          check_links]
+
+
+def main():
+    files = tracked()
+    good = 0
+    for check in CHECKS:
+        before = len(failures)
+        check(files)
+        good += len(failures) == before
+    for text in failures:
+        print(text)
+    print(f"{good} passed, {len(CHECKS) - good} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
