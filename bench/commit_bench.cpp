@@ -1,6 +1,6 @@
 // commit_bench: what a durable commit costs in the embedded store, against the disk itself.
 //
-//     commit_bench [--folder F] [--seconds N] [--smoke]
+//     commit_bench [--folder F] [--seconds N] [--events N] [--smoke]
 //
 // Groups of 64 events over 16 and over 64 users, as one process has them in flight; one event in
 // flight; each against writing and syncing the same bytes, measured in turns in the same run. Then
@@ -125,9 +125,10 @@ struct Bench {
     std::shared_ptr<sqlite::Database> database;
     std::unique_ptr<sqlite::SqliteStore> store;
 
-    void open() {
+    void open(std::int64_t idle_apply_ms = sqlite::DatabaseOptions().idle_apply_ms) {
         sqlite::DatabaseOptions options;
         options.folder = folder + "/store";
+        options.idle_apply_ms = idle_apply_ms;
         auto opened = sqlite::Database::open(options, system_random);
         if (!opened) {
             std::fprintf(stderr, "%s\n", opened.error().to_string().c_str());
@@ -242,7 +243,10 @@ struct Bench {
         }
         std::printf("a log of %zu events written in %.1f s\n", events, seconds_since(begin));
         for (const bool cleanly : {true, false}) {
-            if (!cleanly) {  // leave something to recover: copy the files of a running store
+            if (!cleanly) {  // leave something to recover: copy the files of a store at rest
+                constexpr std::int64_t kNever = 1'000'000'000;
+                close();
+                open(kNever);
                 Prepared prepared = prepare(logs, 3000);
                 run(prepared.requests, 64);
                 std::filesystem::remove_all(folder + "/crashed");
@@ -281,6 +285,7 @@ int main(int count, char** words) {
     std::string parent = std::filesystem::temp_directory_path();
     double seconds = 5;
     bool smoke = false;
+    std::size_t events = 1'000'000;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
         if (word == "--smoke")
@@ -289,9 +294,12 @@ int main(int count, char** words) {
             parent = words[++i];
         else if (word == "--seconds" && i + 1 < count)
             seconds = std::atof(words[++i]);
+        else if (word == "--events" && i + 1 < count)
+            events = static_cast<std::size_t>(std::atoll(words[++i]));
         else
-            return std::fprintf(stderr,
-                                "usage: commit_bench [--folder F] [--seconds N] [--smoke]\n"),
+            return std::fprintf(
+                       stderr,
+                       "usage: commit_bench [--folder F] [--seconds N] [--events N] [--smoke]\n"),
                    2;
     }
     std::string folder = parent + "/commit-bench-XXXXXX";
@@ -302,7 +310,7 @@ int main(int count, char** words) {
         bench.groups(16);
         bench.groups(64);
         bench.one_in_flight();
-        bench.large_log(smoke ? 5000 : 1'000'000);
+        bench.large_log(smoke ? 5000 : events);
         bench.close();
     }
     std::filesystem::remove_all(folder);

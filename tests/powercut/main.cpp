@@ -88,7 +88,10 @@ class Tally {
         }
     }
 
-    bool loss() const noexcept { return lost_ + doubled_ + out_of_order_ + corrupt_ != 0; }
+    bool loss() const {
+        const std::lock_guard held(mutex_);
+        return lost_ + doubled_ + out_of_order_ + corrupt_ != 0;
+    }
     void print() const {
         std::printf(
             "powercut: %llu cuts, %llu lost, %llu doubled, %llu out of order, "
@@ -100,7 +103,7 @@ class Tally {
   private:
     std::uint64_t wanted_;
     std::atomic<std::uint64_t> cuts_{0};
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     unsigned long long lost_ = 0;
     unsigned long long doubled_ = 0;
     unsigned long long out_of_order_ = 0;
@@ -112,12 +115,16 @@ int run(const Arguments& arguments) {
     log::configure(log::Level::off, log::Format::text, "");
     Tally tally(arguments.cuts);
     std::atomic<std::uint64_t> next_seed = arguments.seed;
+    const auto go_on = [&] { return !tally.enough() && !(arguments.expect_loss && tally.loss()); };
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
         threads.emplace_back([&] {
-            while (!tally.enough() && !(arguments.expect_loss && tally.loss())) {
+            while (go_on()) {
                 Workload workload(next_seed.fetch_add(1), arguments.settings,
-                                  [&tally](const Verdict& verdict) { tally.add(verdict); });
+                                  [&](const Verdict& verdict) {
+                                      tally.add(verdict);
+                                      return go_on();
+                                  });
                 workload.run();
             }
         });

@@ -31,7 +31,7 @@ void Workload::run() {
     disk_->before_change = [this] { maybe_cut(); };
     vfs_ = std::make_unique<test::FaultVfs>(unique_name("history", seed_), *disk_);
     open();
-    for (int i = 0; i < kSteps && !broken_; ++i) {
+    for (int i = 0; i < kSteps && !ended_; ++i) {
         try {
             step();
         } catch (const Stopped&) {
@@ -45,7 +45,7 @@ void Workload::run() {
 
 void Workload::maybe_cut() {
     ++changes_;
-    if (!cut_random_.chance(kCutChance)) return;
+    if (ended_ || !cut_random_.chance(kCutChance)) return;
     const auto after = disk_->cut(cut_random_);
     const bool thorough = cut_random_.below(3) == 0;
     const bool goes_on = cut_random_.below(6) == 0;
@@ -54,7 +54,7 @@ void Workload::maybe_cut() {
     if (!verdict.good())
         verdict.why = "seed " + std::to_string(seed_) + ", change " + std::to_string(changes_) +
                       ": " + verdict.why;
-    report_(verdict);
+    if (!report_(verdict)) ended_ = true;
 }
 
 void Workload::step() {
@@ -70,7 +70,7 @@ void Workload::step() {
     } else if (what < 85) {
         const Verdict verdict = compare(*store_, ledger_, disk_->capacity_bytes == SIZE_MAX);
         if (!verdict.good()) {
-            broken_ = true;
+            ended_ = true;
             report_(verdict);
         }
     } else if (what < 88) {
@@ -160,7 +160,7 @@ void Workload::open() {
             verdict.blame(&Verdict::corrupt, "seed " + std::to_string(seed_) +
                                                  ", reopening: " + opened.error().to_string());
             report_(verdict);
-            broken_ = true;
+            ended_ = true;
             return;
         } catch (const Stopped&) {
             disk_->syncs_until_failure = INT64_MAX;
@@ -182,7 +182,7 @@ void Workload::crash(bool power_goes) {
     }
     disk_->syncs_until_failure = INT64_MAX;
     open();
-    if (!broken_) adopt();
+    if (!ended_) adopt();
 }
 
 // What an open store shows is durable from now on, whether it was acknowledged or not.
@@ -190,7 +190,7 @@ void Workload::adopt() {
     const Verdict verdict = compare(*store_, ledger_, false);
     if (!verdict.good()) {
         report_(verdict);
-        broken_ = true;
+        ended_ = true;
         return;
     }
     for (const AppendRequest& request : ledger_.in_flight) {

@@ -20,9 +20,9 @@ struct Settings {
 
 class Workload {
   public:
-    using Report = std::function<void(const Verdict&)>;
+    using Report = std::function<bool(const Verdict&)>;
 
-    // `report` is called for every cut.
+    // `report` is called for every cut; false ends the history.
     Workload(std::uint64_t seed, Settings settings, Report report);
     // A few hundred cuts. Ends early where the history itself goes wrong.
     void run();
@@ -47,7 +47,7 @@ class Workload {
     std::unique_ptr<test::FaultVfs> vfs_;
     std::unique_ptr<sqlite::Journaled> store_;
     Ledger ledger_;
-    bool broken_ = false;
+    bool ended_ = false;
     std::uint64_t changes_ = 0;
 };
 
