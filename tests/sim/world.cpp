@@ -255,8 +255,10 @@ void World::expire_events() {
 }
 
 void World::plan_restore() {
-    const std::int64_t taken_us = random_.between(0, scenario_.active_us);
-    const std::int64_t restored_us = random_.between(taken_us, scenario_.active_us);
+    // Early and of late: so that the log grows again to where clients had been before.
+    const std::int64_t restored_us =
+        random_.between(scenario_.active_us / 4, scenario_.active_us * 2 / 3);
+    const std::int64_t taken_us = random_.between(restored_us / 2, restored_us);
     auto backup = std::make_shared<SimDatabase::Backup>();
     queue_.after(taken_us, [this, backup] { *backup = database_.backup(); });
     queue_.after(restored_us, [this, backup] {
