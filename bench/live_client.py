@@ -14,9 +14,11 @@ class Socket:
         self.sock = socket.create_connection(('127.0.0.1', port), 10)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(os.urandom(16)).decode()
-        self.sock.sendall((f'GET /sync HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n'
+        self.sock.sendall(('GET /sync HTTP/1.1\r\n'
+                           f'Host: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n'
                            f'Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n'
-                           f'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n'
+                           'Sec-WebSocket-Version: 13\r\n'
+                           f'Sec-WebSocket-Protocol: {protocol}\r\n\r\n'
                            ).encode())
         self.buffer = b''
         while b'\r\n\r\n' not in self.buffer:

@@ -55,7 +55,7 @@ def in_turn(bench, repeat, servers, *arguments):
 
 
 def fanout(bench, repeat):
-    seconds = ['--nsrc', 8, '--secs', 0.5 if bench.smoke else 2, '--warm', 0.2 if bench.smoke else 0.5]
+    seconds = ['--nsrc', 8, '--secs', 0.5 if bench.smoke else 2, '--warm', 0.4]
     figures = {}
     peers = ['dyad', 'epoll', 'cork'] + ([] if bench.smoke else ['ws_basic', 'ws_best', 'nats'])
     burst = in_turn(bench, repeat, peers, '--subs', 100, '--window', 64, *seconds)
@@ -149,7 +149,8 @@ def replay(bench, repeat):
 
 
 def start(bench, repeat):
-    """Goal 11: from exec to the first durable acknowledgement, on a large store and an empty one."""
+    """Goal 11: from exec to the first durable acknowledgement on a large store; memory of an
+    empty one."""
     events = 2000 if bench.smoke else 1_000_000
     figures = {}
     process, port, _ = bench.serve()

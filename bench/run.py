@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The measurements against the goals: runs the server and its peers in turn, in one run, and writes
-results, ratios and plots.
+"""The measurements against the goals: runs the server and its peers in turn, in one run, and
+writes results, ratios and plots.
 
     ./x bench [--repeats N] [--smoke] [--only PART[,PART…]] [--out DIR]
 
-Parts: fanout, latency, idle, durable, replay, start, growth. The load driver and the physical limits
-(`raw`, `durable`) come from a folder that --driver names; it is copied to build/bench and built there.
-Every ratio is taken inside one repeat, between servers that ran right after each other; the medians
-of the repeats are reported.
+Parts: fanout, latency, idle, durable, replay, start, growth. The load driver and the physical
+limits (`raw`, `durable`) come from a folder that --driver names; it is copied to build/bench and
+built there.
+Every ratio is taken inside one repeat, between servers that ran right after each other; the
+medians of the repeats are reported.
 """
 import argparse
 import json

@@ -22,7 +22,7 @@ done
 
 show() { printf '\n\033[1m$ dyad-memory %s\033[0m\n' "$*"; "$binary" "$@" --url "$url"; }
 
-show context put project/plan '{"goal":"one memory for every assistant","step":1}'
+show context set project/plan '{"goal":"one memory for every assistant","step":1}'
 show context get project/plan
 show mode set didactic
 show status

@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs/images/demo.png"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; background: #10141c; }}
-pre {{ margin: 0; padding: 24px 28px; color: #d5dae4; white-space: pre-wrap; overflow-wrap: anywhere;
+pre {{ margin: 0; padding: 24px 28px; color: #d5dae4;
+      white-space: pre-wrap; overflow-wrap: anywhere;
       font: 15px/1.5 "DejaVu Sans Mono", "Liberation Mono", monospace; }}
 b {{ color: #7fd1b9; }}
 </style><pre>{text}</pre>"""

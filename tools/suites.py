@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test-logs"
 CLOSING = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The simulator counts worlds: what it found are failures.
+CUTS = re.compile(r"powercut: (\d+) cuts, (\d+) lost, (\d+) doubled, (\d+) out of order, "
+                  r"(\d+) corrupt")
 WORLDS = re.compile(r"sim: (\d+) (?:seeds|variants), (\d+) (?:violations|escaped)")
 
 
@@ -47,6 +49,9 @@ def from_junit(report):
 def from_closing_line(log):
     """The count of a program that ends with `N passed, N failed[, N skipped]`."""
     text = log.read_text("utf-8", "replace")
+    if cuts := CUTS.findall(text):
+        every, *bad = map(int, cuts[-1])
+        return Count(max(0, every - sum(bad)), sum(bad))
     if worlds := WORLDS.findall(text):
         every, bad = map(int, worlds[-1])
         return Count(max(0, every - bad), bad)
@@ -138,7 +143,9 @@ class Runner:
         self.run("fmt", [str(ROOT / "x"), "fmt", "--check"], by_status=True)
 
     def unit(self):
-        programs = sorted(path for path in (self.build / "tests").glob("unit_*")
+        tests = self.build / "tests"
+        programs = sorted(path for pattern in ("unit_*", "conformance/store/conformance_*")
+                          for path in tests.glob(pattern)
                           if path.is_file() and os.access(path, os.X_OK))
         if not programs:
             self.rows.append(Count(failed=1))
@@ -168,9 +175,11 @@ class Runner:
         self.run("sim_mutations", [str(program), "--mutation", "all", "--seeds", "300"])
 
     def powercut(self):
-        program = self.build / "tests/powercut/dyad-powercut"
-        if program.exists():
-            self.run("powercut", [str(program), "--cuts", "300"])
+        program = self.build / "tests/powercut/powercut"
+        self.run("powercut", [str(program), "--cuts", "3000"])
+        # The test of the test: a store that syncs less must be found out.
+        self.run("powercut_normal", [str(program), "--cuts", "100000", "--synchronous", "NORMAL",
+                                     "--expect-loss"], by_status=True)
 
     def fuzz(self):
         self.run("fuzz", [str(ROOT / "x"), "fuzz", "--seconds", "5"])

@@ -30,8 +30,9 @@ ARROWS = {
     "server": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "bus/local", "auth",
                "net"},
     "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "server"},
-    "cli": {"base", "model", "wire", "core", "store", "bus", "auth", "net", "server", "ops",
-            "server/rest", "server/live"},
+    # The command line puts the server together from its parts.
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "auth", "net",
+            "server", "ops", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
@@ -102,7 +103,8 @@ def check_sizes(files):
         if len(lines) > LINES_MAX:
             fail(f"{path.relative_to(ROOT)}: {len(lines)} lines, {LINES_MAX} are allowed")
         for number, line in enumerate(lines, 1):
-            if len(line) > COLUMNS_MAX and "http" not in line:
+            # Addresses and raw strings cannot be broken.
+            if len(line) > COLUMNS_MAX and "http" not in line and 'R"(' not in line:
                 fail(f"{path.relative_to(ROOT)}:{number}: {len(line)} columns")
 
 

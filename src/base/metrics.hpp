@@ -36,19 +36,23 @@ class Metric {
 // All metrics, in the Prometheus text exposition format 0.0.4.
 std::string render();
 
-// clang-format off
-inline Metric events_committed{"dyad_events_committed_total", "Events made durable.", Kind::counter};
+inline Metric events_committed{"dyad_events_committed_total", "Events made durable.",
+                               Kind::counter};
 inline Metric commits{"dyad_commits_total", "Group commits made durable.", Kind::counter};
-inline Metric commits_rejected{"dyad_commands_rejected_total", "Commands answered with an error.", Kind::counter};
-inline Metric duplicates{"dyad_commands_duplicate_total", "Commands answered from the log by their operation id.", Kind::counter};
-inline Metric deliveries{"dyad_deliveries_total", "Events written to live connections.", Kind::counter};
+inline Metric commits_rejected{"dyad_commands_rejected_total", "Commands answered with an error.",
+                               Kind::counter};
+inline Metric duplicates{"dyad_commands_duplicate_total",
+                         "Commands answered from the log by their operation id.", Kind::counter};
+inline Metric deliveries{"dyad_deliveries_total", "Events written to live connections.",
+                         Kind::counter};
 inline Metric connections{"dyad_connections", "Open connections.", Kind::gauge};
 inline Metric sessions{"dyad_sessions", "Registered live clients.", Kind::gauge};
 inline Metric users_active{"dyad_users_active", "Users held in memory.", Kind::gauge};
 inline Metric resumes{"dyad_resumes_total", "Sessions resumed from a position.", Kind::counter};
-inline Metric resets{"dyad_resets_total", "Sessions that were sent a snapshot instead.", Kind::counter};
-inline Metric slow_closed{"dyad_slow_clients_closed_total", "Connections closed for reading too slowly.", Kind::counter};
+inline Metric resets{"dyad_resets_total", "Sessions that were sent a snapshot instead.",
+                     Kind::counter};
+inline Metric slow_closed{"dyad_slow_clients_closed_total",
+                          "Connections closed for reading too slowly.", Kind::counter};
 inline Metric http_requests{"dyad_http_requests_total", "HTTP requests answered.", Kind::counter};
-// clang-format on
 
 }  // namespace dyad::metrics

@@ -134,7 +134,7 @@ double percentile_ms(const std::vector<std::int64_t>& sorted_us, double share) {
     return static_cast<double>(sorted_us[at]) / 1000;
 }
 
-void watch(Progress& progress, const Common& common, const BenchOptions& options,
+void watch(Progress& progress, const CommonOptions& common, const BenchOptions& options,
            const Interrupt& interrupt) {
     const bool show = !common.json && isatty(STDERR_FILENO) == 1;
     const auto start = SteadyClock::now();
@@ -160,7 +160,7 @@ void clean_up(const net::Url& url, const std::string& user, std::size_t writers,
             "DELETE", "contexts/" + net::percent_encode("bench/" + std::to_string(i)), ""));
 }
 
-int print_result(const Common& common, const std::vector<std::unique_ptr<Writer>>& writers,
+int print_result(const CommonOptions& common, const std::vector<std::unique_ptr<Writer>>& writers,
                  double seconds, const BenchOptions& options) {
     std::vector<std::int64_t> all;
     std::int64_t refused = 0;
@@ -203,7 +203,7 @@ int print_result(const Common& common, const std::vector<std::unique_ptr<Writer>
 
 }  // namespace
 
-int run_bench(const Common& common, const BenchOptions& options) {
+int run_bench(const CommonOptions& common, const BenchOptions& options) {
     const std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     SystemRandom random;

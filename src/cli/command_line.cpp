@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -23,12 +24,42 @@ constexpr const char* kExits =
     "             dyad-memory config list";
 constexpr const char* kForAll = "Options of every command";
 
+// Descriptions in lines that fit a terminal, types by their plain name.
+class HelpFormatter final : public CLI::Formatter {
+  public:
+    std::string make_option_desc(const CLI::Option* option) const override {
+        return wrapped(CLI::Formatter::make_option_desc(option));
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        if (option->get_expected_max() == 0) return {};
+        const std::string type = option->get_type_name();
+        if (option->nonpositional() && !type.empty()) return " " + type.substr(0, type.find(':'));
+        return {};
+    }
+
+  private:
+    static std::string wrapped(const std::string& text) {
+        constexpr std::size_t kColumns = 66;  // beside the names
+        std::string out;
+        std::size_t column = 0;
+        std::istringstream words(text);
+        for (std::string word; words >> word;) {
+            const bool breaks = column > 0 && column + 1 + word.size() > kColumns;
+            if (column > 0) out += breaks ? '\n' : ' ';
+            column = breaks ? word.size() : column + (column > 0 ? 1 : 0) + word.size();
+            out.append(word);
+        }
+        return out;
+    }
+};
+
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
-    Common common;
+    CommonOptions common;
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
+    std::string events_what = "tail";  // the one thing there is to do with events
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
@@ -41,6 +72,7 @@ struct Parsed {
 class Parser {
   public:
     Parser() : app_(kAbout, "dyad-memory") {
+        app_.formatter(std::make_shared<HelpFormatter>());
         app_.footer(kExits);
         app_.set_help_flag("-h,--help", "Show this help");
         app_.add_flag_callback(
@@ -57,16 +89,17 @@ class Parser {
     Parsed& parsed() { return parsed_; }
 
   private:
-    Common& common() { return parsed_.common; }
+    CommonOptions& common() { return parsed_.common; }
 
-    void setting_flag(CLI::App& app, std::string_view setting, const std::string& group) {
+    void setting_flag(CLI::App& app, std::string_view setting, const std::string& group,
+                      const char* short_help = nullptr) {
         const SettingRow& row = *find_setting(setting);
         const auto store = [this, name = std::string(row.name),
                             alone = row.type == SettingType::boolean](const std::string& value) {
             const bool bare = alone && (value.empty() || value == "{}");
             parsed_.common.flags[name] = bare ? "true" : value;
         };
-        std::string help(row.meaning);
+        std::string help(short_help != nullptr ? short_help : row.meaning);
         if (!row.fallback.empty()) help.append(" [").append(row.fallback).append("]");
         CLI::Option* option = nullptr;
         if (row.type == SettingType::boolean) {
@@ -83,8 +116,8 @@ class Parser {
 
     void add_common(CLI::App& app) {
         app.add_flag("--json", common().json, "JSON instead of text for people")->group(kForAll);
-        setting_flag(app, "DYAD_URL", kForAll);
-        setting_flag(app, "DISTRIBUTED_USER_ID", kForAll);
+        setting_flag(app, "DYAD_URL", kForAll, "Where the server is [http://127.0.0.1:8765]");
+        setting_flag(app, "DISTRIBUTED_USER_ID", kForAll, "Whose memory is meant [local]");
         app.add_option("--instance", common().instance,
                        "The instance this is written as [cli-<host>-<user>]")
             ->group(kForAll);
@@ -128,12 +161,12 @@ class Parser {
              [this] { return run_doctor(common()); })
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status 1 where a check failed.");
+                "mode switch.\nExit status: 0 done, 1 where a check failed.");
         leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
-                          int (*call)(const Common&, const ContextOptions&)) {
+                          int (*call)(const CommonOptions&, const ContextOptions&)) {
         CLI::App* const app = leaf(parent, name, description,
                                    [this, call] { return call(common(), parsed_.context); });
         app->add_option("KEY", parsed_.context.key, "The context's key")->required();
@@ -270,6 +303,9 @@ class Parser {
         EventsOptions& e = parsed_.events;
         CLI::App* app = leaf(app_, "events", "Show the log of changes",
                              [this] { return run_events(common(), parsed_.events); });
+        app->add_option("what", parsed_.events_what, "The newest events; the default")
+            ->check(CLI::IsMember({"tail"}))
+            ->type_name("tail");
         app->add_option("--since", e.since, "Only what came after this token or offset")
             ->type_name("TOKEN");
         app->add_flag("-f,--follow", e.follow, "Go on as they happen, also over restarts");
@@ -421,6 +457,11 @@ int explain(const CLI::ParseError& error, int argc, char** argv) {
     std::string message = error.what();
     const bool stray = next < argc && argv[next][0] != '-' && !at->children.empty();
     if (stray) message = "there is no command \"" + std::string(argv[next]) + "\"";
+    if (next >= argc && !at->children.empty()) {
+        message = path.substr(12) + " needs one of:";
+        for (const CommandNode& child : at->children)
+            message.append(" ").append(child.name);
+    }
     complain("dyad-memory: " + printable(message));
     std::string near;
     std::size_t best = 3;

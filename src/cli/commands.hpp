@@ -11,22 +11,22 @@
 
 namespace dyad::cli {
 
-int run_serve(const Common& common);
-int run_status(const Common& common);
-int run_instances(const Common& common);
-int run_top(const Common& common);
-int run_doctor(const Common& common);
-int run_version(const Common& common);
+int run_serve(const CommonOptions& common);
+int run_status(const CommonOptions& common);
+int run_instances(const CommonOptions& common);
+int run_top(const CommonOptions& common);
+int run_doctor(const CommonOptions& common);
+int run_version(const CommonOptions& common);
 
 struct ModeOptions {
     std::string mode;           // of set
     std::string of;             // the instance that is meant; empty: this one
     std::string configuration;  // JSON, -, @file; empty: none
 };
-int run_mode_show(const Common& common, const ModeOptions& options);
-int run_mode_set(const Common& common, const ModeOptions& options);
-int run_mode_list(const Common& common);
-int run_mode_log(const Common& common, std::int64_t limit);
+int run_mode_show(const CommonOptions& common, const ModeOptions& options);
+int run_mode_set(const CommonOptions& common, const ModeOptions& options);
+int run_mode_list(const CommonOptions& common);
+int run_mode_log(const CommonOptions& common, std::int64_t limit);
 
 struct ContextOptions {
     std::string key;
@@ -48,15 +48,15 @@ struct ContextOptions {
     bool json_patch = false;
     bool yes = false;
 };
-int run_context_list(const Common& common, const ContextOptions& options);
-int run_context_get(const Common& common, const ContextOptions& options);
-int run_context_set(const Common& common, const ContextOptions& options);
-int run_context_patch(const Common& common, const ContextOptions& options);
-int run_context_remove(const Common& common, const ContextOptions& options);
-int run_context_history(const Common& common, const ContextOptions& options);
-int run_context_restore(const Common& common, const ContextOptions& options);
-int run_context_search(const Common& common, const ContextOptions& options);
-int run_context_watch(const Common& common, const ContextOptions& options);
+int run_context_list(const CommonOptions& common, const ContextOptions& options);
+int run_context_get(const CommonOptions& common, const ContextOptions& options);
+int run_context_set(const CommonOptions& common, const ContextOptions& options);
+int run_context_patch(const CommonOptions& common, const ContextOptions& options);
+int run_context_remove(const CommonOptions& common, const ContextOptions& options);
+int run_context_history(const CommonOptions& common, const ContextOptions& options);
+int run_context_restore(const CommonOptions& common, const ContextOptions& options);
+int run_context_search(const CommonOptions& common, const ContextOptions& options);
+int run_context_watch(const CommonOptions& common, const ContextOptions& options);
 
 struct EventsOptions {
     std::string since;  // a token or an offset; empty: from now with `follow`, else the newest
@@ -64,7 +64,7 @@ struct EventsOptions {
     bool follow = false;
     std::vector<std::string> types;
 };
-int run_events(const Common& common, const EventsOptions& options);
+int run_events(const CommonOptions& common, const EventsOptions& options);
 
 struct ResponseOptions {
     std::string data;  // JSON, -, @file
@@ -73,9 +73,9 @@ struct ResponseOptions {
     std::string provider;
     std::int64_t limit = 50;
 };
-int run_response_add(const Common& common, const ResponseOptions& options);
-int run_response_list(const Common& common, const ResponseOptions& options);
-int run_response_show(const Common& common, const ResponseOptions& options);
+int run_response_add(const CommonOptions& common, const ResponseOptions& options);
+int run_response_list(const CommonOptions& common, const ResponseOptions& options);
+int run_response_show(const CommonOptions& common, const ResponseOptions& options);
 
 struct ConflictOptions {
     std::string id;
@@ -83,9 +83,9 @@ struct ConflictOptions {
     std::string choice;  // stored, incoming, value
     std::string value;   // JSON, -, @file
 };
-int run_conflict_list(const Common& common, const ConflictOptions& options);
-int run_conflict_show(const Common& common, const ConflictOptions& options);
-int run_conflict_resolve(const Common& common, const ConflictOptions& options);
+int run_conflict_list(const CommonOptions& common, const ConflictOptions& options);
+int run_conflict_show(const CommonOptions& common, const ConflictOptions& options);
+int run_conflict_resolve(const CommonOptions& common, const ConflictOptions& options);
 
 struct BenchOptions {
     std::int64_t writers = 8;
@@ -93,12 +93,12 @@ struct BenchOptions {
     std::int64_t in_flight = 1;  // unacknowledged writes of each writer
     std::int64_t bytes = 200;    // of each document
 };
-int run_bench(const Common& common, const BenchOptions& options);
+int run_bench(const CommonOptions& common, const BenchOptions& options);
 
-int run_config_show(const Common& common);
-int run_config_check(const Common& common);
+int run_config_show(const CommonOptions& common);
+int run_config_check(const CommonOptions& common);
 enum class Table : std::uint8_t { settings, limits, errors };
-int run_config_list(const Common& common, Table table, bool markdown);
+int run_config_list(const CommonOptions& common, Table table, bool markdown);
 
 // The tree of subcommands, for completion and for hints.
 struct CommandNode {

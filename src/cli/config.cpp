@@ -60,7 +60,7 @@ std::string errors_markdown() {
     return out;
 }
 
-void print_settings(const Common& common) {
+void print_settings(const CommonOptions& common) {
     if (common.json) {
         boost::json::array list;
         for (const SettingRow& row : settings_table())
@@ -86,7 +86,7 @@ void print_settings(const Common& common) {
     }
 }
 
-void print_limits(const Common& common) {
+void print_limits(const CommonOptions& common) {
     if (common.json) {
         boost::json::object all;
         for (const limits::Row& row : limits::kTable)
@@ -101,7 +101,7 @@ void print_limits(const Common& common) {
     print(table({"NAME", "VALUE", "UNIT", "MEANING"}, rows));
 }
 
-void print_errors(const Common& common) {
+void print_errors(const CommonOptions& common) {
     boost::json::array list;
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < kErrcCount; ++i) {
@@ -123,7 +123,7 @@ void print_errors(const Common& common) {
 
 }  // namespace
 
-int run_config_show(const Common& common) {
+int run_config_show(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     if (common.json) {
         boost::json::object all;
@@ -142,7 +142,7 @@ int run_config_show(const Common& common) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_config_check(const Common& common) {
+int run_config_check(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     const bool fatal = settings.has_fatal();
     if (common.json) {
@@ -163,7 +163,7 @@ int run_config_check(const Common& common) {
     return static_cast<int>(fatal ? Exit::usage : Exit::ok);
 }
 
-int run_config_list(const Common& common, Table which, bool markdown) {
+int run_config_list(const CommonOptions& common, Table which, bool markdown) {
     switch (which) {
         case Table::settings:
             markdown ? print(settings_markdown()) : print_settings(common);

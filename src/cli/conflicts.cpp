@@ -14,7 +14,7 @@ std::string shown(const json::Value& conflict, const char* side) {
 
 }  // namespace
 
-int run_conflict_list(const Common& common, const ConflictOptions& options) {
+int run_conflict_list(const CommonOptions& common, const ConflictOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     std::string path = "conflicts";
@@ -42,7 +42,7 @@ int run_conflict_list(const Common& common, const ConflictOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_conflict_show(const Common& common, const ConflictOptions& options) {
+int run_conflict_show(const CommonOptions& common, const ConflictOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer = client->get("conflicts");
@@ -71,7 +71,7 @@ int run_conflict_show(const Common& common, const ConflictOptions& options) {
     return report(common, failure);
 }
 
-int run_conflict_resolve(const Common& common, const ConflictOptions& options) {
+int run_conflict_resolve(const CommonOptions& common, const ConflictOptions& options) {
     if ((options.choice == "value") == options.value.empty()) {
         complain("dyad-memory: --value goes with the choice \"value\", and only with it");
         return static_cast<int>(Exit::usage);

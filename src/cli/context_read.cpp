@@ -51,7 +51,7 @@ void print_context(const json::Value& context) {
 
 }  // namespace
 
-int run_context_list(const Common& common, const ContextOptions& options) {
+int run_context_list(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const std::size_t wanted = options.all ? SIZE_MAX : static_cast<std::size_t>(options.limit);
@@ -92,7 +92,7 @@ int run_context_list(const Common& common, const ContextOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_context_get(const Common& common, const ContextOptions& options) {
+int run_context_get(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     std::string path = "contexts/" + net::percent_encode(options.key);
@@ -115,7 +115,7 @@ int run_context_get(const Common& common, const ContextOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_context_history(const Common& common, const ContextOptions& options) {
+int run_context_history(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =
@@ -139,7 +139,7 @@ int run_context_history(const Common& common, const ContextOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_context_search(const Common& common, const ContextOptions& options) {
+int run_context_search(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =

@@ -17,7 +17,7 @@ net::Headers if_match(const ContextOptions& options) {
 }
 
 // What the server says of a write that went through.
-int print_written(const Common& common, const Answer& answer, const ContextOptions& options,
+int print_written(const CommonOptions& common, const Answer& answer, const ContextOptions& options,
                   const char* done) {
     if (!answer) return report(common, *answer.failure);
     if (common.json) {
@@ -42,7 +42,7 @@ int print_written(const Common& common, const Answer& answer, const ContextOptio
 
 }  // namespace
 
-int run_context_set(const Common& common, const ContextOptions& options) {
+int run_context_set(const CommonOptions& common, const ContextOptions& options) {
     if (options.force && options.if_version) {
         complain("dyad-memory: --force and --if-version exclude each other");
         return static_cast<int>(Exit::usage);
@@ -69,7 +69,7 @@ int run_context_set(const Common& common, const ContextOptions& options) {
                          options.strategy == "merge" ? "merged" : "written");
 }
 
-int run_context_patch(const Common& common, const ContextOptions& options) {
+int run_context_patch(const CommonOptions& common, const ContextOptions& options) {
     const auto text = read_json_argument(options.data, "PATCH");
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
@@ -81,14 +81,14 @@ int run_context_patch(const Common& common, const ContextOptions& options) {
                          "patched");
 }
 
-int run_context_remove(const Common& common, const ContextOptions& options) {
+int run_context_remove(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     return print_written(common, client->write("DELETE", path_of(options), "", if_match(options)),
                          options, "deleted (context history still has it)");
 }
 
-int run_context_restore(const Common& common, const ContextOptions& options) {
+int run_context_restore(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     boost::json::object body{{"version", *options.version}};

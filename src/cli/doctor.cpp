@@ -91,7 +91,7 @@ void check_with_server(RestClient& client, std::int64_t& server_ms, std::vector<
     append(out, std::move(found));
 }
 
-void print_findings(const Common& common, const std::vector<Finding>& findings) {
+void print_findings(const CommonOptions& common, const std::vector<Finding>& findings) {
     if (common.json) {
         boost::json::array list;
         bool good = true;
@@ -135,7 +135,7 @@ void print_findings(const Common& common, const std::vector<Finding>& findings) 
 
 }  // namespace
 
-int run_doctor(const Common& common) {
+int run_doctor(const CommonOptions& common) {
     const Inputs inputs = read_inputs(common.flags, common.env_file);
     const Resolved settings = resolve(inputs);
     std::vector<Finding> findings;
@@ -143,7 +143,7 @@ int run_doctor(const Common& common) {
     append(findings, ops::check_folder(settings.data_dir()));
     std::int64_t server_ms = 0;
     if (const Result<net::Url> url = net::Url::parse(settings.url())) {
-        Common quick = common;
+        CommonOptions quick = common;
         quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 10);
         std::optional<std::string> user;
         if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();

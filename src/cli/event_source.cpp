@@ -20,13 +20,13 @@ std::string target_of(const Subscription& subscription) {
 }
 
 // Notes, for people and on standard error only: standard output carries the events.
-void note(const Common& common, const std::string& text) {
+void note(const CommonOptions& common, const std::string& text) {
     if (!common.json) complain(paint(Colour::dim, text));
 }
 
 }  // namespace
 
-int follow(const Common& common, RestClient& client, Subscription& subscription) {
+int follow(const CommonOptions& common, RestClient& client, Subscription& subscription) {
     Interrupt interrupt;
     EventParser parser;
     parser.set_last_id(subscription.after);

@@ -48,7 +48,7 @@ struct Subscription {
 
 // Reads until `on_event` wants no more, the user interrupts, or the server refuses. Connections
 // that break are made again, from the last event on. Afterwards `after` is where to go on.
-int follow(const Common& common, RestClient& client, Subscription& subscription);
+int follow(const CommonOptions& common, RestClient& client, Subscription& subscription);
 
 // "context-updated project/plan version 3 by desk-1", of an event's own document. Printable.
 std::string describe_event(const json::Value& event);

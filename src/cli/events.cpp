@@ -17,7 +17,7 @@ bool is_wanted(const EventsOptions& options, const json::Value& event) {
                options.types.end();
 }
 
-void show(const Common& common, const json::Value& event) {
+void show(const CommonOptions& common, const json::Value& event) {
     if (common.json) return print_json(event);
     std::string offset = std::to_string(integer_member(event, "offset"));
     offset.insert(0, 7 - std::min<std::size_t>(7, offset.size()), ' ');
@@ -40,7 +40,7 @@ Answer newest(RestClient& client, std::int64_t limit, std::string& after) {
 }
 
 // Prints what there is after `after` and leaves the token of its end there.
-std::optional<Failure> print_past(const Common& common, RestClient& client,
+std::optional<Failure> print_past(const CommonOptions& common, RestClient& client,
                                   const EventsOptions& options, std::string& after,
                                   std::int64_t limit) {
     std::int64_t left = limit;
@@ -60,7 +60,7 @@ std::optional<Failure> print_past(const Common& common, RestClient& client,
     }
 }
 
-void print_token(const Common& common, const std::string& token) {
+void print_token(const CommonOptions& common, const std::string& token) {
     if (token.empty()) return;
     if (common.json)
         complain("{\"position\":\"" + token + "\"}");
@@ -69,7 +69,7 @@ void print_token(const Common& common, const std::string& token) {
 }
 
 // What a stream says beside events.
-bool is_event(const Common& common, const ServerSentEvent& sent) {
+bool is_event(const CommonOptions& common, const ServerSentEvent& sent) {
     if (sent.type == "position" || sent.type == "snapshot") return false;
     if (sent.type == "reset" || sent.type == "snapshot-end") {
         if (!common.json && sent.type == "reset")
@@ -83,7 +83,7 @@ bool is_event(const Common& common, const ServerSentEvent& sent) {
 
 }  // namespace
 
-int run_events(const Common& common, const EventsOptions& options) {
+int run_events(const CommonOptions& common, const EventsOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     std::string after = options.since;
@@ -114,7 +114,7 @@ int run_events(const Common& common, const EventsOptions& options) {
     return status;
 }
 
-int run_context_watch(const Common& common, const ContextOptions& options) {
+int run_context_watch(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     Subscription subscription;

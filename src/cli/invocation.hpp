@@ -18,7 +18,7 @@ enum class Exit : std::uint8_t {
     conflict = 5,  // another version is stored, or a patch does not apply
 };
 
-struct Common {
+struct CommonOptions {
     Flags flags;           // settings given on the command line
     std::string env_file;  // empty: .env in the working directory, if there is one
     std::string instance;  // empty: cli-<host>-<user>

@@ -11,7 +11,7 @@ std::string meant(const RestClient& client, const ModeOptions& options) {
     return options.of.empty() ? client.instance() : options.of;
 }
 
-int print_modes(const Common& common, const Answer& answer, std::string_view list,
+int print_modes(const CommonOptions& common, const Answer& answer, std::string_view list,
                 const char* nothing) {
     if (!answer) return report(common, *answer.failure);
     if (common.json) {
@@ -36,7 +36,7 @@ int print_modes(const Common& common, const Answer& answer, std::string_view lis
 
 }  // namespace
 
-int run_mode_show(const Common& common, const ModeOptions& options) {
+int run_mode_show(const CommonOptions& common, const ModeOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const std::string instance = meant(*client, options);
@@ -66,7 +66,7 @@ int run_mode_show(const Common& common, const ModeOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_mode_set(const Common& common, const ModeOptions& options) {
+int run_mode_set(const CommonOptions& common, const ModeOptions& options) {
     boost::json::object body{{"currentMode", options.mode}};
     if (!options.configuration.empty()) {
         const auto text = read_json_argument(options.configuration, "--config");
@@ -88,13 +88,13 @@ int run_mode_set(const Common& common, const ModeOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_mode_list(const Common& common) {
+int run_mode_list(const CommonOptions& common) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     return print_modes(common, client->get("modes"), "modes", "No instance has said a mode yet.");
 }
 
-int run_mode_log(const Common& common, std::int64_t limit) {
+int run_mode_log(const CommonOptions& common, std::int64_t limit) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     return print_modes(common, client->get("transitions?limit=" + std::to_string(limit)),

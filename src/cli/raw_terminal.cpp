@@ -16,7 +16,8 @@ constexpr std::string_view kLeave = "\x1b[?25h\x1b[?1049l";
 // Terminals that know it show a frame whole; the others pass over it.
 constexpr std::string_view kFrameBegin = "\x1b[?2026h\x1b[H";
 constexpr std::string_view kFrameEnd = "\x1b[J\x1b[?2026l";
-constexpr int kEndings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+constexpr int kEndings[] = {SIGINT,  SIGTERM, SIGHUP, SIGQUIT, SIGSEGV,
+                            SIGABRT, SIGBUS,  SIGFPE, SIGILL};
 
 termios g_before;
 volatile std::sig_atomic_t g_active = 0;

@@ -36,7 +36,7 @@ std::vector<std::string> source_row(const std::string& role, const json::Value& 
 
 }  // namespace
 
-int run_response_add(const Common& common, const ResponseOptions& options) {
+int run_response_add(const CommonOptions& common, const ResponseOptions& options) {
     const auto text = read_json_argument(options.data, "DATA");
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
@@ -50,7 +50,7 @@ int run_response_add(const Common& common, const ResponseOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_response_list(const Common& common, const ResponseOptions& options) {
+int run_response_list(const CommonOptions& common, const ResponseOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     std::string path = "responses?limit=" + std::to_string(options.limit);
@@ -79,7 +79,7 @@ int run_response_list(const Common& common, const ResponseOptions& options) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_response_show(const Common& common, const ResponseOptions& options) {
+int run_response_show(const CommonOptions& common, const ResponseOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =

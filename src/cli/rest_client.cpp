@@ -48,7 +48,7 @@ std::string default_instance() {
     return out.substr(0, static_cast<std::size_t>(limits::instance_id_bytes_max));
 }
 
-std::optional<RestClient> RestClient::open(const Common& common) {
+std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     bool good = true;
     for (const Problem& problem : settings.problems) {
@@ -189,7 +189,7 @@ void RestClient::read_answer(Answer& answer) {
     answer.failure = std::move(failure);
 }
 
-int report(const Common& common, const Failure& failure) {
+int report(const CommonOptions& common, const Failure& failure) {
     if (!common.json) {
         complain(paint(Colour::plain, "dyad-memory: ") + printable(failure.message));
     } else if (failure.problem.is_object()) {

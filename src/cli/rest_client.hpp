@@ -38,7 +38,7 @@ struct Answer {
 class RestClient {
   public:
     // Complains and gives nothing where a setting the client needs is wrong.
-    static std::optional<RestClient> open(const Common& common);
+    static std::optional<RestClient> open(const CommonOptions& common);
     RestClient(net::Url url, std::optional<std::string> user, std::string instance,
                std::int64_t timeout_ms);
 
@@ -75,7 +75,7 @@ class RestClient {
 std::string default_instance();
 
 // Shows the failure on standard error (as JSON where that was asked for); its exit status.
-int report(const Common& common, const Failure& failure);
+int report(const CommonOptions& common, const Failure& failure);
 // Prints the value as one line of JSON.
 void print_json(const json::Value& value);
 // Several lines, two spaces a level, for people.

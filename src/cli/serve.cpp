@@ -72,7 +72,7 @@ int refuse(const Error& error, const Resolved& settings) {
 
 }  // namespace
 
-int run_serve(const Common& common) {
+int run_serve(const CommonOptions& common) {
     forbid_core_dumps();
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     for (const Problem& problem : settings.problems)

@@ -64,7 +64,8 @@ constexpr SettingRow kTable[] = {
     {"DEBUG", "", "--debug", text, "", 0, 1024, "", "", false, "log",
      "Scopes that log at debug level: dyad:distributed:*, or for example "
      "dyad:distributed:websocket_sync; separated by commas."},
-    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false, "mongodb and redis",
+    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false,
+     "mongodb and redis",
      "MongoDB and Redis. They are not part of this version: the embedded store is used, and the "
      "server says so."},
     {"ENABLE_MONGODB", "", "", boolean, "", 0, 0, "", "", false, "mongodb and redis",

@@ -17,8 +17,9 @@ Result<std::unique_ptr<server::Server>> start_server(const server::Settings& set
     if (!database) return database.error();
     static const server::live::PlainRenderer renderer;
     server::Parts parts;
-    parts.store = [database = *database](const server::Settings&, server::Parts::Post post)
-        -> Result<std::unique_ptr<Store>> {
+    parts.store = [database = *database](
+                      const server::Settings&,
+                      server::Parts::Post post) -> Result<std::unique_ptr<Store>> {
         return std::unique_ptr<Store>(
             std::make_unique<sqlite::SqliteStore>(database, std::move(post)));
     };

@@ -1,9 +1,9 @@
 // Puts a server together from its parts: the embedded store, the live protocol, the REST interface.
 #pragma once
 
-#include <memory>
-
 #include "server/server.hpp"
+
+#include <memory>
 
 namespace dyad::cli {
 

@@ -15,7 +15,7 @@ std::string system_line(const SystemState& system) {
            printable(system.note);
 }
 
-int offline(const Common& common, const Failure& failure) {
+int offline(const CommonOptions& common, const Failure& failure) {
     const Indicator indicator = indicator_offline();
     if (common.json) {
         boost::json::object out{{"indicator", indicator.text()}, {"reachable", false}};
@@ -28,7 +28,7 @@ int offline(const Common& common, const Failure& failure) {
 
 }  // namespace
 
-int run_status(const Common& common) {
+int run_status(const CommonOptions& common) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     Answer status = client->get("status");
@@ -75,7 +75,7 @@ int run_status(const Common& common) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_instances(const Common& common) {
+int run_instances(const CommonOptions& common) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer = client->get("instances");
@@ -103,7 +103,7 @@ int run_instances(const Common& common) {
     return static_cast<int>(Exit::ok);
 }
 
-int run_version(const Common& common) {
+int run_version(const CommonOptions& common) {
     if (common.json) {
         boost::json::object out{{"name", "dyad-memory"}, {"version", DYAD_VERSION}};
         print_json(out);

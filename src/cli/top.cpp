@@ -107,8 +107,14 @@ double View::rate(const char* metric) const {
 }
 
 void View::add_head(std::vector<std::string>& out) const {
-    out.push_back(paint(Colour::bold, "dyad-memory ") + client_.url().authority() + "   " +
-                  now_.indicator.painted());
+    const std::string name = "dyad-memory " + client_.url().authority();
+    const std::string indicator = now_.indicator.text();
+    if (columns_of(name) + 3 + columns_of(indicator) <= columns_) {
+        out.push_back(paint(Colour::bold, name) + "   " + now_.indicator.painted());
+    } else {
+        out.push_back(paint(Colour::bold, cut(name, columns_)));
+        out.push_back(paint(now_.indicator.colour, cut(indicator, columns_)));
+    }
     if (!now_.problem.empty()) {
         out.push_back(paint(Colour::amber, cut(printable(now_.problem), columns_)));
         return;
@@ -194,14 +200,14 @@ std::vector<std::string> View::lines(std::size_t rows) const {
 
 }  // namespace
 
-int run_top(const Common& common) {
+int run_top(const CommonOptions& common) {
     if (!output_is_terminal() || isatty(STDIN_FILENO) != 1) {
         complain(
             "dyad-memory: top needs a terminal; in a pipe use \"dyad-memory status --json\" "
             "or \"dyad-memory events --follow\"");
         return static_cast<int>(Exit::usage);
     }
-    Common quick = common;
+    CommonOptions quick = common;
     quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);
     std::optional<RestClient> client = RestClient::open(quick);
     if (!client) return static_cast<int>(Exit::usage);

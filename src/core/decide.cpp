@@ -391,67 +391,6 @@ Decided Decider::operator()(const AnnounceMcp& mcp) const {
 
 }  // namespace
 
-ContextPtr View::context(std::string_view key) const {
-    if (ContextPtr touched = over_.find(key)) return touched;
-    return durable_->find(key);
-}
-
-const ModeState* View::mode(std::string_view instance_id) const {
-    for (const State* state : {&over_, durable_}) {
-        const auto at = state->modes.find(instance_id);
-        if (at != state->modes.end()) return &at->second;
-    }
-    return nullptr;
-}
-
-const Conflict* View::conflict(std::string_view id) const {
-    if (closed_conflicts_.contains(id)) return nullptr;
-    for (const State* state : {&over_, durable_}) {
-        const auto at = state->conflicts.find(id);
-        if (at != state->conflicts.end()) return &at->second;
-    }
-    return nullptr;
-}
-
-std::vector<std::string> View::conflicts_of(std::string_view key) const {
-    std::vector<std::string> ids;
-    for (const State* state : {durable_, &over_})
-        for (const auto& [id, conflict] : state->conflicts)
-            if (conflict.context_key == key && !closed_conflicts_.contains(id)) ids.push_back(id);
-    return ids;
-}
-
-std::size_t View::live_contexts() const noexcept {
-    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->live_contexts) +
-                                    live_contexts_delta_);
-}
-std::size_t View::live_bytes() const noexcept {
-    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->live_bytes) +
-                                    live_bytes_delta_);
-}
-std::size_t View::open_conflicts() const noexcept {
-    return durable_->conflicts.size() + over_.conflicts.size() - closed_durable_;
-}
-std::size_t View::instances() const noexcept {
-    return durable_->modes.size() + new_instances_;
-}
-
-void View::add(const Change& change) {
-    if (const auto* context = std::get_if<ContextChange>(&change)) {
-        const ContextPtr before = live(this->context(context->context->key));
-        const ContextPtr after = live(context->context);
-        live_contexts_delta_ += (after ? 1 : 0) - (before ? 1 : 0);
-        live_bytes_delta_ += static_cast<std::int64_t>(after ? after->data.size() : 0) -
-                             static_cast<std::int64_t>(before ? before->data.size() : 0);
-        for (const std::string& id : context->conflicts_closed)
-            if (durable_->conflicts.contains(id) && closed_conflicts_.insert(id).second)
-                closed_durable_ += 1;
-    } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
-        if (this->mode(mode->state.instance_id) == nullptr) new_instances_ += 1;
-    }
-    fold(over_, change);
-}
-
 Decided decide(const View& view, const Command& command, const Decision& at) {
     // Inspired mode is private: nothing of that instance leaves it but its own mode (wire.md 1.5).
     const ModeState* mode = view.mode(command.instance_id);
@@ -462,54 +401,6 @@ Decided decide(const View& view, const Command& command, const Decision& at) {
                       "instanceId: \"" + command.instance_id +
                           "\" is in inspired mode; switch to didactic or parallel to share");
     return std::visit(Decider(view, command, at), command.body);
-}
-
-Reply reply_without_event(const NoChange& outcome, const std::string& operation_id,
-                          const LogHead& head) {
-    Reply reply;
-    reply.position = head.position();
-    reply.operation_id = operation_id;
-    std::string& out = reply.result;
-    out.append("{\"conflicts\":[],\"context\":");
-    if (outcome.context) {
-        write_context(out, *outcome.context);
-        reply.version = outcome.context->version;
-    } else {
-        out.append("null");
-    }
-    out.append(",\"ignored\":true,\"incoming\":").append(outcome.incoming).append("}");
-    return reply;
-}
-
-Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head) {
-    Reply reply;
-    reply.position = head.position();
-    reply.kind = kind_of(change);
-    reply.operation_id = operation_id;
-    std::string& out = reply.result;
-    std::visit(Overloaded{[&](const ContextChange& c) {
-                              out.append("{\"conflicts\":[");
-                              for (const Conflict& conflict : c.conflicts_opened) {
-                                  if (&conflict != c.conflicts_opened.data()) out += ',';
-                                  write_conflict(out, conflict);
-                              }
-                              out.append("],\"context\":");
-                              write_context(out, *c.context);
-                              reply.version = c.context->version;
-                          },
-                          [&](const ModeChange& m) {
-                              out.append("{\"mode\":");
-                              write_mode(out, m.state);
-                              reply.version = m.state.sync_version;
-                          },
-                          [&](const ResponseChange& r) {
-                              out.append("{\"response\":");
-                              write_response(out, r.record);
-                          },
-                          [&](const McpChange& m) { out.append("{\"mcp\":").append(m.payload); }},
-               change);
-    out += '}';
-    return reply;
 }
 
 }  // namespace dyad::core

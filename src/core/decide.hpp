@@ -1,41 +1,13 @@
 // Step 3 of a write: decide a command against the state at the log's end. Pure.
 #pragma once
 
+#include "core/view.hpp"
 #include "model/change.hpp"
 #include "model/command.hpp"
 
-#include <set>
 #include <variant>
 
 namespace dyad::core {
-
-// The state that a decision sees: the durable state and, over it, the changes of the batch that is
-// being put together. Lifetime: as long as `durable`.
-class View {
-  public:
-    explicit View(const State& durable) : durable_(&durable) {}
-
-    ContextPtr context(std::string_view key) const;  // deleted ones too
-    const ModeState* mode(std::string_view instance_id) const;
-    const Conflict* conflict(std::string_view id) const;
-    std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
-    std::size_t live_contexts() const noexcept;
-    std::size_t live_bytes() const noexcept;
-    std::size_t open_conflicts() const noexcept;
-    std::size_t instances() const noexcept;
-
-    // Lays `change` over what the view showed so far.
-    void add(const Change& change);
-
-  private:
-    const State* durable_;
-    State over_;  // what the batch touched, as it is after it
-    std::set<std::string, std::less<>> closed_conflicts_;
-    std::size_t closed_durable_ = 0;
-    std::size_t new_instances_ = 0;
-    std::int64_t live_contexts_delta_ = 0;
-    std::int64_t live_bytes_delta_ = 0;
-};
 
 // What the decision rests on beside the view.
 struct Decision {
@@ -66,6 +38,6 @@ Reply reply_without_event(const NoChange& outcome, const std::string& operation_
                           const LogHead& head);
 
 // The reply that an event stands for.
-Reply reply_of(const Change& change, const std::string& operation_id, const LogHead& head);
+Reply reply_of(const Change& change, const Command& command, const LogHead& head);
 
 }  // namespace dyad::core

@@ -17,9 +17,8 @@ void Block::render(const Renderer& renderer, std::string_view user_id) {
     }
 }
 
-void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from,
-                         Offset to, std::string_view skip_source,
-                         std::vector<std::string_view>& out) {
+void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
+                         std::string_view skip_source, std::vector<std::string_view>& out) {
     if (frame_ends_.empty()) render(renderer, user_id);
     const auto begin_of = [&](std::size_t i) { return i == 0 ? 0 : frame_ends_[i - 1]; };
     const std::size_t last = to - batch_->first;

@@ -55,6 +55,10 @@ void UserLog::loaded(Result<LoadedLog> result) {
         snapshot_.reset();
         phase_ = Phase::ready;
         delivery_.reset_all();
+        if (log::enabled(log::Level::debug, kScope))
+            log::debug(kScope,
+                       "the memory of a user was read: " + std::to_string(state_.live_contexts) +
+                           " contexts, offset " + std::to_string(head_.offset));
     } else {
         phase_ = Phase::cold;
         status = result.error();

@@ -236,7 +236,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
                      .offset = offset,
                      .hash = entry.hash,
                      .timestamp_ms = entry.timestamp_ms};
-    Reply answer = reply_of(*change, pending.command.operation_id, at);
+    Reply answer = reply_of(*change, pending.command, at);
     answer.duplicate = true;
     reply(pending, std::move(answer));
 }
@@ -373,8 +373,7 @@ void UserLog::finish_flight(Flight& flight) {
                          .hash = entry.hash,
                          .timestamp_ms = entry.timestamp_ms};
         Pending& pending = flight.writes[i];
-        if (pending.done)
-            reply(pending, reply_of(flight.changes[i], pending.command.operation_id, at));
+        if (pending.done) reply(pending, reply_of(flight.changes[i], pending.command, at));
     }
     for (auto& [pending, answer] : flight.others)
         reply(pending, std::move(answer));

@@ -78,6 +78,7 @@ struct Command {
     std::string operation_id;
     std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
     CommandBody body;
+    bool brief = false;  // the reply's result is not wanted, and not made
 
     // Equal for equal commands: exposes an operation id used for something else.
     std::uint64_t fingerprint() const;
@@ -94,7 +95,8 @@ struct Reply {
     bool duplicate = false;
     EventKind kind = EventKind::context_changed;
     std::string operation_id;
-    // Canonical JSON of the result: {"context":{…},"conflicts":[…]} or {"mode":{…}} or
+    // Empty for a brief command, else canonical JSON of the result: {"context":{…},"conflicts":[…]}
+    // or {"mode":{…}} or
     // {"response":{…}} or {"mcp":{…}}, and "ignored": true where `ignore` kept what is stored.
     std::string result;
     Version version = 0;  // of the context or the mode; 0 where it has none

@@ -1,13 +1,19 @@
 #include "net/connection.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include <sys/socket.h>
 
 namespace dyad::net {
+namespace {
 
-Connection::Connection(Loop& loop, Fd fd) : loop_(loop), fd_(std::move(fd)) {
-    CHECK(loop_.add(fd_.get(), EPOLLIN, this).has_value());
+constexpr std::size_t kPartsMax = 1024;  // IOV_MAX
+
+}  // namespace
+
+Connection::Connection(Loop& loop, Fd fd)
+    : loop_(loop), fd_(std::move(fd)), interest_(static_cast<std::uint8_t>(EPOLLIN)) {
+    if (!loop_.add(fd_.get(), interest_, this)) loop_.fail_later(this);
 }
 
 Connection::~Connection() {
@@ -21,95 +27,107 @@ bool Connection::send(std::string_view bytes) {
 
 bool Connection::send(std::span<const iovec> parts) {
     if (state_ != State::open) return false;
-    std::size_t taken = 0;
-    if (!held_) {
-        const IoResult sent = send_some(fd_.get(), parts);
+    while (!held_ && !parts.empty()) {
+        const std::span<const iovec> group = parts.first(std::min(parts.size(), kPartsMax));
+        const IoResult sent = send_some(fd_.get(), group);
         if (sent.state == Io::closed) {
-            // Reading finds the end of the stream too, and tells the handler, outside this call.
+            // Nothing may follow what is missing now. The loop finds the end of the stream and
+            // tells the handler, outside of this call.
+            shut_down(SHUT_RDWR);
             return false;
         }
-        taken = sent.bytes;
+        hold(group, sent.bytes);
+        parts = parts.subspan(group.size());
+    }
+    hold(parts, 0);
+    update_interest();
+    return !held_;
+}
+
+void Connection::hold(std::span<const iovec> parts, std::size_t skip_bytes) {
+    // A client that always leaves something to send must not make this grow by what has gone.
+    if (held_ && held_at_ > held_->size() / 2) {
+        held_->erase(0, held_at_);
+        held_at_ = 0;
     }
     for (const iovec& part : parts) {
-        const std::size_t skip = std::min(taken, part.iov_len);
-        taken -= skip;
+        const std::size_t skip = std::min(skip_bytes, part.iov_len);
+        skip_bytes -= skip;
         if (skip == part.iov_len) continue;
         if (!held_) held_ = std::make_unique<std::string>();
         held_->append(static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
     }
-    if (held_) update_interest();
-    return !held_;
 }
 
 void Connection::pause_reading(bool paused) {
-    if (paused_ == paused) return;
     paused_ = paused;
     if (state_ == State::open) update_interest();
 }
 
 void Connection::update_interest() {
-    const bool write = held_ != nullptr;
-    const std::uint32_t events = (paused_ && state_ == State::open ? 0u : EPOLLIN) |
-                                 (write ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
-    want_write_ = write;
-    loop_.modify(fd_.get(), events, this);
+    const bool ignore = peer_ended_ || (paused_ && state_ == State::open);
+    const auto interest =
+        static_cast<std::uint8_t>((ignore ? 0U : EPOLLIN) | (held_ ? EPOLLOUT : 0U));
+    if (interest == interest_) return;
+    interest_ = interest;
+    loop_.modify(fd_.get(), interest, this);
 }
 
 void Connection::close_after_output() {
     if (state_ != State::open) return;
+    if (!held_) return shut_down(SHUT_WR);
     state_ = State::flushing;
-    if (!held_)
-        shut_down();
-    else
-        update_interest();
+    update_interest();
 }
 
-void Connection::shut_down() {
+void Connection::shut_down(int how) {
     state_ = State::lingering;
-    ::shutdown(fd_.get(), SHUT_WR);
+    ::shutdown(fd_.get(), how);
     update_interest();
 }
 
 void Connection::on_ready(std::uint32_t epoll_events) {
-    if (epoll_events & EPOLLOUT) {
-        write_held();
-        if (state_ == State::closed) return;
-        if (!held_ && state_ == State::flushing) shut_down();
-    }
-    if (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read();
+    if (epoll_events == 0) return finish();  // the loop could not take it
+    if (epoll_events & EPOLLOUT) write_held();
+    if (state_ == State::closed) return;
+    if (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read(epoll_events);
 }
 
 void Connection::write_held() {
     if (!held_) return;
     const iovec part{held_->data() + held_at_, held_->size() - held_at_};
     const IoResult sent = send_some(fd_.get(), std::span(&part, 1));
-    if (sent.state == Io::closed) {
-        finish();
-        return;
-    }
+    if (sent.state == Io::closed) return finish();
     held_at_ += static_cast<std::uint32_t>(sent.bytes);
     if (held_at_ != held_->size()) return;
     held_.reset();
     held_at_ = 0;
+    if (state_ == State::flushing) return peer_ended_ ? finish() : shut_down(SHUT_WR);
+    on_drained();
+    if (state_ == State::closed) return;
+    if (peer_ended_ && !held_) return finish();
     update_interest();
-    if (state_ == State::open) on_drained();
 }
 
-void Connection::read() {
+void Connection::read(std::uint32_t epoll_events) {
     const IoResult got = receive_some(fd_.get(), loop_.receive_buffer());
     if (got.state == Io::would_block) return;
-    if (got.state == Io::closed) {
-        finish();
+    if (got.state == Io::ok) {
+        // Closing: what still comes in is thrown away until the peer has closed, too.
+        if (state_ == State::open) on_bytes(loop_.receive_buffer().first(got.bytes));
         return;
     }
-    // Closing: what still comes in is thrown away until the peer has closed, too.
-    if (state_ == State::open) on_bytes(loop_.receive_buffer().first(got.bytes));
+    // A peer that has said all it has to say may still wait for the rest of its answer.
+    if (!held_ || (epoll_events & (EPOLLHUP | EPOLLERR))) return finish();
+    peer_ended_ = true;
+    update_interest();
 }
 
 void Connection::finish() {
     state_ = State::closed;
     loop_.remove(fd_.get(), this);
     fd_.reset();
+    held_.reset();
     on_closed();
 }
 

@@ -19,14 +19,16 @@ namespace dyad::net {
 
 class Connection : private Watcher {
   public:
-    // Takes over a connected, non-blocking socket. CHECKs that the loop accepts it.
+    // Takes over a connected, non-blocking socket. Where the loop cannot watch it, on_closed()
+    // follows in the next turn.
     Connection(Loop& loop, Fd fd);
     ~Connection() override;
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // Sends the parts, one after the other, in one system call where the socket takes them; holds
-    // what it does not take. False: something is held; on_drained() follows when it has gone.
+    // Sends the parts, one after the other, in one system call (per 1,024 parts) where the socket
+    // takes them; holds what it does not take. False: something is held, and on_drained() follows
+    // when it has gone; or the connection is closing or broken, and on_closed() follows.
     bool send(std::span<const iovec> parts);
     bool send(std::string_view bytes);
     std::size_t held_bytes() const noexcept { return held_ ? held_->size() - held_at_ : 0; }
@@ -51,19 +53,21 @@ class Connection : private Watcher {
     enum class State : std::uint8_t { open, flushing, lingering, closed };
 
     void on_ready(std::uint32_t epoll_events) override;
-    void read();
+    void read(std::uint32_t epoll_events);
     void write_held();
+    void hold(std::span<const iovec> parts, std::size_t skip_bytes);
     void update_interest();
-    void shut_down();
+    void shut_down(int how);
     void finish();
 
     Loop& loop_;
     Fd fd_;
     State state_ = State::open;
     bool paused_ = false;
-    bool want_write_ = false;
-    std::uint32_t held_at_ = 0;
-    std::unique_ptr<std::string> held_;
+    bool peer_ended_ = false;            // it sends nothing more, but may still read
+    std::uint8_t interest_ = 0;          // what epoll watches for
+    std::uint32_t held_at_ = 0;          // of held_, what has gone
+    std::unique_ptr<std::string> held_;  // never empty
 };
 
 }  // namespace dyad::net

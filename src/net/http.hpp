@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,13 +17,15 @@
 
 namespace dyad::net {
 
+class ChunkedReader;
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
     std::string method;                                      // as sent; methods are case-sensitive
     std::string target;                                      // as sent, with the query
-    std::string path;                                        // before '?', percent-decoded
-    std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in order
+    std::string path;                                        // before '?', percent-decoded; UTF-8
+    std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in order; UTF-8
     Headers headers;                                         // names in lower case
     std::string body;
     bool keep_alive = true;
@@ -41,6 +44,7 @@ struct Response {
 };
 
 std::string_view status_text(int status) noexcept;
+// A control character in a header's value is written as '?', so that no value can end its line.
 std::string serialize(const Response& response, bool keep_alive, bool head_only);
 // The head of an answer without end, such as server-sent events; the connection closes after it.
 std::string stream_head(const Response& response);
@@ -54,24 +58,25 @@ class RequestReader {
 
     enum class State : std::uint8_t { header, body, complete };
 
-    // Takes bytes from the front of `bytes` and removes them; what follows the request stays.
+    // Takes bytes off the front of `bytes`: all of them, but for what follows a complete request.
     Result<State> feed(std::string_view& bytes);
     State state() const noexcept { return state_; }
-    // The client waits for "100 Continue" before it sends the body. Reported once.
+    // The client waits for "100 Continue" before it sends the body. Told once.
     bool take_expects_continue() noexcept { return std::exchange(expects_continue_, false); }
     // Requires: state() == complete. The reader is ready for the next request then.
     Request take();
 
   private:
-    struct Parser;
-
+    Status read_head(std::string_view& bytes);
     Status begin(std::string_view head);
-    Status finish_head();
+    Status frame_body(bool version_11);
+    Status read_body(std::string_view& bytes);
 
     State state_ = State::header;
     bool expects_continue_ = false;
-    std::string head_;  // until it is complete
-    std::unique_ptr<Parser> parser_;
+    std::string head_;                       // what has come of one that is not complete
+    std::unique_ptr<ChunkedReader> chunks_;  // of a body in chunks
+    std::uint64_t body_left_ = 0;            // of a body with Content-Length
     Request request_;
 };
 

@@ -1,6 +1,7 @@
 #include "net/http_client.hpp"
 
 #include "base/clock.hpp"
+#include "net/chunked.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,10 @@
 
 namespace dyad::net {
 namespace {
+
+constexpr std::size_t kHeadMax = 64 * 1024;
+constexpr std::int64_t kSendMs = 10'000;
+constexpr std::int64_t kCloseMs = 1'000;
 
 Error gone() {
     return fail(Errc::unavailable, "the connection to the server broke");
@@ -60,9 +65,10 @@ std::string lower(std::string_view text) {
 
 Result<ClientResponse> parse_head(std::string_view head) {
     ClientResponse response;
-    if (!head.starts_with("HTTP/1.") || head.size() < 12)
+    const bool http = head.starts_with("HTTP/1.") && head.size() >= 12 && head[8] == ' ';
+    if (!http ||
+        std::from_chars(head.data() + 9, head.data() + 12, response.status).ptr != head.data() + 12)
         return fail(Errc::unavailable, "what answers there does not speak HTTP");
-    std::from_chars(head.data() + 9, head.data() + 12, response.status);
     head.remove_prefix(std::min(head.find("\r\n") + 2, head.size()));
     while (!head.empty()) {
         const std::string_view line = head.substr(0, head.find("\r\n"));
@@ -70,29 +76,75 @@ Result<ClientResponse> parse_head(std::string_view head) {
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos) continue;
         std::string_view value = line.substr(colon + 1);
-        while (!value.empty() && value.front() == ' ')
+        while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
             value.remove_prefix(1);
+        while (!value.empty() && (value.back() == ' ' || value.back() == '\t'))
+            value.remove_suffix(1);
         response.headers.emplace_back(lower(line.substr(0, colon)), std::string(value));
     }
     return response;
 }
 
-// Undoes the chunked coding of a body (RFC 9112 section 7.1) that this server or a proxy sent.
-Result<std::string> unchunk(std::string_view body) {
-    std::string out;
+// Reads to the end of the final answer's head; `rest` is what came behind it.
+Result<ClientResponse> receive_head(int fd, std::string& rest, std::int64_t timeout_ms) {
     for (;;) {
-        std::size_t size = 0;
-        const std::size_t end = body.find("\r\n");
-        if (end == std::string_view::npos) return gone();
-        if (std::from_chars(body.data(), body.data() + end, size, 16).ec != std::errc())
-            return gone();
-        body.remove_prefix(end + 2);
-        if (size == 0) return out;
-        if (body.size() < size + 2) return gone();
-        out.append(body.substr(0, size));
-        body.remove_prefix(size + 2);
+        std::size_t end = std::string::npos;
+        while ((end = rest.find("\r\n\r\n")) == std::string::npos) {
+            if (rest.size() > kHeadMax)
+                return fail(Errc::unavailable, "what answers there does not speak HTTP");
+            const Result<std::size_t> got = receive_more(fd, rest, timeout_ms);
+            if (!got) return got.error();
+            if (*got == 0) return gone();
+        }
+        Result<ClientResponse> response = parse_head(std::string_view(rest).substr(0, end + 2));
+        rest.erase(0, end + 4);
+        const bool interim = response && response->status >= 100 && response->status < 200 &&
+                             response->status != 101;
+        if (!interim) return response;
     }
 }
+
+// Finds the end of a body: by its length, its chunks, or the end of the connection.
+class BodyReader {
+  public:
+    explicit BodyReader(const ClientResponse& response) {
+        if (response.status == 204 || response.status == 304) {
+            left_ = 0;
+        } else if (lower(response.header("transfer-encoding").value_or("")) == "chunked") {
+            chunks_.emplace(UINT64_MAX);
+        } else if (const auto length = response.header("content-length")) {
+            std::uint64_t bytes = 0;
+            const char* const end = length->data() + length->size();
+            if (std::from_chars(length->data(), end, bytes).ptr == end) left_ = bytes;
+        }
+        complete_ = left_ == 0;
+    }
+
+    bool complete() const noexcept { return complete_; }
+    // The connection may end here.
+    bool may_end() const noexcept { return complete_ || (!chunks_ && !left_); }
+
+    Status feed(std::string_view bytes, std::string& out) {
+        if (chunks_) {
+            const Result<bool> done = chunks_->feed(bytes, out);
+            if (!done) return fail(Errc::unavailable, "the answer's body is malformed");
+            complete_ = *done;
+            return Done{};
+        }
+        if (left_) {
+            bytes = bytes.substr(0, *left_);
+            *left_ -= bytes.size();
+            complete_ = *left_ == 0;
+        }
+        out.append(bytes);
+        return Done{};
+    }
+
+  private:
+    std::optional<ChunkedReader> chunks_;
+    std::optional<std::uint64_t> left_;
+    bool complete_ = false;
+};
 
 struct Exchange {
     Fd fd;
@@ -111,39 +163,45 @@ Result<Exchange> begin(const Url& url, const ClientRequest& request) {
         request.method == "PATCH")
         out.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n");
     out.append("Connection: close\r\n\r\n").append(request.body);
-    if (Status sent = send_all(fd->get(), out, request.timeout_ms); !sent) return sent.error();
-    std::string buffer;
-    std::size_t end = std::string::npos;
-    while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-        const Result<std::size_t> got = receive_more(fd->get(), buffer, request.timeout_ms);
+    // A server that refuses a request may answer before it has read all of it.
+    const Status sent = send_all(fd->get(), out, request.timeout_ms);
+    std::string rest;
+    Result<ClientResponse> response = receive_head(fd->get(), rest, request.timeout_ms);
+    if (!response) return sent ? response.error() : sent.error();
+    return Exchange{*std::move(fd), *std::move(response), std::move(rest)};
+}
+
+// Hands over the body as it comes, until it is complete or `on_body` says so.
+Status read_body(Exchange& exchange, std::int64_t timeout_ms,
+                 const std::function<bool(std::string_view)>& on_body) {
+    BodyReader reader(exchange.response);
+    std::string part;
+    for (;;) {
+        part.clear();
+        if (Status fed = reader.feed(exchange.rest, part); !fed) return fed;
+        if (!part.empty() && !on_body(part)) return Done{};
+        if (reader.complete()) return Done{};
+        exchange.rest.clear();
+        const Result<std::size_t> got = receive_more(exchange.fd.get(), exchange.rest, timeout_ms);
         if (!got) return got.error();
-        if (*got == 0) return gone();
+        if (*got == 0) return reader.may_end() ? Status(Done{}) : Status(gone());
     }
-    Result<ClientResponse> response = parse_head(std::string_view(buffer).substr(0, end + 2));
-    if (!response) return response.error();
-    return Exchange{*std::move(fd), *std::move(response), buffer.substr(end + 4)};
 }
 
 Result<ClientResponse> finish(Exchange exchange, std::int64_t timeout_ms) {
-    ClientResponse& response = exchange.response;
-    std::size_t wanted = SIZE_MAX;
-    if (const auto length = response.header("content-length"))
-        std::from_chars(length->data(), length->data() + length->size(), wanted);
-    if (response.status == 204 || response.status == 304) wanted = 0;
-    while (exchange.rest.size() < wanted) {
-        const Result<std::size_t> got = receive_more(exchange.fd.get(), exchange.rest, timeout_ms);
-        if (!got) return got.error();
-        if (*got == 0) break;
-    }
-    if (wanted != SIZE_MAX && exchange.rest.size() < wanted) return gone();
-    if (lower(response.header("transfer-encoding").value_or("")) == "chunked") {
-        Result<std::string> body = unchunk(exchange.rest);
-        if (!body) return body.error();
-        response.body = *std::move(body);
-    } else {
-        response.body = std::move(exchange.rest);
-    }
-    return std::move(response);
+    std::string body;
+    const Status read = read_body(exchange, timeout_ms, [&body](std::string_view part) {
+        body.append(part);
+        return true;
+    });
+    if (!read) return read.error();
+    exchange.response.body = std::move(body);
+    return std::move(exchange.response);
+}
+
+std::uint32_t random_mask() {
+    static thread_local SystemRandom random;
+    return static_cast<std::uint32_t>(random.next_u64());
 }
 
 }  // namespace
@@ -194,15 +252,8 @@ Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
     Result<Exchange> exchange = begin(url, request);
     if (!exchange) return exchange.error();
     if (exchange->response.status != 200) return finish(*std::move(exchange), request.timeout_ms);
-    for (;;) {
-        if (!exchange->rest.empty() && !on_body(exchange->rest))
-            return std::move(exchange->response);
-        exchange->rest.clear();
-        const Result<std::size_t> got =
-            receive_more(exchange->fd.get(), exchange->rest, request.timeout_ms);
-        if (!got) return got.error();
-        if (*got == 0) return std::move(exchange->response);
-    }
+    if (Status read = read_body(*exchange, request.timeout_ms, on_body); !read) return read.error();
+    return std::move(exchange->response);
 }
 
 Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::string& path,
@@ -220,14 +271,8 @@ Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::stri
     if (!protocol.empty()) out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
     if (Status sent = send_all(fd->get(), out.append("\r\n"), timeout_ms); !sent)
         return sent.error();
-    std::string buffer;
-    std::size_t end = std::string::npos;
-    while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-        const Result<std::size_t> got = receive_more(fd->get(), buffer, timeout_ms);
-        if (!got) return got.error();
-        if (*got == 0) return gone();
-    }
-    const Result<ClientResponse> response = parse_head(std::string_view(buffer).substr(0, end + 2));
+    std::string rest;
+    const Result<ClientResponse> response = receive_head(fd->get(), rest, timeout_ms);
     if (!response) return response.error();
     const Result<std::string> accept = accept_key(key);
     if (response->status != 101 || !accept ||
@@ -235,40 +280,53 @@ Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::stri
         return fail(Errc::unavailable, "the server refused the WebSocket: HTTP status " +
                                            std::to_string(response->status));
     WebSocketClient client(*std::move(fd));
-    std::string rest = buffer.substr(end + 4);
     if (client.reader_.feed(rest, client)) return gone();
     return client;
 }
 
 Status WebSocketClient::send(std::string_view text) {
-    static thread_local SystemRandom random;
     std::string frame;
-    append_masked_frame(frame, Opcode::text, text, static_cast<std::uint32_t>(random.next_u64()));
-    return send_all(fd_.get(), frame, 10'000);
+    append_masked_frame(frame, Opcode::text, text, random_mask());
+    return send_all(fd_.get(), frame, kSendMs);
 }
 
 Result<std::string> WebSocketClient::receive(std::int64_t timeout_ms) {
+    const SystemClock clock;
+    const std::int64_t deadline_ms = clock.steady_ms() + timeout_ms;
     std::string buffer;
     while (taken_ == messages_.size()) {
         messages_.clear();
         taken_ = 0;
         if (closed_) return fail(Errc::unavailable, *closed_);
         buffer.clear();
-        const Result<std::size_t> got = receive_more(fd_.get(), buffer, timeout_ms);
+        // Pings are no message: they do not make the wait longer.
+        const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - clock.steady_ms(), 0);
+        const Result<std::size_t> got = receive_more(fd_.get(), buffer, left_ms);
         if (!got) return got.error();
-        if (*got == 0) {
+        if (*got == 0)
             closed_ = "the server closed the connection";
-            continue;
-        }
-        if (reader_.feed(buffer, *this)) closed_ = "the server broke the WebSocket protocol";
+        else if (const auto error = reader_.feed(buffer, *this))
+            closed_ = "the server broke the WebSocket protocol: " + std::string(error->reason);
     }
     return std::move(messages_[taken_++]);
 }
 
+// Waits for the server to close, too: closing over unread bytes would reset the connection, and
+// what was sent last could be lost.
 void WebSocketClient::close() {
-    std::string frame;
-    append_masked_frame(frame, Opcode::close, close_payload(1000, ""), 0);
-    static_cast<void>(send_all(fd_.get(), frame, 1000));
+    if (!fd_.valid()) return;
+    std::string buffer;
+    append_masked_frame(buffer, Opcode::close, close_payload(1000, ""), random_mask());
+    if (send_all(fd_.get(), buffer, kCloseMs) && ::shutdown(fd_.get(), SHUT_WR) == 0) {
+        const SystemClock clock;
+        const std::int64_t deadline_ms = clock.steady_ms() + kCloseMs;
+        for (;;) {
+            buffer.clear();
+            const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - clock.steady_ms(), 0);
+            const Result<std::size_t> got = receive_more(fd_.get(), buffer, left_ms);
+            if (!got || *got == 0 || left_ms == 0) break;
+        }
+    }
     fd_.reset();
     if (!closed_) closed_ = "closed";
 }
@@ -280,8 +338,8 @@ bool WebSocketClient::on_message(Opcode, std::string_view payload) {
 
 bool WebSocketClient::on_ping(std::string_view payload) {
     std::string frame;
-    append_masked_frame(frame, Opcode::pong, payload, 0);
-    static_cast<void>(send_all(fd_.get(), frame, 1000));
+    append_masked_frame(frame, Opcode::pong, payload, random_mask());
+    static_cast<void>(send_all(fd_.get(), frame, kSendMs));
     return true;
 }
 

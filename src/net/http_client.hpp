@@ -55,8 +55,9 @@ class WebSocketClient : private FrameHandler {
     ~WebSocketClient() override = default;
 
     Status send(std::string_view text);
-    // The next text message. Errors: timed_out; unavailable, with the close code, once closed.
+    // The next message. Errors: timed_out; unavailable, with the close code, once closed.
     Result<std::string> receive(std::int64_t timeout_ms);
+    // Waits up to a second for the server to close, too; what was not received is dropped.
     void close();
     int fd() const noexcept { return fd_.get(); }
 

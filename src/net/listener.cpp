@@ -12,13 +12,19 @@ namespace {
 
 // So that a storm of connections does not keep the loop from those that are there.
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::int64_t kPauseMs = 100;
+constexpr std::int64_t kWarningsApartMs = 1000;
+
+Fd open_reserve() {
+    return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 }  // namespace
 
 Listener::Listener(Loop& loop, Fd socket, std::function<void(Fd)> accepted)
     : loop_(loop),
       socket_(std::move(socket)),
-      reserve_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
+      reserve_(open_reserve()),
       accepted_(std::move(accepted)) {
     CHECK(loop_.add(socket_.get(), EPOLLIN, this).has_value());
 }
@@ -29,6 +35,7 @@ Listener::~Listener() {
 
 void Listener::close() {
     if (!socket_.valid()) return;
+    loop_.cancel(resume_);
     loop_.remove(socket_.get(), this);
     socket_.reset();
 }
@@ -40,18 +47,34 @@ void Listener::on_ready(std::uint32_t) {
             accepted_(std::move(accepted));
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE) shed_one();
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        return;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            return exhausted();
+        // Errors of the connection itself count as taken (accept(2)); the next one may be good.
+        if (errno == EAGAIN) return;
     }
 }
 
+void Listener::exhausted() {
+    const std::int64_t now = loop_.now_ms();
+    if (warned_ms_ == 0 || now - warned_ms_ >= kWarningsApartMs) {
+        warned_ms_ = now;
+        log::warn("websocket_sync", "out of file descriptors; raise the limit (ulimit -n)");
+    }
+    if (shed_one()) return;
+    loop_.modify(socket_.get(), 0, this);
+    resume_ = loop_.after(kPauseMs, [this] { loop_.modify(socket_.get(), EPOLLIN, this); });
+}
+
 // Without a free descriptor the connection would stay in the queue and wake the loop for ever.
-void Listener::shed_one() {
-    log::warn("websocket_sync", "out of file descriptors; raise the limit (ulimit -n)");
+bool Listener::shed_one() {
+    if (!reserve_.valid()) {
+        reserve_ = open_reserve();
+        return reserve_.valid();
+    }
     reserve_.reset();
-    const Fd shed(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    reserve_.reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const bool shed = Fd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)).valid();
+    reserve_ = open_reserve();
+    return shed;
 }
 
 }  // namespace dyad::net

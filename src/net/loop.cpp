@@ -22,6 +22,11 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
     return a.due_ms != b.due_ms ? a.due_ms > b.due_ms : a.id > b.id;
 };
 
+// After a failed epoll_ctl(2): add() had failed, too (EPERM: what cannot be waited for).
+bool was_not_added() noexcept {
+    return errno == ENOENT || errno == EPERM;
+}
+
 }  // namespace
 
 Loop::Loop()
@@ -74,11 +79,14 @@ void Loop::modify(int fd, std::uint32_t epoll_events, Watcher* watcher) {
     epoll_event event{};
     event.events = epoll_events;
     event.data.ptr = watcher;
-    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0 || was_not_added());
 }
 
 void Loop::remove(int fd, Watcher* watcher) {
-    CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) == 0);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0) {
+        CHECK(was_not_added());
+        std::erase(failed_, watcher);
+    }
     for (std::size_t i = ready_at_; i < ready_count_; ++i)
         if (ready_[i].data.ptr == watcher) ready_[i].events = 0;
 }
@@ -106,10 +114,26 @@ int Loop::wait_ms(int timeout_ms) const {
 void Loop::run_once(int timeout_ms) {
     now_ms_ = steady_ms();
     const int count = epoll_wait(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()),
-                                 wait_ms(timeout_ms));
+                                 failed_.empty() ? wait_ms(timeout_ms) : 0);
     CHECK(count >= 0 || errno == EINTR);
     now_ms_ = steady_ms();
     ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+    run_failed();
+    run_ready();
+    run_timers();
+    if (end_of_turn_) end_of_turn_();
+}
+
+void Loop::run_failed() {
+    // One at a time: a call may remove others.
+    for (std::size_t left = failed_.size(); left > 0 && !failed_.empty(); --left) {
+        Watcher* const watcher = failed_.front();
+        failed_.erase(failed_.begin());
+        watcher->on_ready(0);
+    }
+}
+
+void Loop::run_ready() {
     bool woken = false;
     for (ready_at_ = 0; ready_at_ < ready_count_; ++ready_at_) {
         const epoll_event event = ready_[ready_at_];
@@ -119,28 +143,27 @@ void Loop::run_once(int timeout_ms) {
             static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
     }
     ready_count_ = 0;
-    if (woken) {
-        std::uint64_t count_of_posts = 0;
-        CHECK(read(wake_.get(), &count_of_posts, sizeof count_of_posts) == sizeof count_of_posts);
-        run_posted();
-    }
-    run_timers();
-    if (end_of_turn_) end_of_turn_();
+    if (!woken) return;
+    std::uint64_t count_of_posts = 0;
+    CHECK(read(wake_.get(), &count_of_posts, sizeof count_of_posts) == sizeof count_of_posts);
+    run_posted();
 }
 
 void Loop::run_posted() {
-    std::vector<std::function<void()>> work;
     {
         const std::lock_guard lock(posted_mutex_);
-        work.swap(posted_);
+        running_.swap(posted_);
         wake_sent_ = false;
     }
-    for (auto& call : work)
+    for (auto& call : running_)
         call();
+    running_.clear();
 }
 
 void Loop::run_timers() {
-    while (!timers_.empty() && timers_.front().due_ms <= now_ms_) {
+    // A timer that a timer asks for waits for the next turn, or it could keep this one for ever.
+    const TimerId newer = next_timer_;
+    while (!timers_.empty() && timers_.front().due_ms <= now_ms_ && timers_.front().id < newer) {
         std::pop_heap(timers_.begin(), timers_.end(), kLater);
         const std::function<void()> call = std::move(timers_.back().call);
         timers_.pop_back();

@@ -24,6 +24,7 @@ namespace dyad::net {
 class Watcher {
   public:
     virtual ~Watcher() = default;
+    // 0 for `epoll_events`: what fail_later() promised.
     virtual void on_ready(std::uint32_t epoll_events) = 0;
 };
 
@@ -45,10 +46,15 @@ class Loop {
 
     // Requires: `watcher` stays until remove(). Errors: unavailable (no more memory or watches).
     Status add(int fd, std::uint32_t epoll_events, Watcher* watcher);
+    // For a watcher that add() could not take and that cannot be told so at once: on_ready(0) in
+    // the next turn, unless it was removed. modify() does nothing for it.
+    void fail_later(Watcher* watcher) { failed_.push_back(watcher); }
     void modify(int fd, std::uint32_t epoll_events, Watcher* watcher);
     // Also takes its events out of the turn under way, so that the watcher may be destroyed.
     void remove(int fd, Watcher* watcher);
 
+    // Once, in this turn or a later one; never in the same turn as the timer that asked for it. For
+    // the few timers of a thread: what many connections wait for is checked in sweeps.
     TimerId after(std::int64_t delay_ms, std::function<void()> call);
     void cancel(TimerId id);
     // Called at the end of each turn, when all that arrived has been handled.
@@ -65,6 +71,8 @@ class Loop {
         std::function<void()> call;
     };
 
+    void run_ready();
+    void run_failed();
     void run_posted();
     void run_timers();
     int wait_ms(int timeout_ms) const;
@@ -74,9 +82,11 @@ class Loop {
     std::array<epoll_event, 512> ready_{};  // of the turn under way
     std::size_t ready_count_ = 0;
     std::size_t ready_at_ = 0;
+    std::vector<Watcher*> failed_;
     std::mutex posted_mutex_;
     std::vector<std::function<void()>> posted_;
-    bool wake_sent_ = false;  // guarded by posted_mutex_
+    std::vector<std::function<void()>> running_;  // taken from posted_; keeps its capacity
+    bool wake_sent_ = false;                      // guarded by posted_mutex_
     std::atomic<bool> stopped_{false};
     std::vector<Timer> timers_;  // a heap, the soonest first
     TimerId next_timer_ = 1;

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -26,7 +28,7 @@ struct Address {
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-Result<Address> resolve(const std::string& host, std::uint16_t port, bool numeric) {
+Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, bool numeric) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0);
@@ -35,15 +37,20 @@ Result<Address> resolve(const std::string& host, std::uint16_t port, bool numeri
     if (name.size() > 2 && name.front() == '[' && name.back() == ']')
         name = name.substr(1, name.size() - 2);
     if (name == "localhost") name = "127.0.0.1";
+    // The library takes "*" for the loopback address; whoever writes it means something else.
+    if (name == "*") name.clear();
     const int code = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
     if (code != 0)
         return fail(Errc::invalid_field,
                     "host: \"" + host + "\" is not an address: " + gai_strerror(code));
-    Address address;
-    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-    address.size = found->ai_addrlen;
+    std::vector<Address> addresses;
+    for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+        Address& address = addresses.emplace_back();
+        std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
+        address.size = at->ai_addrlen;
+    }
     freeaddrinfo(found);
-    return address;
+    return addresses;
 }
 
 // The inodes of sockets that listen on `port`, from /proc/net/tcp (proc(5)).
@@ -88,20 +95,26 @@ IoResult receive_some(int fd, std::span<char> buffer) noexcept {
     return {Io::closed, 0};
 }
 
+// Processes and descriptors come and go meanwhile: each step may fail, and none throws.
 std::string port_holder(std::uint16_t port) {
+    namespace fs = std::filesystem;
     std::set<std::string> inodes;
     listening_inodes("/proc/net/tcp", port, inodes);
     listening_inodes("/proc/net/tcp6", port, inodes);
+    if (inodes.empty()) return {};
     std::error_code error;
-    for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
-        const std::string pid = process.path().filename();
+    const fs::directory_iterator end;
+    for (fs::directory_iterator process("/proc", error); !error && process != end;
+         process.increment(error)) {
+        const std::string pid = process->path().filename();
         if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-        std::filesystem::directory_iterator descriptors(process.path() / "fd", error);
-        if (error) continue;
-        for (const auto& descriptor : descriptors) {
-            const auto target = std::filesystem::read_symlink(descriptor, error);
-            if (error || !inodes.contains(target.string())) continue;
-            std::ifstream in(process.path() / "comm");
+        std::error_code gone;
+        for (fs::directory_iterator descriptor(process->path() / "fd", gone);
+             !gone && descriptor != end; descriptor.increment(gone)) {
+            std::error_code closed;
+            const fs::path target = fs::read_symlink(*descriptor, closed);
+            if (closed || !inodes.contains(target.string())) continue;
+            std::ifstream in(process->path() / "comm");
             std::string name;
             std::getline(in, name);
             return "process " + pid + " (" + name + ")";
@@ -111,8 +124,9 @@ std::string port_holder(std::uint16_t port) {
 }
 
 Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
-    const Result<Address> address = resolve(host, port, true);
-    if (!address) return address.error();
+    const Result<std::vector<Address>> found = resolve(host, port, true);
+    if (!found) return found.error();
+    const Address* const address = &found->front();
     Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
     const int one = 1;
@@ -147,13 +161,12 @@ std::uint16_t local_port(int fd) {
     return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
-Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms) {
-    const Result<Address> address = resolve(host, port, false);
-    if (!address) return fail(Errc::unavailable, address.error().detail);
-    Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+namespace {
+
+Result<Fd> connect_one(const Address& address, const std::string& where, std::int64_t timeout_ms) {
+    Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
-    const std::string where = host + ":" + std::to_string(port);
-    if (connect(fd.get(), address->get(), address->size) != 0) {
+    if (connect(fd.get(), address.get(), address.size) != 0) {
         if (errno != EINPROGRESS) return fail(Errc::unavailable, "nothing answers at " + where);
         pollfd wait{fd.get(), POLLOUT, 0};
         if (poll(&wait, 1, static_cast<int>(timeout_ms)) != 1)
@@ -166,6 +179,19 @@ Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t
     const int one = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return fd;
+}
+
+}  // namespace
+
+Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms) {
+    const Result<std::vector<Address>> found = resolve(host, port, false);
+    if (!found) return fail(Errc::unavailable, found.error().detail);
+    const std::string where = host + ":" + std::to_string(port);
+    // A name may stand for addresses of both families; the server may listen on one of them only.
+    for (std::size_t i = 0;; ++i) {
+        Result<Fd> fd = connect_one((*found)[i], where, timeout_ms);
+        if (fd || i + 1 == found->size()) return fd;
+    }
 }
 
 }  // namespace dyad::net

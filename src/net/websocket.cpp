@@ -36,12 +36,15 @@ bool valid_close_code(std::uint16_t code) noexcept {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
 }
 
-}  // namespace
-
-// The automaton of RFC 3629 section 4, with a fast way through ASCII.
-bool valid_utf8(std::string_view text) noexcept {
-    const auto* at = reinterpret_cast<const unsigned char*>(text.data());
-    const auto* const end = at + text.size();
+// How far a text is UTF-8, by the automaton of RFC 3629 section 4, with a fast way through ASCII.
+struct Utf8 {
+    std::size_t valid_bytes;  // of whole characters
+    bool cut;                 // what follows is the beginning of a character and nothing else
+};
+Utf8 scan_utf8(std::string_view text) noexcept {
+    const auto* const begin = reinterpret_cast<const unsigned char*>(text.data());
+    const auto* const end = begin + text.size();
+    const unsigned char* at = begin;
     while (at < end) {
         while (end - at >= 8) {
             std::uint64_t word;
@@ -50,6 +53,7 @@ bool valid_utf8(std::string_view text) noexcept {
             at += 8;
         }
         if (at == end) break;
+        const auto valid = static_cast<std::size_t>(at - begin);
         const unsigned char lead = *at++;
         if (lead < 0x80) continue;
         int more = 0;
@@ -66,16 +70,23 @@ bool valid_utf8(std::string_view text) noexcept {
             if (lead == 0xf0) low = 0x90;
             if (lead == 0xf4) high = 0x8f;
         } else {
-            return false;
+            return {valid, false};
         }
         for (; more > 0; --more) {
-            if (at == end || *at < low || *at > high) return false;
+            if (at == end) return {valid, true};
+            if (*at < low || *at > high) return {valid, false};
             low = 0x80;
             high = 0xbf;
             ++at;
         }
     }
-    return true;
+    return {text.size(), false};
+}
+
+}  // namespace
+
+bool valid_utf8(std::string_view text) noexcept {
+    return scan_utf8(text).valid_bytes == text.size();
 }
 
 FrameReader::Partial& FrameReader::partial() {
@@ -199,34 +210,50 @@ bool FrameReader::message_frame(const Header& header, std::span<char> payload,
     }
     std::string_view whole(payload.data(), payload.size());
     Opcode opcode = header.opcode;
+    std::size_t checked = 0;
     if (begun || !header.fin) {
-        Partial& p = partial();
-        if (!begun) p.opcode = header.opcode;
+        if (!collect(header, whole, error)) return false;
+        Partial& p = *partial_;
         opcode = p.opcode;
-        p.fragments += 1;
-        if (p.fragments > static_cast<std::uint64_t>(limits::frame_fragments_max)) {
-            error = {1009, "the message has more than 128 fragments"};
-            return false;
-        }
-        if (p.message.size() + payload.size() >
-            static_cast<std::uint64_t>(limits::frame_bytes_max)) {
-            error = {1009, "the message is larger than 1 MiB"};
-            return false;
-        }
-        p.message.append(payload.data(), payload.size());
-        if (!header.fin) return true;
         whole = p.message;
+        checked = p.checked_bytes;
     }
-    if (opcode == Opcode::text && !valid_utf8(whole)) {
-        error = {1007, "the text is not valid UTF-8"};
-        return false;
+    if (opcode == Opcode::text) {
+        // Fragments may cut a character.
+        const Utf8 utf8 = scan_utf8(whole.substr(checked));
+        checked += utf8.valid_bytes;
+        if (checked != whole.size() && (header.fin || !utf8.cut)) {
+            error = {1007, "the text is not valid UTF-8"};
+            return false;
+        }
+    }
+    if (!header.fin) {
+        partial_->checked_bytes = checked;
+        return true;
     }
     stopped = !handler.on_message(opcode, whole);
     if (begun) {
         partial_->opcode = Opcode::continuation;
         partial_->fragments = 0;
         partial_->message = std::string();
+        partial_->checked_bytes = 0;
     }
+    return true;
+}
+
+bool FrameReader::collect(const Header& header, std::string_view payload, FrameError& error) {
+    Partial& p = partial();
+    if (p.opcode == Opcode::continuation) p.opcode = header.opcode;
+    p.fragments += 1;
+    if (p.fragments > static_cast<std::uint64_t>(limits::frame_fragments_max)) {
+        error = {1009, "the message has more than 128 fragments"};
+        return false;
+    }
+    if (p.message.size() + payload.size() > static_cast<std::uint64_t>(limits::frame_bytes_max)) {
+        error = {1009, "the message is larger than 1 MiB"};
+        return false;
+    }
+    p.message.append(payload);
     return true;
 }
 

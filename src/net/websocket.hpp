@@ -58,7 +58,8 @@ class FrameReader {
         std::string message;                   // unmasked payload of the fragments so far
         Opcode opcode = Opcode::continuation;  // of the message; continuation: none begun
         std::uint32_t fragments = 0;
-        std::uint64_t needed = 0;  // bytes of the incomplete frame, where its header is known
+        std::size_t checked_bytes = 0;  // of `message`, known to be UTF-8
+        std::uint64_t needed = 0;       // bytes of the incomplete frame, where its header is known
     };
     struct Header {
         bool fin;
@@ -72,6 +73,8 @@ class FrameReader {
     Parsed parse_header(std::span<const char> bytes, Header& header, FrameError& error) const;
     bool message_frame(const Header& header, std::span<char> payload, FrameHandler& handler,
                        FrameError& error, bool& stopped);
+    // Puts a fragment to its message.
+    bool collect(const Header& header, std::string_view payload, FrameError& error);
     bool control_frame(const Header& header, std::string_view payload, FrameHandler& handler,
                        FrameError& error, bool& stopped);
     Partial& partial();

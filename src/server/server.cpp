@@ -46,6 +46,12 @@ class Server::Signals final : public net::Watcher {
     void on_ready(std::uint32_t) override {
         signalfd_siginfo info;
         while (read(fd_.get(), &info, sizeof info) == sizeof info) {
+            if (asked_) {
+                // Nothing acknowledged is lost: the next start recovers as after a crash.
+                log::warn(kScope, "stopping at once: asked a second time");
+                _exit(130);
+            }
+            asked_ = true;
             log::info(kScope, "stopping: finishing what was accepted");
             call_();
         }
@@ -55,6 +61,7 @@ class Server::Signals final : public net::Watcher {
     net::Loop& loop_;
     std::function<void()> call_;
     net::Fd fd_;
+    bool asked_ = false;
 };
 
 Server::Server() = default;
@@ -68,6 +75,7 @@ void Server::prepare_process() {
     const sigset_t set = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of a file fails like a full disk
     raise_descriptor_limit();
 }
 

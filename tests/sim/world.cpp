@@ -99,6 +99,10 @@ void World::crash(Node& node, std::int64_t down_us) {
                 [&] { return "node " + std::to_string(node.process.node); });
     const ProcessId process = node.process;
     node.stop();
+    if (scenario_.nodes == 1) {  // the store is embedded, and goes with its process
+        availability_->crashes += 1;
+        database_.crash();
+    }
     std::erase_if(connections_, [&](const std::shared_ptr<Connection>& connection) {
         if (connection->process() != process) return false;
         connection->session = nullptr;

@@ -73,7 +73,8 @@ def find(method, target):
 def check_request(method, target, headers, body):
     """A request that the server took must be one that the description allows."""
     item, operation = find(method, target)
-    parameters = [resolve(one) for one in item.get("parameters", []) + operation.get("parameters", [])]
+    listed = item.get("parameters", []) + operation.get("parameters", [])
+    parameters = [resolve(one) for one in listed]
     named = {(one["in"], one["name"].lower()) for one in parameters}
     for name, _ in urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query, True):
         assert ("query", name.lower()) in named, f"{name} is not a described parameter of {target}"

@@ -13,8 +13,7 @@ struct OpenFile : sqlite3_file {
     FaultDisk* disk;
     std::shared_ptr<FaultDisk::Inode> inode;
     std::string delete_on_close;
-    bool is_journal;
-    bool is_wal;
+    FaultDisk::Kind kind;
     bool is_first;  // its next sync makes its name durable
 };
 
@@ -52,7 +51,7 @@ int file_truncate(sqlite3_file* file, sqlite3_int64 bytes) {
 
 int file_sync(sqlite3_file* file, int) {
     OpenFile& open = as_open(file);
-    const int code = open.disk->sync(*open.inode, open.is_journal, open.is_wal, open.is_first);
+    const int code = open.disk->sync(*open.inode, open.kind, open.is_first);
     if (code == SQLITE_OK) open.is_first = false;
     return code;
 }
@@ -123,8 +122,9 @@ int vfs_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, 
     open->disk = &disk;
     open->inode = std::move(inode);
     if ((flags & SQLITE_OPEN_DELETEONCLOSE) != 0) open->delete_on_close = path;
-    open->is_journal = path.find("-log") != std::string::npos;
-    open->is_wal = path.ends_with("-wal");
+    open->kind = path.find("-log") != std::string::npos ? FaultDisk::Kind::journal
+                 : path.ends_with("-journal")           ? FaultDisk::Kind::rollback_journal
+                                                        : FaultDisk::Kind::database;
     open->is_first =
         creates &&
         (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL)) != 0;
@@ -234,7 +234,7 @@ int FaultDisk::truncate(Inode& inode, std::size_t bytes) {
     return SQLITE_OK;
 }
 
-int FaultDisk::sync(Inode& inode, bool is_journal, bool is_wal, bool is_first) {
+int FaultDisk::sync(Inode& inode, Kind kind, bool is_first) {
     if (dead) return SQLITE_IOERR_FSYNC;
     if (before_change) before_change();
     ++syncs_;
@@ -250,9 +250,10 @@ int FaultDisk::sync(Inode& inode, bool is_journal, bool is_wal, bool is_first) {
         inode.pending.clear();
         return SQLITE_IOERR_FSYNC;
     }
-    if ((flaw == Flaw::journal_sync_lost && is_journal && !is_first) ||
-        (flaw == Flaw::wal_sync_lost && is_wal) ||
-        (flaw == Flaw::creation_sync_lost && is_journal && is_first))
+    if ((flaw == Flaw::journal_sync_lost && kind == Kind::journal && !is_first) ||
+        (flaw == Flaw::rollback_sync_lost && kind == Kind::rollback_journal && !is_first) ||
+        (flaw == Flaw::database_sync_lost && kind == Kind::database) ||
+        (flaw == Flaw::creation_sync_lost && kind == Kind::journal && is_first))
         return SQLITE_OK;
     // Sectors of a failed sync stay as they are: only what was written since is flushed.
     inode.durable.resize(inode.shown.size(), '\0');

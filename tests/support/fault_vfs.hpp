@@ -37,7 +37,8 @@ class FaultDisk {
     enum class Flaw : std::uint8_t {
         none,
         journal_sync_lost,   // syncs of the journal do nothing
-        wal_sync_lost,       // syncs of SQLite's log do nothing
+        rollback_sync_lost,  // syncs of SQLite's rollback journal do nothing
+        database_sync_lost,  // syncs of the database do nothing
         creation_sync_lost,  // the first sync of a journal file does nothing
         rewrite_skipped,     // writing what is shown already does nothing
         folder_sync_lost,    // names never become durable
@@ -66,8 +67,9 @@ class FaultDisk {
     void remove(const std::string& name);
     int write(Inode& inode, std::size_t at, std::string_view bytes);
     int truncate(Inode& inode, std::size_t bytes);
-    // `is_journal` and `is_wal` tell what kind of file it is, `is_first` whether its name is new.
-    int sync(Inode& inode, bool is_journal, bool is_wal, bool is_first);
+    enum class Kind : std::uint8_t { database, rollback_journal, journal };
+    // `is_first`: it also makes names durable.
+    int sync(Inode& inode, Kind kind, bool is_first);
 
   private:
     struct NameChange {

@@ -1,5 +1,5 @@
-// The live status page: what the server says of itself, and its events as they come. Everything that
-// comes from the memory is shown as text, never as markup.
+// The live status page: what the server says of itself, and its events as they come. Everything
+// that comes from the memory is shown as text, never as markup.
 'use strict';
 
 const EVENTS_SHOWN = 50;
@@ -48,9 +48,10 @@ async function get(path) {
 }
 
 function showStatus(status) {
+  const { storage } = status;
   const systems = [
-    ['Storage', status.storage,
-      status.storage.problem || `${status.storage.kind}, last commit ${status.storage.latencyMs} ms`],
+    ['Storage', storage,
+      storage.problem || `${storage.kind}, last commit ${storage.latencyMs} ms`],
     ['Bus', status.bus, status.bus.kind],
     ['WebSocket', { enabled: status.websocket.enabled, healthy: status.websocket.running },
       `${status.websocket.clientCount} clients on port ${status.websocket.port}`],
@@ -69,7 +70,8 @@ function showStatus(status) {
   list.replaceChildren();
   for (const [name, system, note] of systems) {
     const state = !system.enabled ? 'off' : system.healthy ? '✓' : '✗';
-    const value = element('dd', system.enabled && !system.healthy ? 'amber' : '', `${state} ${note}`);
+    const mark = system.enabled && !system.healthy ? 'amber' : '';
+    const value = element('dd', mark, `${state} ${note}`);
     list.append(element('dt', '', name), value);
   }
   list.append(element('dt', '', 'Up since'),
@@ -118,7 +120,9 @@ function describe(event) {
   const data = event.data;
   if (event.kind === 'context-changed') return `${data.context.contextKey} ${data.action}`;
   if (event.kind === 'mode-changed') return `${data.instanceId} is now ${data.currentMode}`;
-  if (event.kind === 'response-recorded') return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;
+  if (event.kind === 'response-recorded') {
+    return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;
+  }
   return event.kind;
 }
 
@@ -144,7 +148,11 @@ function offline() {
   indicator.className = 'indicator gray';
   indicator.textContent = '[📡 Sync] [✗ 0/3 Sync]';
   byId('subtitle').textContent = 'The server does not answer; trying again…';
-  for (const value of document.querySelectorAll('#systems dd')) value.className = 'gray';
+  // What was well when it was last seen is not known to be so now.
+  for (const value of document.querySelectorAll('#systems dd')) {
+    value.className = 'gray';
+    value.textContent = value.textContent.replace(/^[✓✗]/, '?');
+  }
 }
 
 async function refresh() {

@@ -149,6 +149,7 @@ void LiveSession::command(const Message& message) {
     if (!command) return say_error(command.error(), id);
     command->instance_id = session_->instance_id;
     command->operation_id = id;
+    command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
     if (const Status valid = validate(*command); !valid) return say_error(valid.error(), id);
     if (hub_.cell().draining())
         return say_error(fail(Errc::draining, "send it again, with the same id, elsewhere"), id);

@@ -2,6 +2,7 @@
 
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "core/user_log.hpp"
 #include "server/client.hpp"
 #include "server/live/live_hub.hpp"
@@ -13,6 +14,7 @@
 namespace dyad::server::live {
 namespace {
 
+constexpr std::string_view kScope = "websocket_sync";
 // Commands of one connection that wait for their answer.
 constexpr std::uint16_t kInFlightMax = 1024;
 
@@ -40,7 +42,9 @@ LiveSession::LiveSession(LiveHub& hub, Client& client, bool negotiated)
       opened_ds_(hub.now_ds()),
       seen_ds_(opened_ds_),
       next_ping_ds_(opened_ds_ + ping_after()),
-      negotiated_(negotiated) {}
+      negotiated_(negotiated) {
+    log::debug(kScope, "a client has connected");
+}
 
 LiveSession::~LiveSession() {
     hub_.forget(*this);
@@ -273,6 +277,7 @@ void LiveSession::on_closed() {
     if (ended_) return;
     ended_ = true;
     hub_.mark_ended(*this);
+    log::debug(kScope, "a client has gone");
 }
 
 void LiveSession::finish_end() {

@@ -81,8 +81,9 @@ class SimDatabase {
     // Brings the projections of one user up to the journaled events, or at most `events` of them.
     void project(UserRecord& record, std::size_t events) const;
     // Drops projected events older than `before_ms`, up to the first that `keep` wants kept.
-    std::size_t expire(std::int64_t before_ms,
-                       const std::function<bool(const std::string&, const StoredEvent&)>& keep = {});
+    std::size_t expire(
+        std::int64_t before_ms,
+        const std::function<bool(const std::string&, const StoredEvent&)>& keep = {});
 
     struct Backup {
         std::map<std::string, Offset> users;

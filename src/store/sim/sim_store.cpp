@@ -84,6 +84,7 @@ void SimStore::Link::send(const AppendPtr& call) {
 }
 
 void SimStore::Link::arrive(const AppendPtr& call) {
+    if (!shared && !open) return;  // an embedded store goes with its process
     if (!reachable()) return answer_unknown(call);
     if (faulty(faults.refuse)) return answer(call, AppendOutcome::refused, way_us());
     const EventBatch& batch = *call->request.batch;

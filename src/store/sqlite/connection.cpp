@@ -114,23 +114,13 @@ Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
     sqlite3_extended_result_codes(connection->db_, 1);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    // Closing writes nothing: it also happens after a failed sync, when the write-ahead log may be
-    // less than it seems and the database must be left as it is.
-    sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    sqlite3_wal_hook(
-        connection->db_,
-        [](void* self, sqlite3*, const char*, int pages) {
-            static_cast<Connection*>(self)->wal_pages_ = static_cast<std::size_t>(pages);
-            return SQLITE_OK;
-        },
-        connection.get());
-    // Exclusive before the first access, so that the write-ahead log needs no shared memory. The
-    // page size counts only for a database that is not there yet.
+    // A rollback journal, not a write-ahead log: applying mostly adds pages, and those are then
+    // written once. The page size counts only for a database that is not there yet.
     const Status ready = connection->script(
         "PRAGMA page_size=" + std::to_string(options.page_bytes) +
-        ";PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-        "PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;PRAGMA foreign_keys=OFF;"
-        "PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
+        ";PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=PERSIST;PRAGMA synchronous=FULL;"
+        "PRAGMA journal_size_limit=8388608;PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;"
+        "PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
         options.extra_pragmas);
     if (!ready) return ready.error();
     return connection;
@@ -174,14 +164,6 @@ Result<std::int64_t> Connection::number(const char* sql) {
 
 std::int64_t Connection::changed_rows() const {
     return sqlite3_changes64(db_);
-}
-
-Status Connection::checkpoint(Wal wal) {
-    const int mode = wal == Wal::empty ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
-    const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
-    if (code != SQLITE_OK) return error(code);
-    wal_pages_ = 0;
-    return Done{};
 }
 
 Transaction::~Transaction() {

@@ -105,10 +105,6 @@ class Connection {
     Result<std::int64_t> number(const char* sql);
 
     std::int64_t changed_rows() const;  // by the last statement
-    std::size_t wal_pages() const noexcept { return wal_pages_; }
-    // Moves what is in the write-ahead log into the database.
-    enum class Wal : std::uint8_t { reuse, empty };  // what becomes of its file
-    Status checkpoint(Wal wal);
 
     // True once a sync failed: what the disk holds is unknown, the process must stop.
     bool sync_failed() const noexcept { return sync_failed_; }
@@ -124,7 +120,6 @@ class Connection {
     std::string path_;
     sqlite3* db_ = nullptr;
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
-    std::size_t wal_pages_ = 0;
     bool sync_failed_ = false;
 };
 

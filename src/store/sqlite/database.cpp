@@ -178,7 +178,7 @@ void Database::run() noexcept {
         if (!expiries_.empty()) expire_some();
         if (idle_) work_while_idle();
     }
-    const Status closed = store_->close();
+    const Status closed = store_->apply();
     if (!closed)
         log::warn(kScope,
                   "not everything was applied; the next start will: " + closed.error().to_string());

@@ -30,13 +30,12 @@ File::~File() {
     if (file_ != nullptr && file_->pMethods != nullptr) file_->pMethods->xClose(file_);
 }
 
-Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, Kind kind,
-                                         bool create) {
+Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, bool create) {
     std::unique_ptr<File> file(new File(std::move(path)));
     file->memory_ = std::make_unique<char[]>(static_cast<std::size_t>(vfs.szOsFile));
     file->file_ = reinterpret_cast<sqlite3_file*>(file->memory_.get());
-    const int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) |
-                      (kind == Kind::wal ? SQLITE_OPEN_WAL : SQLITE_OPEN_MAIN_JOURNAL);
+    const int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_MAIN_JOURNAL | (create ? SQLITE_OPEN_CREATE : 0);
     int granted = 0;
     const int code = vfs.xOpen(&vfs, file->path_.c_str(), file->file_, flags, &granted);
     if (code != SQLITE_OK) return io_error(code, "opening", file->path());
@@ -45,13 +44,6 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, Kin
                                                    ": may only be read; give the server's user the "
                                                    "right to write it");
     return file;
-}
-
-Result<bool> File::exists(sqlite3_vfs& vfs, const std::string& path) {
-    int found = 0;
-    const int code = vfs.xAccess(&vfs, path.c_str(), SQLITE_ACCESS_EXISTS, &found);
-    if (code != SQLITE_OK) return io_error(code, "looking for it", path.c_str());
-    return found != 0;
 }
 
 Result<std::uint64_t> File::size() const {

@@ -17,18 +17,10 @@ namespace dyad::sqlite {
 
 class File {
   public:
-    enum class Kind : std::uint8_t {
-        log,  // `<database>-<word>`: gets the database's permissions; a new one's first sync also
-              // makes its name durable
-        wal,  // the database's write-ahead log
-    };
-
+    // The file gets the database's permissions; a new one's first sync also makes its name durable.
     // Requires: `path` is the path of an existing database, a '-' and a word.
     // Errors: storage_unavailable.
-    static Result<std::unique_ptr<File>> open(sqlite3_vfs& vfs, std::string path, Kind kind,
-                                              bool create);
-    // Requires: `path` as above.
-    static Result<bool> exists(sqlite3_vfs& vfs, const std::string& path);
+    static Result<std::unique_ptr<File>> open(sqlite3_vfs& vfs, std::string path, bool create);
 
     ~File();
     File(const File&) = delete;

@@ -24,7 +24,7 @@ Error of_file(const File& file, const Error& error) {
 Status Journal::create(const Place& place, std::size_t file_bytes) {
     const std::string zeros(64 * 1024, '\0');
     for (std::size_t index = 0; index < 2; ++index) {
-        auto file = File::open(*place.vfs, half_path(place, index), File::Kind::log, true);
+        auto file = File::open(*place.vfs, half_path(place, index), true);
         if (!file) return file.error();
         Status done = (*file)->truncate(0);
         for (std::size_t at = 0; done && at < file_bytes; at += zeros.size())
@@ -41,8 +41,11 @@ Status Journal::create(const Place& place, std::size_t file_bytes) {
 }
 
 Status Journal::open_half(std::size_t index, Recovered& recovered) {
-    auto opened = File::open(*place_.vfs, half_path(place_, index), File::Kind::log, false);
-    if (!opened) return opened.error();
+    auto opened = File::open(*place_.vfs, half_path(place_, index), false);
+    if (!opened)
+        return fail(opened.error().code, opened.error().detail +
+                                             "; the file belongs to the database: let the server's "
+                                             "user write it, or restore the folder from a backup");
     Half& half = halves_[index];
     half.file = std::move(*opened);
     const Result<std::uint64_t> size = half.file->size();

@@ -62,8 +62,7 @@ Status Journaled::open_database(Random& random) {
                                     .extra_pragmas = options_.extra_pragmas});
     if (!opened) return opened.error();
     db_ = std::move(*opened);
-    Status done = rewrite_wal();
-    if (done) done = migrate(*db_);
+    Status done = migrate(*db_);
     if (!done) return done;
     log_.emplace(*db_, options_.segments);
     projections_.emplace(*db_);
@@ -75,29 +74,11 @@ Status Journaled::open_database(Random& random) {
     const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
     if (!id) return id.error();
     store_id_ = static_cast<std::uint64_t>(*id);
-    return Done{};
-}
-
-// As with the journal: what a failed sync left in the kernel's memory only must be written again
-// before anything relies on it. The exclusive lock is held, so nobody else writes the file.
-Status Journaled::rewrite_wal() {
-    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
-    const std::string path = options_.database + "-wal";
-    const Result<bool> exists = File::exists(*vfs, path);
-    if (!exists) return exists.error();
-    if (!*exists) return Done{};
-    auto file = File::open(*vfs, path, File::Kind::wal, false);
-    if (!file) return file.error();
-    const Result<std::uint64_t> size = (*file)->size();
-    if (!size) return size.error();
-    constexpr std::uint64_t kPiece = 1 << 20;
-    for (std::uint64_t at = 0; at < *size; at += kPiece) {
-        const Result<std::string> bytes = (*file)->read(at, kPiece);
-        if (!bytes) return bytes.error();
-        const Status written = (*file)->write(at, *bytes);
-        if (!written) return written;
-    }
-    return (*file)->sync();
+    // As with the journal, what a failed sync left in the kernel's memory only is written again
+    // before anything relies on it: here the end of the last transaction, by one more.
+    return db_->execute(
+        "INSERT INTO meta(key, value) VALUES('opened', 1) "
+        "ON CONFLICT(key) DO UPDATE SET value = value + 1");
 }
 
 Status Journaled::open_journal() {
@@ -192,7 +173,6 @@ Status Journaled::apply() {
     }
     dirty_.clear();
     unapplied_bytes_ = 0;
-    if (db_->wal_pages() >= options_.checkpoint_pages) (void)checkpoint(Connection::Wal::reuse);
     return Done{};
 }
 
@@ -226,46 +206,27 @@ Status Journaled::apply_in_transaction() {
     return Done{};
 }
 
-Status Journaled::checkpoint(Connection::Wal wal) {
-    const Status done = db_->checkpoint(wal);
-    if (done) return done;
-    stop_if_sync_failed(done.error());
-    log::warn(kScope, done.error().to_string());
-    return done;
-}
-
 bool Journaled::tidy() {
     constexpr std::size_t kContextsAtOnce = 32;
-    constexpr std::size_t kWorthPages = 256;
-    if (apply_problem_) return false;
-    if (!to_index_.empty()) {
-        Transaction transaction(*db_);
-        const Status begun = transaction.begin();
-        const Result<bool> more = begun ? search_->index_some(*to_index_.begin(), kContextsAtOnce)
-                                        : Result<bool>(begun.error());
-        const Status done = more ? transaction.commit() : Status(more.error());
-        if (!done) {
-            stop_if_sync_failed(done.error());
-            log::warn(kScope, "search index: " + done.error().to_string());
-            to_index_.clear();  // a search catches up by itself
-            return false;
-        }
-        if (!*more) to_index_.erase(to_index_.begin());
-        return !to_index_.empty() || db_->wal_pages() >= kWorthPages;
+    if (apply_problem_ || to_index_.empty()) return false;
+    Transaction transaction(*db_);
+    const Status begun = transaction.begin();
+    const Result<bool> more = begun ? search_->index_some(*to_index_.begin(), kContextsAtOnce)
+                                    : Result<bool>(begun.error());
+    const Status done = more ? transaction.commit() : Status(more.error());
+    if (!done) {
+        stop_if_sync_failed(done.error());
+        log::warn(kScope, "search index: " + done.error().to_string());
+        to_index_.clear();  // a search catches up by itself
+        return false;
     }
-    if (db_->wal_pages() >= kWorthPages) (void)checkpoint(Connection::Wal::reuse);
-    return false;
+    if (!*more) to_index_.erase(to_index_.begin());
+    return !to_index_.empty();
 }
 
 void Journaled::release_idle_logs() {
     if (logs_.size() <= static_cast<std::size_t>(limits::users_active_max)) return;
     std::erase_if(logs_, [](const auto& entry) { return entry.second->unapplied.empty(); });
-}
-
-Status Journaled::close() {
-    Status done = apply();
-    if (done) done = checkpoint(Connection::Wal::empty);
-    return done;
 }
 
 }  // namespace dyad::sqlite

@@ -31,12 +31,11 @@
 namespace dyad::sqlite {
 
 struct JournaledOptions {
-    std::string database;                      // path; the journal and SQLite's log stand beside it
+    std::string database;                      // path; the two journals stand beside it
     std::string vfs;                           // empty: SQLite's own
     std::size_t journal_file_bytes = 8 << 20;  // of a new journal; a multiple of 4096
     std::size_t group_bytes_max = 2 << 20;     // of one commit, unless one batch alone is larger
     std::size_t apply_bytes = 4 << 20;         // so much in the journal is worth applying
-    std::size_t checkpoint_pages = 2048;
     std::int64_t page_bytes = 4096;
     SegmentLimits segments{};
     std::string extra_pragmas;  // tests weaken the store with it
@@ -51,9 +50,6 @@ class Journaled {
     ~Journaled();
     Journaled(const Journaled&) = delete;
     Journaled& operator=(const Journaled&) = delete;
-
-    // Applies and leaves nothing to recover. Without it, opening recovers.
-    Status close();
 
     // Commits the first requests as one record and puts a result for each into `results`. Returns
     // how many: at least one, where there is one. What is `committed` is durable on return.
@@ -111,7 +107,6 @@ class Journaled {
 
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
     Status open_database(Random& random);
-    Status rewrite_wal();
     Status open_journal();
     Status replay(std::string_view payload, std::size_t record_bytes);
     [[noreturn]] void stop(const Error& error);
@@ -125,7 +120,6 @@ class Journaled {
     Status make_room();
     void keep(UserLog& log, Unapplied unapplied);
     Status apply_in_transaction();
-    Status checkpoint(Connection::Wal wal);
     void release_idle_logs();
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);

@@ -2,13 +2,21 @@
 
 #include "base/limits.hpp"
 #include "model/context.hpp"
+#include "model/json.hpp"
 
 #include <algorithm>
 
-#include <boost/json.hpp>
-
 namespace dyad::sqlite {
 namespace {
+
+// The index keeps one value of a document per line.
+std::string one_line(std::string_view text) {
+    std::string line(text);
+    while (!line.empty() && line.back() == '\n')
+        line.pop_back();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+}
 
 Error bad_query(const char* what) {
     return fail(Errc::invalid_field, std::string("query: ") + what +
@@ -60,7 +68,8 @@ class QueryParser {
 
     Status operand(int depth) {
         skip_space();
-        if (in_.empty() || in_[0] == ')') return bad_query("OR and NOT need something after them");
+        if (in_.empty() || in_[0] == ')' || take_keyword("OR") || take_keyword("NOT"))
+            return bad_query("OR and NOT need something after them");
         if (in_[0] == '(') {
             in_.remove_prefix(1);
             out_ += '(';
@@ -111,7 +120,7 @@ class QueryParser {
     std::string out_;
 };
 
-void collect_strings(const boost::json::value& value, std::string& out) {
+void collect_strings(const json::Value& value, std::string& out) {
     if (const auto* text = value.if_string()) {
         out.append(text->data(), text->size()).push_back('\n');
     } else if (const auto* array = value.if_array()) {
@@ -135,13 +144,10 @@ Result<std::string> compile_query(std::string_view query) {
     return QueryParser(query).run();
 }
 
-std::string searchable_text(std::string_view json) {
-    boost::system::error_code error;
-    boost::json::parse_options options;
-    options.max_depth = limits::json_depth_max + 1;
-    const boost::json::value value = boost::json::parse(json, error, {}, options);
+std::string searchable_text(std::string_view document) {
+    const Result<json::Value> value = json::parse(document);
     std::string out;
-    if (!error) collect_strings(value, out);
+    if (value) collect_strings(*value, out);
     return out;
 }
 
@@ -229,7 +235,7 @@ Result<std::vector<SearchHit>> Search::find(std::int64_t user, std::string_view 
     while (rows.next()) {
         const bool in_body = rows.text(1).find('\2') != std::string_view::npos;
         hits.push_back({.key = std::string(rows.text(0)),
-                        .snippet = std::string(rows.text(in_body ? 1 : 2)),
+                        .snippet = one_line(rows.text(in_body ? 1 : 2)),
                         .score = -rows.number(3)});
     }
     const Status status = rows.status();

@@ -198,7 +198,8 @@ def test_bad_input_is_refused_by_name(api, method, target, body, status, names):
 
 @pytest.mark.parametrize("body,code,status", [
     (b"{", "invalid_json", 400), (b'{"data":{}} x', "invalid_json", 400),
-    (b'{"data":{"a":1,"a":2}}', "invalid_field", 400), (b'{"data":{"a":"\xff"}}', "invalid_utf8", 400),
+    (b'{"data":{"a":1,"a":2}}', "invalid_field", 400),
+    (b'{"data":{"a":"\xff"}}', "invalid_utf8", 400),
     (b'{"data":' + b'{"a":' * 40 + b"1" + b"}" * 41, "too_large", 413),
     (b"[]", "invalid_field", 400), (b"", "unsupported_media_type", 415),
 ])
@@ -213,8 +214,9 @@ def test_only_json_is_taken(api):
         assert raw(api, "PUT", NOTES, b'{"data":{}}', Content_Type=kind)[0] == 415
 
 
-@pytest.mark.parametrize("target", ["/nothing", "/api/v1/nothing", "/api/v1", "/assets/../status.js",
-                                    "/assets/%2e%2e/x", "/etc/passwd", "/api/v1/contexts/a/b"])
+@pytest.mark.parametrize("target", [
+    "/nothing", "/api/v1/nothing", "/api/v1", "/assets/../status.js", "/assets/%2e%2e/x",
+    "/etc/passwd", "/api/v1/contexts/a/b"])
 def test_other_paths_are_problem_documents(api, target):
     status, headers, body = raw(api, "GET", target)
     assert status == 404 and headers["Content-Type"] == "application/problem+json"

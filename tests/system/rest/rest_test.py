@@ -1,4 +1,4 @@
-"""The REST interface over a socket: every request and every answer is held against its description."""
+"""REST over a socket: every request and every answer is held against the description."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 // powercut: cuts the power of the embedded store at random moments and examines what is left.
 //
-//     powercut [--cuts N] [--seed S] [--synchronous FULL|NORMAL] [--flaw NAME] [--expect-loss]
+//     powercut [--cuts N] [--seed S] [--synchronous FULL|NORMAL|OFF] [--flaw NAME] [--expect-loss]
 //
 // Exits with 0 where nothing was lost, doubled, out of order or corrupt; with --expect-loss, which
 // goes with a weakened store, where something was.
@@ -31,7 +31,8 @@ struct Arguments {
 std::optional<Flaw> flaw_by_name(const std::string& name) {
     if (name == "none") return Flaw::none;
     if (name == "journal-sync-lost") return Flaw::journal_sync_lost;
-    if (name == "wal-sync-lost") return Flaw::wal_sync_lost;
+    if (name == "rollback-sync-lost") return Flaw::rollback_sync_lost;
+    if (name == "database-sync-lost") return Flaw::database_sync_lost;
     if (name == "creation-sync-lost") return Flaw::creation_sync_lost;
     if (name == "rewrite-skipped") return Flaw::rewrite_skipped;
     if (name == "folder-sync-lost") return Flaw::folder_sync_lost;
@@ -52,7 +53,8 @@ std::optional<Arguments> parse(int count, char** words) {
             arguments.cuts = std::strtoull(value.c_str(), nullptr, 10);
         } else if (word == "--seed") {
             arguments.seed = std::strtoull(value.c_str(), nullptr, 10);
-        } else if (word == "--synchronous" && (value == "NORMAL" || value == "FULL")) {
+        } else if (word == "--synchronous" &&
+                   (value == "OFF" || value == "NORMAL" || value == "FULL")) {
             arguments.settings.pragmas = "PRAGMA synchronous=" + value;
         } else if (word == "--flaw" && flaw_by_name(value)) {
             arguments.settings.flaw = *flaw_by_name(value);
@@ -133,9 +135,10 @@ int main(int count, char** words) {
     const auto arguments = dyad::powercut::parse(count, words);
     if (!arguments) {
         std::fprintf(stderr,
-                     "usage: powercut [--cuts N] [--seed S] [--synchronous FULL|NORMAL]\n"
-                     "                [--flaw none|journal-sync-lost|wal-sync-lost|"
-                     "creation-sync-lost|rewrite-skipped|folder-sync-lost]\n"
+                     "usage: powercut [--cuts N] [--seed S] [--synchronous FULL|NORMAL|OFF]\n"
+                     "                [--flaw none|journal-sync-lost|rollback-sync-lost|"
+                     "database-sync-lost|\n                creation-sync-lost|rewrite-skipped|"
+                     "folder-sync-lost]\n"
                      "                [--expect-loss]\n");
         return 2;
     }

@@ -131,7 +131,6 @@ sqlite::JournaledOptions small_options(const std::string& vfs, const std::string
             .journal_file_bytes = 16384,
             .group_bytes_max = 5000,
             .apply_bytes = 7000,
-            .checkpoint_pages = 24,
             .page_bytes = 1024,
             .segments = {.events_max = 8, .bytes_max = 2500, .merge_below_bytes = 900},
             .extra_pragmas = pragmas,

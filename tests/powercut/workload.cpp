@@ -76,7 +76,7 @@ void Workload::step() {
     } else if (what < 88) {
         expire();
     } else if (what < 91) {
-        (void)store_->close();
+        (void)store_->apply();
         store_.reset();
         open();
     } else if (what < 94) {
@@ -133,7 +133,7 @@ void Workload::change_faults() {
         disk_->capacity_bytes = SIZE_MAX;
     } else if (random_.chance(0.5)) {
         disk_->capacity_bytes =
-            disk_->size("/m.db") + disk_->size("/m.db-wal") + 2 * 16384 + random_.below(20000);
+            disk_->size("/m.db") + disk_->size("/m.db-journal") + 2 * 16384 + random_.below(20000);
     } else {
         disk_->syncs_until_failure = 1 + static_cast<std::int64_t>(random_.below(6));
     }

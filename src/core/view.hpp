@@ -1,0 +1,41 @@
+// What a decision sees of a user's memory.
+#pragma once
+
+#include "model/change.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::core {
+
+// The state that a decision sees: the durable state and, over it, the changes of the batch that is
+// being put together. Lifetime: as long as `durable`.
+class View {
+  public:
+    explicit View(const State& durable) : durable_(&durable) {}
+
+    ContextPtr context(std::string_view key) const;  // deleted ones too
+    const ModeState* mode(std::string_view instance_id) const;
+    const Conflict* conflict(std::string_view id) const;
+    std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
+    std::size_t live_contexts() const noexcept;
+    std::size_t live_bytes() const noexcept;
+    std::size_t open_conflicts() const noexcept;
+    std::size_t instances() const noexcept;
+
+    // Lays `change` over what the view showed so far.
+    void add(const Change& change);
+
+  private:
+    const State* durable_;
+    State over_;  // what the batch touched, as it is after it
+    std::set<std::string, std::less<>> closed_conflicts_;
+    std::size_t closed_durable_ = 0;
+    std::size_t new_instances_ = 0;
+    std::int64_t live_contexts_delta_ = 0;
+    std::int64_t live_bytes_delta_ = 0;
+};
+
+}  // namespace dyad::core

@@ -1,0 +1,174 @@
+// What only the embedded store promises: its folder, its lock, its groups.
+#include "store/sqlite/sqlite_store.hpp"
+#include "support/sample_log.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace dyad::sqlite {
+namespace {
+
+class SqliteFolder : public testing::Test {
+  protected:
+    SqliteFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "folder-XXXXXX").string();
+        base_ = ::mkdtemp(name.data());
+    }
+    ~SqliteFolder() override {
+        std::filesystem::permissions(base_, std::filesystem::perms::owner_all);
+        std::filesystem::remove_all(base_);
+    }
+    Result<std::shared_ptr<Database>> open(const std::string& folder) {
+        DatabaseOptions options;
+        options.folder = folder;
+        options.store.journal_file_bytes = 1 << 20;
+        options.store.apply_bytes = 512 << 10;
+        return Database::open(options, random_);
+    }
+
+    std::filesystem::path base_;
+    SystemRandom random_;
+};
+
+}  // namespace
+
+TEST_F(SqliteFolder, IsMadeForItsOwnerOnly) {
+    const std::string folder = base_ / "a" / "b";
+    const auto database = open(folder);
+    ASSERT_TRUE(database) << database.error().to_string();
+    struct stat info{};
+    ASSERT_EQ(::stat(folder.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700U);
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        ASSERT_EQ(::stat(entry.path().c_str(), &info), 0);
+        EXPECT_EQ(info.st_mode & 0777, 0600U) << entry.path();
+    }
+}
+
+TEST_F(SqliteFolder, IsHeldByOneAtATimeAndSaysByWhom) {
+    {
+        const auto first = open(base_);
+        ASSERT_TRUE(first);
+        const auto second = open(base_);
+        ASSERT_FALSE(second);
+        EXPECT_EQ(second.error().code, Errc::storage_locked);
+        EXPECT_NE(second.error().detail.find(std::to_string(::getpid())), std::string::npos)
+            << second.error().detail;
+        EXPECT_NE(second.error().detail.find(base_.string()), std::string::npos);
+    }
+    EXPECT_TRUE(open(base_)) << "it is free again";
+}
+
+TEST_F(SqliteFolder, ErrorsNameThePathAndWhatToDo) {
+    const std::string file = base_ / "file";
+    std::ofstream(file) << "x";
+    const auto not_a_folder = open(file);
+    ASSERT_FALSE(not_a_folder);
+    EXPECT_EQ(not_a_folder.error().code, Errc::storage_unavailable);
+    EXPECT_NE(not_a_folder.error().detail.find(file), std::string::npos);
+
+    std::filesystem::create_directory(base_ / "bad");
+    std::ofstream(base_ / "bad" / kDatabaseName) << std::string(5000, 'x');
+    const auto damaged = open(base_ / "bad");
+    ASSERT_FALSE(damaged);
+    EXPECT_EQ(damaged.error().code, Errc::storage_damaged) << damaged.error().to_string();
+    EXPECT_NE(damaged.error().detail.find("backup"), std::string::npos);
+}
+
+TEST_F(SqliteFolder, AJournalFileThatIsMissingIsNotMadeAnew) {
+    ASSERT_TRUE(open(base_));
+    std::filesystem::remove(base_ / "memory.db-log1");
+    const auto opened = open(base_);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().detail.find("memory.db-log1"), std::string::npos);
+}
+
+TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
+    const auto database = open(base_);
+    ASSERT_TRUE(database);
+    constexpr int kCells = 3;
+    constexpr int kUsers = 20;
+    constexpr int kBatches = 30;
+    std::atomic<int> posts = 0;
+    std::vector<std::thread> cells;
+    std::atomic<int> committed = 0;
+    for (int cell = 0; cell < kCells; ++cell) {
+        cells.emplace_back([&, cell] {
+            std::mutex mutex;
+            std::condition_variable wake;
+            std::vector<std::function<void()>> work;
+            SqliteStore store(*database, [&](std::function<void()> next) {
+                ++posts;
+                const std::lock_guard held(mutex);
+                work.push_back(std::move(next));
+                wake.notify_one();
+            });
+            test::SeededRandom random(static_cast<std::uint64_t>(cell));
+            int answered = 0;
+            for (int user = 0; user < kUsers; ++user) {
+                test::SampleLog log(std::to_string(cell) + "/" + std::to_string(user), random);
+                for (int i = 0; i < kBatches; ++i) {
+                    AppendRequest request = log.draft(1);
+                    log.take(*request.batch, request.changes);
+                    store.append(std::move(request), [&](const AppendResult& result) {
+                        ++answered;
+                        committed += result.outcome == AppendOutcome::committed;
+                    });
+                }
+            }
+            while (answered < kUsers * kBatches) {
+                std::vector<std::function<void()>> due;
+                {
+                    std::unique_lock held(mutex);
+                    wake.wait(held, [&] { return !work.empty(); });
+                    due.swap(work);
+                }
+                for (auto& next : due)
+                    next();
+            }
+        });
+    }
+    for (std::thread& cell : cells)
+        cell.join();
+    EXPECT_EQ(committed, kCells * kUsers * kBatches);
+    EXPECT_LT(posts, kCells * kUsers * kBatches / 4);
+}
+
+TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
+    auto database = open(base_);
+    ASSERT_TRUE(database);
+    std::mutex mutex;
+    std::vector<std::function<void()>> work;
+    SqliteStore store(*database, [&](std::function<void()> next) {
+        const std::lock_guard held(mutex);
+        work.push_back(std::move(next));
+    });
+    test::SeededRandom random(1);
+    test::SampleLog log("ada", random);
+    std::vector<AppendOutcome> outcomes;
+    const auto submit = [&] {
+        AppendRequest request = log.draft(1);
+        log.take(*request.batch, request.changes);
+        store.append(std::move(request),
+                     [&](const AppendResult& result) { outcomes.push_back(result.outcome); });
+    };
+    for (int i = 0; i < 50; ++i)
+        submit();
+    (*database)->stop();
+    submit();
+    for (auto& next : work)
+        next();
+    ASSERT_EQ(outcomes.size(), 51U);
+    EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), AppendOutcome::committed), 50);
+    EXPECT_EQ(outcomes.back(), AppendOutcome::refused);
+}
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,167 @@
+"""Settings, serve and doctor."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import time
+
+from support.server import PATIENCE, free_port, wait_until
+
+
+def doctor(server, *args, env=None):
+    done = server.cli("doctor", "--json", *args, env=env)
+    result = json.loads(done.stdout)
+    assert (done.returncode == 0) == result["ok"]
+    return result["ok"], {check["check"]: check for check in result["checks"]}
+
+
+def here(server):
+    return {"DYAD_DATA_DIR": str(server.data_dir), "WS_SYNC_PORT": str(server.port)}
+
+
+def test_doctor_finds_a_running_server_good(make_server):
+    server = make_server().start()
+    ok, checks = doctor(server, env=here(server))
+    assert ok, checks
+    for name in ("Data folder", "Free space", "Permissions", "Server", "Ready", "Version",
+                 "Indicator", "Write and read back", "WebSocket", "Mode switch", "Clock"):
+        assert checks[name]["verdict"] == "ok", checks[name]
+    assert "3/3" in checks["Indicator"]["text"]
+
+
+def test_doctor_without_a_server_checks_the_store_itself(make_server):
+    server = make_server().start()
+    server.cli("context", "set", "k", "{}", env=here(server))
+    server.kill()
+    ok, checks = doctor(server, env=here(server))
+    assert ok and checks["Store"]["verdict"] == "ok" and "1 user " in checks["Hash chains"]["text"]
+    assert checks["Server"]["verdict"] == "warn" and checks["Port"]["verdict"] == "ok"
+
+
+def test_doctor_finds_a_damaged_store(make_server):
+    server = make_server().start()
+    for n in range(300):
+        server.request("PUT", f"/api/v1/contexts/k{n}", json.dumps({"data": {"pad": "x" * 500}}),
+                       {"Content-Type": "application/json"})
+    assert server.stop() == 0
+    database = server.data_dir / "memory.db"
+    damaged = bytearray(database.read_bytes())
+    middle = len(damaged) // 2 // 4096 * 4096
+    damaged[middle:middle + 8192] = os.urandom(8192)
+    database.write_bytes(damaged)
+    ok, checks = doctor(server, env=here(server))
+    assert not ok
+    assert "fail" in (checks["Store"]["verdict"],
+                      checks.get("Hash chains", {"verdict": ""})["verdict"]), checks
+
+
+def test_doctor_names_who_holds_the_port(make_server):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        server = make_server()
+        ok, checks = doctor(server, "--timeout", "1",
+                            env={"WS_SYNC_PORT": str(holder.getsockname()[1])})
+        assert not ok and str(os.getpid()) in checks["Port"]["text"], checks
+
+
+def test_doctor_reports_every_wrong_setting(make_server):
+    done = make_server().cli("doctor", env={"WS_PING_INTERVAL": "often", "REDIS_URL": "http://x"})
+    assert done.returncode == 1
+    assert "WS_PING_INTERVAL" in done.stdout and "REDIS_URL" in done.stdout
+
+
+def test_doctor_warns_of_a_folder_that_others_can_open(make_server):
+    server = make_server().start()
+    server.data_dir.chmod(0o755)
+    _, checks = doctor(server, env=here(server))
+    assert checks["Permissions"]["verdict"] == "warn" and "chmod" in checks["Permissions"]["advice"]
+
+
+def test_doctor_leaves_nothing_in_the_users_memory(make_server):
+    server = make_server().start()
+    doctor(server, env=here(server))
+    assert json.loads(server.get("/api/v1/contexts")[2])["contexts"] == []
+
+
+def test_config_show_says_where_each_value_comes_from(make_server, tmp_path):
+    (tmp_path / ".env").write_text(
+        "LOG_LEVEL=warn\nMONGODB_URL=mongodb://ada:s3cret@h:1/?x=s3cret\n")
+    config = tmp_path / "config/dyad-memory"
+    config.mkdir(parents=True)
+    (config / "config.env").write_text("CONTEXT_TTL_DAYS=3\nLOG_LEVEL=error\n")
+    server = make_server(cwd=tmp_path)
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "WS_SYNC_PORT": "9000"}
+    shown = json.loads(server.cli("config", "show", "--json", env=env).stdout)
+    assert shown["LOG_LEVEL"] == {"value": "warn", "source": f"{tmp_path}/.env line 1"}
+    assert shown["CONTEXT_TTL_DAYS"]["source"].endswith("config.env line 1")
+    assert shown["WS_SYNC_PORT"] == {"value": "9000", "source": "environment"}
+    text = server.cli("config", "show", env=env).stdout
+    assert "s3cret" not in text + json.dumps(shown) and "ada:***@h:1" in text
+
+
+def test_config_check_reports_all_at_once(make_server, tmp_path):
+    (tmp_path / ".env").write_text("WS_SYNC_PROT=1\nDISTRIBUTED_USER_ID=$(uuidgen)\n")
+    done = make_server(cwd=tmp_path).cli("config", "check", env={"LOG_LEVEL": "loud"})
+    assert done.returncode == 2
+    for part in ("did you mean WS_SYNC_PORT", "not executed", "LOG_LEVEL", "loud"):
+        assert part in done.stdout, done.stdout
+
+
+def test_env_file_may_be_named(make_server, tmp_path):
+    (tmp_path / "other.env").write_text("WS_SYNC_PORT=4321\n")
+    done = make_server().cli("config", "show", "--json", "--env-file", str(tmp_path / "other.env"))
+    assert json.loads(done.stdout)["WS_SYNC_PORT"]["value"] == "4321"
+
+
+def test_mongodb_and_redis_switched_on_are_answered_with_a_warning(make_server):
+    server = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true", "DISTRIBUTED_USER_ID": "ada"})
+    server.start()
+    assert "not part of this version" in server.log() and "embedded store" in server.log()
+    refused = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true"}).spawn()
+    assert refused.wait_exit() == 2 and "DISTRIBUTED_USER_ID" in refused.log()
+
+
+def test_an_open_address_is_refused_unless_meant(make_server):
+    refused = make_server(args=["--host", "0.0.0.0"]).spawn()
+    assert refused.wait_exit() == 2 and "DYAD_ALLOW_REMOTE" in refused.log()
+
+
+def test_log_lines_can_be_json(make_server):
+    server = make_server(args=["--log-format", "json"]).start()
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert any(line["scope"] == "websocket_sync" and str(server.port) in line["message"]
+               for line in lines)
+
+
+def test_there_are_no_core_dumps(make_server):
+    server = make_server().start()
+    soft, hard = resource.prlimit(server.process.pid, resource.RLIMIT_CORE)
+    assert soft <= 1 and hard <= 1
+
+
+def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(make_server):
+    server = make_server().start()
+    env = here(server)
+    assert server.cli("context", "set", "k", '{"n":1}', env=env).returncode == 0
+    # A client that reads nothing keeps the drain busy.
+    with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        idle.send(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost:%d\r\n"
+                  b"Accept: text/event-stream\r\n\r\n" % server.port)
+        idle.recv(100)
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        assert server.wait_exit() in (0, 130)
+        assert time.monotonic() - started < 3 * PATIENCE
+    server.start()
+    assert server.cli("context", "get", "k", env=env).returncode == 0
+
+
+def test_a_second_server_on_the_same_folder_is_refused_with_the_holder(make_server):
+    first = make_server().start()
+    second = make_server(data_dir=first.data_dir, port=free_port()).spawn()
+    assert second.wait_exit() == 1
+    wait_until(lambda: str(first.process.pid) in second.log(), what="the holder's id")

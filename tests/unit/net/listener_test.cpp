@@ -1,0 +1,154 @@
+// Listening, and what is said where that fails; on the loopback interface.
+#include "net/listener.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace dyad::net {
+namespace {
+
+TEST(ListenTcp, SaysWhichProcessHoldsThePort) {
+    const Result<Fd> first = listen_tcp("127.0.0.1", 0);
+    ASSERT_TRUE(first);
+    const std::uint16_t port = local_port(first->get());
+    const Result<Fd> second = listen_tcp("127.0.0.1", port);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::unavailable);
+    const std::string& text = second.error().detail;
+    EXPECT_NE(text.find("port " + std::to_string(port) + " is in use by process " +
+                        std::to_string(getpid()) + " ("),
+              std::string::npos)
+        << text;
+    EXPECT_NE(text.find("--port"), std::string::npos) << text;
+}
+
+TEST(ListenTcp, RefusesWhatIsNoAddress) {
+    for (const char* host : {"", "nowhere.invalid", "256.1.1.1", "1::2::3", "*"}) {
+        const Result<Fd> fd = listen_tcp(host, 0);
+        ASSERT_FALSE(fd) << host;
+        EXPECT_EQ(fd.error().code, Errc::invalid_field) << host;
+    }
+    const Result<Fd> foreign = listen_tcp("192.0.2.1", 0);
+    ASSERT_FALSE(foreign);
+    EXPECT_NE(foreign.error().detail.find("192.0.2.1"), std::string::npos);
+}
+
+TEST(PortHolder, KnowsNothingOfAFreePort) {
+    std::uint16_t port = 0;
+    {
+        const Result<Fd> fd = listen_tcp("127.0.0.1", 0);
+        ASSERT_TRUE(fd);
+        port = local_port(fd->get());
+        EXPECT_NE(port_holder(port), "");
+    }
+    EXPECT_EQ(port_holder(port), "");
+}
+
+TEST(ConnectTcp, SaysWhereNothingAnswers) {
+    std::uint16_t port = 0;
+    {
+        const Result<Fd> fd = listen_tcp("127.0.0.1", 0);
+        ASSERT_TRUE(fd);
+        port = local_port(fd->get());
+    }
+    const Result<Fd> fd = connect_tcp("127.0.0.1", port, 1000);
+    ASSERT_FALSE(fd);
+    EXPECT_EQ(fd.error().code, Errc::unavailable);
+    EXPECT_NE(fd.error().detail.find("127.0.0.1:" + std::to_string(port)), std::string::npos);
+}
+
+struct Accepting {
+    Loop loop;
+    std::vector<Fd> taken;
+    Listener listener;
+
+    Accepting()
+        : listener(loop, *listen_tcp("127.0.0.1", 0),
+                   [this](Fd fd) { taken.push_back(std::move(fd)); }) {}
+    Result<Fd> dial() { return connect_tcp("127.0.0.1", listener.port(), 1000); }
+};
+
+TEST(Listener, HandsOverNonBlockingSocketsThatSendAtOnce) {
+    Accepting a;
+    const Result<Fd> client = a.dial();
+    ASSERT_TRUE(client);
+    a.loop.run_once(1000);
+    ASSERT_EQ(a.taken.size(), 1U);
+    int no_delay = 0;
+    socklen_t size = sizeof no_delay;
+    ASSERT_EQ(getsockopt(a.taken[0].get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+    EXPECT_NE(no_delay, 0);
+    char byte;
+    EXPECT_EQ(receive_some(a.taken[0].get(), std::span(&byte, 1)).state, Io::would_block);
+    EXPECT_EQ(recv(a.taken[0].get(), &byte, 1, 0), -1) << "must not block";
+}
+
+TEST(Listener, TakesABoundedNumberPerTurnAndLosesNone) {
+    Accepting a;
+    std::vector<Result<Fd>> clients;
+    for (int i = 0; i < 150; ++i)
+        ASSERT_TRUE(clients.emplace_back(a.dial()));
+    a.loop.run_once(1000);
+    EXPECT_LE(a.taken.size(), 64U);
+    for (int i = 0; i < 10; ++i)
+        a.loop.run_once(0);
+    EXPECT_EQ(a.taken.size(), 150U);
+}
+
+TEST(Listener, ThePortIsFreeAfterClose) {
+    Accepting a;
+    const std::uint16_t port = a.listener.port();
+    a.listener.close();
+    a.listener.close();
+    EXPECT_FALSE(connect_tcp("127.0.0.1", port, 1000));
+    EXPECT_TRUE(listen_tcp("127.0.0.1", port));
+}
+
+// Lowers the limit of open descriptors to what is open now.
+class NoDescriptorsLeft {
+  public:
+    NoDescriptorsLeft() {
+        EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+        const int lowest = dup(0);
+        close(lowest);
+        rlimit now = before_;
+        now.rlim_cur = static_cast<rlim_t>(lowest);
+        EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
+    }
+    ~NoDescriptorsLeft() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+  private:
+    rlimit before_{};
+};
+
+TEST(Listener, WithoutDescriptorsItClosesConnectionsInsteadOfSpinning) {
+    Accepting a;
+    std::vector<Result<Fd>> clients;
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(clients.emplace_back(a.dial()));
+    {
+        const NoDescriptorsLeft none;
+        for (int i = 0; i < 3; ++i)
+            a.loop.run_once(1000);
+        EXPECT_TRUE(a.taken.empty());
+    }
+    for (Result<Fd>& client : clients) {
+        char byte;
+        EXPECT_EQ(receive_some(client->get(), std::span(&byte, 1)).state, Io::closed);
+    }
+    const Result<Fd> later = a.dial();
+    ASSERT_TRUE(later);
+    for (int i = 0; i < 3 && a.taken.empty(); ++i)
+        a.loop.run_once(200);
+    EXPECT_EQ(a.taken.size(), 1U) << "it goes on once there are descriptors";
+}
+
+}  // namespace
+}  // namespace dyad::net

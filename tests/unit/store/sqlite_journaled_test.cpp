@@ -1,0 +1,344 @@
+// The embedded store without its thread, on a simulated disk.
+#include "store/sqlite/journaled.hpp"
+#include "store/sqlite/schema.hpp"
+#include "support/fault_vfs.hpp"
+#include "support/sample_log.hpp"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace dyad::sqlite {
+namespace {
+
+using test::SampleLog;
+
+struct Stopped {};
+
+class JournaledStore : public testing::Test {
+  protected:
+    JournaledStore() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {}
+    ~JournaledStore() override {
+        disk_.dead = true;
+        store_.reset();
+    }
+
+    JournaledOptions options() const {
+        return {.database = "/m.db",
+                .vfs = vfs_.name(),
+                .journal_file_bytes = 64 * 1024,
+                .apply_bytes = 32 * 1024,
+                .page_bytes = 1024,
+                .on_fatal = [](const std::string&) { throw Stopped{}; }};
+    }
+    Status open() {
+        store_.reset();
+        auto opened = Journaled::open(options(), random_);
+        if (!opened) return opened.error();
+        store_ = std::move(*opened);
+        return Done{};
+    }
+    void crash() {
+        disk_.dead = true;
+        store_.reset();
+        disk_.dead = false;
+    }
+    AppendResult commit(AppendRequest request) {
+        std::vector<AppendRequest> one;
+        one.push_back(std::move(request));
+        std::vector<AppendResult> results;
+        store_->commit(one, results);
+        return results.at(0);
+    }
+    void grow(SampleLog& log, int batches) {
+        for (int i = 0; i < batches; ++i) {
+            const AppendRequest request = log.draft(2);
+            ASSERT_EQ(commit(request).outcome, AppendOutcome::committed);
+            log.take(*request.batch, request.changes);
+        }
+    }
+    void expect_holds(const SampleLog& log) {
+        const auto loaded = store_->load(log.user());
+        ASSERT_TRUE(loaded) << loaded.error().to_string();
+        EXPECT_EQ(loaded->head.offset, log.head().offset);
+        EXPECT_EQ(loaded->head.hash, log.head().hash);
+        EXPECT_EQ(test::describe(loaded->state, true), test::describe(log.state(), true));
+    }
+
+    test::SeededRandom random_{5};
+    test::FaultDisk disk_;
+    test::FaultVfs vfs_;
+    std::unique_ptr<Journaled> store_;
+};
+
+}  // namespace
+
+TEST_F(JournaledStore, ACommitIsOneWriteAndOneSync) {
+    ASSERT_TRUE(open());
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    grow(ada, 1);
+    const std::uint64_t writes = disk_.writes();
+    const std::uint64_t syncs = disk_.syncs();
+    std::vector<AppendRequest> group{ada.draft(3), bob.draft(2)};
+    std::vector<AppendResult> results;
+    EXPECT_EQ(store_->commit(group, results), 2U);
+    EXPECT_EQ(results[0].outcome, AppendOutcome::committed);
+    EXPECT_EQ(results[1].outcome, AppendOutcome::committed);
+    EXPECT_EQ(disk_.writes() - writes, 1U);
+    EXPECT_EQ(disk_.syncs() - syncs, 1U);
+}
+
+TEST_F(JournaledStore, GoesThroughBothJournalFilesManyTimes) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    for (int round = 0; round < 12; ++round) {
+        grow(log, 40);
+        if (round % 3 == 0) {
+            crash();
+            ASSERT_TRUE(open());
+        }
+    }
+    expect_holds(log);
+    EXPECT_TRUE(store_->verify("ada"));
+}
+
+TEST_F(JournaledStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_, {.keys = 500, .data_bytes = 300, .only_contexts = true});
+    grow(log, 1);
+    ASSERT_TRUE(store_->apply());
+    disk_.capacity_bytes = disk_.size("/m.db") + disk_.size("/m.db-log0") +
+                           disk_.size("/m.db-log1") + disk_.size("/m.db-journal");
+    AppendResult result;
+    int taken = 0;
+    for (; taken < 1000; ++taken) {
+        const AppendRequest request = log.draft(2);
+        result = commit(request);
+        if (result.outcome != AppendOutcome::committed) break;
+        log.take(*request.batch, request.changes);
+        if (store_->wants_apply()) {
+            EXPECT_FALSE(store_->apply());
+        }
+    }
+    EXPECT_GT(taken, 20);
+    ASSERT_EQ(result.outcome, AppendOutcome::refused);
+    EXPECT_EQ(result.error->code, Errc::storage_full);
+    expect_holds(log);  // reads go on
+    EXPECT_TRUE(store_->apply_problem());
+
+    crash();
+    ASSERT_TRUE(open()) << "opening needs little room";
+    expect_holds(log);
+    disk_.capacity_bytes = SIZE_MAX;
+    ASSERT_TRUE(store_->apply());
+    EXPECT_FALSE(store_->apply_problem());
+    grow(log, 3);
+    expect_holds(log);
+}
+
+TEST_F(JournaledStore, AFailedSyncStopsBeforeAnythingIsAcknowledged) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 3);
+    disk_.syncs_until_failure = 1;
+    std::vector<AppendRequest> requests{log.draft(1)};
+    std::vector<AppendResult> results;
+    EXPECT_THROW(store_->commit(requests, results), Stopped);
+    crash();
+    ASSERT_TRUE(open());
+    const auto loaded = store_->load("ada");
+    ASSERT_TRUE(loaded);
+    EXPECT_GE(loaded->head.offset, log.head().offset);
+}
+
+TEST_F(JournaledStore, AFailedSyncWhileApplyingStopsToo) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 3);
+    disk_.syncs_until_failure = 1;
+    EXPECT_THROW((void)store_->apply(), Stopped);
+    crash();
+    ASSERT_TRUE(open());
+    expect_holds(log);
+}
+
+TEST_F(JournaledStore, DamagedAcknowledgedRecordsAreReportedNotDropped) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 5);
+    crash();
+    disk_.corrupt("/m.db-log0", kRecordsBegin + 100, "????");
+    const Status opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_damaged);
+    EXPECT_NE(opened.error().detail.find("/m.db-log0"), std::string::npos);
+}
+
+TEST_F(JournaledStore, ADamagedJournalHeaderIsReported) {
+    ASSERT_TRUE(open());
+    crash();
+    disk_.corrupt("/m.db-log1", 3, "x");
+    const Status opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_damaged);
+}
+
+TEST_F(JournaledStore, ATornLastRecordWasNeverAcknowledgedAndIsLeftOut) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 1);
+    const SampleLog before = log;
+    grow(log, 1);
+    crash();
+    // The second record's last bytes stand before the zeros of the rest of the file.
+    const auto inode = disk_.find("/m.db-log0");
+    std::size_t last = inode->shown.size();
+    while (last > 0 && inode->shown[last - 1] == '\0')
+        --last;
+    disk_.corrupt("/m.db-log0", last - 3, "???");
+    ASSERT_TRUE(open());
+    expect_holds(before);
+}
+
+TEST_F(JournaledStore, DamagedDatabasesAndForeignOnesAreNamed) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 5);
+    ASSERT_TRUE(store_->apply());
+    crash();
+    disk_.corrupt("/m.db", 0, std::string(100, 'x'));
+    const Status opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_damaged);
+    EXPECT_NE(opened.error().detail.find("/m.db"), std::string::npos);
+}
+
+TEST_F(JournaledStore, ANewerSchemaIsLeftAlone) {
+    ASSERT_TRUE(open());
+    store_.reset();
+    {
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)->script("PRAGMA user_version=999"));
+    }
+    const Status opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_newer);
+}
+
+TEST_F(JournaledStore, AnotherProgramsDatabaseIsLeftAlone) {
+    {
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)->script("CREATE TABLE theirs(a)"));
+    }
+    const Status opened = open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_damaged);
+}
+
+TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
+    SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
+    {
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE(migrate(**connection, 1));
+        EXPECT_EQ(*(*connection)->number("PRAGMA user_version"), 1);
+        AppendRequest request = log.draft(4);
+        log.take(*request.batch, request.changes);
+        std::vector<Unapplied> batches;
+        batches.push_back({request.batch, request.changes, 0});
+        LogTables tables(**connection, {});
+        const auto user = tables.add_user("ada");
+        ASSERT_TRUE(user);
+        ASSERT_TRUE(tables.append(*user, batches, log.head()));
+        ASSERT_TRUE(Projections(**connection).apply(*user, batches));
+    }
+    ASSERT_TRUE(open());
+    expect_holds(log);
+    EXPECT_TRUE(store_->verify("ada"));
+    const auto hits = store_->search("ada", "word* OR ada", 10);
+    ASSERT_TRUE(hits) << hits.error().to_string();
+    EXPECT_EQ(hits->size(), log.state().live_contexts);
+    grow(log, 2);
+    expect_holds(log);
+}
+
+TEST_F(JournaledStore, VerifyFindsAChangedEvent) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
+    grow(log, 5);
+    EXPECT_TRUE(store_->verify("ada"));
+    EXPECT_EQ(store_->verify("bob").error().code, Errc::not_found);
+    store_.reset();
+    {
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)
+                        ->script("UPDATE segment SET body = CAST(replace("
+                                 "CAST(body AS TEXT), 'word', 'wort') AS BLOB)"));
+    }
+    // SQLite's text functions stop at a zero byte, so the body is damaged one way or another.
+    ASSERT_TRUE(open());
+    const Status verified = store_->verify("ada");
+    ASSERT_FALSE(verified);
+    EXPECT_EQ(verified.error().code, Errc::storage_damaged);
+}
+
+TEST_F(JournaledStore, SmallAppliesAreJoinedIntoSegments) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    for (int i = 0; i < 60; ++i) {
+        grow(log, 1);
+        ASSERT_TRUE(store_->apply());
+    }
+    store_.reset();
+    auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+    ASSERT_TRUE(connection);
+    EXPECT_LT(*(*connection)->number("SELECT count(*) FROM segment"), 10);
+    EXPECT_EQ(*(*connection)->number("SELECT sum(last_offset - first_offset + 1) FROM segment"),
+              120);
+}
+
+TEST_F(JournaledStore, RenewedEpochsExposeARestoreAndTheLogGoesOn) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    grow(log, 3);
+    const Epoch before = log.head().epoch;
+    ASSERT_TRUE(store_->renew_epochs(random_));
+    const auto loaded = store_->load("ada");
+    ASSERT_TRUE(loaded);
+    EXPECT_NE(loaded->head.epoch, before);
+    EXPECT_EQ(loaded->head.hash, log.head().hash);
+    EventBatch batch;
+    LogHead head = loaded->head;
+    const Change change = McpChange{EventKind::mcp_server_added, "{}"};
+    append_event(batch, head,
+                 {.kind = EventKind::mcp_server_added,
+                  .scope = "mcp",
+                  .source_instance_id = "vscode-1",
+                  .operation_id = "after",
+                  .data = "{}",
+                  .timestamp_ms = log.now_ms});
+    EXPECT_EQ(commit({.user_id = "ada",
+                      .batch = std::make_shared<const EventBatch>(batch),
+                      .changes = {change}})
+                  .outcome,
+              AppendOutcome::committed);
+    EXPECT_TRUE(store_->verify("ada"));
+}
+
+TEST_F(JournaledStore, ABatchThatNeverFitsIsRefused) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_, {.keys = 500, .data_bytes = 4000, .only_contexts = true});
+    const AppendResult result = commit(log.draft(40));
+    EXPECT_EQ(result.outcome, AppendOutcome::refused);
+    EXPECT_EQ(result.error->code, Errc::too_large);
+    const auto loaded = store_->load("ada");
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(loaded->head.offset, 0U);
+    grow(log, 1);
+}
+
+}  // namespace dyad::sqlite
