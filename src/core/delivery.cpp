@@ -114,8 +114,7 @@ void Delivery::start(const Start& start, const Status& fresh) {
         session->peer->close(CloseReason::storage);
         return;
     }
-    const auto mode = user_.state().modes.find(session->instance_id);
-    session->paused = mode != user_.state().modes.end() && mode->second.current == Mode::inspired;
+    session->paused = is_private(session->instance_id);
     if (start.resume)
         check_resume(*session, *start.resume, start.ready);
     else if (start.snapshot)
@@ -300,8 +299,15 @@ void Delivery::reset(Session& session) {
 }
 
 void Delivery::reset_all() {
-    for (const auto& session : sessions_)
+    for (const auto& session : sessions_) {
         session->next = 0;
+        session->paused = is_private(session->instance_id);
+    }
+}
+
+bool Delivery::is_private(const std::string& instance_id) const {
+    const auto mode = user_.state().modes.find(instance_id);
+    return mode != user_.state().modes.end() && mode->second.current == Mode::inspired;
 }
 
 void Delivery::mode_changed(const ModeState& state) {

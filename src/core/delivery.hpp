@@ -54,6 +54,8 @@ class Delivery {
     // Hands over [session.next, …] as far as the blocks and one run go.
     void hand_over(Session& session, const std::vector<BlockPtr>& blocks);
     void reset(Session& session);
+    // Its instance is in inspired mode.
+    bool is_private(const std::string& instance_id) const;
     void set_blocked(Session& session, bool blocked);
     Session* find(std::uint64_t serial) const;
 

@@ -92,6 +92,16 @@ void UserLog::when_fresh(std::function<void(Status)> run) {
             run(Done{});
         return;
     }
+    if (phase_ == Phase::loading && ports().store.shared()) {
+        // What is being loaded may be older than this call.
+        fresh_waiters_.push_back([this, run = std::move(run)](const Status& status) {
+            if (status)
+                catch_up(run);
+            else
+                run(status);
+        });
+        return;
+    }
     fresh_waiters_.push_back(std::move(run));
     if (phase_ == Phase::cold) load();
 }

@@ -313,6 +313,7 @@ void Client::start_operation(std::size_t index) {
 
 void Client::attempt(std::size_t index, int number) {
     current_[index] = number;
+    world_.record().operations[index].on_the_way += 1;
     const bool own_node = connection_ && random_.chance(800);
     const int node = own_node ? connection_->process().node : world_.random_node(random_);
     world_.after(world_.hop_us(random_),
@@ -334,8 +335,11 @@ void Client::attempt(std::size_t index, int number) {
 
 void Client::submit(std::size_t index, int number, int node_id) {
     Node& node = world_.node(node_id);
-    if (!node.alive()) return;
     Operation& operation = world_.record().operations[index];
+    if (!node.alive()) {
+        operation.on_the_way -= 1;
+        return;
+    }
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
     operation.submissions += 1;
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
@@ -357,6 +361,7 @@ void Client::submit(std::size_t index, int number, int node_id) {
                 return name + (reply ? " at offset " + std::to_string(reply->position.offset)
                                      : " " + std::get<Rejection>(answer.result).error.to_string());
             });
+            world_.record().operations[index].on_the_way -= 1;
             world_.record().operations[index].answers.push_back(answer);
             if (!lost)
                 world_.after(back_us, [this, index, number, answer = std::move(answer)] {

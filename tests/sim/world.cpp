@@ -242,7 +242,7 @@ void World::expire_events() {
     // A retried operation must still be found: in the product the log is kept for days.
     std::set<std::uint64_t> open;
     for (const Operation& operation : history_.operations)
-        if (operation.awaited)
+        if (operation.awaited || operation.on_the_way > 0)
             open.insert(
                 operation_key(operation.command.instance_id, operation.command.operation_id));
     for (auto& [user_id, record] : database_.users())

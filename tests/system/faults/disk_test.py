@@ -101,7 +101,7 @@ def test_failed_sync_ends_the_server_and_nothing_acknowledged_is_lost(faulty):
 def test_full_disk_on_a_real_small_tmpfs(make_server, tmp_path):
     mount = tmp_path / "small"
     mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(mount)],
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(mount)],
                           capture_output=True, text=True)
     if done.returncode != 0:
         pytest.skip("no right to mount a tmpfs here")
@@ -113,7 +113,7 @@ def test_full_disk_on_a_real_small_tmpfs(make_server, tmp_path):
             assert acknowledged > 5
         assert server.process.poll() is None, server.log()
         server.kill()
-        subprocess.run(["mount", "-o", "remount,size=128m", str(mount)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=80m", str(mount)], check=True)
         server.start()
         kept = stored_contexts(server.port, "u")
         assert {f"key-{n}" for n in range(acknowledged)} <= set(kept)

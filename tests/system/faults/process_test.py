@@ -12,7 +12,7 @@ import pytest
 from support import rest
 from support.frames import CLOSE, TEXT, Raw
 from support.plain import Closed, Plain
-from support.server import PATIENCE, StartFailed
+from support.server import PATIENCE
 from support.v2 import V2, Refused
 
 
@@ -148,7 +148,6 @@ def test_busy_port_names_the_process_that_has_it(make_server):
     second = make_server(port=first.port)
     assert second.spawn().wait_exit(10) > 0
     log = second.log()
-    assert second.process.returncode > 0
     assert str(first.port) in log and str(first.process.pid) in log, log
     assert pathlib.Path(first.command()[0]).name in log, log
 

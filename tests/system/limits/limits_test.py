@@ -3,9 +3,7 @@
 import json
 import resource
 import socket
-import struct
 import time
-import uuid
 
 import pytest
 
@@ -129,43 +127,46 @@ def test_resume_without_a_hello_is_given_up(server):
         assert 4 <= time.monotonic() - started <= 9 * PATIENCE, "register_ms is 5000"
 
 
-def limit_of(server, name):
-    return json.loads(server.cli("config", "limits", "--json").stdout)[name]
-
-
-def open_session(port, number):
-    """A registered plain client, without waiting for any answer."""
-    sock = socket.create_connection(("127.0.0.1", port), 10)
-    said = json.dumps({"id": str(uuid.uuid4()), "type": "ping", "userId": "crowd",
-                       "instanceId": f"i-{number % 200}", "timestamp": 0, "payload": {}}).encode()
-    sock.sendall((f"GET /sync HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
-                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode() +
-                 b"\x81\xfe" + struct.pack(">H", len(said)) + b"\0\0\0\0" + said)
-    return sock
-
-
 def test_sessions_of_one_user_have_a_limit(make_server):
     server = make_server().start()
     limit = limit_of(server, "sessions_per_user_max")
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < limit + 200:
-        pytest.skip("not enough file descriptors for so many connections")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    crowd = []
+    room_for_descriptors(limit + 100)
+    clients = []
     try:
-        for number in range(limit):
-            crowd.append(open_session(server.port, number))
-        wait_until(lambda: server.get("/metrics")[2].count(
-            f"dyad_sessions {limit}".encode()), 30, 0.1, "all to be registered")
+        for n in range(limit):
+            clients.append(open_websocket(server.port))
+            clients[-1].send(registration("crowd", f"i-{n % 200}"))
+        with Plain(server.port, "somebody else") as other:
+            other.ping()
+        wait_until(lambda: clients_of(server) == limit, 30, 0.1, "all of them to be counted")
         with pytest.raises(Closed) as closed:
-            Plain(server.port, "crowd", "one-too-many")
+            Plain(server.port, "crowd", "one too many")
         assert closed.value.code == 4429
         with Plain(server.port, "somebody else") as other:
             other.ping()
     finally:
-        for sock in crowd:
-            sock.close()
+        for client in clients:
+            client.close()
+
+
+def limit_of(server, name):
+    return json.loads(server.cli("config", "limits", "--json").stdout)[name]
+
+
+def room_for_descriptors(count):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count:
+        pytest.skip(f"only {hard} descriptors are allowed here, {count} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def registration(user, instance):
+    return frames.frame(frames.TEXT, json.dumps({"type": "heartbeat", "userId": user,
+                                                 "instanceId": instance, "payload": {}}))
+
+
+def clients_of(server):
+    return rest.read_json(server, "/api/v1/status")["websocket"]["clientCount"]
 
 
 def test_body_over_the_limit_is_refused(server):
