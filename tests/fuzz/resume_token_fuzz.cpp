@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         const Result<Position> again = Position::parse(position->to_string());
         CHECK(again && *again == *position);
     }
-    if (const Result<EventView> event = decode_event(text)) static_cast<void>(decode_change(*event));
+    if (const Result<EventView> event = decode_event(text))
+        static_cast<void>(decode_change(*event));
     if (const Result<EventBatch> batch = decode_batch(text)) {
         CHECK(encode_batch(*batch) == text);
         static_cast<void>(verify_batch(*batch));

@@ -11,6 +11,8 @@
 namespace dyad::net {
 namespace {
 
+const std::string kUpgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
 struct Outcome {
     std::vector<Request> requests;
     std::string error;  // its name; empty: none
@@ -180,8 +182,8 @@ INSTANTIATE_TEST_SUITE_P(Framing, RefusedRequest, testing::Values(
     Case{"ChunkedWithParameter", post("Transfer-Encoding: chunked;a=b\r\n", "0\r\n\r\n")},
     Case{"EmptyEncoding", post("Transfer-Encoding:\r\n", "0\r\n\r\n")},
     Case{"ChunkedInVersion10", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-    Case{"UpgradeWithBody", head("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n") + "x"},
-    Case{"UpgradeWithChunks", head("Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n"}
+    Case{"UpgradeWithBody", head(kUpgrade + "Content-Length: 1\r\n") + "x"},
+    Case{"UpgradeWithChunks", head(kUpgrade + "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n"}
 ), case_name);
 
 INSTANTIATE_TEST_SUITE_P(Chunks, RefusedRequest, testing::Values(
@@ -222,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(Plain, AcceptedRequest, testing::Values(
     Case{"LengthZero", post("Content-Length: 0\r\n", "")},
     Case{"Length", post("Content-Length: 3\r\n", "abc")},
     Case{"LengthWithZeros", post("Content-Length: 003\r\n", "abc")},
-    Case{"UpgradeWithLengthZero", head("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n")},
+    Case{"UpgradeWithLengthZero", head(kUpgrade + "Content-Length: 0\r\n")},
     Case{"NoChunks", chunked("0\r\n\r\n")},
     Case{"Chunks", chunked("3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n")},
     Case{"ChunkedOfOtherCase", post("transfer-encoding: CHUNKED\r\n", "0\r\n\r\n")},
