@@ -172,7 +172,7 @@ class Runner:
     def sim_mutations(self):
         """The simulator must catch every deliberately broken variant of the heart."""
         program = self.build / "tests/sim/dyad_sim"
-        self.run("sim_mutations", [str(program), "--mutation", "all", "--seeds", "300"])
+        self.run("sim_mutations", [str(program), "--mutation", "all", "--seeds", "1000"])
 
     def powercut(self):
         program = self.build / "tests/powercut/powercut"

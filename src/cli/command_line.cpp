@@ -1,12 +1,12 @@
 #include "cli/command_line.hpp"
 
+#include "cli/help_formatter.hpp"
 #include "cli/nearest.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 
 #include <functional>
 #include <memory>
-#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -24,42 +24,13 @@ constexpr const char* kExits =
     "             dyad-memory config list";
 constexpr const char* kForAll = "Options of every command";
 
-// Descriptions in lines that fit a terminal, types by their plain name.
-class HelpFormatter final : public CLI::Formatter {
-  public:
-    std::string make_option_desc(const CLI::Option* option) const override {
-        return wrapped(CLI::Formatter::make_option_desc(option));
-    }
-    std::string make_option_opts(const CLI::Option* option) const override {
-        if (option->get_expected_max() == 0) return {};
-        const std::string type = option->get_type_name();
-        if (option->nonpositional() && !type.empty()) return " " + type.substr(0, type.find(':'));
-        return {};
-    }
-
-  private:
-    static std::string wrapped(const std::string& text) {
-        constexpr std::size_t kColumns = 66;  // beside the names
-        std::string out;
-        std::size_t column = 0;
-        std::istringstream words(text);
-        for (std::string word; words >> word;) {
-            const bool breaks = column > 0 && column + 1 + word.size() > kColumns;
-            if (column > 0) out += breaks ? '\n' : ' ';
-            column = breaks ? word.size() : column + (column > 0 ? 1 : 0) + word.size();
-            out.append(word);
-        }
-        return out;
-    }
-};
-
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
     CommonOptions common;
     ModeOptions mode;
     ContextOptions context;
     EventsOptions events;
-    std::string events_what = "tail";  // the one thing there is to do with events
+    std::string events_what = "tail";
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
@@ -316,7 +287,7 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer("The last line on standard error is the token to go on from with --since.");
+        app->footer(std::string("The last line of standard error is for --since.\n") + kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 
@@ -373,8 +344,7 @@ class Parser {
         app->add_option("--bytes", b.bytes, "Size of each document [200]")
             ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
             ->type_name("N");
-        app->footer(
-            "It writes as a user of its own and deletes what it wrote; --user is not used.");
+        app->footer(std::string("It writes as a user of its own; --user is not used.\n") + kExits);
 
         CLI::App* const config = branch("config", "The settings");
         leaf(*config, "show", "Each value and where it comes from",
@@ -401,7 +371,8 @@ class Parser {
         app->footer(
             "bash:  source <(dyad-memory completion bash)\n"
             "zsh:   source <(dyad-memory completion zsh)\n"
-            "fish:  dyad-memory completion fish | source");
+            "fish:  dyad-memory completion fish | source\n" +
+            std::string(kExits));
         leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
     }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kTickMs = 100;
 constexpr std::int64_t kDrainStepMs = 20;
 constexpr std::int64_t kDrainCloseMs = 1000;
+constexpr std::int64_t kDrainCloseLongMs = 4000;
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 
 // Every connection is looked at once a second, more often where signs of life are expected more
@@ -173,8 +174,10 @@ void Cell::drain_step() {
         closed_all_ = true;
         for (std::size_t i = clients_.size(); i-- > 0;)
             clients_[i]->protocol().shut(Errc::draining);
+        // All of it within ten seconds: what the commands did not need is left for the closing.
+        drain_close_ms_ = waited < limits::drain_ms / 2 ? kDrainCloseLongMs : kDrainCloseMs;
         drain_started_ms_ = loop_.now_ms();
-    } else if (closed_all_ && (clients_.empty() || waited >= kDrainCloseMs)) {
+    } else if (closed_all_ && (clients_.empty() || waited >= drain_close_ms_)) {
         loop_.stop();
         return;
     }

@@ -122,6 +122,7 @@ class Cell final : public Node {
     std::vector<Client*> waiting_;  // free again, with bytes that arrived meanwhile
     const std::size_t sweep_ticks_;
     std::size_t check_at_ = 0;
+    std::int64_t drain_close_ms_ = 0;    // how long closing may take
     std::int64_t drain_started_ms_ = 0;  // steady; 0: not draining
     bool closed_all_ = false;
 };

@@ -46,8 +46,8 @@ void draw_incidents(SeededRandom& random, Scenario& scenario) {
     scenario.sleeps = count(80, 2);
     scenario.disconnects = count(600, 6);
     scenario.expiries = count(200, 3);
-    scenario.restores = count(120, 1);
-    scenario.restore_new_epoch = random.chance(500);
+    scenario.restores = count(350, 1);
+    scenario.restore_new_epoch = random.chance(250);
 }
 
 void draw_config(SeededRandom& random, core::Config& config) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace dyad::test {
 
@@ -94,6 +95,11 @@ class RestRig final : public server::Node {
           api_(*this) {
         settings_.user_id = "ada";
     }
+    // As a server that stops: every client that is still there goes.
+    ~RestRig() override {
+        for (const auto& exchange : opened_)
+            if (const auto open = exchange.lock()) open->hang_up();
+    }
 
     // Sends the request and waits for the whole answer.
     Answer ask(const std::string& method, const std::string& target, const std::string& body = "",
@@ -132,6 +138,7 @@ class RestRig final : public server::Node {
         }
         CHECK(reader.state() == net::RequestReader::State::complete);
         auto exchange = std::make_shared<FakeExchange>(reader.take());
+        opened_.push_back(exchange);
         api_.handle(exchange);
         return exchange;
     }
@@ -192,6 +199,7 @@ class RestRig final : public server::Node {
     std::string instance_id_ = "6f1c8a2e-0000-4000-8000-000000000001";
     core::Engine engine_;
     server::rest::Api api_;
+    std::vector<std::weak_ptr<FakeExchange>> opened_;
 };
 
 }  // namespace dyad::test

@@ -159,9 +159,12 @@ INSTANTIATE_TEST_SUITE_P(HeaderLines, RefusedRequest, testing::Values(
 ), case_name);
 
 INSTANTIATE_TEST_SUITE_P(Framing, RefusedRequest, testing::Values(
-    Case{"LengthAndChunked", post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
-    Case{"ChunkedAndLength", post("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "0\r\n\r\n")},
-    Case{"ChunkedAndLengthZero", post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", "0\r\n\r\n")},
+    Case{"LengthAndChunked",
+         post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
+    Case{"ChunkedAndLength",
+         post("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "0\r\n\r\n")},
+    Case{"ChunkedAndLengthZero",
+         post("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", "0\r\n\r\n")},
     Case{"TwoEqualLengths", post("Content-Length: 3\r\nContent-Length: 3\r\n", "abc")},
     Case{"TwoLengths", post("Content-Length: 3\r\nContent-Length: 4\r\n", "abcd")},
     Case{"ListOfEqualLengths", post("Content-Length: 3, 3\r\n", "abc")},
@@ -174,14 +177,16 @@ INSTANTIATE_TEST_SUITE_P(Framing, RefusedRequest, testing::Values(
     Case{"LengthInQuotes", post("Content-Length: \"3\"\r\n", "abc")},
     Case{"EmptyLength", post("Content-Length:\r\n", "abc")},
     Case{"LengthWithSpaceInside", post("Content-Length: 3 0\r\n", "abc")},
-    Case{"ChunkedTwice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
+    Case{"ChunkedTwice",
+         post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
     Case{"ChunkedTwiceInOneLine", post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n")},
     Case{"GzipChunked", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n")},
     Case{"Identity", post("Transfer-Encoding: identity\r\n", "abc")},
     Case{"UnknownEncoding", post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n")},
     Case{"ChunkedWithParameter", post("Transfer-Encoding: chunked;a=b\r\n", "0\r\n\r\n")},
     Case{"EmptyEncoding", post("Transfer-Encoding:\r\n", "0\r\n\r\n")},
-    Case{"ChunkedInVersion10", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+    Case{"ChunkedInVersion10",
+         "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
     Case{"UpgradeWithBody", head(kUpgrade + "Content-Length: 1\r\n") + "x"},
     Case{"UpgradeWithChunks", head(kUpgrade + "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n"}
 ), case_name);
