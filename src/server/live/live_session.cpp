@@ -15,6 +15,12 @@ namespace dyad::server::live {
 namespace {
 
 constexpr std::string_view kScope = "websocket_sync";
+
+// Moments are kept with their lowest bit set, so that 0 can mean none: one may lie just ahead.
+std::uint32_t elapsed(std::uint32_t now, std::uint32_t since) {
+    return now > since ? now - since : 0;
+}
+
 // Commands of one connection that wait for their answer.
 constexpr std::uint16_t kInFlightMax = 1024;
 
@@ -309,7 +315,8 @@ void LiveSession::check(std::int64_t) {
     const std::uint32_t now = hub_.now_ds();
     if (now - seen_ds_ >= static_cast<std::uint32_t>(hub_.stale_timeout_ms() / 100))
         return end(fail(Errc::stale_client));
-    if (message_since_ds_ != 0 && now - message_since_ds_ >= limits::message_finish_ms / 100)
+    if (message_since_ds_ != 0 &&
+        elapsed(now, message_since_ds_) >= limits::message_finish_ms / 100)
         return end(fail(Errc::timed_out));
     if (negotiated_ && user_ == nullptr && now - opened_ds_ >= limits::register_ms / 100)
         return end(fail(Errc::timed_out));
@@ -319,7 +326,7 @@ void LiveSession::check(std::int64_t) {
     } else if (held_since_ds_ == 0 || held != held_bytes_) {
         held_since_ds_ = now | 1U;
         held_bytes_ = held;
-    } else if (now - held_since_ds_ >= limits::write_stall_ms / 100) {
+    } else if (elapsed(now, held_since_ds_) >= limits::write_stall_ms / 100) {
         return end(fail(Errc::slow_client));
     }
     if (now < next_ping_ds_ || held > 0) return;
