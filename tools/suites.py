@@ -195,6 +195,7 @@ class Runner:
 
 RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz", "system"]
 SANITIZER = ["unit", "sim", "conformance"]
+NAMES = {*RELEASE, *SANITIZER}
 
 
 def main():
@@ -205,12 +206,18 @@ def main():
     options = parser.parse_args()
     every = RELEASE if options.preset == "release" else SANITIZER
     if options.list:
-        print("\n".join(every + ["conformance"]))
+        folders = [path.parent.name for path in (ROOT / "tests/system").glob("*/*_test.py")]
+        print("\n".join(every + sorted(set(folders))))
         return 0
     runner = Runner(options.preset)
     if runner.build_suite():
         for name in options.suites or every:
-            getattr(runner, name)()
+            if name in NAMES:
+                getattr(runner, name)()
+            elif (ROOT / "tests/system" / name).is_dir():
+                runner.pytest(name, f"system/{name}")
+            else:
+                sys.exit(f"there is no suite '{name}': ./x test --list")
     return runner.total()
 
 

@@ -7,6 +7,7 @@ import ctypes
 import http.client
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -22,10 +23,16 @@ PR_SET_PDEATHSIG = 1
 
 
 def free_port():
-    """A port nobody listens on at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody uses at present: below those that the system gives to outgoing connections,
+    so that none of the tests' own takes it before the server does."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(condition, timeout=10.0, pause=0.01, what="the condition"):
