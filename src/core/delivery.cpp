@@ -60,8 +60,9 @@ void Delivery::remove(SessionId session) {
 }
 
 Session* Delivery::find(std::uint64_t serial) const {
-    for (const auto& session : sessions_)
-        if (session->serial == serial) return session.get();
+    // Sessions that have just come, who are asked for most, stand at the end.
+    for (auto at = sessions_.rbegin(); at != sessions_.rend(); ++at)
+        if ((*at)->serial == serial) return at->get();
     return nullptr;
 }
 
@@ -74,6 +75,7 @@ void Delivery::set_blocked(Session& session, bool blocked) {
 
 void Delivery::writable(SessionId session) {
     set_blocked(*session, false);
+    behind_ = true;
     user_.engine_.mark_dirty(user_);
 }
 
@@ -101,7 +103,10 @@ void Delivery::flush() {
         auto shared = std::make_shared<Start>(std::move(waiting));
         user_.when_fresh([this, shared](const Status& fresh) { start(*shared, fresh); });
     }
-    if (!user_.ready()) return;
+    const Offset end = user_.head().offset;
+    if (!user_.ready() || (end == fed_to_ && !behind_)) return;
+    fed_to_ = end;
+    behind_ = false;
     // feed() may not add or remove sessions: peers never re-enter the heart.
     for (const auto& session : sessions_)
         feed(*session);
@@ -129,6 +134,7 @@ void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
     session.ready = true;
     if (broken(Mutation::resume_one_late)) session.next += 1;
     if (broken(Mutation::resume_one_early) && session.next > 1) session.next -= 1;
+    if (session.next != user_.head().offset + 1) behind_ = true;
     if (ready) ready(after);
     user_.engine_.mark_dirty(user_);
 }
@@ -136,6 +142,7 @@ void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
 void Delivery::begin_with_reset(Session& session, const ReadyFn& ready) {
     session.next = 0;
     session.ready = true;
+    behind_ = true;
     if (ready) ready(user_.head().position());
     user_.engine_.mark_dirty(user_);
 }
@@ -299,6 +306,7 @@ void Delivery::reset(Session& session) {
 }
 
 void Delivery::reset_all() {
+    behind_ = true;
     for (const auto& session : sessions_) {
         session->next = 0;
         session->paused = is_private(session->instance_id);
@@ -311,6 +319,7 @@ bool Delivery::is_private(const std::string& instance_id) const {
 }
 
 void Delivery::mode_changed(const ModeState& state) {
+    behind_ = true;
     for (const auto& session : sessions_) {
         if (session->instance_id != state.instance_id) continue;
         session->paused = state.current == Mode::inspired;

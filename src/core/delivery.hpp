@@ -63,6 +63,8 @@ class Delivery {
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
     std::size_t blocked_ = 0;
+    Offset fed_to_ = 0;   // the log's end when all sessions were fed last
+    bool behind_ = true;  // since then, a session may have come to need it for another reason
 };
 
 }  // namespace dyad::core
