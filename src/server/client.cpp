@@ -3,6 +3,8 @@
 #include "server/cell.hpp"
 #include "server/http_session.hpp"
 
+#include <algorithm>
+
 namespace dyad::server {
 namespace {
 
@@ -31,7 +33,7 @@ void Client::continue_reading() {
 
 void Client::close() {
     if (closing()) return;
-    closing_since_s_ = static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000) | 1U;
+    closing_since_s_ = std::max(static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000), 1U);
     close_after_output();
 }
 
