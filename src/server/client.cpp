@@ -3,6 +3,8 @@
 #include "server/cell.hpp"
 #include "server/http_session.hpp"
 
+#include <algorithm>
+
 namespace dyad::server {
 namespace {
 
@@ -31,14 +33,13 @@ void Client::continue_reading() {
 
 void Client::close() {
     if (closing()) return;
-    // Its lowest bit is set, so that 0 can mean not closing: it may lie just ahead.
-    closing_since_s_ = static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000) | 1U;
+    closing_since_s_ = std::max(static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000), 1U);
     close_after_output();
 }
 
 bool Client::check(std::int64_t now_ms) {
     if (closing_since_s_ != 0)
-        return static_cast<std::uint32_t>(now_ms / 1000) < closing_since_s_ + kLingerSeconds;
+        return static_cast<std::uint32_t>(now_ms / 1000) - closing_since_s_ < kLingerSeconds;
     protocol_->check(now_ms);
     return true;
 }

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "server/notify.hpp"
+#include "server/self_test.hpp"
 
 #include <csignal>
 
@@ -82,6 +83,7 @@ void Server::prepare_process() {
 Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
                                               std::size_t cells) {
     prepare_process();
+    if (const Status tested = self_test(); !tested) return tested.error();
     Result<net::Fd> socket = net::listen_tcp(settings.host, settings.port);
     if (!socket) return socket.error();
     const std::uint16_t port = net::local_port(socket->get());

@@ -89,6 +89,7 @@ void LiveHub::before_flush() {
 }
 
 void LiveHub::after_flush() {
+    std::erase_if(asking_, [](const auto& ask) { return ask.first->ask_state(ask.second); });
     std::erase_if(catching_up_, [](LiveSession* session) { return session->check_caught_up(); });
     for (LiveSession* session : std::exchange(dirty_, {}))
         session->flush_output();
@@ -99,6 +100,7 @@ void LiveHub::forget(LiveSession& session) {
     std::erase(dirty_, &session);
     std::erase(ended_, &session);
     std::erase(catching_up_, &session);
+    std::erase_if(asking_, [&session](const auto& ask) { return ask.first == &session; });
     clients_.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -53,6 +53,10 @@ class LiveHub final : public LiveService {
     void mark_ended(LiveSession& session) { ended_.push_back(&session); }
     // Waits to be told that it has everything.
     void mark_catching_up(LiveSession& session) { catching_up_.push_back(&session); }
+    // Asks for the state when `after` of its calls are answered.
+    void mark_asking(LiveSession& session, std::uint32_t after) {
+        asking_.emplace_back(&session, after);
+    }
     // Forgets a session that is about to be destroyed.
     void forget(LiveSession& session);
     std::uint32_t now_ds() noexcept {
@@ -73,6 +77,7 @@ class LiveHub final : public LiveService {
     std::vector<LiveSession*> dirty_;
     std::vector<LiveSession*> ended_;
     std::vector<LiveSession*> catching_up_;
+    std::vector<std::pair<LiveSession*, std::uint32_t>> asking_;
     std::vector<std::unique_ptr<std::string>> buffers_;  // spare
     std::vector<LiveUser*> presence_;                    // whose presence changed
     std::vector<iovec> parts_;                           // scratch of a delivery

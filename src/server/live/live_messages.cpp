@@ -173,6 +173,13 @@ void LiveSession::answer(const std::string& operation_id,
 }
 
 void LiveSession::state_request() {
+    const std::uint32_t asked_so_far = answered_ + in_flight_;
+    if (!ask_state(asked_so_far)) hub_.mark_asking(*this, asked_so_far);
+}
+
+bool LiveSession::ask_state(std::uint32_t after) {
+    if (ended_) return true;
+    if (static_cast<std::int32_t>(answered_ - after) < 0) return false;
     begin_call();
     hub_.engine().snapshot(
         user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {
@@ -183,6 +190,7 @@ void LiveSession::state_request() {
             else
                 say_error(snapshot.error(), {});
         });
+    return true;
 }
 
 void LiveSession::say_error(const Error& error, std::string_view request_id,

@@ -9,7 +9,7 @@
 #include "server/live/snapshot_stream.hpp"
 #include "wire/frames.hpp"
 
-#include <numeric>
+#include <algorithm>
 
 namespace dyad::server::live {
 namespace {
@@ -94,7 +94,7 @@ std::unique_ptr<Protocol> LiveSession::on_bytes(std::span<char>& bytes) {
     if (!reader_.in_message())
         message_since_ds_ = 0;
     else if (message_since_ds_ == 0)
-        message_since_ds_ = now | 1U;
+        message_since_ds_ = std::max(now, 1U);
     adjust_reading();
     return nullptr;
 }
@@ -129,6 +129,7 @@ void LiveSession::begin_call() {
 
 void LiveSession::end_call() {
     in_flight_ -= 1;
+    answered_ += 1;
     if (paused_ && !ended_) adjust_reading();
 }
 
@@ -324,7 +325,7 @@ void LiveSession::check(std::int64_t) {
     if (held == 0) {
         held_since_ds_ = 0;
     } else if (held_since_ds_ == 0 || held != held_bytes_) {
-        held_since_ds_ = now | 1U;
+        held_since_ds_ = std::max(now, 1U);
         held_bytes_ = held;
     } else if (elapsed(now, held_since_ds_) >= limits::write_stall_ms / 100) {
         return end(fail(Errc::slow_client));

@@ -52,7 +52,10 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void end(const Error& error);
 
     // From the hub.
-    void finish_end();       // between turns of the heart
+    void finish_end();  // between turns of the heart
+    // Asks for the state once the commands that came before the question are answered: a client
+    // reads what it wrote. True once it has asked, or has ended.
+    bool ask_state(std::uint32_t after);
     void flush_output();     // at the end of the turn
     bool check_caught_up();  // after the heart's flush; true once it was told, or has ended
     bool negotiated() const noexcept { return negotiated_; }
@@ -116,6 +119,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     std::uint32_t message_since_ds_ = 0;  // an unfinished message; 0: none
     std::uint32_t held_since_ds_ = 0;     // output without progress; 0: none
     std::uint32_t held_bytes_ = 0;        // as of then
+    std::uint32_t answered_ = 0;          // calls of the heart that have called back
     std::uint16_t in_flight_ = 0;         // calls of the heart that will call back
     bool negotiated_ : 1;
     bool dirty_ : 1 = false;           // in the hub's list
