@@ -39,12 +39,17 @@ bool HttpExchange::write(std::string bytes) {
 
 void HttpExchange::end_stream() {
     if (session_ == nullptr) return;
+    // The calls may hold this exchange.
+    const std::function<void()> writable = std::exchange(writable_, nullptr);
+    const std::function<void()> closed = std::exchange(closed_, nullptr);
     HttpSession& session = *std::exchange(session_, nullptr);
     session.answered(false);
 }
 
 void HttpExchange::tell_writable() {
-    if (session_ != nullptr && writable_) writable_();
+    // The call may end the stream, which lets go of it.
+    const std::function<void()> call = session_ != nullptr ? writable_ : nullptr;
+    if (call) call();
 }
 
 void HttpExchange::abandon() {

@@ -16,8 +16,12 @@ class HttpExchange final : public Exchange {
     void respond(net::Response response) override;
     void begin_stream(std::string content_type) override;
     bool write(std::string bytes) override;
-    void on_writable(std::function<void()> call) override { writable_ = std::move(call); }
-    void on_closed(std::function<void()> call) override { closed_ = std::move(call); }
+    void on_writable(std::function<void()> call) override {
+        if (session_ != nullptr) writable_ = std::move(call);
+    }
+    void on_closed(std::function<void()> call) override {
+        if (session_ != nullptr) closed_ = std::move(call);
+    }
     void end_stream() override;
 
     // From the session: the socket takes bytes again; the connection has gone.
