@@ -90,14 +90,21 @@ class Decider {
     const Decision& at_;
 };
 
-// What follows `stored`, with the same content: the version grows by one and is never used again,
-// not even after a deletion.
+// What follows `stored`, all but its data: the version grows by one and is never used again, not
+// even after a deletion.
 Context Decider::successor(const ContextPtr& stored, const std::string& key) const {
     Context next;
-    if (stored) next = *stored;
     const bool revived = stored && stored->deleted;
     next.key = key;
-    next.deleted = false;
+    if (stored) {
+        next.type = stored->type;
+        next.mode = stored->mode;
+        next.tags = stored->tags;
+        next.version = stored->version;
+        next.created_by = stored->created_by;
+        next.created_at_ms = stored->created_at_ms;
+        next.expires_at_ms = stored->expires_at_ms;
+    }
     if (!broken(Mutation::reuse_version) || !stored) next.version += 1;
     next.last_modified_by = command_.instance_id;
     next.updated_at_ms = at_.now_ms;
@@ -320,7 +327,9 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
     if (!stored) return reject(Errc::not_found, "conflictId: its context was deleted");
     if (const auto rejection = check_version(command_, stored)) return *rejection;
     Context next = successor(stored, stored->key);
-    if (resolve.choice != ResolveConflict::Choice::stored) {
+    if (resolve.choice == ResolveConflict::Choice::stored) {
+        next.data = stored->data;
+    } else {
         const std::optional<std::string>& chosen =
             resolve.choice == ResolveConflict::Choice::value ? resolve.value : conflict->incoming;
         std::optional<json::Value> value;

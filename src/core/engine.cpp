@@ -43,7 +43,7 @@ UserLog& Engine::user(const std::string& user_id) {
 
 void Engine::submit(const std::string& user_id, Command command, ReplyFn done) {
     Pending pending;
-    pending.command = std::move(command);
+    pending.command = std::make_unique<Command>(std::move(command));
     pending.done = std::move(done);
     user(user_id).submit(std::move(pending));
 }

@@ -5,34 +5,52 @@
 namespace dyad::core {
 
 void Block::render(const Renderer& renderer, std::string_view user_id) {
+    frames_.reserve(batch_->texts.size());  // frames are shorter than the events' texts
     frame_ends_.reserve(batch_->size());
-    sources_.reserve(batch_->size());
+    source_of_.reserve(batch_->size());
+    EventView event;
     for (Offset offset = batch_->first; offset <= batch_->last(); ++offset) {
         // The store and the chain have checked the texts before they get here.
-        const Result<EventView> event = decode_event(batch_->text(offset));
-        CHECK(event.has_value());
-        renderer.render_plain(user_id, *event, frames_);
+        CHECK(decode_event(batch_->text(offset), event).has_value());
+        renderer.render_plain(user_id, event, frames_);
         frame_ends_.push_back(static_cast<std::uint32_t>(frames_.size()));
-        sources_.push_back(event->source_instance_id);
+        source_of_.push_back(number_of(event.source_instance_id));
     }
+}
+
+std::uint32_t Block::number_of(const std::string& source) {
+    std::uint32_t number = find_source(source);
+    if (number == sources_.size()) sources_.push_back(source);
+    return number;
+}
+
+// sources_.size() where it is none of them.
+std::uint32_t Block::find_source(std::string_view source) const {
+    // Most events have the source of the one before.
+    for (std::size_t i = sources_.size(); i > 0; --i)
+        if (sources_[i - 1] == source) return static_cast<std::uint32_t>(i - 1);
+    return static_cast<std::uint32_t>(sources_.size());
 }
 
 void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
                          std::string_view skip_source, std::vector<std::string_view>& out) {
     if (frame_ends_.empty()) render(renderer, user_id);
-    const auto begin_of = [&](std::size_t i) { return i == 0 ? 0 : frame_ends_[i - 1]; };
-    const std::size_t last = to - batch_->first;
+    const auto add = [&](std::size_t first, std::size_t end) {
+        const std::size_t begin = first == 0 ? 0 : frame_ends_[first - 1];
+        const std::size_t stop = end == 0 ? 0 : frame_ends_[end - 1];
+        if (stop > begin) out.emplace_back(frames_.data() + begin, stop - begin);
+    };
+    const std::size_t end = to - batch_->first + 1;
     std::size_t i = from - batch_->first;
-    while (i <= last) {
-        if (sources_[i] == skip_source) {
+    const std::uint32_t skipped = find_source(skip_source);
+    if (skipped == sources_.size()) return add(i, end);
+    while (i < end) {
+        const std::size_t first = i;
+        while (i < end && source_of_[i] != skipped)
             ++i;
-            continue;
-        }
-        const std::size_t begin = begin_of(i);
-        while (i <= last && sources_[i] != skip_source)
+        add(first, i);
+        while (i < end && source_of_[i] == skipped)
             ++i;
-        const std::size_t end = begin_of(i);
-        if (end > begin) out.emplace_back(frames_.data() + begin, end - begin);
     }
 }
 

@@ -40,11 +40,14 @@ class Block {
 
   private:
     void render(const Renderer& renderer, std::string_view user_id);
+    std::uint32_t number_of(const std::string& source);
+    std::uint32_t find_source(std::string_view source) const;
 
     EventBatchPtr batch_;
     std::string frames_;
     std::vector<std::uint32_t> frame_ends_;
-    std::vector<std::string> sources_;  // by event
+    std::vector<std::string> sources_;      // each instance once
+    std::vector<std::uint32_t> source_of_;  // by event, its place in sources_
 };
 using BlockPtr = std::shared_ptr<Block>;
 

@@ -25,7 +25,7 @@ namespace dyad::core {
 
 // A command on its way.
 struct Pending {
-    Command command;
+    std::unique_ptr<Command> command;
     Engine::ReplyFn done;
     std::uint64_t fingerprint = 0;
     std::uint64_t key = 0;  // operation_key

@@ -17,8 +17,8 @@ constexpr std::string_view kServerInstance = "dyad-server";
 void UserLog::submit(Pending pending) {
     touch();
     pending.since_ms = ports().clock.steady_ms();
-    pending.key = operation_key(pending.command.instance_id, pending.command.operation_id);
-    pending.fingerprint = pending.command.fingerprint();
+    pending.key = operation_key(pending.command->instance_id, pending.command->operation_id);
+    pending.fingerprint = pending.command->fingerprint();
     engine_.waiting_ += 1;
     if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max)) {
         reply(pending,
@@ -48,6 +48,11 @@ void UserLog::build_batch() {
     LogHead head = head_;
     View view(state_);
     std::deque<Pending> later;
+    const std::size_t most =
+        std::min(queue_.size(), static_cast<std::size_t>(limits::batch_events_max));
+    flight.writes.reserve(most);
+    flight.changes.reserve(most);
+    batch.entries.reserve(most);
     while (!queue_.empty() && batch.size() < static_cast<std::size_t>(limits::batch_events_max) &&
            batch.texts.size() < static_cast<std::size_t>(limits::batch_bytes_max)) {
         Pending pending = std::move(queue_.front());
@@ -74,10 +79,7 @@ void UserLog::build_batch() {
     ports().store.append(std::move(request),
                          guarded([this](AppendResult result) { sent(std::move(result)); }));
     if (broken(Mutation::acknowledge_before_commit)) {
-        Flight copy = *flight_;
-        finish_flight(copy);
-        for (Pending& pending : flight_->writes)
-            pending.done = nullptr;
+        finish_flight(*flight_);
         flight_->others.clear();
     }
     if (broken(Mutation::fold_before_commit))
@@ -97,7 +99,7 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     if (!broken(Mutation::timestamps_from_clock)) now = std::max(now, head.timestamp_ms);
     const Decision at{
         .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
-    Decided decided = decide(view, pending.command, at);
+    Decided decided = decide(view, *pending.command, at);
 #ifdef DYAD_SIMULATION
     if (pending.stale) decided = *pending.stale;
 #endif
@@ -109,8 +111,8 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         const std::string data = encode_change(*change);
         draft.kind = kind_of(*change);
         draft.scope = scope;
-        draft.source_instance_id = pending.command.instance_id;
-        draft.operation_id = pending.command.operation_id;
+        draft.source_instance_id = pending.command->instance_id;
+        draft.operation_id = pending.command->operation_id;
         draft.data = data;
         draft.fingerprint = pending.fingerprint;
         draft.timestamp_ms = std::max(now, head.timestamp_ms);
@@ -128,7 +130,7 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         if (auto* rejection = std::get_if<Rejection>(&decided))
             answer = std::move(*rejection);
         else
-            answer = reply_without_event(std::get<NoChange>(decided), pending.command.operation_id,
+            answer = reply_without_event(std::get<NoChange>(decided), pending.command->operation_id,
                                          head_);
         // What it rests on may still fail to be written, or may be overtaken by other nodes
         // already: a commit behind it proves that it was not, or else a read.
@@ -211,8 +213,8 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
         return;
     }
     const EventEntry& entry = batch.entry(offset);
-    if (event->source_instance_id != pending.command.instance_id ||
-        event->operation_id != pending.command.operation_id) {
+    if (event->source_instance_id != pending.command->instance_id ||
+        event->operation_id != pending.command->operation_id) {
         pending.is_new = true;
         queue_.push_front(std::move(pending));
         engine_.mark_dirty(*this);
@@ -236,7 +238,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
                      .offset = offset,
                      .hash = entry.hash,
                      .timestamp_ms = entry.timestamp_ms};
-    Reply answer = reply_of(*change, pending.command, at);
+    Reply answer = reply_of(*change, *pending.command, at);
     answer.duplicate = true;
     reply(pending, std::move(answer));
 }
@@ -248,12 +250,12 @@ void UserLog::fill_version(Pending pending, const NeedsVersion& needed) {
         guarded([this, shared](const Result<ContextPtr>& found) {
             const bool gone = !found && (found.error().code == Errc::history_gone ||
                                          found.error().code == Errc::not_found);
-            auto* put = std::get_if<PutContext>(&shared->command.body);
+            auto* put = std::get_if<PutContext>(&shared->command->body);
             if (put != nullptr && (found || gone)) {
                 const bool known = found && !(*found)->deleted;
                 put->base_data = known ? std::optional((*found)->data) : std::nullopt;
             } else if (found) {
-                std::get<RestoreContext>(shared->command.body).snapshot = *found;
+                std::get<RestoreContext>(shared->command->body).snapshot = *found;
             } else {
                 reply(*shared, Rejection{found.error(), nullptr});
                 return;
@@ -373,7 +375,7 @@ void UserLog::finish_flight(Flight& flight) {
                          .hash = entry.hash,
                          .timestamp_ms = entry.timestamp_ms};
         Pending& pending = flight.writes[i];
-        if (pending.done) reply(pending, reply_of(flight.changes[i], pending.command, at));
+        if (pending.done) reply(pending, reply_of(flight.changes[i], *pending.command, at));
     }
     for (auto& [pending, answer] : flight.others)
         reply(pending, std::move(answer));
@@ -397,9 +399,10 @@ void UserLog::expire_due(std::int64_t wall_ms) {
             continue;
         }
         Pending pending;
-        pending.command.instance_id = kServerInstance;
-        pending.command.operation_id = "expire:" + std::to_string(version) + ":" + key;
-        pending.command.body = ExpireContext{std::move(key), version};
+        pending.command = std::make_unique<Command>();
+        pending.command->instance_id = kServerInstance;
+        pending.command->operation_id = "expire:" + std::to_string(version) + ":" + key;
+        pending.command->body = ExpireContext{std::move(key), version};
         pending.done = [](const std::variant<Reply, Rejection>&) {};
         submit(std::move(pending));
     }

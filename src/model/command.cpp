@@ -145,6 +145,15 @@ std::uint64_t Command::fingerprint() const {
                        hash_into(h, c.key);
                        hash_into(h, c.data);
                        hash_number(h, static_cast<std::uint64_t>(c.strategy) * 2 + c.force);
+                       hash_number(h, c.type ? static_cast<std::uint64_t>(*c.type) + 1 : 0);
+                       hash_number(h, c.tags ? c.tags->size() + 1 : 0);
+                       if (c.tags)
+                           for (const std::string& tag : *c.tags)
+                               hash_into(h, tag);
+                       hash_number(h, c.expires_at_ms.has_value());
+                       if (c.expires_at_ms)
+                           hash_number(
+                               h, static_cast<std::uint64_t>(c.expires_at_ms->value_or(INT64_MIN)));
                    },
                    [&](const MergePatchContext& c) {
                        hash_into(h, c.key);
@@ -168,11 +177,15 @@ std::uint64_t Command::fingerprint() const {
                        hash_number(h, static_cast<std::uint64_t>(c.mode));
                        hash_optional(h, c.instance_id);
                        hash_optional(h, c.configuration);
+                       hash_optional(h, c.context_snapshot);
+                       hash_number(h, static_cast<std::uint64_t>(c.transition_duration_ms));
+                       hash_number(h, c.success);
+                       hash_optional(h, c.error_message);
                    },
                    [&](const RecordResponse& c) {
-                       hash_into(h, c.record.chat_id);
-                       hash_into(h, c.record.message_id);
-                       hash_into(h, c.record.final.response_hash);
+                       std::string json;
+                       write_response(json, c.record);
+                       hash_into(h, json);
                    },
                    [&](const AnnounceMcp& c) {
                        hash_number(h, static_cast<std::uint64_t>(c.kind));

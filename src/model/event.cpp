@@ -5,6 +5,7 @@
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -25,6 +26,16 @@ bool take_literal(std::string_view& in, std::string_view literal) {
     return true;
 }
 
+// A string that the product wrote without escapes: a hash, the name of a kind.
+bool take_word(std::string_view& in, std::string_view& word) {
+    if (!in.starts_with('"')) return false;
+    const std::size_t end = in.find('"', 1);
+    if (end == std::string_view::npos) return false;
+    word = in.substr(1, end - 1);
+    in.remove_prefix(end + 1);
+    return true;
+}
+
 std::string hex64(std::uint64_t value) {
     std::array<std::uint8_t, 8> bytes;
     for (std::size_t i = 0; i < 8; ++i)
@@ -40,6 +51,9 @@ bool read_hex64(std::string_view text, std::uint64_t& value) {
         value = value << 8 | b;
     return true;
 }
+
+// Of an event's text, beside the fields of any length.
+constexpr std::size_t kTextBytes = 200;
 
 Hash content_hash_of(const Salt& salt, std::string_view data) {
     return sha256({view(salt), data});
@@ -114,16 +128,16 @@ std::uint64_t operation_key(std::string_view instance_id, std::string_view opera
     return hash64(operation_id, hash64(instance_id));
 }
 
-Result<EventView> decode_event(std::string_view text) {
-    EventView event;
+Status decode_event(std::string_view text, EventView& event) {
     event.text = text;
+    event.offset = 0;
     std::string_view in = text;
-    std::string hash, type, kind;
+    std::string_view hash, type, kind;
     const bool head = take_literal(in, "{\"offset\":") && take_integer(in, event.offset) &&
-                      take_literal(in, ",\"hash\":") && json_slices::take_string(in, hash) &&
+                      take_literal(in, ",\"hash\":") && take_word(in, hash) &&
                       take_literal(in, ",\"timestamp\":") && take_integer(in, event.timestamp_ms) &&
-                      take_literal(in, ",\"eventType\":") && json_slices::take_string(in, type) &&
-                      take_literal(in, ",\"kind\":") && json_slices::take_string(in, kind);
+                      take_literal(in, ",\"eventType\":") && take_word(in, type) &&
+                      take_literal(in, ",\"kind\":") && take_word(in, kind);
     if (!head) return damaged(event.offset, "its text does not begin as an event does");
     const auto known = event_kind_by_name(kind);
     if (!known) return damaged(event.offset, "its kind is not known");
@@ -136,6 +150,12 @@ Result<EventView> decode_event(std::string_view text) {
         return damaged(event.offset, "a field of its text is missing");
     if (in.size() < 3 || in.back() != '}') return damaged(event.offset, "its text has no end");
     event.data = in.substr(0, in.size() - 1);
+    return Done{};
+}
+
+Result<EventView> decode_event(std::string_view text) {
+    EventView event;
+    if (const Status done = decode_event(text, event); !done) return done.error();
     return event;
 }
 
@@ -183,6 +203,9 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     entry.scope_key = hash64(draft.scope);
 
     std::string& out = batch.texts;
+    const std::size_t needed = out.size() + draft.scope.size() + draft.source_instance_id.size() +
+                               draft.operation_id.size() + draft.data.size() + kTextBytes;
+    if (out.capacity() < needed) out.reserve(std::max(needed, 2 * out.size()));
     if (!batch.empty()) out += ',';
     out.append("{\"offset\":");
     json_slices::append_integer(out, head.offset + 1);

@@ -86,6 +86,8 @@ struct EventView {
 
 // Takes an event's text apart. Errors: storage_damaged where it is not of the form above.
 Result<EventView> decode_event(std::string_view text);
+// The same, into an event that many are read into, one after the other.
+Status decode_event(std::string_view text, EventView& event);
 
 // What is kept of each event beside its text.
 struct EventEntry {

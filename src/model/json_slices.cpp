@@ -9,26 +9,39 @@ void append_number(std::string& out, double value) {
     json::append_real(out, value);
 }
 
+namespace {
+
+// The quote that ends the string which begins at `at`, its first character; `end` where none does.
+const char* closing_quote(const char* at, const char* end, bool& escaped) {
+    for (;;) {
+        at = json::skip_plain(at, end);
+        if (at == end || *at == '"') return at;
+        if (*at == '\\') {
+            escaped = true;
+            if (++at == end) return end;
+        }
+        ++at;
+    }
+}
+
+}  // namespace
+
 bool take_string(std::string_view& in, std::string& value) {
     if (in.empty() || in.front() != '"') return false;
-    std::size_t end = 1;
+    const char* const begin = in.data() + 1;
+    const char* const end = in.data() + in.size();
     bool escaped = false;
-    while (end < in.size() && in[end] != '"') {
-        if (in[end] == '\\') {
-            escaped = true;
-            ++end;
-        }
-        ++end;
-    }
-    if (end >= in.size()) return false;
+    const char* const quote = closing_quote(begin, end, escaped);
+    if (quote == end) return false;
     if (!escaped) {
-        value.assign(in.substr(1, end - 1));
+        value.assign(begin, quote);
     } else {
-        const Result<json::Value> parsed = json::parse(in.substr(0, end + 1));
+        const Result<json::Value> parsed =
+            json::parse({in.data(), static_cast<std::size_t>(quote + 1 - in.data())});
         if (!parsed || !parsed->is_string()) return false;
         value.assign(parsed->get_string().data(), parsed->get_string().size());
     }
-    in.remove_prefix(end + 1);
+    in.remove_prefix(static_cast<std::size_t>(quote + 1 - in.data()));
     return true;
 }
 
@@ -41,9 +54,11 @@ std::optional<std::string_view> take_value(std::string_view& in) {
     for (; i < in.size(); ++i) {
         const char c = in[i];
         if (c == '"') {
-            for (++i; i < in.size() && in[i] != '"'; ++i)
-                if (in[i] == '\\') ++i;
-            if (i >= in.size()) return std::nullopt;
+            bool escaped = false;
+            const char* const quote =
+                closing_quote(in.data() + i + 1, in.data() + in.size(), escaped);
+            i = static_cast<std::size_t>(quote - in.data());
+            if (i == in.size()) return std::nullopt;
         } else if (c == '{' || c == '[') {
             ++depth;
         } else if (c == '}' || c == ']') {

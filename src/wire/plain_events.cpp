@@ -23,60 +23,53 @@ class Members {
         if (at_ != end_) ++at_;  // the brace
     }
 
-    bool next(std::string_view& name, std::string_view& value) {
+    // To the next member's value; take() or enter() comes next.
+    bool next(std::string_view& name) {
         if (at_ != end_ && *at_ == ',') ++at_;
         if (at_ == end_ || *at_ != '"') return false;
-        const char* begin = at_ + 1;
-        if (!skip_string()) return false;
-        name = {begin, static_cast<std::size_t>(at_ - 1 - begin)};
+        const char* const begin = at_ + 1;
+        skip_string();
         if (at_ == end_ || *at_ != ':') return false;
-        begin = ++at_;
-        if (!skip_value()) return false;
-        value = {begin, static_cast<std::size_t>(at_ - begin)};
-        return true;
-    }
-
-  private:
-    bool skip_string() {
-        for (;;) {
-            const auto left = static_cast<std::size_t>(end_ - (at_ + 1));
-            const auto* quote = static_cast<const char*>(std::memchr(at_ + 1, '"', left));
-            if (quote == nullptr) return false;
-            const char* back = quote;
-            while (back[-1] == '\\')
-                --back;
-            at_ = quote;
-            if ((quote - back) % 2 == 0) break;
-        }
+        name = {begin, static_cast<std::size_t>(at_ - 1 - begin)};
         ++at_;
         return true;
     }
 
-    bool skip_value() {
+    std::string_view take() {
+        const char* const begin = at_;
         int depth = 0;
         while (at_ != end_) {
-            switch (*at_) {
-                case '"':
-                    if (!skip_string()) return false;
-                    continue;
-                case '{':
-                case '[':
-                    ++depth;
-                    break;
-                case '}':
-                case ']':
-                    if (depth == 0) return true;
-                    --depth;
-                    break;
-                case ',':
-                    if (depth == 0) return true;
-                    break;
-                default:
-                    break;
+            const char c = *at_;
+            if (c == '"') {
+                skip_string();
+                continue;
+            }
+            if (c == '}' || c == ']') {
+                if (depth == 0) break;
+                --depth;
+            } else if (c == '{' || c == '[') {
+                ++depth;
+            } else if (c == ',' && depth == 0) {
+                break;
             }
             ++at_;
         }
-        return depth == 0;
+        return {begin, static_cast<std::size_t>(at_ - begin)};
+    }
+
+    // Its own members, where the value is an object; this walk cannot go on.
+    Members enter() const { return Members({at_, static_cast<std::size_t>(end_ - at_)}); }
+
+  private:
+    void skip_string() {
+        ++at_;
+        for (;;) {
+            at_ = json::skip_plain(at_, end_);
+            if (at_ == end_) return;
+            const char c = *at_++;
+            if (c == '"') return;
+            if (c == '\\' && at_ != end_) ++at_;
+        }
     }
 
     const char* at_;
@@ -118,11 +111,13 @@ void open(std::string& out, std::string_view type, std::string_view user_id,
 }
 
 void write_context_sync(std::string& out, std::string_view user_id, const EventView& event) {
-    std::string_view name, value, context, key, type, data, version;
+    std::string_view name, key, type, data, version;
     bool deleted = false;
-    for (Members members(event.data); context.empty() && members.next(name, value);)
-        if (name == "context") context = value;
-    for (Members members(context); members.next(name, value);) {
+    Members change(event.data);
+    while (change.next(name) && name != "context")
+        change.take();
+    for (Members members = change.enter(); members.next(name);) {
+        const std::string_view value = members.take();
         if (name == "contextKey")
             key = value;
         else if (name == "contextType")
@@ -147,8 +142,9 @@ void write_context_sync(std::string& out, std::string_view user_id, const EventV
 }
 
 void write_mode_update(std::string& out, std::string_view user_id, const EventView& event) {
-    std::string_view name, value, current, previous = "null", configuration;
-    for (Members members(event.data); members.next(name, value);) {
+    std::string_view name, current, previous = "null", configuration;
+    for (Members members(event.data); members.next(name);) {
+        const std::string_view value = members.take();
         if (name == "currentMode")
             current = value;
         else if (name == "previousMode")
