@@ -140,6 +140,17 @@ TEST(Delivery, AClientThatTakesNothingIsClosedInTimeAndNotBefore) {
     EXPECT_FALSE(fast.closed);
 }
 
+TEST(Delivery, AClientThatTakesNothingIsClosedWhereNobodyWritesToo) {
+    CoreRig rig(2);
+    RecordingPeer slow;
+    rig.attach(slow, CoreRig::negotiated(), 1);
+    rig.pass(60'000);
+    slow.full = true;
+    rig.grow(1, 0);
+    rig.pass(limits::write_stall_ms + 100);
+    EXPECT_EQ(slow.closed, CloseReason::slow);
+}
+
 TEST(Delivery, AClientThatTakesALittleIsNotClosed) {
     CoreRig rig;
     RecordingPeer slow;

@@ -448,6 +448,21 @@ TEST(UserLog, ALogThatIsShorterThanWhatWasReadIsReadAnew) {
     EXPECT_EQ(peer.resets[0]->position, rig.position_at(2));
 }
 
+TEST(UserLog, ALogOfTheSameLengthWithAnotherEndIsReadAnew) {
+    CoreRig rig(2);
+    rig.grow(2);
+    const sim::SimDatabase::Backup backup = rig.database.backup();
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated(), 1);
+    rig.grow(2, 0);
+    rig.carry = false;
+    rig.database.restore(backup, {});
+    rig.grow(2, 0);
+    EXPECT_EQ(rig.data_of("grown", 1), rig.data_of("grown", 0));
+    ASSERT_EQ(peer.resets.size(), 1u);
+    EXPECT_EQ(peer.resets[0]->position, rig.position_at(4));
+}
+
 // Past versions.
 
 TEST(UserLog, APastVersionIsRestoredAsANewOne) {
