@@ -40,8 +40,9 @@ enum class Mutation : std::uint8_t {
     fold_skips_delete,     // deletions are not applied when folding
     expiry_without_event,  // an expired context vanishes without an event
     chain_not_verified,    // a batch that does not chain is taken
+    repeat_expired,        // an operation whose event expired is applied again
 };
-inline constexpr int kMutationCount = static_cast<int>(Mutation::chain_not_verified) + 1;
+inline constexpr int kMutationCount = static_cast<int>(Mutation::repeat_expired) + 1;
 
 #ifdef DYAD_SIMULATION
 Mutation& active_mutation() noexcept;

@@ -105,6 +105,7 @@ class UserLog {
     void forget_other_log(Pending& pending) const;
     bool is_repeat(const Pending& pending) const;
     void answer_repeat(Pending pending);
+    void repeat_expired(Pending& pending);
     void repeat_found(std::shared_ptr<Pending> pending, Offset offset);
     void answer_from(Pending& pending, const EventBatch& batch, Offset offset);
     void fill_version(Pending pending, const NeedsVersion& needed);

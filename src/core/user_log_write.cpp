@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kRetryPauseMaxMs = 2000;
 constexpr int kExpiriesPerTick = 64;
 constexpr std::string_view kServerInstance = "dyad-server";
+const std::vector<EventBatchPtr> kNoBatches;
 
 }  // namespace
 
@@ -182,16 +183,27 @@ void UserLog::answer_repeat(Pending pending) {
     }
     ports().store.find_operation(user_id_, shared->key,
                                  guarded([this, shared](const Result<Offset>& found) {
-                                     if (!found) {
+                                     if (!found)
                                          reply(*shared, Rejection{found.error(), nullptr});
-                                     } else if (*found == 0) {
-                                         shared->is_new = true;
-                                         queue_.push_front(std::move(*shared));
-                                         engine_.mark_dirty(*this);
-                                     } else {
+                                     else if (*found == 0)
+                                         repeat_expired(*shared);
+                                     else
                                          repeat_found(shared, *found);
-                                     }
                                  }));
+}
+
+// It is known and not in the log any more: it was applied, and that is all that can be said.
+void UserLog::repeat_expired(Pending& pending) {
+    if (broken(Mutation::repeat_expired)) {
+        pending.is_new = true;
+        queue_.push_front(std::move(pending));
+        engine_.mark_dirty(*this);
+        return;
+    }
+    metrics::duplicates.add();
+    reply(pending, Rejection{fail(Errc::already_applied,
+                                  "id: this operation was applied; its event has expired"),
+                             nullptr});
 }
 
 void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
@@ -201,19 +213,17 @@ void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
     }
     ports().store.read_log(
         user_id_, offset - 1, 1, guarded([this, pending, offset](const Result<LogSlice>& slice) {
-            if (!slice) {
+            if (!slice && slice.error().code != Errc::history_gone) {
                 reply(*pending, Rejection{slice.error(), nullptr});
                 return;
             }
-            for (const EventBatchPtr& batch : slice->batches) {
+            for (const EventBatchPtr& batch : slice ? slice->batches : kNoBatches) {
                 if (batch->first <= offset && offset <= batch->last()) {
                     answer_from(*pending, *batch, offset);
                     return;
                 }
             }
-            reply(*pending,
-                  Rejection{fail(Errc::history_gone, "id: the log no longer keeps this operation"),
-                            nullptr});
+            repeat_expired(*pending);
         }));
 }
 
@@ -400,14 +410,14 @@ void UserLog::finish_flight(Flight& flight) {
 void UserLog::expire(std::int64_t wall_ms) {
     if (phase_ != Phase::ready || !queue_.empty() || flight_) return;
     int submitted = 0;
-    std::vector<std::pair<std::string, Version>> due;
+    std::vector<ContextPtr> due;
     for (const auto& [when, key] : state_.expiries) {
         if (when > wall_ms || ++submitted > kExpiriesPerTick) break;
-        due.emplace_back(key, state_.find(key)->version);
+        due.push_back(state_.find(key));
     }
-    for (auto& [key, version] : due) {
+    for (const ContextPtr& context : due) {
         if (broken(Mutation::expiry_without_event)) {
-            auto gone = std::make_shared<Context>(*state_.find(key));
+            auto gone = std::make_shared<Context>(*context);
             gone->deleted = true;
             gone->data = "null";
             fold(state_, ContextChange{gone, ContextAction::expired});
@@ -417,8 +427,10 @@ void UserLog::expire(std::int64_t wall_ms) {
         Pending pending;
         pending.command = std::make_unique<Command>();
         pending.command->instance_id = kServerInstance;
-        pending.command->operation_id = "expire:" + std::to_string(version) + ":" + key;
-        pending.command->body = ExpireContext{std::move(key), version};
+        // By the offset: a version can come again once a deletion is forgotten.
+        pending.command->operation_id =
+            "expire:" + std::to_string(context->offset) + ":" + context->key;
+        pending.command->body = ExpireContext{context->key, context->version};
         pending.done = [](const std::variant<Reply, Rejection>&) {};
         submit(std::move(pending));
     }

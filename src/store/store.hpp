@@ -6,6 +6,9 @@
 //   durable, never before. A batch may be committed in part (a prefix) where the outcome is not
 //   `committed`; whoever asked reads the log to learn it.
 // - An operation id is in a user's log once: an append that would repeat one conflicts.
+// - Of the events that expired, the newest expired_operations_per_instance_max operations of each
+//   instance stay known to `load`; of the expired_operations_instances_max instances at least whose
+//   events expired last (base/limits.def).
 // - `load` and `read_log` report durable events only.
 // - Projections are derived from committed events, in their order, and are never ahead of the log.
 // - Nothing of one user is ever part of another user's answer.
@@ -30,7 +33,8 @@ struct LoadedLog {
     LogHead head;                               // epoch 0 where the user has no log yet
     Offset first_kept = 1;                      // the oldest event that is still in the log
     State state;                                // folded up to `head`
-    std::vector<std::uint64_t> operation_keys;  // operation_key() of every kept event
+    // operation_key() of every kept event, and of each instance's newest expired ones.
+    std::vector<std::uint64_t> operation_keys;
 };
 
 struct AppendRequest {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace dyad::sim {
 namespace {
@@ -75,13 +76,23 @@ void check_operations_in_log(const Evidence& evidence, Violations& out) {
                                   std::to_string(entries.size()) + " times, at " +
                                   std::to_string(entries[0]->event->first) + " and " +
                                   std::to_string(entries[1]->event->first)});
+    std::set<Id> ever_logged;  // and perhaps lost by a restore
+    for (const auto& [at, entries] : evidence.all_events)
+        for (const LogEntry* entry : entries)
+            if (const Result<EventView> view = decode_event(entry->event->texts))
+                ever_logged.insert({at.first, view->source_instance_id, view->operation_id});
     for (const Operation& operation : evidence.history.operations) {
-        const auto found = in_log.find(
-            {operation.user_id, operation.command.instance_id, operation.command.operation_id});
+        const Id found_id{operation.user_id, operation.command.instance_id,
+                          operation.command.operation_id};
+        const auto found = in_log.find(found_id);
         bool rejected = false;
         for (const Answer& answer : operation.answers) {
             if (const auto* rejection = std::get_if<Rejection>(&answer.result)) {
-                rejected = rejected || !error_row(rejection->error.code).retry;
+                const bool applied = rejection->error.code == Errc::already_applied;
+                rejected = rejected || (!applied && !error_row(rejection->error.code).retry);
+                if (applied && !ever_logged.contains(found_id))
+                    out.push_back({1, name_of(operation) + " was said to have been applied, and "
+                                                           "never was"});
                 continue;
             }
             const Reply& reply = std::get<Reply>(answer.result);

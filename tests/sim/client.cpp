@@ -281,8 +281,8 @@ void Client::next_operation() {
         if (random_.chance(150)) read();
         Operation operation;
         operation.user_id = user_id_;
-        const bool misuse = !acknowledged_.empty() && world_.scenario().restores == 0 &&
-                            world_.scenario().expiries == 0 && random_.chance(20);
+        const bool misuse =
+            !acknowledged_.empty() && world_.scenario().restores == 0 && random_.chance(20);
         const Wish wish{.user_id = user_id_,
                         .instance_id = instance_id_,
                         .operation_id = misuse ? acknowledged_.back().operation_id
@@ -313,7 +313,6 @@ void Client::start_operation(std::size_t index) {
 
 void Client::attempt(std::size_t index, int number) {
     current_[index] = number;
-    world_.record().operations[index].on_the_way += 1;
     const bool own_node = connection_ && random_.chance(800);
     const int node =
         world_.asked(own_node ? connection_->process().node : world_.random_node(random_));
@@ -337,10 +336,7 @@ void Client::attempt(std::size_t index, int number) {
 void Client::submit(std::size_t index, int number, int node_id) {
     Node& node = world_.node(node_id);
     Operation& operation = world_.record().operations[index];
-    if (!node.alive()) {
-        operation.on_the_way -= 1;
-        return;
-    }
+    if (!node.alive()) return;
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
     operation.submissions += 1;
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
@@ -362,7 +358,6 @@ void Client::submit(std::size_t index, int number, int node_id) {
                 return name + (reply ? " at offset " + std::to_string(reply->position.offset)
                                      : " " + std::get<Rejection>(answer.result).error.to_string());
             });
-            world_.record().operations[index].on_the_way -= 1;
             world_.record().operations[index].answers.push_back(answer);
             if (!lost)
                 world_.after(back_us, [this, index, number, answer = std::move(answer)] {

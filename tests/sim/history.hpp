@@ -47,7 +47,6 @@ struct Operation {
     std::int64_t invoked_us = 0;
     std::vector<Answer> answers;
     int submissions = 0;
-    int on_the_way = 0;  // tries that were sent and not answered; those of dead processes for ever
     bool awaited = false;  // at the end, its client still waits for an answer
 };
 

@@ -45,6 +45,7 @@ constexpr std::string_view kNames[] = {
     "fold_skips_delete",
     "expiry_without_event",
     "chain_not_verified",
+    "repeat_expired",
 };
 static_assert(std::size(kNames) == core::kMutationCount);
 
@@ -67,6 +68,7 @@ std::vector<Variant> make_variants() {
     flawed("store_without_offset_index", &Flaws::no_offset_index);
     flawed("store_serves_unjournaled", &Flaws::serves_unjournaled);
     flawed("store_commits_unjournaled", &Flaws::commits_unjournaled);
+    flawed("store_forgets_expired", &Flaws::forgets_expired);
     return variants;
 }
 

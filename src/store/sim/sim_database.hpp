@@ -65,6 +65,7 @@ class SimDatabase {
         bool no_operation_index = false;   // an operation id may repeat
         bool serves_unjournaled = false;   // readers see what a crash can still drop
         bool commits_unjournaled = false;  // `committed` does not wait for the journal
+        bool forgets_expired = false;      // the operation ids of expired events
     };
 
     Observer observer;

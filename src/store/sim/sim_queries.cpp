@@ -1,7 +1,10 @@
 #include "store/sim/sim_queries.hpp"
 
+#include "base/limits.hpp"
+
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 namespace dyad::sim::queries {
 namespace {
@@ -33,6 +36,20 @@ std::vector<std::string> words_of(const std::string& query) {
         }
     }
     return words;
+}
+
+void add_expired_operations(const UserRecord& record, std::vector<std::uint64_t>& keys) {
+    std::map<std::string, int, std::less<>> known;  // by instance
+    for (Offset offset = record.first_kept - 1; offset > 0; --offset) {
+        const StoredEvent& event = record.events[offset - 1];
+        const Result<EventView> view = decode_event(event.text());
+        CHECK(view.has_value());
+        const auto at = known.find(view->source_instance_id);
+        if (at == known.end() && known.size() == limits::expired_operations_instances_max) continue;
+        int& count = known[view->source_instance_id];
+        if (++count <= limits::expired_operations_per_instance_max)
+            keys.push_back(event.entry().operation_key);
+    }
 }
 
 // How well `text` matches: the number of occurrences of every word; nothing where one is missing.
@@ -70,6 +87,7 @@ LoadedLog load(const SimDatabase& database, const std::string& user_id) {
     loaded.state = state_of(database, *record);
     for (Offset offset = record->first_kept; offset <= end; ++offset)
         loaded.operation_keys.push_back(record->events[offset - 1].entry().operation_key);
+    if (!database.flaws.forgets_expired) add_expired_operations(*record, loaded.operation_keys);
     return loaded;
 }
 

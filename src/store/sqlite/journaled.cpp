@@ -65,6 +65,7 @@ Status Journaled::open_database(Random& random) {
     Status done = migrate(*db_);
     if (!done) return done;
     log_.emplace(*db_, options_.segments);
+    expired_.emplace(*db_);
     projections_.emplace(*db_);
     queries_.emplace(*db_, *log_);
     search_.emplace(*db_);

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/expired_operations.hpp"
 #include "store/sqlite/journal.hpp"
 #include "store/sqlite/log_tables.hpp"
 #include "store/sqlite/projections.hpp"
@@ -129,6 +130,7 @@ class Journaled {
     std::unique_ptr<Connection> db_;
     std::unique_ptr<Journal> journal_;
     std::optional<LogTables> log_;
+    std::optional<ExpiredOperations> expired_;
     std::optional<Projections> projections_;
     std::optional<Queries> queries_;
     std::optional<Search> search_;

@@ -22,8 +22,9 @@ Result<LoadedLog> Journaled::load(const std::string& user_id) {
                                         keys.push_back(operation);
                                         return true;
                                     });
-        if (!done) return done.error();
         std::reverse(keys.begin(), keys.end());
+        if (done) done = expired_->load(log.id, keys);
+        if (!done) return done.error();
     }
     for (Unapplied& next : log.unapplied) {
         const Status decoded = next.decode();
@@ -227,7 +228,7 @@ Status Journaled::renew_epochs(Random& random) {
 }
 
 Status Journaled::expire_some(Expiry& expiry) {
-    constexpr std::size_t kSegmentsAtOnce = 64;
+    constexpr std::size_t kSegmentsAtOnce = 16;  // they are read, and commits wait
     Status done = apply();
     if (!done) return done;
     const auto log = log_->next_user(expiry.user);
@@ -241,10 +242,12 @@ Status Journaled::expire_some(Expiry& expiry) {
     done = transaction.begin();
     if (!done) return done;
     const Result<LogTables::Dropped> dropped =
-        log_->drop_before(**log, expiry.before_ms, kSegmentsAtOnce);
+        log_->drop_before(**log, expiry.before_ms, kSegmentsAtOnce,
+                          [&](const EventBatch& batch) { return expired_->add(user, batch); });
     if (!dropped) return dropped.error();
     if (dropped->events != 0) {
-        done = projections_->drop_tombstones(user, dropped->first_kept);
+        done = expired_->forget_oldest_instances(user);
+        if (done) done = projections_->drop_tombstones(user, dropped->first_kept);
         if (done) done = transaction.commit();
         if (!done) {
             stop_if_sync_failed(done.error());

@@ -211,11 +211,12 @@ Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor&
 }
 
 Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::int64_t before_ms,
-                                                  std::size_t segments_max) {
+                                                  std::size_t segments_max,
+                                                  const SegmentVisitor& dropping) {
     Dropped dropped{.events = 0, .more = false, .first_kept = log.first_kept};
     {
         Rows rows = db_.query(
-            "SELECT first_offset, last_offset, last_timestamp FROM segment WHERE user = ? "
+            "SELECT first_offset, last_offset, last_timestamp, body FROM segment WHERE user = ? "
             "ORDER BY first_offset LIMIT ?",
             log.user, segments_max + 1);
         std::size_t seen = 0;
@@ -226,6 +227,9 @@ Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::in
                 dropped.more = true;
                 break;
             }
+            const Result<EventBatch> batch = decode_batch(rows.text(3));
+            const Status taken = batch ? dropping(*batch) : Status(Done{});
+            if (!taken) return taken.error();
             dropped.events += last - rows.natural(0) + 1;
             dropped.first_kept = last + 1;
         }

@@ -53,14 +53,16 @@ class LogTables {
     Result<EventBatch> segment_with(std::int64_t user, Offset offset);
 
     // Drops up to `segments_max` of the oldest segments, whose events are all older than
-    // `before_ms`, but never the last one. Moves first_kept on.
+    // `before_ms`, but never the last one; calls `dropping`
+    // for each that can be read before. Moves first_kept on.
     struct Dropped {
         std::size_t events = 0;
         bool more = false;
         Offset first_kept = 1;
     };
+    using SegmentVisitor = std::function<Status(const EventBatch&)>;
     Result<Dropped> drop_before(const StoredHead& log, std::int64_t before_ms,
-                                std::size_t segments_max);
+                                std::size_t segments_max, const SegmentVisitor& dropping);
 
     // Checks every stored event against the chain, the keys and the head.
     Status verify(const StoredHead& log);

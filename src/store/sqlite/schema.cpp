@@ -76,6 +76,15 @@ CREATE TABLE search_document(
 CREATE VIRTUAL TABLE search_text USING fts5(
     owner, key, body, tokenize = 'unicode61 remove_diacritics 2');
 )",
+    // 3: the operations that stay known although their events expired.
+    R"(
+CREATE TABLE expired_operations(
+    user INTEGER NOT NULL,
+    instance INTEGER NOT NULL,     -- hash64 of its id
+    last_offset INTEGER NOT NULL,  -- of its newest event that expired
+    keys BLOB NOT NULL,            -- operation keys, 8 bytes each, the newest at the end
+    UNIQUE(user, instance));
+)",
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {

@@ -83,5 +83,8 @@ class StoreSearch : public StoreProjections {};
 // One request with one change, at the end of `log`.
 AppendRequest request_for(const test::SampleLog& log, const Change& change,
                           const std::string& operation, std::int64_t timestamp_ms);
+// One request with an event for each operation, (instance, operation id), at the end of `log`.
+AppendRequest request_for(const test::SampleLog& log,
+                          const std::vector<std::pair<std::string, std::string>>& operations);
 
 }  // namespace dyad::conformance

@@ -84,8 +84,10 @@ void StoreLaw::expect_holds(const test::SampleLog& log) {
     EXPECT_EQ(texts(log.user(), 0, 64 * 1024), log.texts());
 }
 
-AppendRequest request_for(const test::SampleLog& log, const Change& change,
-                          const std::string& operation, std::int64_t timestamp_ms) {
+namespace {
+
+// An empty request at the end of `log`, and the head that it begins with.
+std::pair<AppendRequest, LogHead> begin_request(const test::SampleLog& log) {
     AppendRequest request;
     request.user_id = log.user();
     LogHead head = log.head();
@@ -93,18 +95,43 @@ AppendRequest request_for(const test::SampleLog& log, const Change& change,
         head.epoch = 77;
         head.hash = genesis_hash(log.user(), head.epoch);
     }
-    auto batch = std::make_shared<EventBatch>();
+    return {request, head};
+}
+
+void add_event(EventBatch& batch, LogHead& head, const Change& change, const std::string& instance,
+               const std::string& operation, std::int64_t timestamp_ms) {
     const std::string data = encode_change(change);
     const std::string scope = scope_of(change);
-    append_event(*batch, head,
+    append_event(batch, head,
                  {.kind = kind_of(change),
                   .scope = scope,
-                  .source_instance_id = "vscode-1",
+                  .source_instance_id = instance,
                   .operation_id = operation,
                   .data = data,
                   .timestamp_ms = timestamp_ms});
+}
+
+}  // namespace
+
+AppendRequest request_for(const test::SampleLog& log, const Change& change,
+                          const std::string& operation, std::int64_t timestamp_ms) {
+    auto [request, head] = begin_request(log);
+    auto batch = std::make_shared<EventBatch>();
+    add_event(*batch, head, change, "vscode-1", operation, timestamp_ms);
     request.batch = std::move(batch);
     request.changes.push_back(change);
+    return request;
+}
+
+AppendRequest request_for(const test::SampleLog& log,
+                          const std::vector<std::pair<std::string, std::string>>& operations) {
+    auto [request, head] = begin_request(log);
+    auto batch = std::make_shared<EventBatch>();
+    for (const auto& [instance, operation] : operations) {
+        request.changes.push_back(McpChange{EventKind::mcp_tool_executed, "{}"});
+        add_event(*batch, head, request.changes.back(), instance, operation, log.now_ms);
+    }
+    request.batch = std::move(batch);
     return request;
 }
 

@@ -126,6 +126,28 @@ TEST(Engine, AContextExpiresWhereNobodyIsConnected) {
     EXPECT_EQ(rig.log_end(), 2u);
 }
 
+// The same key and version can come again once the log and the deletion in it are forgotten.
+TEST(Engine, AContextExpiresAlsoWhereOneOfItsVersionExpiredBefore) {
+    CoreRig rig;
+    PutContext body{.key = "k", .data = "{}"};
+    body.expires_at_ms = rig.clock.wall + 1000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(body))));
+    rig.pass(1200);
+    ASSERT_EQ(rig.log_end(), 2u);
+    rig.grow(2);
+    rig.expire_up_to(3);
+    sim::UserRecord& record = rig.database.users().at(rig.user);
+    record.state.contexts.erase("k");  // as a store does that drops old deletions
+    rig.restart(0);
+    body.expires_at_ms = rig.clock.wall + 1000;
+    const auto again = rig.submit(rig.command(body, "again"));
+    ASSERT_TRUE(reply_in(again));
+    ASSERT_EQ(reply_in(again)->version, 1u);
+    rig.pass(1200);
+    EXPECT_EQ(rig.log_end(), 6u);
+    EXPECT_FALSE(rig.data_of("k"));
+}
+
 TEST(Engine, AnExpiryIsTriedAgainUntilItIsInTheLog) {
     CoreRig rig;
     PutContext body{.key = "k", .data = "{}"};

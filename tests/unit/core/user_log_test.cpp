@@ -91,6 +91,39 @@ TEST(UserLog, ARejectedOperationMayBeSentAgain) {
     EXPECT_TRUE(reply_in(rig.submit(erase)));
 }
 
+// Its event is gone, and its answer with it; it is not applied again for that.
+TEST(UserLog, AnOperationThatExpiredIsNotAppliedAgain) {
+    for (const bool in_memory : {true, false}) {
+        CoreRig rig;
+        const Command command = rig.put("k", "{\"n\":1}", "same");
+        ASSERT_TRUE(reply_in(rig.submit(command)));
+        rig.grow(3);
+        rig.expire_up_to(2);
+        if (!in_memory) rig.restart(0);
+        const CommandAnswer again = rig.submit(command);
+        EXPECT_EQ(error_in(again), Errc::already_applied) << in_memory;
+        EXPECT_EQ(rig.log_end(), 4u);
+        EXPECT_TRUE(reply_in(rig.submit(rig.put("k", "{\"n\":2}", "new"))));
+    }
+}
+
+TEST(UserLog, AnOperationThatExpiresWhileItIsLookedUpIsNotAppliedAgain) {
+    CoreRig rig;
+    const Command command = rig.put("k", "{}", "same");
+    ASSERT_TRUE(reply_in(rig.submit(command)));
+    rig.grow(3);
+    rig.restart(0);
+    ASSERT_TRUE(rig.snapshot());
+    rig.node().gated.hold(Call::find_operation);
+    const auto again = rig.begin(command);
+    rig.settle();
+    rig.expire_up_to(2);
+    rig.node().gated.release(Call::find_operation);
+    rig.settle();
+    EXPECT_EQ(error_in(*again), Errc::already_applied);
+    EXPECT_EQ(rig.log_end(), 4u);
+}
+
 // Writes in doubt.
 
 TEST(UserLog, AWriteInDoubtThatWasAppliedIsFoundAndNotRepeated) {

@@ -1,0 +1,72 @@
+#include "store/sqlite/expired_operations.hpp"
+
+#include "base/bytes.hpp"
+#include "base/hash64.hpp"
+#include "base/limits.hpp"
+
+#include <map>
+#include <string>
+
+namespace dyad::sqlite {
+namespace {
+
+constexpr std::size_t kBytesMax =
+    limits::expired_operations_per_instance_max * sizeof(std::uint64_t);
+
+}  // namespace
+
+Status ExpiredOperations::add(std::int64_t user, const EventBatch& dropped) {
+    struct Added {
+        std::string keys;
+        Offset last = 0;
+    };
+    std::map<std::string, Added, std::less<>> instances;
+    EventView event;
+    for (Offset offset = dropped.first; offset <= dropped.last(); ++offset) {
+        // Damage that nobody reads any more does not keep a log from getting shorter.
+        if (!decode_event(dropped.text(offset), event)) continue;
+        Added& added = instances[event.source_instance_id];
+        put_le(added.keys, dropped.entry(offset).operation_key);
+        added.last = offset;
+    }
+    for (const auto& [instance, added] : instances) {
+        const std::uint64_t number = hash64(instance);
+        std::string all;
+        {
+            Rows rows =
+                db_.query("SELECT keys FROM expired_operations WHERE user = ? AND instance = ?",
+                          user, number);
+            if (rows.next()) all = rows.text(0);
+            const Status status = rows.status();
+            if (!status) return status;
+        }
+        all.append(added.keys);
+        if (all.size() > kBytesMax) all.erase(0, all.size() - kBytesMax);
+        const Status done = db_.execute(
+            "INSERT INTO expired_operations(user, instance, last_offset, keys) VALUES(?, ?, ?, ?) "
+            "ON CONFLICT(user, instance) DO UPDATE SET last_offset = excluded.last_offset, "
+            "keys = excluded.keys",
+            user, number, added.last, Value::blob(all));
+        if (!done) return done;
+    }
+    return Done{};
+}
+
+Status ExpiredOperations::forget_oldest_instances(std::int64_t user) {
+    return db_.execute(
+        "DELETE FROM expired_operations WHERE user = ?1 AND instance IN (SELECT instance "
+        "FROM expired_operations WHERE user = ?1 ORDER BY last_offset DESC LIMIT -1 OFFSET ?2)",
+        user, std::int64_t{limits::expired_operations_instances_max});
+}
+
+Status ExpiredOperations::load(std::int64_t user, std::vector<std::uint64_t>& keys) {
+    Rows rows = db_.query("SELECT keys FROM expired_operations WHERE user = ?", user);
+    while (rows.next()) {
+        std::string_view left = rows.text(0);
+        while (const auto key = take_le<std::uint64_t>(left))
+            keys.push_back(*key);
+    }
+    return rows.status();
+}
+
+}  // namespace dyad::sqlite
