@@ -41,6 +41,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     session->serial = ++user_.engine_.next_serial_;
     session->index = static_cast<std::uint32_t>(sessions_.size());
     session->dialect = request.dialect;
+    if (request.dialect == Dialect::plain) plain_ += 1;
     session->instance_id = std::move(request.instance_id);
     session->connected_at_ms = session->last_seen_ms = user_.ports().clock.wall_ms();
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
@@ -52,6 +53,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
 
 void Delivery::remove(SessionId session) {
     set_blocked(*session, false);
+    if (session->dialect == Dialect::plain) plain_ -= 1;
     const std::uint32_t index = session->index;
     std::swap(sessions_[index], sessions_.back());
     sessions_[index]->index = index;
@@ -239,9 +241,12 @@ void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) 
         if (bytes > 0 && bytes + size > kRunBytesMax) break;
         if (session.dialect == Dialect::negotiated)
             pieces.push_back(batch.text_range(session.next, last));
-        else
-            block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
-                                session.instance_id, pieces);
+        else if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
+                                      session.instance_id, pieces)) {
+            set_blocked(session, true);
+            session.peer->close(CloseReason::storage);
+            return;
+        }
         bytes += size;
         session.next = last + 1;
         session.hash = short_hash(batch.entry(last).hash);

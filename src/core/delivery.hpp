@@ -23,6 +23,7 @@ class Delivery {
     void remove(SessionId session);
     void writable(SessionId session);
     std::size_t size() const noexcept { return sessions_.size(); }
+    bool has_plain() const noexcept { return plain_ > 0; }
     std::vector<Presence> presence() const;
 
     // Starts what waits to start and feeds every session that is behind.
@@ -63,8 +64,9 @@ class Delivery {
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
     std::size_t blocked_ = 0;
-    Offset fed_to_ = 0;   // the log's end when all sessions were fed last
-    bool behind_ = true;  // since then, a session may have come to need it for another reason
+    std::size_t plain_ = 0;  // sessions that speak the plain protocol
+    Offset fed_to_ = 0;      // the log's end when all sessions were fed last
+    bool behind_ = true;     // since then, a session may have come to need it for another reason
 };
 
 }  // namespace dyad::core
