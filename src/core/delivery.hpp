@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,7 @@ class Delivery {
     void feed_from_log(Session& session);
     void feed_slice(Session& session, const LogSlice& slice);
     // Hands over [session.next, …] as far as the blocks and one run go.
-    void hand_over(Session& session, const std::vector<BlockPtr>& blocks);
+    void hand_over(Session& session, std::span<Block* const> blocks);
     void reset(Session& session);
     // Its instance is in inspired mode.
     bool is_private(const std::string& instance_id) const;

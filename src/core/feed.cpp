@@ -110,12 +110,12 @@ void Feed::clear() noexcept {
     events_ = 0;
 }
 
-BlockPtr Feed::find(Offset offset) const {
+Block* Feed::find(Offset offset) const {
     if (empty() || offset < first() || offset > last()) return nullptr;
     std::size_t low = 0;
     std::size_t high = blocks_.size() - 1;
     // Sessions ask for the newest block almost always.
-    if (offset >= blocks_[high]->batch().first) return blocks_[high];
+    if (offset >= blocks_[high]->batch().first) return blocks_[high].get();
     while (low < high) {
         const std::size_t middle = (low + high) / 2;
         if (blocks_[middle]->batch().last() < offset)
@@ -123,7 +123,7 @@ BlockPtr Feed::find(Offset offset) const {
         else
             high = middle;
     }
-    return blocks_[low];
+    return blocks_[low].get();
 }
 
 }  // namespace dyad::core

@@ -70,7 +70,8 @@ class Feed {
     void push(EventBatchPtr batch);
     void clear() noexcept;
     // The block that holds `offset`; null where the feed does not go back as far, or not yet.
-    BlockPtr find(Offset offset) const;
+    // Lifetime: until the next push() or clear().
+    Block* find(Offset offset) const;
     // Requires: !empty().
     Block& newest() { return *blocks_.back(); }
     bool empty() const noexcept { return blocks_.empty(); }

@@ -184,7 +184,7 @@ void UserLog::answer_repeat(Pending pending) {
 }
 
 void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
-    if (const BlockPtr block = feed_.find(offset)) {
+    if (const Block* const block = feed_.find(offset)) {
         answer_from(*pending, block->batch(), offset);
         return;
     }

@@ -154,7 +154,7 @@ void LiveSession::command(const Message& message) {
     if (hub_.cell().draining())
         return say_error(fail(Errc::draining, "send it again, with the same id, elsewhere"), id);
     begin_call();
-    hub_.engine().submit(user_->id, *std::move(command),
+    hub_.engine().submit(session_, *std::move(command),
                          [this, id](const std::variant<Reply, Rejection>& reply) {
                              end_call();
                              answer(id, reply);
