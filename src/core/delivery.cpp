@@ -73,6 +73,7 @@ void Delivery::set_blocked(Session& session, bool blocked) {
     session.blocked = blocked;
     blocked_ += blocked ? 1 : std::size_t(-1);
     session.progress_ms = user_.ports().clock.steady_ms();
+    if (blocked) user_.look_by(session.progress_ms + limits::write_stall_ms);
 }
 
 void Delivery::writable(SessionId session) {
@@ -338,14 +339,19 @@ void Delivery::mode_changed(const ModeState& state) {
     }
 }
 
-void Delivery::close_stalled(std::int64_t now_ms) {
-    if (blocked_ == 0) return;
+std::int64_t Delivery::close_stalled(std::int64_t now_ms) {
+    std::int64_t next_ms = Deadlines::kNever;
+    if (blocked_ == 0) return next_ms;
     for (const auto& session : sessions_) {
-        if (!session->blocked || now_ms - session->progress_ms < limits::write_stall_ms) continue;
-        metrics::slow_closed.add();
-        session->progress_ms = now_ms;
-        session->peer->close(CloseReason::slow);
+        if (!session->blocked) continue;
+        if (now_ms - session->progress_ms >= limits::write_stall_ms) {
+            metrics::slow_closed.add();
+            session->progress_ms = now_ms;
+            session->peer->close(CloseReason::slow);
+        }
+        next_ms = std::min(next_ms, session->progress_ms + limits::write_stall_ms);
     }
+    return next_ms;
 }
 
 }  // namespace dyad::core

@@ -33,8 +33,8 @@ class Delivery {
     void reset_all();
     // An instance's mode changed: inspired mode pauses its sessions.
     void mode_changed(const ModeState& state);
-    // Closes sessions without progress for write_stall_ms.
-    void close_stalled(std::int64_t now_ms);
+    // Closes sessions without progress for write_stall_ms. Returns when to look again.
+    std::int64_t close_stalled(std::int64_t now_ms);
 
   private:
     using ReadyFn = std::function<void(Position)>;

@@ -15,6 +15,11 @@ constexpr std::int64_t kReleaseMs = 10'000;
 constexpr std::int64_t kExpireEventsMs = 600'000;
 constexpr std::size_t kSweepUsersMax = 64;
 
+// What a user's log is found by.
+std::string_view name_of(const std::string& user_id) {
+    return broken(Mutation::deliver_to_wrong_user) ? std::string_view("everybody") : user_id;
+}
+
 }  // namespace
 
 Engine::Engine(Config config, Ports ports)
@@ -32,10 +37,10 @@ Engine::~Engine() {
 }
 
 UserLog& Engine::user(const std::string& user_id) {
-    auto& slot =
-        users_[broken(Mutation::deliver_to_wrong_user) ? std::string("everybody") : user_id];
+    auto& slot = users_[std::string(name_of(user_id))];
     if (!slot) {
-        slot = std::make_unique<UserLog>(*this, user_id);
+        slot = std::make_unique<UserLog>(*this, user_id, ++next_serial_);
+        slot->arm();
         metrics::users_active.add(1);
     }
     return *slot;
@@ -120,6 +125,7 @@ void Engine::flush() {
             log->dirty_ = false;
             log->pump();
             log->delivery().flush();
+            log->arm();
         }
     }
 }
@@ -135,8 +141,7 @@ void Engine::receive(const Announcement& announcement) {
 
 void Engine::tick() {
     const std::int64_t now = ports_.clock.steady_ms();
-    for (const auto& [id, log] : users_)
-        log->tick(now);
+    tick_due_users();
     if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ && !broken(Mutation::no_poll))
         poll();
     if (now >= next_sweep_ms_) {
@@ -149,7 +154,27 @@ void Engine::tick() {
     }
     if (now >= next_release_ms_) {
         next_release_ms_ = now + kReleaseMs;
-        release_idle_users();
+        release_when_crowded();
+    }
+}
+
+void Engine::tick_due_users() {
+    const std::int64_t wall = ports_.clock.wall_ms();
+    for (const Deadlines::Slot* slot : expiries_.take_due(wall)) {
+        slot->user->expire(wall);
+        slot->user->arm();
+    }
+    const std::int64_t now = ports_.clock.steady_ms();
+    for (const Deadlines::Slot* slot : looks_.take_due(now)) {
+        UserLog& log = *slot->user;
+        log.tick(now);
+        if (now - log.used_ms() < limits::user_idle_ms) continue;
+        if (log.releasable()) {
+            let_go(log);
+        } else {
+            log.touch();  // it is in use
+            log.arm();
+        }
     }
 }
 
@@ -197,18 +222,20 @@ void Engine::expire_events() {
         });
 }
 
-void Engine::release_idle_users() {
-    const std::int64_t now = ports_.clock.steady_ms();
-    const bool crowded = users_.size() > static_cast<std::size_t>(limits::users_active_max);
-    for (auto at = users_.begin(); at != users_.end();) {
-        const UserLog& log = *at->second;
-        const bool old = now - log.used_ms() >= limits::user_idle_ms;
-        if ((old || crowded) && log.releasable()) {
-            at = users_.erase(at);
-            metrics::users_active.add(-1);
-        } else {
-            ++at;
-        }
+void Engine::let_go(UserLog& log) {
+    const auto at = users_.find(name_of(log.user_id()));
+    looks_.remove(log.look_);
+    expiries_.remove(log.expiry_);
+    users_.erase(at);
+    metrics::users_active.add(-1);
+}
+
+// Those first whose time comes first: they were not used for longest.
+void Engine::release_when_crowded() {
+    if (users_.size() <= static_cast<std::size_t>(limits::users_active_max)) return;
+    for (const Deadlines::Slot* slot : looks_.all()) {
+        if (slot->user->releasable()) let_go(*slot->user);
+        if (users_.size() <= static_cast<std::size_t>(limits::users_active_max)) return;
     }
 }
 

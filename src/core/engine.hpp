@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "bus/bus.hpp"
+#include "core/deadlines.hpp"
 #include "core/session.hpp"
 #include "model/command.hpp"
 #include "store/store.hpp"
@@ -68,7 +69,8 @@ class Engine {
 
     // Delivers what was committed since the last call. After every turn of the cell.
     void flush();
-    // Timers: expiry, polls, retries, stalled sessions, users to let go. Every 100 ms or so.
+    // Timers: expiry, polls, retries, stalled sessions, users to let go. Every 100 ms or so. Costs
+    // what is due, however many users there are.
     void tick();
     // True where no command waits for an answer.
     bool idle() const noexcept;
@@ -84,7 +86,9 @@ class Engine {
     void poll();
     void sweep_expired();
     void expire_events();
-    void release_idle_users();
+    void tick_due_users();
+    void let_go(UserLog& user);
+    void release_when_crowded();
 
     Config config_;
     Ports ports_;
@@ -93,6 +97,8 @@ class Engine {
     // Of the session that is being fed; kept so that a delivery allocates nothing.
     std::vector<Block*> blocks_;
     std::vector<std::string_view> pieces_;
+    Deadlines looks_;     // by the steady clock: at every user, sooner or later
+    Deadlines expiries_;  // by the wall clock: of their contexts
     std::size_t session_count_ = 0;
     std::size_t waiting_ = 0;  // commands without an answer
     std::int64_t next_poll_ms_ = 0;

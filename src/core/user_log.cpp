@@ -11,10 +11,18 @@ namespace {
 constexpr std::size_t kCatchUpBytes = 1 << 20;
 constexpr std::string_view kScope = "distributed_memory";
 
+std::int64_t later(std::int64_t since_ms, std::int64_t by_ms) {
+    return since_ms == Deadlines::kNever ? since_ms : since_ms + by_ms;
+}
+
 }  // namespace
 
-UserLog::UserLog(Engine& engine, std::string user_id)
-    : engine_(engine), user_id_(std::move(user_id)), delivery_(*this) {
+UserLog::UserLog(Engine& engine, std::string user_id, std::uint64_t serial)
+    : engine_(engine),
+      user_id_(std::move(user_id)),
+      delivery_(*this),
+      look_{.user = this, .serial = serial},
+      expiry_{.user = this, .serial = serial} {
     touch();
 }
 
@@ -277,9 +285,20 @@ void UserLog::tick(std::int64_t now_ms) {
                 retry_later();
         });
     }
-    if (phase_ == Phase::ready) expire_due(ports().clock.wall_ms());
     give_up_old(now_ms);
-    delivery_.close_stalled(now_ms);
+    look_by(delivery_.close_stalled(now_ms));
+    arm();
+}
+
+void UserLog::arm() {
+    std::int64_t next = used_ms_ + limits::user_idle_ms;
+    if (retry_at_ms_ != 0) next = std::min(next, retry_at_ms_);
+    if (flight_) next = std::min(next, later(flight_->since_ms, engine_.config_.command_ms));
+    if (!queue_.empty())
+        next = std::min(next, later(queue_.front().since_ms, engine_.config_.command_ms));
+    look_by(next);
+    if (phase_ == Phase::ready && !state_.expiries.empty())
+        engine_.expiries_.move_up(expiry_, state_.expiries.begin()->first);
 }
 
 }  // namespace dyad::core

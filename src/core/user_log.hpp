@@ -43,7 +43,8 @@ struct Pending {
 
 class UserLog {
   public:
-    UserLog(Engine& engine, std::string user_id);
+    // `serial`: never used twice in a process.
+    UserLog(Engine& engine, std::string user_id, std::uint64_t serial);
 
     const std::string& user_id() const noexcept { return user_id_; }
     bool ready() const noexcept { return phase_ == Phase::ready; }
@@ -61,7 +62,13 @@ class UserLog {
     // Reads on to the durable end of the log, then calls `done`.
     void catch_up(std::function<void(Status)> done);
     std::shared_ptr<const Snapshot> snapshot();
+    // What is due by the steady clock; and, by the wall clock, of contexts that expire.
     void tick(std::int64_t now_ms);
+    void expire(std::int64_t wall_ms);
+    // Tells the engine when this user has to be looked at next. Called when anything of that may
+    // have moved up.
+    void arm();
+    void look_by(std::int64_t when_ms) { engine_.looks_.move_up(look_, when_ms); }
     // True where nothing is under way and nobody would miss it.
     bool releasable() const noexcept;
     std::int64_t used_ms() const noexcept { return used_ms_; }
@@ -78,6 +85,7 @@ class UserLog {
         std::vector<Pending> writes;  // of the events, in order
         // Answers that rest on what the batch does, though they are not in it.
         std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> others;
+        std::int64_t since_ms = Deadlines::kNever;  // of the oldest command without an answer
     };
 
     // Wraps a port's callback: it does nothing once the engine is gone, and counts as under way.
@@ -103,7 +111,6 @@ class UserLog {
     void requeue_flight();
     void finish_flight(Flight& flight);
     void reply(Pending& pending, std::variant<Reply, Rejection> answer);
-    void expire_due(std::int64_t wall_ms);
     void give_up_old(std::int64_t now_ms);
     // Reading
     Status adopt_texts(EventBatchPtr batch);
@@ -139,6 +146,8 @@ class UserLog {
     std::int64_t retry_at_ms_ = 0;  // steady; 0 = nothing to retry
     std::int64_t retry_pause_ms_ = 0;
     std::int64_t used_ms_ = 0;
+    Deadlines::Slot look_;    // in engine_.looks_
+    Deadlines::Slot expiry_;  // in engine_.expiries_
 };
 
 }  // namespace dyad::core

@@ -100,6 +100,7 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     const Decision at{
         .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, *pending.command, at);
+    flight.since_ms = std::min(flight.since_ms, pending.since_ms);
 #ifdef DYAD_SIMULATION
     if (pending.stale) decided = *pending.stale;
 #endif
@@ -307,6 +308,7 @@ void UserLog::retry_later() {
     retry_pause_ms_ = retry_pause_ms_ == 0 ? engine_.config_.retry_ms
                                            : std::min(retry_pause_ms_ * 2, kRetryPauseMaxMs);
     retry_at_ms_ = ports().clock.steady_ms() + retry_pause_ms_;
+    arm();
 }
 
 // The outcome is settled: what got in is in `operations_` now, the rest is decided again.
@@ -384,8 +386,8 @@ void UserLog::finish_flight(Flight& flight) {
         reply(pending, std::move(answer));
 }
 
-void UserLog::expire_due(std::int64_t wall_ms) {
-    if (!queue_.empty() || flight_) return;
+void UserLog::expire(std::int64_t wall_ms) {
+    if (phase_ != Phase::ready || !queue_.empty() || flight_) return;
     int submitted = 0;
     std::vector<std::pair<std::string, Version>> due;
     for (const auto& [when, key] : state_.expiries) {
@@ -431,9 +433,17 @@ void UserLog::give_up_old(std::int64_t now_ms) {
         queue_.pop_front();
         answer(pending, false);
     }
-    if (flight_)
-        for (Pending& pending : flight_->writes)
-            if (pending.done && old(pending)) answer(pending, true);
+    if (!flight_) return;
+    flight_->since_ms = Deadlines::kNever;
+    const auto look_at = [&](Pending& pending, bool written) {
+        if (pending.done && old(pending)) answer(pending, written);
+        if (pending.done) flight_->since_ms = std::min(flight_->since_ms, pending.since_ms);
+    };
+    for (Pending& pending : flight_->writes)
+        look_at(pending, true);
+    for (auto& [pending, answer_later] : flight_->others)
+        look_at(pending, false);
+    std::erase_if(flight_->others, [](const auto& other) { return !other.first.done; });
 }
 
 }  // namespace dyad::core

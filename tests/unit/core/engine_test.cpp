@@ -1,0 +1,164 @@
+// The engine's timers: what is due happens in time, and what is not costs nothing.
+#include "base/limits.hpp"
+#include "base/metrics.hpp"
+#include "support/core_rig.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dyad::core {
+namespace {
+
+using test::Call;
+using test::CoreRig;
+using test::error_in;
+using test::reply_in;
+
+// How often one tick looks at the clock, with so many users in memory.
+int looks_of_a_tick(int users) {
+    CoreRig rig;
+    for (int i = 0; i < users; ++i) {
+        rig.user = "user" + std::to_string(i);
+        rig.grow(1);
+    }
+    rig.pass(100);
+    rig.clock.looks = 0;
+    rig.engine().tick();
+    return rig.clock.looks;
+}
+
+}  // namespace
+
+TEST(Engine, ATickCostsTheSameHoweverManyUsersWaitForNothing) {
+    EXPECT_EQ(looks_of_a_tick(200), looks_of_a_tick(1));
+}
+
+TEST(Engine, AUserWhomNobodyUsesIsLetGoAndReadAgain) {
+    CoreRig rig;
+    rig.grow(1);
+    EXPECT_EQ(rig.node().gated.count(Call::load), 1);
+    rig.pass(limits::user_idle_ms - 1000);
+    rig.grow(1);
+    rig.pass(limits::user_idle_ms - 1000);  // counted from the last use
+    rig.grow(1);
+    EXPECT_EQ(rig.node().gated.count(Call::load), 1);
+    rig.pass(limits::user_idle_ms + 1000);
+    EXPECT_EQ(rig.data_of("grown"), "{\"n\":3}");
+    EXPECT_EQ(rig.node().gated.count(Call::load), 2);
+}
+
+TEST(Engine, AUserWithAConnectionStays) {
+    CoreRig rig;
+    test::RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    rig.pass(3 * limits::user_idle_ms);
+    rig.grow(1);
+    EXPECT_EQ(peer.ranges(), "1-1");
+    EXPECT_EQ(rig.node().gated.count(Call::load), 1);
+    rig.engine().detach(peer.session);
+    rig.pass(2 * limits::user_idle_ms);
+    EXPECT_EQ(rig.data_of("grown"), "{\"n\":1}");
+    EXPECT_EQ(rig.node().gated.count(Call::load), 2);
+}
+
+TEST(Engine, AContextExpiresByAnEventAtItsTime) {
+    CoreRig rig;
+    test::RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    PutContext soon{.key = "soon", .data = "{}"};
+    soon.expires_at_ms = rig.clock.wall + 60'000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(soon))));
+    PutContext sooner{.key = "sooner", .data = "{}"};
+    sooner.expires_at_ms = rig.clock.wall + 20'000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(sooner))));
+    rig.pass(19'900);
+    EXPECT_EQ(peer.ranges(), "1-1 2-2");
+    rig.pass(200);
+    EXPECT_EQ(peer.ranges(), "1-1 2-2 3-3");
+    EXPECT_NE(peer.runs.back().text.find("\"action\":\"expired\""), std::string::npos);
+    EXPECT_FALSE(rig.data_of("sooner"));
+    EXPECT_TRUE(rig.data_of("soon"));
+    rig.pass(40'100);
+    EXPECT_EQ(rig.log_end(), 4u);
+    EXPECT_FALSE(rig.data_of("soon"));
+}
+
+TEST(Engine, AnExpiryThatWasPutOffComesLater) {
+    CoreRig rig;
+    PutContext body{.key = "k", .data = "{}"};
+    body.expires_at_ms = rig.clock.wall + 10'000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(body))));
+    body.force = true;
+    body.expires_at_ms = rig.clock.wall + 30'000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(body))));
+    rig.pass(20'000);
+    EXPECT_TRUE(rig.data_of("k"));
+    rig.pass(10'200);
+    EXPECT_FALSE(rig.data_of("k"));
+}
+
+TEST(Engine, AContextExpiresWhereNobodyIsConnected) {
+    CoreRig rig;
+    PutContext body{.key = "k", .data = "{}"};
+    body.expires_at_ms = rig.clock.wall + limits::user_idle_ms + 60'000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(body))));
+    rig.pass(limits::user_idle_ms + 1000);  // the user is let go
+    rig.pass(100'000);
+    EXPECT_EQ(rig.log_end(), 2u);
+}
+
+TEST(Engine, AnExpiryIsTriedAgainUntilItIsInTheLog) {
+    CoreRig rig;
+    PutContext body{.key = "k", .data = "{}"};
+    body.expires_at_ms = rig.clock.wall + 1000;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(body))));
+    sim::StoreFaults faults;
+    faults.refuse = 1000;
+    rig.node().store.set_faults(faults);
+    rig.pass(3000);
+    EXPECT_EQ(rig.log_end(), 1u);
+    rig.node().store.set_faults({});
+    rig.pass(200);
+    EXPECT_EQ(rig.log_end(), 2u);
+}
+
+TEST(Engine, EveryCommandHasItsAnswerInTime) {
+    Config config;
+    config.command_ms = 2000;
+    CoreRig rig(1, config);
+    rig.grow(1);
+    rig.node().gated.hold(Call::append);
+    const auto written = rig.begin(rig.put("k", "{}"));
+    const auto rejected = rig.begin(rig.command(DeleteContext{.key = "none"}));
+    rig.settle();
+    const auto queued = rig.begin(rig.put("other", "{}"));
+    rig.pass(1900);
+    EXPECT_FALSE(*written || *rejected || *queued);
+    EXPECT_FALSE(rig.engine().idle());
+    rig.pass(200);
+    EXPECT_EQ(error_in(*written), Errc::outcome_unknown);
+    EXPECT_EQ(error_in(*rejected), Errc::storage_unavailable) << "it rests on the batch";
+    EXPECT_EQ(error_in(*queued), Errc::storage_unavailable);
+    EXPECT_TRUE(rig.engine().idle());
+    rig.node().gated.release(Call::append);
+    rig.settle();  // nobody is answered twice, nor is anything done that was given up
+    EXPECT_EQ(rig.log_end(), 2u);
+}
+
+TEST(Engine, TheTimeOfACommandCountsFromWhenItCame) {
+    Config config;
+    config.command_ms = 2000;
+    CoreRig rig(1, config);
+    rig.grow(1);
+    rig.node().gated.hold(Call::append);
+    const auto first = rig.begin(rig.put("k", "{}"));
+    rig.settle();
+    rig.pass(1500);
+    const auto second = rig.begin(rig.put("l", "{}"));
+    rig.pass(600);
+    EXPECT_TRUE(*first);
+    EXPECT_FALSE(*second);
+    rig.pass(1500);
+    EXPECT_TRUE(*second);
+}
+
+}  // namespace dyad::core
