@@ -66,6 +66,11 @@ GOALS = [
      0.05, -1),
     ('growth.log.many_users.resume.exponent', 10, 'resume with the log, 100 users',
      'the same, events of 100 users', 0.05, -1),
+    ('growth.log.one_user.first_resume.exponent', 10, 'the first after a start, one user',
+     'the first such resumption after a start, when the user is read: exponent, one user', 0.05,
+     -1),
+    ('growth.log.many_users.first_resume.exponent', 10, 'the first after a start, 100 users',
+     'the same, events of 100 users', 0.05, -1),
     ('stalled.others_p99.x_without', 10, "others' p99, one stalled",
      "one stalled client of 100: the others' p99 / without it", 1.1, -1),
     ('stalled.held_mb', 10, 'held for a stalled client, MB',
@@ -102,10 +107,11 @@ FURTHER = [
     ('growth.rooms.exponent.epoll', 'the same of raw epoll'),
     ('growth.clients.exponent.dyad', 'cost against connected clients: exponent'),
     ('growth.clients.exponent.epoll', 'the same of raw epoll'),
-    ('growth.log.one_user.first_resume.exponent',
-     'the first resumption after a start, when the user is read: exponent, one user'),
-    ('growth.log.one_user.first_resume_us.1000000', 'the same with 1,000,000 events: us'),
-    ('growth.log.many_users.first_resume_us.1000000', 'the same, events of 100 users: us'),
+    ('growth.log.one_user.resume_us.1000000',
+     'live after 100 missed events, 1,000,000 events of one user: us'),
+    ('growth.log.one_user.first_resume_us.1000000', 'the same, the first after a start: us'),
+    ('growth.log.many_users.first_resume_us.1000000',
+     'the first after a start, 1,000,000 events of 100 users: us'),
 ]
 
 

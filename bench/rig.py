@@ -167,7 +167,7 @@ class Rig:
     def driver_command(self, server, options):
         words = [self.program('pinned'), DRIVER_CPU, self.program('wsload'), '--port', server.port,
                  '--mode', options.pop('mode', server.mode), '--pid', server.pid, '--label',
-                 server.name, '--nsrc', 8]
+                 server.name, '--nsrc', 8, '--settle', 0.1 if self.smoke else 0.5]
         for name, value in options.items():
             words += [f'--{name}', value]
         return [str(word) for word in words]

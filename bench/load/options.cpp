@@ -45,6 +45,7 @@ Options parse_options(int count, char** words) {
         {"--size", size(o.message_bytes)},
         {"--secs", number(o.seconds)},
         {"--warm", number(o.warm_seconds)},
+        {"--settle", number(o.settle_seconds)},
         {"--count", [&](const std::string& value) { o.count = std::stoull(value); }},
         {"--nsrc", size(o.sources)},
         {"--stalled", size(o.stalled)},

@@ -29,12 +29,13 @@ struct Options {
     double rate = 0;            // messages per second instead, where not 0
     std::size_t message_bytes = 200;
     double seconds = 3;
-    double warm_seconds = 1;  // before the measurement
-    std::uint64_t count = 0;  // measures so many messages instead of a time, where not 0
-    std::size_t sources = 1;  // addresses the clients come from: 127.0.0.2 and on
-    std::size_t stalled = 0;  // further clients of the first room that never read
-    double idle_seconds = 0;  // measures silent connections instead of a load
-    bool hold = false;        // connects, says `ready`, and stays until SIGTERM
+    double warm_seconds = 1;      // before the measurement
+    std::uint64_t count = 0;      // measures so many messages instead of a time, where not 0
+    std::size_t sources = 1;      // addresses the clients come from: 127.0.0.2 and on
+    std::size_t stalled = 0;      // further clients of the first room that never read
+    double settle_seconds = 0.5;  // once all clients are there
+    double idle_seconds = 0;      // measures silent connections instead of a load
+    bool hold = false;            // connects, says `ready`, and stays until SIGTERM
 };
 
 // Ends the process with a message where the flags make no sense.

@@ -32,12 +32,13 @@ Sample sample(const Driver& driver, int pid) {
 void measure_idle(Driver& driver, const Options& options) {
     const long before_kib = resident_kib(options.pid);
     const double begin = now_s();
+    const double before_cpu_s = cpu_seconds(options.pid);
     driver.connect_all();
     const double connected_s = now_s() - begin;
-    driver.pump_for(0.5);
-    const double setup_cpu_s = cpu_seconds(options.pid);
+    driver.pump_for(options.settle_seconds);
+    const double setup_cpu_s = cpu_seconds(options.pid) - before_cpu_s;
     driver.pump_for(options.idle_seconds);
-    const double idle_cpu_s = cpu_seconds(options.pid) - setup_cpu_s;
+    const double idle_cpu_s = cpu_seconds(options.pid) - before_cpu_s - setup_cpu_s;
     const long after_kib = resident_kib(options.pid);
     std::printf(
         "{\"label\":\"%s\",\"kind\":\"idle\",\"N\":%zu,\"setup_s\":%.2f,\"rss0_kb\":%ld,"
@@ -83,7 +84,7 @@ void print(const Driver& driver, const Options& options, const Sample& from, con
 void measure_load(Driver& driver, const Options& options) {
     constexpr double kFinishSeconds = 5;
     driver.connect_all();
-    driver.pump_for(options.count > 0 ? 0.1 : 0.5);
+    driver.pump_for(options.settle_seconds);
     const double begin = now_s() + (options.count > 0 ? 0 : options.warm_seconds);
     const double end =
         options.count > 0 ? begin + options.seconds + kFinishSeconds : begin + options.seconds;
