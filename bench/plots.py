@@ -9,6 +9,25 @@ COLOURS = {'dyad': '#1d4ed8', 'dyad_memory': '#60a5fa', 'epoll': '#525252', 'cor
 MET, MISSED = '#15803d', '#b91c1c'
 
 
+def plain_number(value, _position=None):
+    """1, 10, 100 k, 2 M: for the ticks of logarithmic axes."""
+    for size, unit in ((1e6, ' M'), (1e3, ' k')):
+        if value >= size:
+            return f'{value / size:g}{unit}'
+    return f'{value:g}'
+
+
+def plain_ticks(axis, ticker):
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if spans_little(axis) else (1,)))
+    axis.set_major_formatter(ticker.FuncFormatter(plain_number))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def spans_little(axis):
+    low, high = axis.get_view_interval()
+    return high / low < 300
+
+
 def draw(medians, results, folder):
     """Draws what there are figures for; [(file, title)]."""
     try:
@@ -18,6 +37,7 @@ def draw(medians, results, folder):
         return []
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
+    from matplotlib import ticker
     plt.rcParams.update({'font.size': 10, 'axes.spines.top': False, 'axes.spines.right': False,
                          'axes.titlesize': 11, 'axes.titleweight': 'bold', 'figure.dpi': 110})
     pictures = []
@@ -26,7 +46,7 @@ def draw(medians, results, folder):
             ('throughput.png', 'Deliveries per CPU second, beside the others', paint_throughput),
             ('latency.png', 'Latency, beside the others', paint_latency),
             ('growth.png', 'Growth with users, clients and the log', paint_growth)):
-        figure = paint(plt, medians, results)
+        figure = paint(plt, ticker, medians, results)
         if figure is None:
             continue
         figure.tight_layout()
@@ -36,7 +56,7 @@ def draw(medians, results, folder):
     return pictures
 
 
-def paint_goals(plt, medians, results):
+def paint_goals(plt, ticker, medians, results):
     rows = [goal for goal in goals.GOALS if goal[0] in medians]
     if not rows:
         return None
@@ -48,6 +68,7 @@ def paint_goals(plt, medians, results):
         colour = MET if middle >= 1 else MISSED
         axes.barh(at, middle - 1, left=1, color=colour, alpha=0.85, height=0.6)
         axes.plot([min(scores), max(scores)], [at, at], color='#111', linewidth=1)
+        axes.plot(middle, at, marker='D', color=colour, markersize=5)
         axes.text(1.02, at, f'{medians[name]:.3g} of {"≥" if direction > 0 else "≤"} {bound:g}',
                   transform=axes.get_yaxis_transform(), va='center', fontsize=8.5, color=colour)
     axes.set_yticks(range(len(rows)), [f'{short}  ·  {number}' for _, number, short, *_ in rows],
@@ -62,7 +83,7 @@ def paint_goals(plt, medians, results):
     return figure
 
 
-def paint_throughput(plt, medians, results):
+def paint_throughput(plt, ticker, medians, results):
     order = ['cork', 'ws_best', 'dyad', 'nats', 'epoll', 'ws_basic']
     values = [(name, medians.get(f'burst100.d_per_cpu.{name}')) for name in order]
     values = sorted(((n, v) for n, v in values if v), key=lambda pair: pair[1])
@@ -74,14 +95,14 @@ def paint_throughput(plt, medians, results):
                      height=0.65)
     axes.bar_label(bars, [f' {v / 1e6:.2f} M' if v >= 1e6 else f' {v / 1e3:.0f} k'
                           for v in heights])
-    axes.set_xscale('log')
-    axes.set_xlim(right=max(heights) * 3)
+    axes.set_xlim(right=max(heights) * 1.15)
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(plain_number))
     axes.set_title('Deliveries per CPU second: 100 clients, 64 messages in flight\n'
                    '(only Dyad writes each message to the disk before it delivers it)')
     return figure
 
 
-def paint_latency(plt, medians, results):
+def paint_latency(plt, ticker, medians, results):
     quantiles = ['p50', 'p90', 'p99', 'p999']
     loads = [('single', 'One message at a time, one client'),
              ('calm', '100 messages/s to 100 clients'),
@@ -100,12 +121,13 @@ def paint_latency(plt, medians, results):
         axes.set_title(title)
         axes.grid(axis='y', alpha=0.25, which='both')
         axes.set_xticks(range(4), ['p50', 'p90', 'p99', 'p99.9'])
+        plain_ticks(axes.yaxis, ticker)
     panels[0].set_ylabel('µs from writing to delivery')
     panels[1].legend(fontsize=8.5, frameon=False)
     return figure if drawn else None
 
 
-def paint_growth(plt, medians, results):
+def paint_growth(plt, ticker, medians, results):
     figure, panels = plt.subplots(2, 2, figsize=(11, 8))
     servers = ['dyad', 'epoll', 'nats', 'ws_basic']
     kinds = [('one_user', 'all of one user', '#1d4ed8'),
@@ -127,6 +149,9 @@ def paint_growth(plt, medians, results):
         axes.legend(fontsize=8.5, frameon=False)
     rates = panels[1][0]
     rates.set_ylim(bottom=max(rates.get_ylim()[0] / 10, 1))
+    for axes in panels.flat:
+        plain_ticks(axes.xaxis, ticker)
+        plain_ticks(axes.yaxis, ticker)
     return figure if any(drawn) else None
 
 

@@ -193,9 +193,9 @@ class Rig:
     @staticmethod
     def say_load(server, options, result):
         what = ' '.join(f'{key}={value}' for key, value in options.items() if key != 'warm')
-        print(f'    {server.name:12s} {result["d_per_cpu"]:12,.0f} /CPU s  p50 {result["p50"]:9,.0f}'
-              f'  p99 {result["p99"]:9,.0f} us  other CPU {result["other"]:4.2f}  {what}',
-              flush=True)
+        print(f'    {server.name:12s} {result["d_per_cpu"]:11,.0f} /CPU s  p50 '
+              f'{result["p50"]:9,.0f}  p99 {result["p99"]:9,.0f} us  other CPU '
+              f'{result["other"]:4.2f}  {what}', flush=True)
 
     def measure(self, name, flags=(), may_lag=False, **options):
         """A server, one load, and the end of the server; None where it failed, with the reason
