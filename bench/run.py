@@ -87,7 +87,8 @@ def main():
     names = options.only.split(',')
     if unknown := [name for name in names if name not in ALL]:
         sys.exit(f'bench: there is no part "{unknown[0]}"; choose from {", ".join(ALL)}')
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended at exit
+    for what in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(what, lambda number, _: sys.exit(128 + number))  # ends what was started, too
     if not options.smoke:
         install_peers()
     try:
