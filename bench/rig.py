@@ -42,9 +42,16 @@ class Server:
         self.pid = process.pid
 
 
+# What the neutral driver knows; the rest is only in the product's own.
+NEUTRAL_OPTIONS = {'subs', 'rooms', 'roombase', 'window', 'rate', 'secs', 'warm', 'idle'}
+
+
 class Rig:
-    def __init__(self, build, work, smoke):
+    def __init__(self, build, work, smoke, neutral=None):
+        """`neutral`: the folder of a load driver and raw server that others wrote, built here; they
+        are used for whatever they can measure. Without it the product's own are."""
         self.build, self.work, self.smoke = build, work, smoke
+        self.neutral = neutral and self.build_neutral(neutral)
         self.binary = os.environ.get('DYAD_MEMORY') or os.path.join(build, 'dyad-memory')
         self.programs = os.path.join(build, 'bench')
         self.peers = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peers')
@@ -63,6 +70,15 @@ class Rig:
 
     def path(self, *names):
         return os.path.join(self.work, *names)
+
+    def build_neutral(self, source):
+        folder = self.path('neutral')
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        done = subprocess.run(['make', '-s', 'bin/wsload', 'bin/raw'], cwd=folder, text=True,
+                              capture_output=True, check=False)
+        if done.returncode:
+            raise Failed(f'the load driver of {source} does not build:\n{done.stderr[-500:]}')
+        return folder
 
     def program(self, name):
         return os.path.join(self.programs, name)
@@ -93,7 +109,8 @@ class Rig:
 
     def command(self, name, port, folder, flags):
         if name in ('epoll', 'cork'):
-            return [self.program('raw_server'), name, str(port)], 'plain'
+            raw = os.path.join(self.neutral, 'bin/raw') if self.neutral else None
+            return [raw or self.program('raw_server'), name, str(port)], 'plain'
         if name.startswith('ws_'):
             return ['node', os.path.join(self.peers, f'{name}.js'), str(port)], 'plain'
         if name == 'nats':
@@ -165,9 +182,13 @@ class Rig:
     # ---- loads --------------------------------------------------------------------------------
 
     def driver_command(self, server, options):
-        words = [self.program('pinned'), DRIVER_CPU, self.program('wsload'), '--port', server.port,
-                 '--mode', options.pop('mode', server.mode), '--pid', server.pid, '--label',
-                 server.name, '--nsrc', 8, '--settle', 0.1 if self.smoke else 0.5]
+        neutral = self.neutral and NEUTRAL_OPTIONS.issuperset(options)
+        words = [self.program('pinned'), DRIVER_CPU,
+                 os.path.join(self.neutral, 'bin/wsload') if neutral else self.program('wsload'),
+                 '--port', server.port, '--mode', options.pop('mode', server.mode), '--pid',
+                 server.pid, '--label', server.name, '--nsrc', 8]
+        if not neutral:
+            words += ['--settle', 0.1 if self.smoke else 0.5]
         for name, value in options.items():
             words += [f'--{name}', value]
         return [str(word) for word in words]

@@ -26,6 +26,7 @@ from rig import Failed, Rig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, 'build', 'bench')
+DRIVER = os.path.join(ROOT, '..', 'shared', 'referee')
 
 
 def arguments():
@@ -38,6 +39,9 @@ def arguments():
     parser.add_argument('--report', action='store_true', help='writes the report again')
     parser.add_argument('--minutes', type=float, default=45, help='no new repeat after so long')
     parser.add_argument('--out', default=os.path.join(ROOT, 'bench', 'results'))
+    parser.add_argument('--driver', default=DRIVER if os.path.isdir(DRIVER) else None,
+                        help='folder of a neutral load driver and raw server; without one the '
+                             "product's own measure")
     parser.add_argument('--build', default=os.path.join(ROOT, 'build', 'release'))
     return parser.parse_args()
 
@@ -92,7 +96,7 @@ def main():
     if not options.smoke:
         install_peers()
     try:
-        rig = Rig(options.build, WORK, options.smoke)
+        rig = Rig(options.build, WORK, options.smoke, None if options.smoke else options.driver)
     except Failed as failure:
         sys.exit(f'bench: {failure}')
     repeats = 1 if options.smoke else options.repeats
@@ -106,6 +110,7 @@ def main():
         print(f'{len(results) - len(bad)} passed, {len(bad)} failed')
         return 1 if bad or not results else 0
     run = goals.describe_run(repeats, took, rig.others)
+    run['driver'] = 'neutral' if rig.neutral else 'own'
     os.makedirs(options.out, exist_ok=True)
     with open(figures_file, 'w') as out:
         json.dump({'run': run, 'figures': results}, out, indent=1, sort_keys=True)
