@@ -21,6 +21,9 @@ constexpr const char* kExits =
     "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
     "them:\n"
     "             dyad-memory config list";
+constexpr const char* kTokens =
+    "To go on:    --since with the `position` of the last line (--json), or with the token in the\n"
+    "             last line of standard error.\n";
 constexpr const char* kForAll = "Options of every command";
 
 // Everything the options are read into; as long as the parser lives.
@@ -237,6 +240,8 @@ class Parser {
         app->add_option("KEY", o.key, "Only this one");
         app->add_option("--prefix", o.prefix, "Only keys that begin so");
         app->add_flag("--data-only", o.data_only, "Only the data, one line of JSON each");
+        app->add_option("--since", o.since, "Begin after this token or offset")->type_name("TOKEN");
+        app->footer(std::string(kTokens) + kExits);
     }
 
     void add_mode_commands() {
@@ -286,7 +291,7 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer(std::string("The last line of standard error is for --since.\n") + kExits);
+        app->footer(std::string(kTokens) + kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 

@@ -40,6 +40,7 @@ struct ContextOptions {
     std::optional<std::int64_t> ttl_days;
     std::string strategy;  // replace, merge, ignore; empty: replace
     std::string query;
+    std::string since;  // of watch: a token or an offset; empty: from now
     std::int64_t limit = 100;
     bool all = false;
     bool force = false;

@@ -250,6 +250,70 @@ def test_follow_goes_on_over_a_crash_of_the_server(make_server):
         follower.wait()
 
 
+def test_every_line_of_json_has_the_token_to_go_on_from(cli):
+    for n in range(5):
+        cli.ok("context", "set", "k", f'{{"n":{n}}}')
+    lines = [json.loads(line) for line in cli.ok("events", "--json").splitlines()]
+    assert [line["offset"] for line in lines] == [1, 2, 3, 4, 5]
+    for line in lines:
+        later = cli.ok("events", "--json", "--since", line["position"]).splitlines()
+        assert [json.loads(one) for one in later] == lines[line["offset"]:]
+
+
+def test_a_follower_that_is_killed_goes_on_without_a_hole_and_without_a_repetition(cli):
+    seen, since = [], ["--since", "0"]
+    for round_number in range(3):
+        follower = cli.spawn("events", "--follow", "--json", *since)
+        try:
+            lines = lines_of(follower)
+            for n in range(3):
+                cli.ok("context", "set", "k", f'{{"n":{round_number * 3 + n}}}')
+            wait_until(lambda: len(lines) >= 2, what="some events")
+        finally:
+            follower.kill()
+            follower.wait()
+        cli.ok("mode", "set", "parallel", "--of", f"away-{round_number}")
+        seen += [json.loads(line) for line in lines[:2]]  # the script came as far as this
+        since = ["--since", seen[-1]["position"]]
+    seen += [json.loads(line) for line in cli.ok("events", "--json", *since).splitlines()]
+    assert [event["offset"] for event in seen] == list(range(1, 13))
+
+
+def test_following_says_where_it_began_before_anything_happens(cli):
+    follower = cli.spawn("events", "--follow", "--json")
+    try:
+        token = json.loads(follower.stderr.readline())["position"]
+    finally:
+        follower.kill()
+        follower.wait()
+    cli.ok("context", "set", "k", "{}")
+    later = cli.ok("events", "--json", "--since", token).splitlines()
+    assert [json.loads(line)["offset"] for line in later] == [1]
+
+
+def test_watch_goes_on_from_a_token(cli):
+    for n in range(4):
+        cli.ok("context", "set", "a/1", f'{{"n":{n}}}')
+        cli.ok("context", "set", "b/1", f'{{"n":{n}}}')
+    place = json.loads(cli.ok("events", "--json", "--since", "0").splitlines()[2])["position"]
+    watcher = cli.spawn("context", "watch", "a/1", "--json", "--since", place)
+    try:
+        lines = lines_of(watcher)
+        wait_until(lambda: len(lines) == 2, what="what was missed")
+        cli.ok("context", "set", "a/1", '{"n":4}')
+        wait_until(lambda: len(lines) == 3, what="what comes later")
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(10) == 0
+        last = json.loads(watcher.stderr.read().splitlines()[-1])["position"]
+    finally:
+        watcher.kill()
+        watcher.wait()
+    events = [json.loads(line) for line in lines]
+    assert [event["data"]["context"]["data"]["n"] for event in events] == [2, 3, 4]
+    assert events[-1]["position"] == last
+    cli.fails(4, "context", "watch", "--since", "0123456789abcdef.2.0123456789abcdef")
+
+
 def test_watch_shows_only_what_was_asked_for(cli):
     watcher = cli.spawn("context", "watch", "--prefix", "a/", "--data-only")
     try:
