@@ -37,6 +37,7 @@ struct Parsed {
     ConflictOptions conflict;
     BenchOptions bench;
     std::int64_t limit = 20;
+    std::int64_t refreshes = 0;  // of top; 0: no end
     bool markdown = false;
     std::string shell;
     std::function<int()> run;  // of the subcommand that was named
@@ -135,7 +136,17 @@ class Parser {
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
                 "mode switch.\nExit status: 0 done, 1 where a check failed.");
-        leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
+        CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
+                                   [this] { return run_top(common(), parsed_.refreshes); });
+        CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
+                                                   "End after so many refreshes, one a second")
+                                       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+                                       ->type_name("N");
+        top->add_flag_callback(
+               "--once", [this] { parsed_.refreshes = 1; }, "End after the first one")
+            ->excludes(count);
+        top->footer(std::string("With --json it prints one object a line for each refresh.\n") +
+                    kExits);
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,

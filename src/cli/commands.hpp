@@ -14,7 +14,8 @@ namespace dyad::cli {
 int run_serve(const CommonOptions& common);
 int run_status(const CommonOptions& common);
 int run_instances(const CommonOptions& common);
-int run_top(const CommonOptions& common);
+// `count`: refreshes; 0: until it is ended.
+int run_top(const CommonOptions& common, std::int64_t count);
 int run_doctor(const CommonOptions& common);
 int run_version(const CommonOptions& common);
 

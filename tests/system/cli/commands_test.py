@@ -406,6 +406,38 @@ def test_version_and_completion(cli):
     assert set(commands.split()) == {"context", "conflicts", "config"}
 
 
+def test_top_prints_a_line_of_json_for_each_refresh(cli):
+    first, second = map(json.loads, cli.ok("top", "--json", "--count", "2").splitlines())
+    assert first["reachable"] and first["indicator"] == "[📡 Sync] [✓ 3/3 Sync]"
+    assert first["status"]["isFullyOperational"] is True and first["instances"] == []
+    assert set(first["rates"].values()) == {None}, "one look knows no rate"
+    assert second["timestamp"] >= first["timestamp"] + 900
+    requests = "dyad_http_requests_total"
+    assert second["metrics"][requests] > first["metrics"][requests]
+    assert second["rates"]["requests"] > 0 and second["rates"]["events"] == 0
+    cli.ok("mode", "set", "parallel", "--of", "desk")
+    once = cli.ok("top", "--json", "--once").splitlines()
+    assert [one["instanceId"] for one in json.loads(once[0])["instances"]] == ["desk"]
+    assert len(once) == 1
+    cli.fails(2, "top", "--json", "--once", "--count", "3")
+    endless = cli.spawn("top", "--json")
+    try:
+        json.loads(endless.stdout.readline())
+        endless.send_signal(signal.SIGINT)
+        assert endless.wait(10) == 0
+    finally:
+        endless.kill()
+        endless.wait()
+
+
+def test_top_in_json_says_that_no_server_answers(make_server):
+    cli = Cli(make_server(), "u")
+    done = cli.run("top", "--json", "--once")
+    assert done.returncode == 3
+    line = json.loads(done.stdout)
+    assert line["reachable"] is False and "dyad-memory serve" in line["problem"]
+
+
 def test_a_port_nobody_has_is_named_in_the_url(make_server):
     port = free_port()
     done = make_server().cli("status", "--url", f"http://127.0.0.1:{port}")
