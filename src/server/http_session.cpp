@@ -46,8 +46,8 @@ bool offers_subprotocol(const net::Request& request) {
 
 net::Response upgrade_required() {
     net::Response response = problem(
-        fail(Errc::invalid_request, "Sec-WebSocket-Version: this server speaks version 13 here"));
-    response.status = 426;
+        fail(Errc::invalid_request, "Sec-WebSocket-Version: this server speaks version 13 here"),
+        426);
     response.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
     return response;
 }
