@@ -5,6 +5,7 @@
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "server/problem.hpp"
+#include "server/switches.hpp"
 #include "wire/message.hpp"
 
 #include <charconv>
@@ -155,6 +156,10 @@ void Call::submit(boost::json::object fields, std::function<void(const Reply&)> 
     command->operation_id = *std::move(id);
     if (const Status valid = validate(*command); !valid) {
         problem(valid.error());
+        return;
+    }
+    if (const Status on = check_switches(node_.settings(), *command); !on) {
+        problem(on.error());
         return;
     }
     node_.engine().submit(user_, *std::move(command),
