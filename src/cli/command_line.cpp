@@ -21,6 +21,9 @@ constexpr const char* kExits =
     "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
     "them:\n"
     "             dyad-memory config list";
+constexpr const char* kTokens =
+    "To go on:    --since with the `position` of the last line (--json), or with the token in the\n"
+    "             last line of standard error.\n";
 constexpr const char* kForAll = "Options of every command";
 
 // Everything the options are read into; as long as the parser lives.
@@ -34,6 +37,7 @@ struct Parsed {
     ConflictOptions conflict;
     BenchOptions bench;
     std::int64_t limit = 20;
+    std::int64_t refreshes = 0;  // of top; 0: no end
     bool markdown = false;
     std::string shell;
     std::function<int()> run;  // of the subcommand that was named
@@ -132,7 +136,17 @@ class Parser {
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
                 "mode switch.\nExit status: 0 done, 1 where a check failed.");
-        leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
+        CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
+                                   [this] { return run_top(common(), parsed_.refreshes); });
+        CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
+                                                   "End after so many refreshes, one a second")
+                                       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+                                       ->type_name("N");
+        top->add_flag_callback(
+               "--once", [this] { parsed_.refreshes = 1; }, "End after the first one")
+            ->excludes(count);
+        top->footer(std::string("With --json it prints one object a line for each refresh.\n") +
+                    kExits);
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
@@ -237,6 +251,8 @@ class Parser {
         app->add_option("KEY", o.key, "Only this one");
         app->add_option("--prefix", o.prefix, "Only keys that begin so");
         app->add_flag("--data-only", o.data_only, "Only the data, one line of JSON each");
+        app->add_option("--since", o.since, "Begin after this token or offset")->type_name("TOKEN");
+        app->footer(std::string(kTokens) + kExits);
     }
 
     void add_mode_commands() {
@@ -286,7 +302,7 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer(std::string("The last line of standard error is for --since.\n") + kExits);
+        app->footer(std::string(kTokens) + kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 

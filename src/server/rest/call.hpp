@@ -72,7 +72,7 @@ class Call : public std::enable_shared_from_this<Call> {
 };
 using CallPtr = std::shared_ptr<Call>;
 
-// The problem document (RFC 9457) of an error. `status` 0: the error's own.
+// The error's problem document (server/problem.hpp), protected as every answer is.
 net::Response problem_response(const Error& error, int status = 0,
                                const Context* current = nullptr);
 

@@ -81,11 +81,7 @@ void responses(const CallPtr& call) {
     const std::string& method = call->request().method;
     if (call->segments.size() != 1)
         return call->problem(fail(Errc::not_found, "there is no such path"));
-    if (method == "POST") {
-        if (call->node().settings().enable_glass_box_tracking) return record(call);
-        return call->problem(fail(Errc::unavailable,
-                                  "responses are not recorded: ENABLE_GLASS_BOX_TRACKING is off"));
-    }
+    if (method == "POST") return record(call);
     if (method != "GET" && method != "HEAD") return wrong_method(call, "GET, HEAD, POST");
     if (const Status known = call->check_query({"chat", "message", "provider", "before", "limit"});
         !known)

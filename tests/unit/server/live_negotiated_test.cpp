@@ -149,6 +149,23 @@ TEST(LiveNegotiated, HelloComesFirst) {
     EXPECT_NE(rude.end().find("4400"), std::string::npos);
 }
 
+TEST(LiveNegotiated, NoResponseIsRecordedWhereTheGlassBoxIsSwitchedOff) {
+    server::Settings settings;
+    settings.enable_glass_box_tracking = false;
+    Loopback server(1, settings);
+    Talker ada = Talker::negotiated(server, "ada", "desk");
+    ada.command("op-1",
+                R"({"op":"response.record","response":{"chatId":"c","messageId":"m",
+                    "mode":"parallel","timestamp":1,"final":{"sourceType":"local","provider":"p",
+                    "model":"m","responseHash":"aa","timestamp":1},"sources":[]}})");
+    const json::Value error = ada.expect("error").at("payload");
+    EXPECT_EQ(Talker::text(error, "code"), "switched_off");
+    EXPECT_FALSE(error.at("retry").as_bool());
+    EXPECT_NE(Talker::text(error, "detail").find("ENABLE_GLASS_BOX_TRACKING"), std::string::npos);
+    put(ada, "op-2", "k", 1);  // the first one has left nothing in the log
+    EXPECT_EQ(ada.expect("ack").at("payload").at("version").to_number<int>(), 1);
+}
+
 TEST(LiveNegotiated, PresenceFollowsWhoComesAndGoes) {
     Loopback server;
     Talker ada = Talker::negotiated(server, "ada", "desk");

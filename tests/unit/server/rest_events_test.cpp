@@ -188,10 +188,10 @@ TEST(RestStream, ALostPositionIsAnsweredByTheStateThenByEvents) {
         std::string end;
         for (const auto& message : messages(stream->stream)) {
             order += message.event + " ";
+            // A stream that breaks before the state is complete must not resume behind it.
+            EXPECT_EQ(message.id.empty(), end.empty() && message.event != "snapshot-end")
+                << message.event;
             if (message.event == "snapshot-end") end = message.data;
-            if (message.event == "reset") {
-                EXPECT_EQ(message.id, "");
-            }
         }
         EXPECT_EQ(order, "position reset snapshot-end context-updated ") << lost;
         const auto state = json::parse(end);
@@ -209,6 +209,7 @@ TEST(RestStream, ASnapshotComesInPagesAndWaitsForTheSocket) {
     stream->full = true;
     rig.run();
     EXPECT_EQ(messages(stream->stream).size(), 2U);  // position, reset
+    EXPECT_EQ(messages(stream->stream).front().id, "");
     write(rig, "while-full");
     int turns = 0;
     while (stream->stream.find("while-full") == std::string::npos && turns++ < 20) {

@@ -126,7 +126,10 @@ TEST(RestResponses, NamesWhatIsMissing) {
                                R"({"chatId":"c","messageId":"m","mode":"parallel",
                                    "sourceType":"local","provider":"p","model":"m",
                                    "responseHash":"aa"})");
-    EXPECT_EQ(off.status, 503);
+    EXPECT_EQ(off.status, 403);
+    EXPECT_EQ(off.text("/code"), "switched_off");
+    EXPECT_FALSE(off.at("/retry")->as_bool());  // nothing a client can do makes it succeed
+    EXPECT_EQ(off.header("Retry-After"), "");
     EXPECT_NE(off.text("/detail").find("ENABLE_GLASS_BOX_TRACKING"), std::string::npos);
     EXPECT_EQ(rig.ask("GET", "/api/v1/responses").at("/responses")->get_array().size(), 0U);
 }
