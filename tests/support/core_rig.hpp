@@ -59,6 +59,11 @@ class GatedStore final : public Store {
         inner_.load(user_id, gate(Call::load, std::move(done)));
     }
     void append(AppendRequest request, std::function<void(AppendResult)> done) override {
+        if (loses_races) {
+            auto late = std::make_shared<EventBatch>(*request.batch);
+            late->prev_hash[0] ^= 1;  // as if somebody had been first
+            request.batch = std::move(late);
+        }
         inner_.append(std::move(request), gate(Call::append, std::move(done)));
     }
     void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
@@ -69,6 +74,7 @@ class GatedStore final : public Store {
                         Callback<Offset> done) override {
         inner_.find_operation(user_id, operation_key, gate(Call::find_operation, std::move(done)));
     }
+    bool loses_races = false;  // every append conflicts
     bool shared() const override { return inner_.shared(); }
     void heads(std::vector<std::string> user_ids,
                Callback<std::vector<std::pair<std::string, Offset>>> done) override {

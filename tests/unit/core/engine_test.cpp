@@ -60,6 +60,26 @@ TEST(Engine, AUserWithAConnectionStays) {
     EXPECT_EQ(rig.node().gated.count(Call::load), 2);
 }
 
+TEST(Engine, WhereThereAreTooManyUsersThoseGoThatWereUnusedForLongest) {
+    CoreRig rig;
+    for (int i = 0; i < limits::users_active_max + 10; ++i) {
+        rig.user = "user" + std::to_string(i);
+        rig.engine().snapshot(rig.user, [](auto) {});
+        if (i % 1000 == 0) rig.pass(100);
+    }
+    rig.pass(10'000);
+    const auto loads_for = [&](int user) {
+        const int before = rig.node().gated.count(Call::load);
+        rig.user = "user" + std::to_string(user);
+        EXPECT_TRUE(rig.snapshot());
+        return rig.node().gated.count(Call::load) - before;
+    };
+    EXPECT_EQ(loads_for(limits::users_active_max), 0);
+    EXPECT_EQ(loads_for(10), 0);
+    EXPECT_EQ(loads_for(9), 1);
+    EXPECT_EQ(loads_for(0), 1);
+}
+
 TEST(Engine, AContextExpiresByAnEventAtItsTime) {
     CoreRig rig;
     test::RecordingPeer peer;

@@ -1,0 +1,312 @@
+// What each connection is given, when, and what a slow one costs the others.
+#include "base/limits.hpp"
+#include "support/core_rig.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dyad::core {
+namespace {
+
+using test::Call;
+using test::CommandAnswer;
+using test::CoreRig;
+using test::RecordingPeer;
+using test::reply_in;
+
+SessionRequest plain(const std::string& instance) {
+    SessionRequest request = CoreRig::negotiated(instance);
+    request.dialect = Dialect::plain;
+    return request;
+}
+
+Command set_mode(CoreRig& rig, Mode mode, const std::string& instance) {
+    SetMode body{.mode = mode};
+    body.instance_id = instance;
+    return rig.command(body);
+}
+
+}  // namespace
+
+TEST(Delivery, AConnectionGetsWhatIsWrittenFromThenOn) {
+    CoreRig rig;
+    rig.grow(2);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    EXPECT_EQ(peer.start, rig.position_at(2));
+    EXPECT_TRUE(peer.runs.empty());
+    rig.grow(2);
+    EXPECT_EQ(peer.ranges(), "3-3 4-4");
+    EXPECT_EQ(peer.runs[0].text, rig.log().events[2].text());
+}
+
+TEST(Delivery, ASnapshotComesFirstWhereItIsAskedFor) {
+    CoreRig rig;
+    rig.grow(2);
+    RecordingPeer peer;
+    SessionRequest request = CoreRig::negotiated();
+    request.snapshot = true;
+    rig.attach(peer, request);
+    ASSERT_EQ(peer.resets.size(), 1u);
+    EXPECT_EQ(peer.resets[0]->position, rig.position_at(2));
+    EXPECT_EQ(peer.resets[0]->contexts.at(0)->data, "{\"n\":2}");
+    rig.grow(1);
+    EXPECT_EQ(peer.ranges(), "3-3");
+}
+
+TEST(Delivery, WhatOneTurnBroughtIsOneRun) {
+    CoreRig rig;
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    for (int i = 0; i < 50; ++i)
+        rig.begin(rig.put("k", "{\"i\":" + std::to_string(i) + "}"));
+    rig.settle();
+    EXPECT_EQ(peer.ranges(), "1-50");
+    EXPECT_EQ(peer.runs[0].text.find("}{"), std::string::npos) << "commas between the events";
+}
+
+TEST(Delivery, NothingIsDeliveredBeforeItIsDurable) {
+    CoreRig rig;
+    rig.grow(1);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    rig.node().gated.hold(Call::append);
+    rig.begin(rig.put("k", "{}"));
+    rig.settle();
+    EXPECT_TRUE(peer.runs.empty());
+    EXPECT_FALSE(rig.data_of("k"));
+    rig.node().gated.release(Call::append);
+    rig.settle();
+    EXPECT_EQ(peer.ranges(), "2-2");
+}
+
+TEST(Delivery, AFlushWithoutNewsGivesNobodyAnything) {
+    CoreRig rig;
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    rig.grow(1);
+    rig.engine().flush();
+    rig.engine().flush();
+    EXPECT_EQ(peer.ranges(), "1-1");
+}
+
+TEST(Delivery, APlainClientDoesNotGetItsOwn) {
+    CoreRig rig;
+    RecordingPeer own;
+    RecordingPeer other;
+    rig.attach(own, plain("writer"));
+    rig.attach(other, plain("reader"));
+    rig.grow(1);
+    Command foreign = rig.put("k", "{}");
+    foreign.instance_id = "reader";
+    rig.submit(foreign);
+    ASSERT_EQ(own.runs.size(), 1u);
+    EXPECT_EQ(own.runs[0].text, "2 ");
+    ASSERT_EQ(other.runs.size(), 1u);
+    EXPECT_EQ(other.runs[0].text, "1 ");
+}
+
+// Slow clients
+
+TEST(Delivery, AFullSocketIsGivenNothingUntilItTakesMore) {
+    CoreRig rig;
+    RecordingPeer slow;
+    RecordingPeer fast;
+    rig.attach(slow, CoreRig::negotiated("slow"));
+    rig.attach(fast, CoreRig::negotiated("fast"));
+    slow.full = true;
+    rig.grow(4);
+    EXPECT_EQ(slow.ranges(), "1-1");
+    EXPECT_EQ(fast.ranges(), "1-1 2-2 3-3 4-4");
+    slow.full = false;
+    rig.engine().writable(slow.session);
+    rig.settle();
+    EXPECT_EQ(slow.ranges(), "1-1 2-4");
+    rig.grow(1);
+    EXPECT_EQ(slow.ranges(), "1-1 2-4 5-5");
+}
+
+TEST(Delivery, AClientThatTakesNothingIsClosedInTimeAndNotBefore) {
+    CoreRig rig;
+    RecordingPeer slow;
+    RecordingPeer fast;
+    rig.attach(slow, CoreRig::negotiated("slow"));
+    rig.attach(fast, CoreRig::negotiated("fast"));
+    slow.full = true;
+    rig.grow(1);
+    rig.pass(limits::write_stall_ms - 100);
+    EXPECT_FALSE(slow.closed);
+    rig.pass(200);
+    EXPECT_EQ(slow.closed, CloseReason::slow);
+    EXPECT_FALSE(fast.closed);
+}
+
+TEST(Delivery, AClientThatTakesNothingIsClosedWhereNobodyWritesToo) {
+    CoreRig rig(2);
+    RecordingPeer slow;
+    rig.attach(slow, CoreRig::negotiated(), 1);
+    rig.pass(60'000);
+    slow.full = true;
+    rig.grow(1, 0);
+    rig.pass(limits::write_stall_ms + 100);
+    EXPECT_EQ(slow.closed, CloseReason::slow);
+}
+
+TEST(Delivery, AClientThatTakesALittleIsNotClosed) {
+    CoreRig rig;
+    RecordingPeer slow;
+    rig.attach(slow, CoreRig::negotiated());
+    slow.full = true;
+    for (int i = 0; i < 5; ++i) {
+        rig.grow(1);
+        rig.pass(limits::write_stall_ms - 1000);
+        rig.engine().writable(slow.session);  // and is full again at once
+        rig.settle();
+    }
+    EXPECT_FALSE(slow.closed);
+}
+
+TEST(Delivery, WhoFallsBehindTheFeedGoesOnFromTheLog) {
+    CoreRig rig;
+    RecordingPeer slow;
+    rig.attach(slow, CoreRig::negotiated());
+    slow.full = true;
+    rig.grow(1);
+    const std::string large = "{\"x\":\"" + std::string(200'000, 'x') + "\"}";
+    for (std::size_t bytes = 0; bytes <= limits::feed_bytes_max; bytes += large.size())
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("large", large))));
+    const int reads = rig.node().gated.count(Call::read_log);
+    slow.full = false;
+    rig.engine().writable(slow.session);
+    rig.settle();
+    EXPECT_GT(rig.node().gated.count(Call::read_log), reads);
+    Offset next = 1;
+    for (const RecordingPeer::Run& run : slow.runs) {
+        EXPECT_EQ(run.first, next);
+        next = run.last + 1;
+        EXPECT_LE(run.text.size(), static_cast<std::size_t>(limits::output_held_bytes_max));
+    }
+    EXPECT_EQ(next, rig.log_end() + 1);
+    EXPECT_TRUE(slow.resets.empty());
+}
+
+TEST(Delivery, WhoFallsBehindTheLogGetsASnapshot) {
+    CoreRig rig;
+    RecordingPeer slow;
+    rig.attach(slow, CoreRig::negotiated());
+    slow.full = true;
+    rig.grow(1);
+    const std::string large = "{\"x\":\"" + std::string(200'000, 'x') + "\"}";
+    for (std::size_t bytes = 0; bytes <= limits::feed_bytes_max; bytes += large.size())
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("large", large))));
+    rig.expire_up_to(rig.log_end() - 1);
+    slow.full = false;
+    rig.engine().writable(slow.session);
+    rig.settle();
+    EXPECT_EQ(slow.ranges(), "1-1");
+    ASSERT_EQ(slow.resets.size(), 1u);
+    EXPECT_EQ(slow.resets[0]->position, rig.position_at(rig.log_end()));
+    rig.grow(1);
+    EXPECT_EQ(slow.runs.back().first, rig.log_end());
+}
+
+TEST(Delivery, AConnectionMayGoAtAnyMoment) {
+    CoreRig rig;
+    RecordingPeer first;
+    RecordingPeer second;
+    rig.attach(first, CoreRig::negotiated("first"));
+    rig.attach(second, CoreRig::negotiated("second"));
+    rig.grow(3);
+    rig.restart(0);
+    RecordingPeer leaving;
+    rig.node().gated.hold(Call::read_log);
+    rig.attach(leaving, CoreRig::resuming(rig.position_at(1)));
+    EXPECT_EQ(rig.engine().session_count(), 1u);
+    rig.engine().detach(leaving.session);
+    rig.node().gated.release(Call::read_log);
+    rig.settle();
+    EXPECT_TRUE(leaving.runs.empty());
+    EXPECT_EQ(rig.engine().session_count(), 0u);
+}
+
+TEST(Delivery, PresenceJoinsAnInstancesConnections) {
+    CoreRig rig;
+    RecordingPeer one;
+    RecordingPeer two;
+    RecordingPeer other;
+    rig.attach(one, CoreRig::negotiated("desk"));
+    rig.pass(1000);
+    rig.attach(two, CoreRig::negotiated("desk"));
+    rig.attach(other, CoreRig::negotiated("laptop"));
+    rig.pass(1000);
+    rig.engine().seen(two.session);
+    const std::vector<Presence> presence = rig.engine().presence("ada");
+    ASSERT_EQ(presence.size(), 2u);
+    EXPECT_EQ(presence[0].instance_id, "desk");
+    EXPECT_EQ(presence[0].connections, 2u);
+    EXPECT_EQ(presence[0].connected_at_ms, rig.clock.wall - 2000);
+    EXPECT_EQ(presence[0].last_seen_ms, rig.clock.wall);
+    EXPECT_EQ(rig.engine().session_count("ada"), 3u);
+    EXPECT_TRUE(rig.engine().presence("bob").empty());
+}
+
+TEST(Delivery, NothingReachesAnotherUser) {
+    CoreRig rig;
+    RecordingPeer ada;
+    rig.attach(ada, CoreRig::negotiated());
+    rig.user = "bob";
+    RecordingPeer bob;
+    rig.attach(bob, CoreRig::negotiated());
+    rig.grow(2);
+    EXPECT_EQ(bob.ranges(), "1-1 2-2");
+    EXPECT_TRUE(ada.runs.empty());
+}
+
+// Inspired mode
+
+TEST(Delivery, AnInstanceInInspiredModeWaitsAndCatchesUp) {
+    CoreRig rig;
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated("desk"));
+    rig.grow(1);
+    ASSERT_TRUE(reply_in(rig.submit(set_mode(rig, Mode::inspired, "desk"))));
+    const std::size_t runs = peer.runs.size();
+    rig.grow(3);
+    EXPECT_EQ(peer.runs.size(), runs);
+    ASSERT_TRUE(reply_in(rig.submit(set_mode(rig, Mode::parallel, "desk"))));
+    EXPECT_EQ(peer.runs.back().last, 6u);
+    Offset next = 1;
+    for (const RecordingPeer::Run& run : peer.runs) {
+        EXPECT_EQ(run.first, next);
+        next = run.last + 1;
+    }
+}
+
+TEST(Delivery, AnInstanceThatIsPrivateWhenItConnectsWaits) {
+    CoreRig rig;
+    rig.submit(set_mode(rig, Mode::inspired, "desk"));
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated("desk"));
+    rig.grow(1);
+    EXPECT_TRUE(peer.runs.empty());
+}
+
+// The part of the log in which the instance left inspired mode was never read here.
+TEST(Delivery, AReloadFindsOutWhoIsPrivate) {
+    CoreRig rig(2);
+    rig.submit(set_mode(rig, Mode::inspired, "desk"), 0);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated("desk"), 1);
+    rig.carry = false;
+    ASSERT_TRUE(reply_in(rig.submit(set_mode(rig, Mode::parallel, "desk"), 0)));
+    rig.grow(2, 0);
+    rig.expire_up_to(3);
+    ASSERT_TRUE(rig.snapshot(1));
+    ASSERT_EQ(rig.node(1).gated.count(Call::load), 2);
+    ASSERT_EQ(peer.resets.size(), 1u);
+    EXPECT_EQ(peer.resets[0]->position, rig.position_at(4));
+    rig.carry = true;
+    rig.grow(1, 0);
+    EXPECT_EQ(peer.ranges(), "5-5");
+}
+
+}  // namespace dyad::core

@@ -1,0 +1,238 @@
+// The ring of recent events, and where a session goes on that names a position.
+#include "base/limits.hpp"
+#include "support/core_rig.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dyad::core {
+namespace {
+
+using test::Call;
+using test::CoreRig;
+using test::RecordingPeer;
+using test::reply_in;
+
+// `count` events after `first` - 1, written by "a" and "b" in turn, their data so large.
+EventBatchPtr batch_of(Offset first, int count, std::size_t data_bytes = 2) {
+    auto batch = std::make_shared<EventBatch>();
+    LogHead head{.epoch = 1, .offset = first - 1};
+    for (int i = 0; i < count; ++i) {
+        const std::string data = "{\"x\":\"" + std::string(data_bytes, 'x') + "\"}";
+        append_event(*batch, head,
+                     {.kind = EventKind::mcp_tool_executed,
+                      .scope = "mcp",
+                      .source_instance_id = (first + static_cast<Offset>(i)) % 2 == 0 ? "a" : "b",
+                      .operation_id = "o",
+                      .data = data});
+    }
+    return batch;
+}
+
+std::string plain(Block& block, Offset from, Offset to, const std::string& skip) {
+    const test::OffsetRenderer renderer;
+    std::vector<std::string_view> pieces;
+    block.plain_pieces(renderer, "ada", from, to, skip, pieces);
+    std::string text;
+    for (const std::string_view piece : pieces) {
+        EXPECT_FALSE(piece.empty());
+        text += "[" + std::string(piece) + "]";
+    }
+    return text;
+}
+
+}  // namespace
+
+TEST(Feed, FindsTheBlockOfEveryOffsetItHas) {
+    Feed feed;
+    EXPECT_FALSE(feed.find(1));
+    Offset next = 5;
+    for (const int count : {1, 3, 1, 7, 2}) {
+        feed.push(batch_of(next, count));
+        next += static_cast<Offset>(count);
+    }
+    EXPECT_EQ(feed.first(), 5u);
+    EXPECT_EQ(feed.last(), 18u);
+    for (Offset offset = 5; offset <= 18; ++offset) {
+        const BlockPtr block = feed.find(offset);
+        ASSERT_TRUE(block) << offset;
+        EXPECT_LE(block->batch().first, offset);
+        EXPECT_GE(block->batch().last(), offset);
+    }
+    EXPECT_FALSE(feed.find(4));
+    EXPECT_FALSE(feed.find(19));
+    feed.clear();
+    EXPECT_TRUE(feed.empty());
+    feed.push(batch_of(100, 1));  // after it was cleared it begins anywhere
+    EXPECT_TRUE(feed.find(100));
+}
+
+TEST(Feed, KeepsAtMostItsBytesAndEventsAndAlwaysTheNewestBlock) {
+    Feed feed;
+    const std::size_t block_bytes = limits::feed_bytes_max / 4;
+    for (Offset offset = 1; offset <= 10; ++offset)
+        feed.push(batch_of(offset, 1, block_bytes));
+    EXPECT_EQ(feed.last(), 10u);
+    EXPECT_EQ(feed.first(), 8u);
+    feed.push(batch_of(11, 1, 2 * limits::feed_bytes_max));
+    EXPECT_EQ(feed.first(), 11u);
+    feed.push(batch_of(12, 1));
+    EXPECT_EQ(feed.first(), 12u);
+    feed.push(batch_of(13, limits::feed_events_max));
+    EXPECT_EQ(feed.first(), 13u);
+    feed.push(batch_of(feed.last() + 1, 1));
+    EXPECT_EQ(feed.first(), feed.last());
+}
+
+TEST(Block, LeavesOutTheFramesOfOneSource) {
+    Block block(batch_of(1, 5));  // by b a b a b
+    EXPECT_EQ(plain(block, 1, 5, ""), "[1 2 3 4 5 ]");
+    EXPECT_EQ(plain(block, 1, 5, "a"), "[1 ][3 ][5 ]");
+    EXPECT_EQ(plain(block, 1, 5, "b"), "[2 ][4 ]");
+    EXPECT_EQ(plain(block, 2, 3, "b"), "[2 ]");
+    EXPECT_EQ(plain(block, 3, 3, "b"), "");
+    EXPECT_EQ(plain(block, 4, 5, "c"), "[4 5 ]");
+}
+
+// Resuming: {epoch, offset, hash}.
+
+TEST(Resume, FromTheEndNothingComesBeforeTheNextEvent) {
+    CoreRig rig;
+    rig.grow(3);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(rig.position_at(3)));
+    EXPECT_EQ(peer.start, rig.position_at(3));
+    EXPECT_TRUE(peer.runs.empty() && peer.resets.empty());
+    rig.grow(1);
+    EXPECT_EQ(peer.ranges(), "4-4");
+}
+
+TEST(Resume, FromBehindTheEventsAfterItComeFromMemory) {
+    CoreRig rig;
+    rig.grow(5);
+    const int reads = rig.node().gated.count(Call::read_log);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(rig.position_at(2)));
+    EXPECT_EQ(peer.start, rig.position_at(2));
+    EXPECT_EQ(peer.ranges(), "3-5");
+    EXPECT_TRUE(peer.resets.empty());
+    EXPECT_EQ(rig.node().gated.count(Call::read_log), reads);
+}
+
+TEST(Resume, FromBehindTheEventsAfterItComeFromTheLogWhereMemoryHasThemNoMore) {
+    CoreRig rig;
+    rig.grow(5);
+    rig.restart(0);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(rig.position_at(2)));
+    EXPECT_EQ(peer.start, rig.position_at(2));
+    EXPECT_EQ(peer.ranges(), "3-5");
+    EXPECT_TRUE(peer.resets.empty());
+    EXPECT_GT(rig.node().gated.count(Call::read_log), 0);
+}
+
+TEST(Resume, FromOffsetZeroTheWholeLogComes) {
+    CoreRig rig;
+    rig.grow(3);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(Position{}));
+    EXPECT_EQ(peer.ranges(), "1-3");
+    rig.expire_up_to(1);
+    rig.restart(0);
+    RecordingPeer later;
+    rig.attach(later, CoreRig::resuming(Position{}));
+    EXPECT_TRUE(later.runs.empty());
+    EXPECT_EQ(later.resets.size(), 1u) << "the beginning is gone";
+}
+
+// Every position that is none of this log's: a reset with a snapshot, never a skipped event.
+TEST(Resume, FromAPositionThatIsNoneOfTheLogASnapshotComes) {
+    const auto other_epoch = [](Position p) {
+        p.epoch ^= 1;
+        return p;
+    };
+    const auto other_hash = [](Position p) {
+        p.hash[0] ^= 1;
+        return p;
+    };
+    const auto beyond = [](Position p) {
+        p.offset += 100;
+        return p;
+    };
+    for (const bool from_memory : {true, false}) {
+        for (const Offset at : {2, 5}) {  // behind, and at the end
+            for (const auto& change : std::initializer_list<std::function<Position(Position)>>{
+                     other_epoch, other_hash, beyond}) {
+                CoreRig rig;
+                rig.grow(5);
+                if (!from_memory) rig.restart(0);
+                RecordingPeer peer;
+                rig.attach(peer, CoreRig::resuming(change(rig.position_at(at))));
+                EXPECT_TRUE(peer.runs.empty());
+                ASSERT_EQ(peer.resets.size(), 1u);
+                EXPECT_EQ(peer.resets[0]->position, rig.position_at(5));
+                rig.grow(1);
+                EXPECT_EQ(peer.ranges(), "6-6");
+            }
+        }
+    }
+}
+
+TEST(Resume, FromATrimmedPositionASnapshotComes) {
+    for (const bool from_memory : {true, false}) {
+        CoreRig rig;
+        rig.grow(5);
+        const Position trimmed = rig.position_at(2);
+        const Position just_kept = rig.position_at(3);
+        rig.expire_up_to(3);
+        if (!from_memory) rig.restart(0);
+        RecordingPeer lost;
+        rig.attach(lost, CoreRig::resuming(trimmed));
+        RecordingPeer kept;
+        rig.attach(kept, CoreRig::resuming(rig.position_at(4)));
+        EXPECT_EQ(kept.ranges(), "5-5");
+        EXPECT_TRUE(kept.resets.empty());
+        if (!from_memory) {
+            EXPECT_TRUE(lost.runs.empty());
+            ASSERT_EQ(lost.resets.size(), 1u);
+            EXPECT_EQ(lost.resets[0]->position, rig.position_at(5));
+            RecordingPeer edge;  // the next event is there, its hash is not to be compared
+            rig.attach(edge, CoreRig::resuming(just_kept));
+            EXPECT_EQ(edge.resets.size(), 1u);
+        } else {
+            EXPECT_EQ(lost.ranges(), "3-5") << "memory still has them";
+        }
+    }
+}
+
+TEST(Resume, AStoreThatCannotBeReadClosesTheConnection) {
+    CoreRig rig;
+    rig.grow(5);
+    rig.restart(0);
+    ASSERT_TRUE(rig.snapshot());
+    rig.node().store.set_cut(true);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(rig.position_at(2)));
+    EXPECT_EQ(peer.closed, CloseReason::storage);
+    EXPECT_TRUE(peer.runs.empty() && peer.resets.empty());
+}
+
+TEST(Resume, AfterARestoreThePositionOfWhatWasLostIsNoneOfTheLog) {
+    CoreRig rig;
+    rig.grow(2);
+    const sim::SimDatabase::Backup backup = rig.database.backup();
+    rig.grow(2);
+    const Position lost = rig.position_at(4);
+    const Position kept = rig.position_at(2);
+    rig.database.restore(backup, {});  // and no new epoch: the hash alone tells
+    rig.restart(0);
+    rig.grow(3);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::resuming(lost));
+    EXPECT_TRUE(peer.runs.empty());
+    EXPECT_EQ(peer.resets.size(), 1u);
+    RecordingPeer other;
+    rig.attach(other, CoreRig::resuming(kept));
+    EXPECT_EQ(other.ranges(), "3-5");
+}
+
+}  // namespace dyad::core
