@@ -124,11 +124,11 @@ def medians_of(results):
     return found
 
 
-def describe_run(repeats, seconds, others):
+def describe_run(repeats, seconds, others, realtime):
     model = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo')
                   if line.startswith('model name')), platform.machine())
     return {'repeats': repeats, 'seconds': round(seconds), 'cpus': os.cpu_count(), 'model': model,
-            'kernel': platform.release(),
+            'kernel': platform.release(), 'realtime': realtime,
             'other_cpu': round(statistics.median(others), 3) if others else None}
 
 
@@ -152,10 +152,11 @@ def report(medians, results, run, pictures):
     lines = ['# Measured', '',
              f'`./x bench`: {run["repeats"]} repeats, {run["seconds"] / 60:.0f} minutes, '
              f'{run["cpus"]} CPUs ({run["model"]}), Linux {run["kernel"]}; others kept '
-             f'{run["other_cpu"]} CPUs busy.',
+             f'{run["other_cpu"]} CPUs busy. Loads by {run["driver"]}.',
              'Ratios are taken inside a repeat, between servers that ran right after each other;',
              'the medians of the repeats stand here, those of every repeat in figures.json.',
-             'The server runs on one CPU, the load on another.', '',
+             'The server runs on one CPU, the load on another' +
+             (', both ahead of all other work.' if run['realtime'] else '.'), '',
              f'**{len(known) - len(missed)} of {len(known)} met.**', '',
              '| goal | figure | bound | median | lowest to highest | |',
              '| --- | --- | --- | --- | --- | --- |']
