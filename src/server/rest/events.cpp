@@ -52,9 +52,10 @@ std::optional<Position> known_position(const LogSlice& slice, Offset offset) {
     return std::nullopt;
 }
 
-// A position of another log, such as the one before a restored backup, has no page after it.
+// A position of another log, such as the one before a restored backup, has no page after it. A log
+// has no epoch before its first event: the position there is the beginning of whatever it becomes.
 bool is_of_this_log(const Start& start, const LogSlice& slice) {
-    if (!start.position) return true;
+    if (!start.position || (start.offset == 0 && start.position->epoch == 0)) return true;
     const auto known = known_position(slice, start.offset);
     if (!known) return false;
     return start.offset == 0 ? start.position->epoch == known->epoch : *start.position == *known;

@@ -46,6 +46,15 @@ void write(RestRig& rig, const std::string& key, int times = 1) {
     }
 }
 
+TEST(RestEvents, ThePositionOfAnEmptyLogGoesOnWithItsFirstEvent) {
+    RestRig rig;
+    const std::string before = rig.ask("GET", "/api/v1/events").text("/position");
+    write(rig, "notes");
+    const Answer after = rig.ask("GET", "/api/v1/events?after=" + before);
+    ASSERT_EQ(after.status, 200);
+    EXPECT_EQ(after.at("/events")->get_array().size(), 1U);
+}
+
 TEST(RestEvents, PagesFollowEachOtherByPosition) {
     RestRig rig;
     write(rig, "notes", 5);
