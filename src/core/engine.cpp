@@ -178,7 +178,8 @@ void Engine::tick_due_users() {
     }
 }
 
-// Lost announcements, even the last one, are found here.
+// Lost announcements, even the last one, are found here; and logs that a restored backup replaced,
+// whatever their length.
 void Engine::poll() {
     const std::int64_t pause = ports_.bus.connected() ? config_.poll_ms : config_.poll_down_ms;
     next_poll_ms_ = ports_.clock.steady_ms() + pause;
@@ -187,19 +188,18 @@ void Engine::poll() {
         if (log->ready()) ids.push_back(log->user_id());
     if (ids.empty()) return;
     polling_ = true;
-    ports_.store.heads(std::move(ids),
-                       [this, alive = std::weak_ptr<bool>(alive_)](
-                           const Result<std::vector<std::pair<std::string, Offset>>>& heads) {
-                           if (alive.expired()) return;
-                           polling_ = false;
-                           if (!heads) return;
-                           for (const auto& [id, offset] : *heads) {
-                               const auto at = users_.find(id);
-                               if (at == users_.end() || offset == at->second->head().offset)
-                                   continue;
-                               at->second->catch_up([](const Status&) {});
-                           }
-                       });
+    auto asked = std::make_shared<const std::vector<std::string>>(ids);
+    ports_.store.heads(std::move(ids), [this, asked, alive = std::weak_ptr<bool>(alive_)](
+                                           const Result<std::vector<Position>>& heads) {
+        if (alive.expired()) return;
+        polling_ = false;
+        if (!heads) return;
+        for (std::size_t i = 0; i < asked->size(); ++i) {
+            const auto at = users_.find((*asked)[i]);
+            if (at != users_.end() && !at->second->is_at((*heads)[i]))
+                at->second->catch_up([](const Status&) {});
+        }
+    });
 }
 
 // Contexts expire for users whom nobody is connected for, too: holding the user in memory lets its

@@ -26,6 +26,7 @@ enum class Mutation : std::uint8_t {
     trust_announcement_offset,  // an announced batch is applied without a chain check
     ignore_announcement_gap,    // an announcement beyond tail + 1 is dropped and never looked up
     no_poll,                    // lost announcements are not searched for
+    heads_ignore_hash,          // ... or by the logs' epochs and lengths only
     resume_without_hash,        // a resume token's hash is not checked
     resume_without_epoch,       // nor its epoch
     resume_one_late,            // resumes after the wrong offset

@@ -61,6 +61,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
             operations_.emplace(key, 0);
         feed_.clear();
         snapshot_.reset();
+        loads_ += 1;
+        if (!flight_) retry_pause_ms_ = 0;
         phase_ = Phase::ready;
         delivery_.reset_all();
         if (log::enabled(log::Level::debug, kScope))
@@ -73,6 +75,8 @@ void UserLog::loaded(Result<LoadedLog> result) {
         log::warn(kScope, "the memory of a user could not be read: " + result.error().to_string());
         for (Pending& pending : std::exchange(queue_, {}))
             reply(pending, Rejection{result.error(), nullptr});
+        // Sessions from before a reload wait for what nobody may ever ask for.
+        if (delivery_.size() != 0) retry_later();
     }
     for (auto& run : std::exchange(fresh_waiters_, {}))
         run(status);
@@ -167,6 +171,13 @@ void UserLog::caught_up(const Status& status) {
         read_on();
     for (auto& waiter : waiters)
         waiter(status);
+}
+
+bool UserLog::is_at(const Position& end) const noexcept {
+    if (end.offset != head_.offset) return false;
+    if (end.offset == 0) return true;  // the epoch of an empty log is only our own word
+    if (broken(Mutation::heads_ignore_hash)) return end.epoch == head_.epoch;
+    return end == head_.position();
 }
 
 bool UserLog::follows(const EventBatch& batch) const {
@@ -277,13 +288,7 @@ std::shared_ptr<const Snapshot> UserLog::snapshot() {
 void UserLog::tick(std::int64_t now_ms) {
     if (retry_at_ms_ != 0 && now_ms >= retry_at_ms_) {
         retry_at_ms_ = 0;
-        catch_up([this](const Status& status) {
-            if (!flight_) return;
-            if (status)
-                requeue_flight();
-            else
-                retry_later();
-        });
+        catch_up([this](const Status& read) { settle(read); });
     }
     give_up_old(now_ms);
     look_by(delivery_.close_stalled(now_ms));

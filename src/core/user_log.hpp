@@ -36,6 +36,7 @@ struct Pending {
     bool sent_unknown = false;  // an append that held it got no answer
     bool fresh = false;         // the log was read to its end after the command came
     bool is_new = false;        // its key is in the log, but for another operation
+    std::uint64_t load = 0;     // what was looked up for it is of the log as it was loaded then
 #ifdef DYAD_SIMULATION
     std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
 #endif
@@ -49,6 +50,8 @@ class UserLog {
     const std::string& user_id() const noexcept { return user_id_; }
     bool ready() const noexcept { return phase_ == Phase::ready; }
     const LogHead& head() const noexcept { return head_; }
+    // True where a log that ends at `end` has nothing that is not here, as far as that can tell.
+    bool is_at(const Position& end) const noexcept;
     Offset first_kept() const noexcept { return first_kept_; }
     const State& state() const noexcept { return state_; }
     Feed& feed() noexcept { return feed_; }
@@ -78,13 +81,14 @@ class UserLog {
     friend class Delivery;
     friend class Engine;
     enum class Phase : std::uint8_t { cold, loading, ready };
-    // A batch that the store has not answered yet.
+    // A batch that is not settled: the store has not answered yet, or its answer settled nothing.
     struct Flight {
         EventBatchPtr batch;
         std::vector<Change> changes;
         std::vector<Pending> writes;  // of the events, in order
         // Answers that rest on what the batch does, though they are not in it.
         std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> others;
+        bool answered = false;                      // else it is settled by nothing but its answer
         std::int64_t since_ms = Deadlines::kNever;  // of the oldest command without an answer
     };
 
@@ -100,6 +104,7 @@ class UserLog {
     void build_batch();
     bool place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
+    void forget_other_log(Pending& pending) const;
     bool is_repeat(const Pending& pending) const;
     void answer_repeat(Pending pending);
     void repeat_found(std::shared_ptr<Pending> pending, Offset offset);
@@ -108,6 +113,7 @@ class UserLog {
     void sent(AppendResult result);
     void committed();
     void refused(const Error& error);
+    void settle(const Status& read);
     void requeue_flight();
     void finish_flight(Flight& flight);
     void reply(Pending& pending, std::variant<Reply, Rejection> answer);
@@ -130,6 +136,7 @@ class UserLog {
     bool catching_up_ = false;
     bool dirty_ = false;  // in the engine's list
     int calls_ = 0;       // to ports, under way
+    std::uint64_t loads_ = 0;
     LogHead head_;
     Offset first_kept_ = 1;
     State state_;

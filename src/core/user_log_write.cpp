@@ -91,6 +91,7 @@ void UserLog::build_batch() {
 // Gives one command its place in the batch, or its answer. False: the batch must go first.
 bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view,
                     Pending&& pending) {
+    forget_other_log(pending);
     if (is_repeat(pending)) {
         answer_repeat(std::move(pending));
         return true;
@@ -156,6 +157,15 @@ void UserLog::decide_afresh(
         }
         engine_.mark_dirty(*this);
     });
+}
+
+// What was read of a log that has been replaced since says nothing about this one.
+void UserLog::forget_other_log(Pending& pending) const {
+    if (std::exchange(pending.load, loads_) == loads_) return;
+    pending.is_new = false;
+    if (auto* put = std::get_if<PutContext>(&pending.command->body)) put->base_data.reset();
+    if (auto* restore = std::get_if<RestoreContext>(&pending.command->body))
+        restore->snapshot.reset();
 }
 
 bool UserLog::is_repeat(const Pending& pending) const {
@@ -268,6 +278,7 @@ void UserLog::fill_version(Pending pending, const NeedsVersion& needed) {
 
 void UserLog::sent(AppendResult result) {
     if (!flight_) return;
+    flight_->answered = true;
     switch (result.outcome) {
         case AppendOutcome::committed:
             committed();
@@ -293,13 +304,7 @@ void UserLog::sent(AppendResult result) {
                 flight_.reset();
                 return;
             }
-            catch_up([this](const Status& status) {
-                if (!flight_) return;
-                if (status)
-                    requeue_flight();
-                else
-                    retry_later();
-            });
+            catch_up([this](const Status& read) { settle(read); });
             return;
     }
 }
@@ -309,6 +314,15 @@ void UserLog::retry_later() {
                                            : std::min(retry_pause_ms_ * 2, kRetryPauseMaxMs);
     retry_at_ms_ = ports().clock.steady_ms() + retry_pause_ms_;
     arm();
+}
+
+// The log was read to its end, or could not be, since the answer that settled nothing.
+void UserLog::settle(const Status& read) {
+    if (!flight_ || !flight_->answered) return;
+    if (read)
+        requeue_flight();
+    else
+        retry_later();
 }
 
 // The outcome is settled: what got in is in `operations_` now, the rest is decided again.

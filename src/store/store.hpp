@@ -109,9 +109,10 @@ class Store {
                                 Callback<Offset> done) = 0;
     // True where other processes write the same logs: the heart then polls for what they wrote.
     virtual bool shared() const = 0;
-    // The durable end of each of these users' logs; users without a log are left out.
+    // The durable end of each of these users' logs, in their order; epoch 0 where there is no log.
+    // At most one indexed read for each, whatever the logs' lengths.
     virtual void heads(std::vector<std::string> user_ids,
-                       Callback<std::vector<std::pair<std::string, Offset>>> done) = 0;
+                       Callback<std::vector<Position>> done) = 0;
 
     // Past versions of a context, newest first, as far as the log is kept.
     virtual void history(const std::string& user_id, const std::string& key, PageRequest page,

@@ -274,7 +274,7 @@ void Client::apply(const std::string& text) {
 }
 
 void Client::next_operation() {
-    if (left_ <= 0 || world_.healed()) return;
+    if (left_ <= 0 || world_.healed() || !world_.may_write(user_id_)) return;
     int count =
         random_.chance(world_.scenario().bursts) ? static_cast<int>(random_.between(2, 6)) : 1;
     for (; count > 0 && left_ > 0; --count, --left_) {
@@ -315,7 +315,8 @@ void Client::attempt(std::size_t index, int number) {
     current_[index] = number;
     world_.record().operations[index].on_the_way += 1;
     const bool own_node = connection_ && random_.chance(800);
-    const int node = own_node ? connection_->process().node : world_.random_node(random_);
+    const int node =
+        world_.asked(own_node ? connection_->process().node : world_.random_node(random_));
     world_.after(world_.hop_us(random_),
                  [this, index, number, node] { submit(index, number, node); });
     const std::int64_t patience_us =
@@ -396,7 +397,7 @@ void Client::answered(std::size_t index, int number, const Answer& answer) {
 }
 
 void Client::read() {
-    const int node_id = world_.random_node(random_);
+    const int node_id = world_.asked(world_.random_node(random_));
     Node& node = world_.node(node_id);
     if (!node.alive()) return;
     Read read;

@@ -32,6 +32,7 @@ constexpr std::string_view kNames[] = {
     "trust_announcement_offset",
     "ignore_announcement_gap",
     "no_poll",
+    "heads_ignore_hash",
     "resume_without_hash",
     "resume_without_epoch",
     "resume_one_late",

@@ -48,6 +48,12 @@ void draw_incidents(SeededRandom& random, Scenario& scenario) {
     scenario.expiries = count(200, 3);
     scenario.restores = count(350, 1);
     scenario.restore_new_epoch = random.chance(250);
+    scenario.restore_live = scenario.nodes > 1 && random.chance(400);
+    scenario.regrow_exactly = scenario.restore_live && random.chance(600);
+    if (!scenario.regrow_exactly) return;
+    // Whoever connects or asks would notice: so little else happens, and there is time.
+    scenario.node_crashes = scenario.database_cuts = scenario.sleeps = scenario.disconnects = 0;
+    scenario.active_us += 2'000'000;
 }
 
 void draw_config(SeededRandom& random, core::Config& config) {

@@ -51,8 +51,10 @@ struct Scenario {
     int sleeps = 0;  // a machine suspended for minutes
     int disconnects = 0;
     int expiries = 0;  // of old events
-    int restores = 0;  // of an older backup, the nodes stopped
+    int restores = 0;  // of an older backup
     bool restore_new_epoch = false;
+    bool restore_live = false;    // the nodes run on, and only find the database gone for a while
+    bool regrow_exactly = false;  // nobody writes any more once a log is as long as before it
 };
 
 Scenario draw_scenario(std::uint64_t seed);

@@ -8,6 +8,7 @@ namespace {
 constexpr std::int64_t kMs = 1'000;
 constexpr std::int64_t kStepsMax = 3'000'000;    // a run that goes on for ever
 constexpr std::int64_t kHealed_ms_max = 40'000;  // from healing to the last answer
+constexpr std::int64_t kMessages_ms_max = 700;   // an answer or an announcement is on its way
 
 }  // namespace
 
@@ -258,24 +259,64 @@ void World::plan_restore() {
     // Early and of late: so that the log grows again to where clients had been before.
     const std::int64_t restored_us =
         random_.between(scenario_.active_us / 4, scenario_.active_us * 2 / 3);
-    const std::int64_t taken_us = random_.between(restored_us / 2, restored_us);
+    const std::int64_t oldest_us = scenario_.regrow_exactly ? restored_us * 4 / 5 : restored_us / 2;
+    const std::int64_t taken_us = random_.between(oldest_us, restored_us);
     auto backup = std::make_shared<SimDatabase::Backup>();
     queue_.after(taken_us, [this, backup] { *backup = database_.backup(); });
     queue_.after(restored_us, [this, backup] {
-        if (!healed_) restore(*backup);
+        if (healed_) return;
+        if (scenario_.restore_live)
+            restore_live(backup);
+        else
+            restore(*backup);
     });
+}
+
+// The nodes run on, and hear nothing of it: the database is out of reach until every answer and
+// every message of the old log has arrived, and is another one then.
+void World::restore_live(const std::shared_ptr<SimDatabase::Backup>& backup) {
+    if (!availability_->up) {
+        queue_.after(50 * kMs, [this, backup] {
+            if (!healed_) restore_live(backup);
+        });
+        return;
+    }
+    if (scenario_.regrow_exactly)
+        for (const auto& [user_id, record] : database_.users())
+            longest_[user_id] = record.events.size();
+    trace_.note("live restore begins", 0, 0, [] { return std::string(); });
+    availability_->up = false;
+    availability_->crashes += 1;
+    availability_->replacements += 1;
+    database_.crash();
+    history_.outages.push_back({queue_.now_us(), kNever});
+    queue_.after(kMessages_ms_max * kMs, [this, backup] {
+        if (healed_) return;
+        put_in_place(*backup);
+        availability_->up = true;
+        history_.outages.back().to_us = queue_.now_us();
+    });
+}
+
+bool World::may_write(const std::string& user_id) {
+    const auto longest = longest_.find(user_id);
+    return longest == longest_.end() || database_.users()[user_id].events.size() < longest->second;
 }
 
 // As the manual has it: the nodes are stopped first.
 void World::restore(const SimDatabase::Backup& backup) {
     for (const auto& it : nodes_)
         crash(*it, random_.between(20, 200) * kMs);
-    trace_.note("restore", 0, 0, [] { return std::string(); });
     // A new epoch is what keeps announcements of the old log away from the new one.
     if (scenario_.restore_new_epoch)
         network_.repeat_newest();
     else
         network_.forget();
+    put_in_place(backup);
+}
+
+void World::put_in_place(const SimDatabase::Backup& backup) {
+    trace_.note("restore", 0, 0, [] { return std::string(); });
     history_.restores.push_back(queue_.now_us());
     std::function<Epoch()> new_epoch;
     if (scenario_.restore_new_epoch) new_epoch = [this] { return random_.draw() | 1; };

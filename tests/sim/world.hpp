@@ -52,6 +52,10 @@ class World {
     void detach(const std::shared_ptr<Connection>& connection);
     void breach(std::string what);
     std::uint64_t new_value() noexcept { return ++values_; }
+    // False where the user's log must not grow on (Scenario::regrow_exactly).
+    bool may_write(const std::string& user_id);
+    // The node that is asked in the place of `node`: never the first one where that idles.
+    int asked(int node) const { return node == 0 && !longest_.empty() ? 1 : node; }
 
     // A call to a node that must be answered while its process lives.
     std::size_t expect(ProcessId process, std::string what);
@@ -78,6 +82,8 @@ class World {
     void expire_events();
     void plan_restore();
     void restore(const SimDatabase::Backup& backup);
+    void restore_live(const std::shared_ptr<SimDatabase::Backup>& backup);
+    void put_in_place(const SimDatabase::Backup& backup);
     void heal();
     bool quiet() const;
     void read_finally();
@@ -95,6 +101,7 @@ class World {
     std::set<std::shared_ptr<Connection>> connections_;  // attached
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<Call> calls_;
+    std::map<std::string, Offset> longest_;  // the logs' lengths that they may grow to
     std::uint64_t values_ = 0;
     bool healed_ = false;
 };

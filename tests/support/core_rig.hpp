@@ -76,8 +76,7 @@ class GatedStore final : public Store {
     }
     bool loses_races = false;  // every append conflicts
     bool shared() const override { return inner_.shared(); }
-    void heads(std::vector<std::string> user_ids,
-               Callback<std::vector<std::pair<std::string, Offset>>> done) override {
+    void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) override {
         inner_.heads(std::move(user_ids), gate(Call::heads, std::move(done)));
     }
     void history(const std::string& user_id, const std::string& key, PageRequest page,

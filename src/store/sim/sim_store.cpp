@@ -12,7 +12,8 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
         AppendRequest request;
         std::function<void(AppendResult)> done;
         std::int64_t sent_us = 0;
-        std::uint64_t crashes = 0;  // of the database, when it arrived there
+        std::uint64_t replacements = 0;  // of the database, when it was sent
+        std::uint64_t crashes = 0;       // of the database, when it arrived there
         bool answered = false;
         bool step_by_step = false;
         bool answer_lost = false;
@@ -85,7 +86,8 @@ void SimStore::Link::send(const AppendPtr& call) {
 
 void SimStore::Link::arrive(const AppendPtr& call) {
     if (!shared && !open) return;  // an embedded store goes with its process
-    if (!reachable()) return answer_unknown(call);
+    if (!reachable() || availability->replacements != call->replacements)
+        return answer_unknown(call);
     if (faulty(faults.refuse)) return answer(call, AppendOutcome::refused, way_us());
     const EventBatch& batch = *call->request.batch;
     call->crashes = availability->crashes;
@@ -193,6 +195,7 @@ void SimStore::append(AppendRequest request, std::function<void(AppendResult)> d
     call->request = std::move(request);
     call->done = std::move(done);
     call->sent_us = link_->queue.now_us();
+    call->replacements = link_->availability->replacements;
     link_->send(call);
 }
 
@@ -216,16 +219,17 @@ void SimStore::find_operation(const std::string& user_id, std::uint64_t operatio
     });
 }
 
-void SimStore::heads(std::vector<std::string> user_ids,
-                     Callback<std::vector<std::pair<std::string, Offset>>> done) {
-    using Heads = std::vector<std::pair<std::string, Offset>>;
-    link_->query<Heads>(std::move(done), [ids = std::move(user_ids)](SimDatabase& database) {
-        Heads heads;
-        for (const std::string& id : ids)
-            if (const UserRecord* record = database.find(id))
-                heads.emplace_back(id, database.readable(*record));
-        return heads;
-    });
+void SimStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
+    link_->query<std::vector<Position>>(
+        std::move(done), [ids = std::move(user_ids)](SimDatabase& database) {
+            std::vector<Position> heads;
+            for (const std::string& id : ids) {
+                const UserRecord* record = database.find(id);
+                heads.push_back(record ? record->head_at(id, database.readable(*record)).position()
+                                       : Position{});
+            }
+            return heads;
+        });
 }
 
 void SimStore::history(const std::string& user_id, const std::string& key, PageRequest page,

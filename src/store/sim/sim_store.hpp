@@ -37,6 +37,7 @@ struct Availability {
     bool up = true;
     bool healed = false;  // no faults any more
     std::uint64_t crashes = 0;
+    std::uint64_t replacements = 0;  // by a backup: nothing sent before one arrives after it
 };
 
 class SimStore final : public Store {
@@ -59,8 +60,7 @@ class SimStore final : public Store {
     void find_operation(const std::string& user_id, std::uint64_t operation_key,
                         Callback<Offset> done) override;
     bool shared() const override;
-    void heads(std::vector<std::string> user_ids,
-               Callback<std::vector<std::pair<std::string, Offset>>> done) override;
+    void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) override;
     void history(const std::string& user_id, const std::string& key, PageRequest page,
                  Callback<std::vector<HistoryItem>> done) override;
     void read_version(const std::string& user_id, const std::string& key, Version version,

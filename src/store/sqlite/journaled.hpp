@@ -67,8 +67,7 @@ class Journaled {
     Result<LoadedLog> load(const std::string& user_id);
     Result<LogSlice> read_log(const std::string& user_id, Offset after, std::size_t bytes_max);
     Result<Offset> find_operation(const std::string& user_id, std::uint64_t operation_key);
-    Result<std::vector<std::pair<std::string, Offset>>> heads(
-        const std::vector<std::string>& user_ids);
+    Result<std::vector<Position>> heads(const std::vector<std::string>& user_ids);
     Result<std::vector<HistoryItem>> history(const std::string& user_id, const std::string& key,
                                              PageRequest page);
     Result<ContextPtr> read_version(const std::string& user_id, const std::string& key,

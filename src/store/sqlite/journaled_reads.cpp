@@ -91,14 +91,13 @@ Result<Offset> Journaled::find_operation(const std::string& user_id, std::uint64
     return at;
 }
 
-Result<std::vector<std::pair<std::string, Offset>>> Journaled::heads(
-    const std::vector<std::string>& user_ids) {
-    std::vector<std::pair<std::string, Offset>> ends;
+Result<std::vector<Position>> Journaled::heads(const std::vector<std::string>& user_ids) {
+    std::vector<Position> ends;
     for (const std::string& user_id : user_ids) {
         const Result<UserLog*> found = find_log(user_id);
         if (!found) return found.error();
-        if (*found != nullptr && (*found)->head.offset != 0)
-            ends.emplace_back(user_id, (*found)->head.offset);
+        const bool written = *found != nullptr && (*found)->head.offset != 0;
+        ends.push_back(written ? (*found)->head.position() : Position{});
     }
     return ends;
 }

@@ -57,11 +57,10 @@ void SqliteStore::find_operation(const std::string& user_id, std::uint64_t opera
     });
 }
 
-void SqliteStore::heads(std::vector<std::string> user_ids,
-                        Callback<std::vector<std::pair<std::string, Offset>>> done) {
-    ask<std::vector<std::pair<std::string, Offset>>>(
-        std::move(done),
-        [user_ids = std::move(user_ids)](Journaled& store) { return store.heads(user_ids); });
+void SqliteStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
+    ask<std::vector<Position>>(std::move(done), [user_ids = std::move(user_ids)](Journaled& store) {
+        return store.heads(user_ids);
+    });
 }
 
 void SqliteStore::history(const std::string& user_id, const std::string& key, PageRequest page,

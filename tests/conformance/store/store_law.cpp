@@ -14,11 +14,7 @@ TEST_P(StoreLaw, AUserWithoutALogHasNothing) {
     EXPECT_EQ(loaded.first_kept, 1U);
     EXPECT_TRUE(loaded.operation_keys.empty());
     EXPECT_TRUE(texts("nobody", 0, 1000).empty());
-    using Heads = std::vector<std::pair<std::string, Offset>>;
-    const auto heads =
-        ask<Heads>([&](Store::Callback<Heads> done) { store().heads({"nobody"}, done); });
-    ASSERT_TRUE(heads);
-    EXPECT_TRUE(heads->empty());
+    EXPECT_EQ(heads({"nobody"}), std::vector<Position>{Position{}});
 }
 
 TEST_P(StoreLaw, WhatWasCommittedIsReadBack) {
@@ -124,11 +120,34 @@ TEST_P(StoreLaw, TheOtherHandleSeesWhatWasCommitted) {
     ASSERT_EQ(append(backend_->second(), request), AppendOutcome::committed);
     log.take(*request.batch, request.changes);
     expect_holds(log);
-    using Heads = std::vector<std::pair<std::string, Offset>>;
-    const auto heads =
-        ask<Heads>([&](Store::Callback<Heads> done) { store().heads({"x", "ada"}, done); });
-    ASSERT_TRUE(heads);
-    EXPECT_EQ(*heads, (Heads{{"ada", 3}}));
+    EXPECT_EQ(heads({"ada"}), std::vector<Position>{log.head().position()});
+}
+
+TEST_P(StoreLaw, HeadsAreThePositionsOfTheLogsEndsInTheOrderThatWasAskedFor) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    grow(ada, 4, 3);
+    grow(bob, 1, 1);
+    const auto expect_heads = [&] {
+        EXPECT_EQ(
+            heads({"nobody", "bob", "x", "ada", "bob"}),
+            (std::vector<Position>{
+                {}, bob.head().position(), {}, ada.head().position(), bob.head().position()}));
+        EXPECT_TRUE(heads({}).empty());
+    };
+    expect_heads();
+    backend_->restart(false);
+    expect_heads();
+    const AppendRequest taken = ada.draft(2);
+    const AppendRequest other = ada.draft(2);  // of the same length, with another hash
+    ASSERT_EQ(append(taken), AppendOutcome::committed);
+    SampleLog imagined = ada;
+    imagined.take(*other.batch, other.changes);
+    ada.take(*taken.batch, taken.changes);
+    expect_heads();
+    const Position end = heads({"ada"}).at(0);
+    EXPECT_EQ(end.offset, imagined.head().offset);
+    EXPECT_NE(end, imagined.head().position());
 }
 
 TEST_P(StoreLaw, TheLogIsReadFromAnyOffsetInPiecesOfAnySize) {

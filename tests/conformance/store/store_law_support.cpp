@@ -41,6 +41,13 @@ LoadedLog StoreLaw::load(const std::string& user) {
     return loaded ? *std::move(loaded) : LoadedLog();
 }
 
+std::vector<Position> StoreLaw::heads(std::vector<std::string> users) {
+    const auto ends = ask<std::vector<Position>>(
+        [&](Store::Callback<std::vector<Position>> done) { store().heads(users, done); });
+    EXPECT_TRUE(ends) << ends.error().to_string();
+    return ends ? *ends : std::vector<Position>();
+}
+
 std::vector<std::string> StoreLaw::texts(const std::string& user, Offset after,
                                          std::size_t bytes_max) {
     std::vector<std::string> out;

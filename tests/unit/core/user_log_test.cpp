@@ -448,6 +448,99 @@ TEST(UserLog, ALogThatIsShorterThanWhatWasReadIsReadAnew) {
     EXPECT_EQ(peer.resets[0]->position, rig.position_at(2));
 }
 
+// A merge had its base, and a restoration its version, from a log that is replaced before they are
+// decided.
+TEST(UserLog, WhatWasLookedUpInALogThatWasReplacedIsLookedUpAnew) {
+    CoreRig rig(2);
+    const sim::SimDatabase::Backup empty = rig.database.backup();
+    const auto write_versions = [&](const std::string& first) {
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("k", first), 0)));
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("k", "{\"a\":1,\"b\":1}"), 0)));
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("l", first), 0)));
+        ASSERT_TRUE(reply_in(rig.submit(rig.put("l", "{}"), 0)));
+    };
+    write_versions("{\"a\":1,\"b\":0}");
+    ASSERT_TRUE(rig.snapshot(1));
+    rig.carry = false;
+    rig.node(1).gated.hold(Call::read_version);
+    PutContext body{.key = "k", .data = "{\"a\":2,\"b\":0}", .strategy = MergeStrategy::merge};
+    Command merge = rig.command(std::move(body));
+    merge.expected_version = 1;
+    const auto merged = rig.begin(merge, 1);
+    const auto restored = rig.begin(rig.command(RestoreContext{.key = "l", .version = 1}), 1);
+    rig.settle();
+    ASSERT_EQ(rig.node(1).gated.waiting(Call::read_version), 2u);
+    rig.database.restore(empty, {});
+    rig.restart(0);
+    write_versions("{\"a\":2,\"b\":1}");
+    ASSERT_TRUE(rig.snapshot(1));
+    rig.node(1).gated.release(Call::read_version);
+    rig.settle();
+    ASSERT_TRUE(reply_in(*merged) && reply_in(*restored));
+    EXPECT_EQ(rig.data_of("k", 1), "{\"a\":1,\"b\":0}");
+    EXPECT_EQ(rig.data_of("l", 1), "{\"a\":2,\"b\":1}");
+}
+
+// Nobody reads or writes, and no announcement arrives: only the poll can tell.
+TEST(UserLog, ARestoredLogIsNoticedByTheNextPollWhateverItsLength) {
+    struct Case {
+        const char* name;
+        int lost;   // events
+        int grown;  // after the restore
+        bool new_epoch;
+    };
+    for (const Case& it : {Case{"shorter", 2, 0, false}, Case{"of the same length", 2, 2, false},
+                           Case{"longer", 2, 3, false}, Case{"with a new epoch", 0, 0, true},
+                           Case{"empty", 4, 0, false}}) {
+        CoreRig rig(2);
+        rig.grow(4 - it.lost);
+        const sim::SimDatabase::Backup backup = rig.database.backup();
+        rig.grow(it.lost);
+        RecordingPeer peer;
+        rig.attach(peer, CoreRig::negotiated(), 1);
+        rig.carry = false;
+        rig.database.restore(backup,
+                             it.new_epoch ? [] { return Epoch{99}; } : std::function<Epoch()>());
+        rig.restart(0);
+        rig.grow(it.grown);
+        EXPECT_TRUE(peer.resets.empty() && peer.runs.empty()) << it.name;
+        rig.pass(Config{}.poll_ms + 200);
+        ASSERT_EQ(peer.resets.size(), 1u) << it.name;
+        const Offset end = rig.log_end();
+        EXPECT_EQ(peer.resets[0]->position.offset, end) << it.name;
+        if (end != 0) EXPECT_EQ(peer.resets[0]->position, rig.position_at(end)) << it.name;
+    }
+}
+
+TEST(UserLog, APollReadsNoLogThatHasNothingNew) {
+    CoreRig rig(2);
+    rig.grow(2);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated(), 1);
+    rig.user = "bob";  // without an event
+    RecordingPeer other;
+    rig.attach(other, CoreRig::negotiated(), 1);
+    const int reads = rig.node(1).gated.count(Call::read_log);
+    rig.pass(10 * Config{}.poll_ms);
+    EXPECT_EQ(rig.node(1).gated.count(Call::heads), 10);
+    EXPECT_EQ(rig.node(1).gated.count(Call::read_log), reads);
+    EXPECT_EQ(rig.node(1).gated.count(Call::load), 2);
+}
+
+TEST(UserLog, APollFindsWhatNoAnnouncementTold) {
+    CoreRig rig(2);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated(), 1);
+    rig.carry = false;
+    rig.grow(2, 0);
+    rig.node(1).bus.up = false;
+    rig.pass(Config{}.poll_ms + 200);
+    EXPECT_EQ(peer.ranges(), "1-2");
+    rig.grow(1, 0);
+    rig.pass(Config{}.poll_down_ms + 200);
+    EXPECT_EQ(peer.ranges(), "1-2 3-3") << "fast while the bus is down";
+}
+
 TEST(UserLog, ALogOfTheSameLengthWithAnotherEndIsReadAnew) {
     CoreRig rig(2);
     rig.grow(2);
@@ -461,6 +554,57 @@ TEST(UserLog, ALogOfTheSameLengthWithAnotherEndIsReadAnew) {
     EXPECT_EQ(rig.data_of("grown", 1), rig.data_of("grown", 0));
     ASSERT_EQ(peer.resets.size(), 1u);
     EXPECT_EQ(peer.resets[0]->position, rig.position_at(4));
+}
+
+// Sessions wait for it, and nobody else may ask for this user for long.
+TEST(UserLog, AReloadThatFailsIsTriedAgain) {
+    CoreRig rig(2);
+    rig.grow(2);
+    const sim::SimDatabase::Backup backup = rig.database.backup();
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated(), 1);
+    rig.grow(2, 0);
+    rig.database.restore(backup, {});
+    rig.node(1).gated.hold(Call::read_log);
+    rig.engine(1).snapshot(rig.user, [](auto) {});
+    rig.settle();
+    rig.node(1).store.set_faults(always(&sim::StoreFaults::read_error));
+    rig.node(1).gated.release(Call::read_log);
+    rig.pass(500);
+    EXPECT_GT(rig.node(1).gated.count(Call::load), 1);
+    EXPECT_TRUE(peer.resets.empty());
+    rig.node(1).store.set_faults({});
+    rig.pass(3000);
+    ASSERT_EQ(peer.resets.size(), 1u);
+    EXPECT_EQ(peer.resets[0]->position, rig.position_at(2));
+}
+
+TEST(UserLog, ABatchUnderWayIsNotSentAgainByAReloadThatFailedFirst) {
+    CoreRig rig(2);
+    rig.grow(4);
+    RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated(), 1);
+    rig.carry = false;
+    rig.node(1).gated.hold(Call::append);
+    const auto answer = rig.begin(rig.put("k", "{}", "once"), 1);
+    rig.settle();
+    rig.grow(3, 0);
+    rig.expire_up_to(7);
+    rig.node(1).gated.hold(Call::read_log);
+    rig.engine(1).snapshot(rig.user, [](auto) {});
+    rig.settle();
+    rig.node(1).store.set_faults(always(&sim::StoreFaults::read_error));
+    rig.node(1).gated.release(Call::read_log);
+    rig.settle();
+    rig.node(1).store.set_faults({});
+    rig.pass(3000);
+    EXPECT_EQ(peer.resets.size(), 1u);
+    EXPECT_EQ(rig.node(1).gated.count(Call::append), 1);
+    EXPECT_FALSE(*answer);
+    rig.node(1).gated.release(Call::append);
+    rig.settle();
+    ASSERT_TRUE(reply_in(*answer));
+    EXPECT_EQ(reply_in(*answer)->position, rig.position_at(5));
 }
 
 // Past versions.
