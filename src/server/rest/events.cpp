@@ -54,10 +54,9 @@ std::optional<Position> known_position(const LogSlice& slice, Offset offset) {
 
 // A position of another log, such as the one before a restored backup, has no page after it.
 bool is_of_this_log(const Start& start, const LogSlice& slice) {
-    if (!start.position) return true;
-    const auto known = known_position(slice, start.offset);
-    if (!known) return false;
-    return start.offset == 0 ? start.position->epoch == known->epoch : *start.position == *known;
+    // Before the first event all logs are alike: the one that begins later is as good as this one.
+    if (!start.position || start.offset == 0) return true;
+    return known_position(slice, start.offset) == start.position;
 }
 
 void write_page(const CallPtr& call, const Start& start, Offset limit, const LogSlice& slice) {
