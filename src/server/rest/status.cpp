@@ -93,10 +93,8 @@ void get_instances(const CallPtr& call) {
             std::map<std::string_view, Instance> instances;
             for (const ModeState& mode : (*snapshot)->modes)
                 instances[mode.instance_id].mode = &mode;
-            // Streams of events take no part as an instance and have no id.
             for (const core::Presence& presence : present)
-                if (!presence.instance_id.empty())
-                    instances[presence.instance_id].presence = &presence;
+                instances[presence.instance_id].presence = &presence;
             std::string out = "{\"instances\":[";
             bool first = true;
             for (const auto& [id, instance] : instances) {
