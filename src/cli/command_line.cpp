@@ -173,8 +173,9 @@ class Parser {
             ->check(CLI::NonNegativeNumber)
             ->type_name("N");
         if (!with_strategy) return;
+        app.add_flag("--create", o.create, "Write only if there is none");
         app.add_flag("--force", o.force,
-                     "Replace whatever is stored (the default without --if-version)");
+                     "Replace whatever is stored (the default without --create and --if-version)");
         app.add_option("--strategy", o.strategy,
                        "replace, merge (three-way) or ignore (keep what is stored) [replace]")
             ->check(CLI::IsMember({"replace", "merge", "ignore"}))
@@ -207,9 +208,15 @@ class Parser {
             ->check(CLI::PositiveNumber)
             ->type_name("N");
         app->add_flag("--data-only", o.data_only, "Only the data");
-        app = key_command(*context, "set", "Write a context", run_context_set);
+        app = key_command(*context, "set", "Write a context, over whatever is there",
+                          run_context_set);
         app->alias("put");
         write_options(*app, true);
+        app->footer(
+            std::string("It replaces what is there, unless --create, --if-version or --strategy "
+                        "says otherwise; the answer\nnames the version before and after, and "
+                        "context restore KEY VERSION brings an older one back.\n") +
+            kExits);
         app = leaf(*context, "merge", "Merge into a context, three-way", [this] {
             parsed_.context.strategy = "merge";
             return run_context_set(common(), parsed_.context);

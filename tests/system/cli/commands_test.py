@@ -120,6 +120,27 @@ def test_expected_versions(cli):
     cli.fails(5, "context", "patch", "k", '{"a":1}', "--if-version", "1")
 
 
+def test_a_write_says_which_version_it_followed(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}') == "k: created, version 1\n"
+    assert cli.ok("context", "set", "k", '{"n":2}') == "k: written, version 1 -> 2\n"
+    assert cli.ok("context", "patch", "k", '{"m":2}') == "k: patched, version 2 -> 3\n"
+    assert cli.ok("context", "restore", "k", "1") == "k: restored, version 3 -> 4\n"
+    assert "version 4 -> 5" in cli.ok("context", "rm", "k")
+    assert cli.json("context", "set", "k", "{}")["previousVersion"] == 5
+    assert "kept as it was, version 6" in cli.ok("context", "set", "k", "{}", "--strategy", "ignore")
+    assert "replaces what is there, unless" in cli.ok("context", "set", "--help")
+
+
+def test_create_writes_only_where_there_is_nothing(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}', "--create") == "k: created, version 1\n"
+    assert "version 1" in cli.fails(5, "context", "set", "k", '{"n":2}', "--create")
+    assert cli.json("context", "get", "k")["data"] == {"n": 1}
+    cli.ok("context", "rm", "k")
+    cli.ok("context", "set", "k", '{"n":3}', "--create")
+    for other in (["--force"], ["--if-version", "1"], ["--strategy", "merge"]):
+        cli.fails(2, "context", "set", "k", "{}", "--create", *other)
+
+
 def test_patches(cli):
     cli.ok("context", "set", "k", '{"a":1,"b":2}')
     cli.ok("context", "patch", "k", '{"b":null,"c":3}')
