@@ -135,7 +135,9 @@ class Parser {
              [this] { return run_doctor(common()); })
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status: 0 done, 1 where a check failed.");
+                "mode switch. Where no server runs it\nreads the store itself, under its lock: "
+                "nothing is made, what is stored stays as it is, and a server that is\nstarted "
+                "meanwhile is refused.\nExit status: 0 done, 1 where a check failed.");
         CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
                                    [this] { return run_top(common(), parsed_.refreshes); });
         CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
