@@ -12,8 +12,6 @@ namespace {
 
 using boost::json::object;
 
-constexpr std::size_t kLogBytes = 1 << 20;
-
 // Where a page of the log begins: behind a position that was given out, or behind a bare offset.
 struct Start {
     Offset offset = 0;
@@ -93,7 +91,7 @@ void list(const CallPtr& call) {
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
     if (!limit) return call->problem(limit.error());
     call->node().store().read_log(
-        call->user(), start->offset, kLogBytes,
+        call->user(), start->offset, limits::page_log_bytes_max,
         [call, start = *start, limit = static_cast<Offset>(*limit)](Result<LogSlice> slice) {
             if (!slice) return call->problem(slice.error());
             if (!is_of_this_log(start, *slice))

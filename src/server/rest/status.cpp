@@ -154,16 +154,15 @@ void transitions(const CallPtr& call) {
         return call->problem(known.error());
     const Result<PageRequest> page = call->page();
     if (!page) return call->problem(page.error());
-    call->node().store().transitions(call->user(), call->query("instance"), *page,
-                                     [call](Result<std::vector<ModeState>> list) {
-                                         if (!list) return call->problem(list.error());
-                                         std::string out = "{\"transitions\":[";
-                                         for (const ModeState& mode : *list) {
-                                             if (&mode != list->data()) out += ',';
-                                             write_mode(out, mode);
-                                         }
-                                         call->json(out.append("]}"));
-                                     });
+    call->node().store().transitions(
+        call->user(), call->query("instance"), *page,
+        [call, limit = page->limit](Result<std::vector<Transition>> list) {
+            if (!list) return call->problem(list.error());
+            call->page_of("transitions", *list, limit,
+                          [](std::string& out, const Transition& transition) {
+                              write_mode(out, transition.state);
+                          });
+        });
 }
 
 }  // namespace dyad::server::rest

@@ -203,6 +203,18 @@ def test_modes(cli):
     cli.fails(2, "mode", "set", "loud")
 
 
+def test_the_log_of_modes_goes_over_pages_that_end_early(cli):
+    snapshot = json.dumps({"text": "x" * 250_000})
+    for n in range(20):  # more than fits into one page
+        status, _, body = cli.server.request(
+            "PUT", "/api/v1/modes/desk",
+            json.dumps({"mode": "parallel", "contextSnapshot": json.loads(snapshot)}),
+            {"Content-Type": "application/json", "Dyad-User": cli.user})
+        assert status == 200, body
+    shown = cli.json("mode", "log", "--limit", "20")
+    assert [one["syncVersion"] for one in shown["transitions"]] == list(range(20, 0, -1))
+
+
 def test_status_shows_the_indicator_but_not_in_inspired_mode(cli):
     assert cli.ok("status").rstrip().endswith("[📡 Sync] [✓ 3/3 Sync]")
     cli.ok("mode", "set", "inspired", "--instance", "desk")
