@@ -135,7 +135,9 @@ class Parser {
              [this] { return run_doctor(common()); })
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status: 0 done, 1 where a check failed.");
+                "mode switch. Where no server runs it\nreads the store itself, under its lock: "
+                "nothing is made, what is stored stays as it is, and a server that is\nstarted "
+                "meanwhile is refused.\nExit status: 0 done, 1 where a check failed.");
         CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
                                    [this] { return run_top(common(), parsed_.refreshes); });
         CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
@@ -173,8 +175,9 @@ class Parser {
             ->check(CLI::NonNegativeNumber)
             ->type_name("N");
         if (!with_strategy) return;
+        app.add_flag("--create", o.create, "Write only if there is none");
         app.add_flag("--force", o.force,
-                     "Replace whatever is stored (the default without --if-version)");
+                     "Replace whatever is stored (the default without --create and --if-version)");
         app.add_option("--strategy", o.strategy,
                        "replace, merge (three-way) or ignore (keep what is stored) [replace]")
             ->check(CLI::IsMember({"replace", "merge", "ignore"}))
@@ -207,9 +210,15 @@ class Parser {
             ->check(CLI::PositiveNumber)
             ->type_name("N");
         app->add_flag("--data-only", o.data_only, "Only the data");
-        app = key_command(*context, "set", "Write a context", run_context_set);
+        app = key_command(*context, "set", "Write a context, over whatever is there",
+                          run_context_set);
         app->alias("put");
         write_options(*app, true);
+        app->footer(
+            std::string("It replaces what is there, unless --create, --if-version or --strategy "
+                        "says otherwise; the answer\nnames the version before and after, and "
+                        "context restore KEY VERSION brings an older one back.\n") +
+            kExits);
         app = leaf(*context, "merge", "Merge into a context, three-way", [this] {
             parsed_.context.strategy = "merge";
             return run_context_set(common(), parsed_.context);

@@ -45,6 +45,7 @@ struct ContextOptions {
     std::int64_t limit = 100;
     bool all = false;
     bool force = false;
+    bool create = false;  // only where there is none
     bool data_only = false;
     bool keys_only = false;
     bool json_patch = false;

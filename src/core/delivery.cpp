@@ -85,6 +85,7 @@ void Delivery::writable(SessionId session) {
 std::vector<Presence> Delivery::presence() const {
     std::map<std::string_view, Presence> by_instance;
     for (const auto& session : sessions_) {
+        if (session->instance_id.empty()) continue;
         auto [at, fresh] = by_instance.try_emplace(session->instance_id);
         Presence& presence = at->second;
         if (fresh) {

@@ -63,6 +63,7 @@ class Engine {
     void writable(SessionId session);
     // A sign of life from the session's instance.
     void seen(SessionId session);
+    // The instances with sessions, by id. A session without an instance takes part as nobody.
     std::vector<Presence> presence(const std::string& user_id) const;
     std::size_t session_count() const noexcept { return session_count_; }
     std::size_t session_count(const std::string& user_id) const;

@@ -120,7 +120,7 @@ class Interface:
         written with _ for -."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if not target.startswith(("/healthz", "/readyz", "/metrics", "/errors/")) \
-                and not target.endswith("openapi.yaml"):
+                and not target.endswith(("openapi.yaml", "openapi.json")):
             sent.setdefault("Dyad-User", self.user)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()

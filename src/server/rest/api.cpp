@@ -107,7 +107,7 @@ void route(const CallPtr& call) {
         return;
     }
     target.remove_prefix(kPrefix.size());
-    if (target == "openapi.yaml" && reading) {
+    if ((target == "openapi.yaml" || target == "openapi.json") && reading) {
         if (!asset(call)) not_found(call);
         return;
     }

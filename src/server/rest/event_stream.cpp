@@ -30,6 +30,12 @@ void append_message(std::string& out, std::string_view id, std::string_view even
     out.append("event: ").append(event).append("\ndata: ").append(data).append("\n\n");
 }
 
+// Whether a stream that was asked to resume does so, instead of beginning with the state. Before
+// the first event all logs are alike.
+bool goes_on_from(const Position& start, const Position& resume) {
+    return start == resume || (start.offset == 0 && resume.offset == 0);
+}
+
 class EventStream final : public core::Peer, public std::enable_shared_from_this<EventStream> {
   public:
     EventStream(CallPtr call, std::set<std::string> types)
@@ -51,7 +57,7 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
             std::move(request), *this,
             [weak = weak_from_this(), resume, snapshot](Position position) {
                 if (const auto self = weak.lock())
-                    self->begin(position, resume ? position != *resume : snapshot);
+                    self->begin(position, resume ? !goes_on_from(position, *resume) : snapshot);
             });
         beat();
     }

@@ -94,17 +94,7 @@ void responses(const CallPtr& call) {
         call->user(), filter, *page,
         [call, limit = page->limit](Result<std::vector<ResponseRecord>> records) {
             if (!records) return call->problem(records.error());
-            std::string out = "{\"responses\":[";
-            Offset next = records->size() == limit ? records->back().offset : 0;
-            for (const ResponseRecord& record : *records) {
-                if (out.size() > kListBytes) {
-                    next = (&record - 1)->offset;
-                    break;
-                }
-                if (&record != records->data()) out += ',';
-                write_response(out, record);
-            }
-            call->end_page(std::move(out), next);
+            call->page_of("responses", *records, limit, write_response);
         });
 }
 

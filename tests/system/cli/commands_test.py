@@ -120,6 +120,27 @@ def test_expected_versions(cli):
     cli.fails(5, "context", "patch", "k", '{"a":1}', "--if-version", "1")
 
 
+def test_a_write_says_which_version_it_followed(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}') == "k: created, version 1\n"
+    assert cli.ok("context", "set", "k", '{"n":2}') == "k: written, version 1 -> 2\n"
+    assert cli.ok("context", "patch", "k", '{"m":2}') == "k: patched, version 2 -> 3\n"
+    assert cli.ok("context", "restore", "k", "1") == "k: restored, version 3 -> 4\n"
+    assert "version 4 -> 5" in cli.ok("context", "rm", "k")
+    assert cli.json("context", "set", "k", "{}")["previousVersion"] == 5
+    assert "kept as it was, version 6" in cli.ok("context", "set", "k", "{}", "--strategy", "ignore")
+    assert "replaces what is there, unless" in cli.ok("context", "set", "--help")
+
+
+def test_create_writes_only_where_there_is_nothing(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}', "--create") == "k: created, version 1\n"
+    assert "version 1" in cli.fails(5, "context", "set", "k", '{"n":2}', "--create")
+    assert cli.json("context", "get", "k")["data"] == {"n": 1}
+    cli.ok("context", "rm", "k")
+    cli.ok("context", "set", "k", '{"n":3}', "--create")
+    for other in (["--force"], ["--if-version", "1"], ["--strategy", "merge"]):
+        cli.fails(2, "context", "set", "k", "{}", "--create", *other)
+
+
 def test_patches(cli):
     cli.ok("context", "set", "k", '{"a":1,"b":2}')
     cli.ok("context", "patch", "k", '{"b":null,"c":3}')
@@ -180,6 +201,18 @@ def test_modes(cli):
     assert len(cli.json("mode", "log")["transitions"]) == 2
     assert "desk" in cli.ok("instances")
     cli.fails(2, "mode", "set", "loud")
+
+
+def test_the_log_of_modes_goes_over_pages_that_end_early(cli):
+    snapshot = json.dumps({"text": "x" * 250_000})
+    for n in range(20):  # more than fits into one page
+        status, _, body = cli.server.request(
+            "PUT", "/api/v1/modes/desk",
+            json.dumps({"mode": "parallel", "contextSnapshot": json.loads(snapshot)}),
+            {"Content-Type": "application/json", "Dyad-User": cli.user})
+        assert status == 200, body
+    shown = cli.json("mode", "log", "--limit", "20")
+    assert [one["syncVersion"] for one in shown["transitions"]] == list(range(20, 0, -1))
 
 
 def test_status_shows_the_indicator_but_not_in_inspired_mode(cli):

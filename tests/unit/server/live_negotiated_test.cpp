@@ -1,7 +1,9 @@
 // The negotiated dialect, on a whole server in this process.
 #include "support/loopback.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 namespace dyad {
 namespace {
@@ -181,6 +183,30 @@ TEST(LiveNegotiated, PresenceFollowsWhoComesAndGoes) {
         EXPECT_TRUE(present(2));
     }
     EXPECT_TRUE(present(1));
+}
+
+TEST(LiveNegotiated, AStreamOfEventsIsNoInstanceThatIsPresent) {
+    Loopback server;
+    std::atomic<bool> streaming = false;
+    std::atomic<bool> over = false;
+    std::thread stream([&] {
+        net::ClientRequest request;
+        request.target = "/api/v1/events/stream";
+        request.headers = {{"Dyad-User", "ada"}};
+        static_cast<void>(net::http_stream(server.url(), request, [&](std::string_view) {
+            streaming = true;
+            return !over;
+        }));
+    });
+    while (!streaming)
+        std::this_thread::yield();
+    Talker ada = Talker::negotiated(server, "ada", "desk");
+    const json::Value present = ada.expect("presence").at("payload").at("instances");
+    ASSERT_EQ(present.as_array().size(), 1U);
+    EXPECT_EQ(Talker::text(present.at(0), "instanceId"), "desk");
+    over = true;
+    put(ada, "op-1", "k", 1);  // wakes the stream, which then ends
+    stream.join();
 }
 
 TEST(LiveNegotiated, AClientThatDoesNotReadCostsTheOthersNothing) {

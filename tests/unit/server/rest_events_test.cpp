@@ -77,6 +77,21 @@ TEST(RestEvents, PagesFollowEachOtherByPosition) {
     EXPECT_EQ(seen, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
 }
 
+TEST(RestEvents, APositionOfAMemoryThatIsStillEmptyIsGoodLater) {
+    RestRig rig;
+    const std::string empty = rig.ask("GET", "/api/v1/events").text("/position");
+    ASSERT_TRUE(Position::parse(empty).has_value());
+    const auto stream = rig.open("GET", "/api/v1/events/stream?after=" + empty);
+    rig.run();
+    ASSERT_EQ(messages(stream->stream).size(), 1U);
+    EXPECT_NE(messages(stream->stream).front().id, "");  // no state follows
+    write(rig, "notes");
+    const Answer page = rig.ask("GET", "/api/v1/events?after=" + empty);
+    ASSERT_EQ(page.status, 200) << page.body;
+    EXPECT_EQ(page.at("/events")->get_array().size(), 1U);
+    EXPECT_EQ(messages(stream->stream).back().id, page.text("/position"));
+}
+
 TEST(RestEvents, APositionOfAnotherLogIsGone) {
     RestRig rig;
     write(rig, "notes", 3);
