@@ -88,7 +88,7 @@ class GatedStore final : public Store {
         inner_.read_version(user_id, key, version, gate(Call::read_version, std::move(done)));
     }
     void transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                     PageRequest page, Callback<std::vector<ModeState>> done) override {
+                     PageRequest page, Callback<std::vector<Transition>> done) override {
         inner_.transitions(user_id, std::move(instance_id), page, std::move(done));
     }
     void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
