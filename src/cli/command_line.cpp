@@ -229,7 +229,8 @@ class Parser {
         app->add_option("PATCH", o.data, "The patch as JSON; - reads standard input, @FILE a file")
             ->required();
         app->add_flag("--json-patch", o.json_patch,
-                      "A list of operations (RFC 6902) instead of a merge patch (RFC 7396)");
+                      "PATCH is a list of operations (RFC 6902), as a JSON array always is, "
+                      "instead of a merge patch (RFC 7396)");
         app->add_option("--if-version", o.if_version, "Only if this version is stored")
             ->check(CLI::PositiveNumber)
             ->type_name("N");
@@ -336,7 +337,8 @@ class Parser {
         app->add_option("MESSAGE", r.message, "The message's id")->required();
 
         ConflictOptions& c = parsed_.conflict;
-        CLI::App* const conflicts = branch("conflicts", "What could not be merged");
+        CLI::App* const conflicts = leaf(app_, "conflicts", "Show what could not be merged",
+                                         [this] { return run_conflict_list(common(), {}); });
         app = leaf(*conflicts, "ls", "List open conflicts",
                    [this] { return run_conflict_list(common(), parsed_.conflict); });
         app->add_option("--context", c.context, "Only of this context")->type_name("KEY");

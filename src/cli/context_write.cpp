@@ -85,9 +85,13 @@ int run_context_patch(const CommonOptions& common, const ContextOptions& options
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
+    // A context is an object, so that only a list of operations can begin like this.
+    const std::size_t first = text->find_first_not_of(" \t\r\n");
+    const bool operations =
+        options.json_patch || (first != std::string::npos && (*text)[first] == '[');
     net::Headers headers = if_match(options);
-    headers.emplace_back("Content-Type", options.json_patch ? "application/json-patch+json"
-                                                            : "application/merge-patch+json");
+    headers.emplace_back("Content-Type", operations ? "application/json-patch+json"
+                                                    : "application/merge-patch+json");
     return print_written(common, client->write("PATCH", path_of(options), *text, headers), options,
                          "patched");
 }
