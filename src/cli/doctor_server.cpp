@@ -3,6 +3,7 @@
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
+#include "net/websocket_client.hpp"
 
 #include <memory>
 
