@@ -1,37 +1,25 @@
 // commit_bench: what a durable commit costs in the embedded store, against the disk itself.
 //
-//     commit_bench [--folder F] [--seconds N] [--events N] [--smoke]
+//     commit_bench [--only groups16|groups64|single|log|disk] [--turns N] [--seconds N]
+//                  [--events N] [--folder F] [--smoke]
 //
-// Groups of 64 events over 16 and over 64 users, as one process has them in flight; one event in
-// flight; each against writing and syncing the same bytes, measured in turns in the same run. Then
-// a store with many events: loading a user, and from opening to the first durable event.
-#include "store/sqlite/sqlite_store.hpp"
+// `groups`: 64 events in flight over 16 or 64 users, as one process has them. `single`: one event
+// in flight. Each against writing and syncing the same bytes, in turns. `log`: a store with many
+// events: loading a user, and from opening to the first durable event. `disk`: the disk alone,
+// with 400 bytes and with 64 times as many. One line of JSON for each.
+#include "base/metrics.hpp"
+#include "store_rig.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
 
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace dyad {
+namespace dyad::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 double cpu_seconds() {
     rusage usage{};
@@ -47,31 +35,9 @@ double at_part(std::vector<double>& values, double part) {
     return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1))];
 }
 
-// Callbacks of the store, run by the measuring thread.
-class Loop {
-  public:
-    void post(std::function<void()> work) {
-        const std::lock_guard held(mutex_);
-        work_.push_back(std::move(work));
-        if (work_.size() == 1) wake_.notify_one();
-    }
-    void run_once() {
-        {
-            std::unique_lock held(mutex_);
-            wake_.wait(held, [this] { return !work_.empty(); });
-            due_.swap(work_);
-        }
-        for (auto& work : due_)
-            work();
-        due_.clear();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    std::vector<std::function<void()>> work_;
-    std::vector<std::function<void()>> due_;
-};
+double median(std::vector<double>& values) {
+    return at_part(values, 0.5);
+}
 
 // The disk itself: overwriting and syncing in a file that is as the journal's.
 class RawFile {
@@ -83,18 +49,25 @@ class RawFile {
             std::abort();
     }
     ~RawFile() { ::close(file_); }
-    void commit(std::size_t bytes) {
+    RawFile(const RawFile&) = delete;
+    RawFile& operator=(const RawFile&) = delete;
+
+    // How long it took, in seconds.
+    double commit(std::size_t bytes) {
+        const auto begin = SteadyClock::now();
         if (at_ + bytes > kBytes) at_ = 0;
-        const std::string block(bytes, 'x');
-        if (::pwrite(file_, block.data(), bytes, static_cast<off_t>(at_)) < 0 ||
+        block_.resize(bytes, 'x');
+        if (::pwrite(file_, block_.data(), bytes, static_cast<off_t>(at_)) < 0 ||
             ::fdatasync(file_) != 0)
             std::abort();
         at_ += bytes;
+        return seconds_since(begin);
     }
 
   private:
     static constexpr std::size_t kBytes = 8 << 20;
     int file_;
+    std::string block_;
     std::size_t at_ = 0;
 };
 
@@ -104,7 +77,9 @@ struct Prepared {
     std::size_t record_bytes = 0;  // of one request
 };
 
-Prepared prepare(const std::vector<std::unique_ptr<test::SampleLog>>& logs, std::size_t count) {
+using Logs = std::vector<std::unique_ptr<test::SampleLog>>;
+
+Prepared prepare(const Logs& logs, std::size_t count) {
     Prepared prepared;
     for (std::size_t i = 0; i < count; ++i) {
         test::SampleLog& log = *logs[i % logs.size()];
@@ -116,203 +91,209 @@ Prepared prepare(const std::vector<std::unique_ptr<test::SampleLog>>& logs, std:
     return prepared;
 }
 
-struct Bench {
-    std::string folder;
-    double seconds;
-    test::SeededRandom random{1};
-    SystemRandom system_random;
-    Loop loop;
-    std::shared_ptr<sqlite::Database> database;
-    std::unique_ptr<sqlite::SqliteStore> store;
-
-    void open(std::int64_t idle_apply_ms = sqlite::DatabaseOptions().idle_apply_ms) {
-        sqlite::DatabaseOptions options;
-        options.folder = folder + "/store";
-        options.idle_apply_ms = idle_apply_ms;
-        auto opened = sqlite::Database::open(options, system_random);
-        if (!opened) {
-            std::fprintf(stderr, "%s\n", opened.error().to_string().c_str());
-            std::exit(1);
-        }
-        database = *opened;
-        store = std::make_unique<sqlite::SqliteStore>(
-            database, [this](std::function<void()> work) { loop.post(std::move(work)); });
-    }
-    void close() {
-        store.reset();
-        database->stop();
-        database.reset();
-    }
-    std::vector<std::unique_ptr<test::SampleLog>> users(const std::string& name, std::size_t count,
-                                                        std::size_t keys) {
-        std::vector<std::unique_ptr<test::SampleLog>> logs;
-        for (std::size_t i = 0; i < count; ++i)
-            logs.push_back(std::make_unique<test::SampleLog>(
-                name + std::to_string(i), random,
-                test::SampleLog::Shape{.keys = keys, .data_bytes = 120, .only_contexts = true}));
-        return logs;
-    }
-
-    // Runs `requests` with `in_flight` of them under way; the latencies, in seconds.
-    std::vector<double> run(std::deque<AppendRequest>& requests, std::size_t in_flight) {
-        std::vector<double> latencies;
-        latencies.reserve(requests.size());
-        std::size_t under_way = 0;
-        const auto submit = [&] {
-            AppendRequest request = std::move(requests.front());
-            requests.pop_front();
-            ++under_way;
-            const auto begin = Clock::now();
-            store->append(std::move(request), [&, begin](const AppendResult& result) {
-                if (result.outcome != AppendOutcome::committed) std::abort();
-                latencies.push_back(seconds_since(begin));
-                --under_way;
-            });
-        };
-        while (!requests.empty() || under_way != 0) {
-            while (under_way < in_flight && !requests.empty())
-                submit();
-            loop.run_once();
-        }
-        return latencies;
+class Bench {
+  public:
+    Bench(const std::string& folder, double seconds, int turns)
+        : folder_(folder), seconds_(seconds), turns_(turns), rig_(folder + "/store") {
+        rig_.open();
     }
 
     void groups(std::size_t user_count) {
-        const std::size_t per_turn = static_cast<std::size_t>(20000 * seconds / 5) / 64 * 64 + 64;
-        auto logs = users("g" + std::to_string(user_count) + "-", user_count, 16);
-        RawFile raw(folder + "/raw");
-        std::vector<double> ratios, rates, cpus;
-        for (int turn = 0; turn < 5; ++turn) {
+        constexpr std::size_t kGroup = 64;
+        const std::size_t per_turn =
+            static_cast<std::size_t>(4000 * seconds_) / kGroup * kGroup + kGroup;
+        const Logs logs = users("g" + std::to_string(user_count) + "-", user_count, 16);
+        RawFile raw(folder_ + "/raw");
+        std::vector<double> ratios, rates, cpus, sizes;
+        for (int turn = 0; turn < turns_; ++turn) {
             Prepared prepared = prepare(logs, per_turn);
-            const std::size_t bytes = prepared.record_bytes * 64;
             const double cpu = cpu_seconds();
-            const auto begin = Clock::now();
-            run(prepared.requests, 64);
+            const std::int64_t commits = metrics::commits.value();
+            const auto begin = SteadyClock::now();
+            rig_.append(prepared.requests, kGroup);
             const double took = seconds_since(begin);
-            cpus.push_back((cpu_seconds() - cpu) * 1e6 / static_cast<double>(per_turn));
-            const auto raw_begin = Clock::now();
-            for (std::size_t i = 0; i < per_turn / 64; ++i)
-                raw.commit(bytes);
-            const double raw_took = seconds_since(raw_begin);
-            rates.push_back(static_cast<double>(per_turn) / took);
+            const auto events = static_cast<double>(per_turn);
+            sizes.push_back(events / static_cast<double>(metrics::commits.value() - commits));
+            cpus.push_back((cpu_seconds() - cpu) * 1e6 / events);
+            rates.push_back(events / took);
+            double raw_took = 0;
+            for (std::size_t i = 0; i < per_turn / kGroup; ++i)
+                raw_took += raw.commit(prepared.record_bytes * kGroup);
             ratios.push_back(raw_took / took);
         }
         std::printf(
-            "64 in flight over %zu users: %.0f events/s, %.2f x raw fdatasync in groups of "
-            "64, %.1f us of CPU per event\n",
-            user_count, at_part(rates, 0.5), at_part(ratios, 0.5), at_part(cpus, 0.5));
+            "{\"part\":\"groups%zu\",\"events_s\":%.0f,\"x_fdatasync_groups\":%.4f,"
+            "\"cpu_us_per_event\":%.2f,\"events_per_commit\":%.1f}\n",
+            user_count, median(rates), median(ratios), median(cpus), median(sizes));
     }
 
-    void one_in_flight() {
-        const std::size_t per_turn = static_cast<std::size_t>(400 * seconds) + 20;
-        auto logs = users("one-", 1, 16);
-        RawFile raw(folder + "/raw");
+    void single() {
+        const std::size_t per_turn = static_cast<std::size_t>(400 * seconds_) + 20;
+        const Logs logs = users("one-", 1, 16);
+        RawFile raw(folder_ + "/raw");
         std::vector<double> p50, p99, raw_p50;
-        for (int turn = 0; turn < 5; ++turn) {
+        for (int turn = 0; turn < turns_; ++turn) {
             Prepared prepared = prepare(logs, per_turn);
-            const std::size_t bytes = prepared.record_bytes;
-            std::vector<double> latencies = run(prepared.requests, 1);
+            std::vector<double> latencies = rig_.append(prepared.requests, 1);
             std::vector<double> raw_latencies;
-            for (std::size_t i = 0; i < per_turn; ++i) {
-                const auto begin = Clock::now();
-                raw.commit(bytes);
-                raw_latencies.push_back(seconds_since(begin));
-            }
+            for (std::size_t i = 0; i < per_turn; ++i)
+                raw_latencies.push_back(raw.commit(prepared.record_bytes));
             p50.push_back(at_part(latencies, 0.5));
             p99.push_back(at_part(latencies, 0.99));
             raw_p50.push_back(at_part(raw_latencies, 0.5));
         }
-        const double raw_median = at_part(raw_p50, 0.5);
+        const double sync = median(raw_p50);
         std::printf(
-            "one in flight: p50 %.0f us (%.2f x fdatasync), p99 %.0f us (%.2f x), "
-            "fdatasync %.0f us\n",
-            at_part(p50, 0.5) * 1e6, at_part(p50, 0.5) / raw_median, at_part(p99, 0.5) * 1e6,
-            at_part(p99, 0.5) / raw_median, raw_median * 1e6);
+            "{\"part\":\"single\",\"p50_us\":%.1f,\"p99_us\":%.1f,\"fdatasync_us\":%.1f,"
+            "\"p50_x_fdatasync\":%.4f,\"p99_x_fdatasync\":%.4f}\n",
+            median(p50) * 1e6, median(p99) * 1e6, sync * 1e6, median(p50) / sync,
+            median(p99) / sync);
     }
 
-    void large_log(std::size_t events) {
-        auto logs = users("large-", 1, 1000);
+    void disk() {
+        constexpr std::size_t kEventBytes = 400;
+        RawFile raw(folder_ + "/raw");
+        for (const std::size_t events : {1, 64}) {
+            std::vector<double> latencies;
+            double total = 0;
+            for (const auto begin = SteadyClock::now(); seconds_since(begin) < seconds_ / 2;) {
+                latencies.push_back(raw.commit(events * kEventBytes));
+                total += latencies.back();
+            }
+            const auto count = static_cast<double>(latencies.size());
+            std::printf(
+                "{\"part\":\"disk\",\"events\":%zu,\"events_s\":%.0f,\"p50_us\":%.1f,"
+                "\"p99_us\":%.1f}\n",
+                events, count * static_cast<double>(events) / total, median(latencies) * 1e6,
+                at_part(latencies, 0.99) * 1e6);
+        }
+    }
+
+    void log(std::size_t events) {
+        const Logs logs = users("large-", 1, 1000);
         test::SampleLog& log = *logs[0];
-        const auto begin = Clock::now();
         for (std::size_t done = 0; done < events; done += 512) {
             AppendRequest request = log.draft(std::min<std::size_t>(512, events - done));
             log.take(*request.batch, request.changes);
             std::deque<AppendRequest> one;
             one.push_back(std::move(request));
-            run(one, 1);
+            rig_.append(one, 1);
         }
-        std::printf("a log of %zu events written in %.1f s\n", events, seconds_since(begin));
         for (const bool cleanly : {true, false}) {
-            if (!cleanly) {  // leave something to recover: copy the files of a store at rest
-                constexpr std::int64_t kNever = 1'000'000'000;
-                close();
-                open(kNever);
-                Prepared prepared = prepare(logs, 3000);
-                run(prepared.requests, 64);
-                std::filesystem::remove_all(folder + "/crashed");
-                std::filesystem::copy(folder + "/store", folder + "/crashed");
-            }
-            close();
+            if (!cleanly) crash(logs);
+            rig_.close();
             if (!cleanly) {
-                std::filesystem::remove_all(folder + "/store");
-                std::filesystem::rename(folder + "/crashed", folder + "/store");
+                std::filesystem::remove_all(rig_.folder());
+                std::filesystem::rename(folder_ + "/crashed", rig_.folder());
             }
-            const auto opening = Clock::now();
-            open();
-            const double opened = seconds_since(opening);
-            Prepared prepared = prepare(logs, 1);
-            run(prepared.requests, 1);
-            const double committed = seconds_since(opening);
-            const auto loading = Clock::now();
-            bool loaded = false;
-            store->load(log.user(), [&](const Result<LoadedLog>& result) {
-                loaded = result && result->head.offset == log.head().offset;
-            });
-            loop.run_once();
-            std::printf(
-                "opening it after %s: %.3f s, first durable event after %.3f s; loading "
-                "the user %.3f s (%s)\n",
-                cleanly ? "a stop" : "a crash", opened, committed, seconds_since(loading),
-                loaded ? "complete" : "WRONG");
+            open_large(logs, events, cleanly ? "stop" : "crash");
         }
     }
+
+  private:
+    Logs users(const std::string& name, std::size_t count, std::size_t keys) {
+        Logs logs;
+        for (std::size_t i = 0; i < count; ++i)
+            logs.push_back(std::make_unique<test::SampleLog>(
+                name + std::to_string(i), random_,
+                test::SampleLog::Shape{.keys = keys, .data_bytes = 120, .only_contexts = true}));
+        return logs;
+    }
+
+    // Leaves something to recover: copies the files of a store that has applied nothing.
+    void crash(const Logs& logs) {
+        constexpr std::int64_t kNever = 1'000'000'000;
+        rig_.close();
+        rig_.open(kNever);
+        Prepared prepared = prepare(logs, 3000);
+        rig_.append(prepared.requests, 64);
+        std::filesystem::remove_all(folder_ + "/crashed");
+        std::filesystem::copy(rig_.folder(), folder_ + "/crashed");
+    }
+
+    void open_large(const Logs& logs, std::size_t events, const char* after) {
+        const auto opening = SteadyClock::now();
+        rig_.open();
+        const double opened = seconds_since(opening);
+        Prepared prepared = prepare(logs, 1);
+        rig_.append(prepared.requests, 1);
+        const double committed = seconds_since(opening);
+        const auto loading = SteadyClock::now();
+        const Result<LoadedLog> loaded = rig_.load(logs[0]->user());
+        const double load = seconds_since(loading);
+        if (!loaded || loaded->head.offset != logs[0]->head().offset) std::abort();
+        std::printf(
+            "{\"part\":\"log\",\"events\":%zu,\"after\":\"%s\",\"open_s\":%.4f,"
+            "\"first_commit_s\":%.4f,\"load_s\":%.4f}\n",
+            events, after, opened, committed, load);
+    }
+
+    std::string folder_;
+    double seconds_;
+    int turns_;
+    test::SeededRandom random_{1};
+    StoreRig rig_;
 };
 
-}  // namespace
-}  // namespace dyad
-
-int main(int count, char** words) {
+struct Options {
     std::string parent = std::filesystem::temp_directory_path();
+    std::string only;
     double seconds = 5;
-    bool smoke = false;
+    int turns = 5;
     std::size_t events = 1'000'000;
+};
+
+bool parse(int count, char** words, Options& options) {
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
-        if (word == "--smoke")
-            smoke = true;
-        else if (word == "--folder" && i + 1 < count)
-            parent = words[++i];
-        else if (word == "--seconds" && i + 1 < count)
-            seconds = std::atof(words[++i]);
-        else if (word == "--events" && i + 1 < count)
-            events = static_cast<std::size_t>(std::atoll(words[++i]));
-        else
-            return std::fprintf(
-                       stderr,
-                       "usage: commit_bench [--folder F] [--seconds N] [--events N] [--smoke]\n"),
-                   2;
+        if (word == "--smoke") {
+            options.seconds = 0.05;
+            options.events = 5000;
+        } else if (i + 1 == count) {
+            return false;
+        } else if (word == "--folder") {
+            options.parent = words[++i];
+        } else if (word == "--only") {
+            options.only = words[++i];
+        } else if (word == "--seconds") {
+            options.seconds = std::atof(words[++i]);
+        } else if (word == "--turns") {
+            options.turns = std::max(std::atoi(words[++i]), 1);
+        } else if (word == "--events") {
+            options.events = std::strtoul(words[++i], nullptr, 10);
+        } else {
+            return false;
+        }
     }
-    std::string folder = parent + "/commit-bench-XXXXXX";
+    return true;
+}
+
+void run(const std::string& folder, const Options& options) {
+    Bench bench(folder, options.seconds, options.turns);
+    const auto wanted = [&](const char* part) {
+        return options.only.empty() || options.only == part;
+    };
+    if (wanted("disk")) bench.disk();
+    if (wanted("groups16")) bench.groups(16);
+    if (wanted("groups64")) bench.groups(64);
+    if (wanted("single")) bench.single();
+    if (wanted("log")) bench.log(options.events);
+}
+
+}  // namespace
+}  // namespace dyad::bench
+
+int main(int count, char** words) {
+    using namespace dyad::bench;
+    Options options;
+    if (!parse(count, words, options))
+        return std::fprintf(stderr,
+                            "usage: commit_bench [--only groups16|groups64|single|log|disk] "
+                            "[--turns N] [--seconds N] [--events N] [--folder F] [--smoke]\n"),
+               2;
+    std::string folder = options.parent + "/commit-bench-XXXXXX";
     if (::mkdtemp(folder.data()) == nullptr) return 1;
-    {
-        dyad::Bench bench{.folder = folder, .seconds = smoke ? 0.05 : seconds};
-        bench.open();
-        bench.groups(16);
-        bench.groups(64);
-        bench.one_in_flight();
-        bench.large_log(smoke ? 5000 : events);
-        bench.close();
-    }
+    run(folder, options);
     std::filesystem::remove_all(folder);
     return 0;
 }

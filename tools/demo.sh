@@ -9,6 +9,7 @@ stay=yes
 [ "${1:-}" != --stop ] || stay=no
 export DISTRIBUTED_USER_ID=${DISTRIBUTED_USER_ID:-demo@example.com}
 url=http://127.0.0.1:$port
+export DYAD_URL=$url
 
 mkdir -p "$folder"
 "$binary" serve --port "$port" --data-dir "$folder" 2>"$folder/server.log" &
@@ -16,11 +17,26 @@ server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null' EXIT
 for _ in $(seq 200); do
     kill -0 $server 2>/dev/null || { cat "$folder/server.log" >&2; exit 1; }
-    "$binary" status --url "$url" >/dev/null 2>&1 && break
+    "$binary" status >/dev/null 2>&1 && break
     sleep 0.05
 done
 
-show() { printf '\n\033[1m$ dyad-memory %s\033[0m\n' "$*"; "$binary" "$@" --url "$url"; }
+# The words as one would type them: quoted only where a shell would take them apart.
+quoted() {
+    local word
+    for word in "$@"; do
+        case $word in
+            '' | *[!A-Za-z0-9_./:@%+=,-]*) printf ' %s' "${word@Q}" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
+}
+where=()
+[ "$port" = 8765 ] || where=(--url "$url")
+show() {
+    printf '\n\033[1m$%s\033[0m\n' "$(quoted "$binary" "$@" "${where[@]}")"
+    "$binary" "$@" "${where[@]}"
+}
 
 show context set project/plan '{"goal":"one memory for every assistant","step":1}'
 show context get project/plan

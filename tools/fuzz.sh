@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every fuzz target for some seconds, from its corpus. Inputs that reach new code are added to
-# tests/fuzz/corpus (not where CI=true); inputs that break something are kept in tests/fuzz/findings.
+# tests/fuzz/corpus (not where CI=true); inputs that break something are kept in
+# tests/fuzz/findings.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=60
@@ -18,7 +19,8 @@ for program in build/fuzz/tests/fuzz/fuzz_*; do
     else
         failed=$((failed + 1))
     fi
-    [ "${CI:-}" = true ] || "$program" -merge=1 "tests/fuzz/corpus/$name" "build/fuzz/new/$name" >/dev/null 2>&1 || true
+    [ "${CI:-}" = true ] ||
+        "$program" -merge=1 "tests/fuzz/corpus/$name" "build/fuzz/new/$name" >/dev/null 2>&1 || true
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -184,6 +184,11 @@ class Runner:
     def fuzz(self):
         self.run("fuzz", [str(ROOT / "x"), "fuzz", "--seconds", "5"])
 
+    def bench(self):
+        """Every measurement at a small size: it runs, and each gives a figure."""
+        python = str(ROOT / ".venv/bin/python")
+        self.run("bench", [python, str(ROOT / "bench/run.py"), "--smoke"], seconds_max=240)
+
     def system(self):
         for folder in sorted((ROOT / "tests/system").iterdir()):
             if list(folder.glob("*_test.py")):
@@ -193,7 +198,8 @@ class Runner:
         self.pytest("ws", "system/ws")
 
 
-RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz", "system"]
+RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz",
+           "bench", "system"]
 SANITIZER = ["unit", "sim", "conformance"]
 NAMES = {*RELEASE, *SANITIZER}
 

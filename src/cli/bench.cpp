@@ -5,6 +5,7 @@
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
+#include "net/websocket_client.hpp"
 
 #include <algorithm>
 #include <atomic>

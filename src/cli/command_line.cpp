@@ -21,6 +21,9 @@ constexpr const char* kExits =
     "Settings:    flag, environment, .env, ~/.config/dyad-memory/config.env, default; all of "
     "them:\n"
     "             dyad-memory config list";
+constexpr const char* kTokens =
+    "To go on:    --since with the `position` of the last line (--json), or with the token in the\n"
+    "             last line of standard error.\n";
 constexpr const char* kForAll = "Options of every command";
 
 // Everything the options are read into; as long as the parser lives.
@@ -34,6 +37,7 @@ struct Parsed {
     ConflictOptions conflict;
     BenchOptions bench;
     std::int64_t limit = 20;
+    std::int64_t refreshes = 0;  // of top; 0: no end
     bool markdown = false;
     std::string shell;
     std::function<int()> run;  // of the subcommand that was named
@@ -131,8 +135,20 @@ class Parser {
              [this] { return run_doctor(common()); })
             ->footer(
                 "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch.\nExit status: 0 done, 1 where a check failed.");
-        leaf(app_, "top", "Watch the server live (q quits)", [this] { return run_top(common()); });
+                "mode switch. Where no server runs it\nreads the store itself, under its lock: "
+                "nothing is made, what is stored stays as it is, and a server that is\nstarted "
+                "meanwhile is refused.\nExit status: 0 done, 1 where a check failed.");
+        CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
+                                   [this] { return run_top(common(), parsed_.refreshes); });
+        CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
+                                                   "End after so many refreshes, one a second")
+                                       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+                                       ->type_name("N");
+        top->add_flag_callback(
+               "--once", [this] { parsed_.refreshes = 1; }, "End after the first one")
+            ->excludes(count);
+        top->footer(std::string("With --json it prints one object a line for each refresh.\n") +
+                    kExits);
     }
 
     CLI::App* key_command(CLI::App& parent, const std::string& name, const std::string& description,
@@ -159,8 +175,9 @@ class Parser {
             ->check(CLI::NonNegativeNumber)
             ->type_name("N");
         if (!with_strategy) return;
+        app.add_flag("--create", o.create, "Write only if there is none");
         app.add_flag("--force", o.force,
-                     "Replace whatever is stored (the default without --if-version)");
+                     "Replace whatever is stored (the default without --create and --if-version)");
         app.add_option("--strategy", o.strategy,
                        "replace, merge (three-way) or ignore (keep what is stored) [replace]")
             ->check(CLI::IsMember({"replace", "merge", "ignore"}))
@@ -193,9 +210,15 @@ class Parser {
             ->check(CLI::PositiveNumber)
             ->type_name("N");
         app->add_flag("--data-only", o.data_only, "Only the data");
-        app = key_command(*context, "set", "Write a context", run_context_set);
+        app = key_command(*context, "set", "Write a context, over whatever is there",
+                          run_context_set);
         app->alias("put");
         write_options(*app, true);
+        app->footer(
+            std::string("It replaces what is there, unless --create, --if-version or --strategy "
+                        "says otherwise; the answer\nnames the version before and after, and "
+                        "context restore KEY VERSION brings an older one back.\n") +
+            kExits);
         app = leaf(*context, "merge", "Merge into a context, three-way", [this] {
             parsed_.context.strategy = "merge";
             return run_context_set(common(), parsed_.context);
@@ -206,7 +229,8 @@ class Parser {
         app->add_option("PATCH", o.data, "The patch as JSON; - reads standard input, @FILE a file")
             ->required();
         app->add_flag("--json-patch", o.json_patch,
-                      "A list of operations (RFC 6902) instead of a merge patch (RFC 7396)");
+                      "PATCH is a list of operations (RFC 6902), as a JSON array always is, "
+                      "instead of a merge patch (RFC 7396)");
         app->add_option("--if-version", o.if_version, "Only if this version is stored")
             ->check(CLI::PositiveNumber)
             ->type_name("N");
@@ -237,6 +261,8 @@ class Parser {
         app->add_option("KEY", o.key, "Only this one");
         app->add_option("--prefix", o.prefix, "Only keys that begin so");
         app->add_flag("--data-only", o.data_only, "Only the data, one line of JSON each");
+        app->add_option("--since", o.since, "Begin after this token or offset")->type_name("TOKEN");
+        app->footer(std::string(kTokens) + kExits);
     }
 
     void add_mode_commands() {
@@ -286,7 +312,7 @@ class Parser {
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
-        app->footer(std::string("The last line of standard error is for --since.\n") + kExits);
+        app->footer(std::string(kTokens) + kExits);
         leaf(app_, "instances", "List the instances that take part",
              [this] { return run_instances(common()); });
 
@@ -311,7 +337,8 @@ class Parser {
         app->add_option("MESSAGE", r.message, "The message's id")->required();
 
         ConflictOptions& c = parsed_.conflict;
-        CLI::App* const conflicts = branch("conflicts", "What could not be merged");
+        CLI::App* const conflicts = leaf(app_, "conflicts", "Show what could not be merged",
+                                         [this] { return run_conflict_list(common(), {}); });
         app = leaf(*conflicts, "ls", "List open conflicts",
                    [this] { return run_conflict_list(common(), parsed_.conflict); });
         app->add_option("--context", c.context, "Only of this context")->type_name("KEY");

@@ -14,7 +14,8 @@ namespace dyad::cli {
 int run_serve(const CommonOptions& common);
 int run_status(const CommonOptions& common);
 int run_instances(const CommonOptions& common);
-int run_top(const CommonOptions& common);
+// `count`: refreshes; 0: until it is ended.
+int run_top(const CommonOptions& common, std::int64_t count);
 int run_doctor(const CommonOptions& common);
 int run_version(const CommonOptions& common);
 
@@ -40,9 +41,11 @@ struct ContextOptions {
     std::optional<std::int64_t> ttl_days;
     std::string strategy;  // replace, merge, ignore; empty: replace
     std::string query;
+    std::string since;  // of watch: a token or an offset; empty: from now
     std::int64_t limit = 100;
     bool all = false;
     bool force = false;
+    bool create = false;  // only where there is none
     bool data_only = false;
     bool keys_only = false;
     bool json_patch = false;

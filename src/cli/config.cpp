@@ -39,7 +39,8 @@ std::string errors_markdown() {
         "`code` stands in problem documents, in `error` messages and in `--json` output. `close` "
         "is the WebSocket\nclose code where the error ends the connection. Where `again` says "
         "yes, the same request can succeed later;\nsend it with the same idempotency key or "
-        "message id.\n\n"
+        "message id. A problem document's `type` is `/errors/<code>`,\nwhere the server explains "
+        "it.\n\n"
         "| code | HTTP | close | MCP | again | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
     for (std::size_t i = 0; i < kErrcCount; ++i) {
         const ErrorRow& row = error_row(static_cast<Errc>(i));

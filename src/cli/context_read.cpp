@@ -119,8 +119,8 @@ int run_context_history(const CommonOptions& common, const ContextOptions& optio
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =
-        client->get("contexts/" + net::percent_encode(options.key) + "/history?limit=" +
-                    std::to_string(std::min<std::int64_t>(options.limit, limits::page_items_max)));
+        get_list(*client, "contexts/" + net::percent_encode(options.key) + "/history", "versions",
+                 options.limit);
     if (!answer) return report(common, *answer.failure);
     if (common.json) {
         print_json(answer.value);

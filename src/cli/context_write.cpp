@@ -16,6 +16,16 @@ net::Headers if_match(const ContextOptions& options) {
     return {{"If-Match", "\"" + std::to_string(*options.if_version) + "\""}};
 }
 
+// "version 3 -> 4", or what else became of it.
+std::string versions_of(const json::Value& written, const char* done) {
+    const std::string version = std::to_string(integer_member(written, "version"));
+    if (is_true(written, "ignored")) return "kept as it was, version " + version;
+    const json::Value& before = member(written, "previousVersion");
+    if (before.is_null()) return std::string(done) + ", version " + version;
+    if (before == json::Value(0)) return "created, version " + version;
+    return std::string(done) + ", version " + json::canonical(before) + " -> " + version;
+}
+
 // What the server says of a write that went through.
 int print_written(const CommonOptions& common, const Answer& answer, const ContextOptions& options,
                   const char* done) {
@@ -24,13 +34,7 @@ int print_written(const CommonOptions& common, const Answer& answer, const Conte
         print_json(answer.value);
         return static_cast<int>(Exit::ok);
     }
-    std::string line = printable(options.key) + ": ";
-    if (is_true(answer.value, "ignored"))
-        line.append("kept as it was, ");
-    else
-        line.append(done).append(", ");
-    line.append("version ").append(std::to_string(integer_member(answer.value, "version")));
-    print_line(line);
+    print_line(printable(options.key) + ": " + versions_of(answer.value, done));
     const auto& conflicts = array_member(answer.value, "conflicts");
     if (!conflicts.empty())
         print_line(
@@ -43,8 +47,13 @@ int print_written(const CommonOptions& common, const Answer& answer, const Conte
 }  // namespace
 
 int run_context_set(const CommonOptions& common, const ContextOptions& options) {
-    if (options.force && options.if_version) {
-        complain("dyad-memory: --force and --if-version exclude each other");
+    const bool replaces = options.strategy.empty() || options.strategy == "replace";
+    if (options.create + options.force + options.if_version.has_value() > 1) {
+        complain("dyad-memory: --create, --force and --if-version exclude each other");
+        return static_cast<int>(Exit::usage);
+    }
+    if (options.create && !replaces) {
+        complain("dyad-memory: --create writes only where there is nothing: leave out --strategy");
         return static_cast<int>(Exit::usage);
     }
     const auto text = read_json_argument(options.data, "DATA");
@@ -60,11 +69,13 @@ int run_context_set(const CommonOptions& common, const ContextOptions& options) 
     if (options.ttl_days) body["ttlDays"] = *options.ttl_days;
     if (options.if_version) body["expectedVersion"] = *options.if_version;
     if (!options.strategy.empty()) body["mergeStrategy"] = options.strategy;
-    const bool replaces = options.strategy.empty() || options.strategy == "replace";
-    if (replaces && !options.if_version) body["force"] = true;
+    if (replaces && !options.if_version && !options.create) body["force"] = true;
+    net::Headers headers;
+    if (options.create) headers.emplace_back("If-None-Match", "*");
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    const Answer answer = client->write("PUT", path_of(options), json::canonical(std::move(body)));
+    const Answer answer =
+        client->write("PUT", path_of(options), json::canonical(std::move(body)), headers);
     return print_written(common, answer, options,
                          options.strategy == "merge" ? "merged" : "written");
 }
@@ -74,9 +85,13 @@ int run_context_patch(const CommonOptions& common, const ContextOptions& options
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
+    // A context is an object, so that only a list of operations can begin like this.
+    const std::size_t first = text->find_first_not_of(" \t\r\n");
+    const bool operations =
+        options.json_patch || (first != std::string::npos && (*text)[first] == '[');
     net::Headers headers = if_match(options);
-    headers.emplace_back("Content-Type", options.json_patch ? "application/json-patch+json"
-                                                            : "application/merge-patch+json");
+    headers.emplace_back("Content-Type", operations ? "application/json-patch+json"
+                                                    : "application/merge-patch+json");
     return print_written(common, client->write("PATCH", path_of(options), *text, headers), options,
                          "patched");
 }

@@ -16,6 +16,8 @@ std::string_view verdict_name(Verdict verdict) {
     switch (verdict) {
         case Verdict::ok:
             return "ok";
+        case Verdict::note:
+            return "note";
         case Verdict::warn:
             return "warn";
         case Verdict::fail:
@@ -49,7 +51,7 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
     for (const char* name :
          {"ENABLE_WEBSOCKET", "ENABLE_REAL_TIME_EVENTS", "ENABLE_GLASS_BOX_TRACKING"})
         if (!settings.boolean(name)) off.append(off.empty() ? "" : ", ").append(name);
-    out.push_back({off.empty() ? Verdict::ok : Verdict::warn, "Switches",
+    out.push_back({off.empty() ? Verdict::ok : Verdict::note, "Switches",
                    off.empty() ? "everything is switched on" : off + ": switched off",
                    off.empty() ? "" : "set them to true where this is not meant"});
     out.push_back(
@@ -114,6 +116,9 @@ void print_findings(const CommonOptions& common, const std::vector<Finding>& fin
         switch (finding.verdict) {
             case Verdict::ok:
                 mark = paint(Colour::green, "✓");
+                break;
+            case Verdict::note:
+                mark = paint(Colour::cyan, "·");
                 break;
             case Verdict::warn:
                 mark = paint(Colour::amber, "!");

@@ -3,6 +3,7 @@
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
+#include "net/websocket_client.hpp"
 
 #include <memory>
 
@@ -32,21 +33,28 @@ Finding check_version(const json::Value& status) {
             "restart the server with the new version, or use the program that belongs to it"};
 }
 
+// What does not work is a failure; what was switched off is none.
 Finding check_indicator(const json::Value& status) {
     const Indicator indicator = indicator_of(status);
-    std::string text = indicator.text(), missing, advice;
+    std::string working, broken, off, advice = "see the server's log, then restart it";
+    const auto name_in = [](std::string& list, const std::string& text) {
+        list.append(list.empty() ? "" : ", ").append(text);
+    };
     for (const SystemState& system : indicator.systems) {
-        if (system.enabled && system.healthy) continue;
-        missing.append(missing.empty() ? "" : ", ")
-            .append(system.name)
-            .append(system.enabled ? " does not work (" + system.note + ")" : " is switched off");
-        if (system.name == "WebSocket" && !system.enabled) advice = "set ENABLE_WEBSOCKET=true";
-        if (system.name == "Storage") advice = "see the server's log; check the disk";
+        if (!system.enabled)
+            name_in(off, system.name);
+        else if (system.healthy)
+            name_in(working, system.name);
+        else
+            name_in(broken, system.name + " does not work (" + system.note + ")");
+        if (system.name == "Storage" && !system.healthy)
+            advice = "see the server's log; check the disk";
     }
-    if (missing.empty())
-        return {Verdict::ok, "Indicator", text + ": storage, bus and WebSocket work", ""};
-    return {Verdict::fail, "Indicator", text + ": " + missing,
-            advice.empty() ? "see the server's log, then restart it" : advice};
+    std::string text = indicator.text() + ": ";
+    if (!broken.empty()) return {Verdict::fail, "Indicator", text + broken, advice};
+    text.append(working).append(" in order");
+    if (!off.empty()) text.append("; switched off: ").append(off);
+    return {Verdict::ok, "Indicator", text, ""};
 }
 
 Finding check_round_trip(RestClient& scratch) {
@@ -162,7 +170,10 @@ std::vector<Finding> check_server(RestClient& client, std::int64_t& server_ms) {
     if (is_true(member(status.value, "websocket"), "enabled"))
         check_live(client.url(), user, out);
     else
-        out.push_back({Verdict::skipped, "WebSocket", "switched off by ENABLE_WEBSOCKET", ""});
+        out.push_back({Verdict::note, "WebSocket",
+                       "switched off: the server was started with ENABLE_WEBSOCKET=false; live "
+                       "clients are refused",
+                       ""});
     return out;
 }
 

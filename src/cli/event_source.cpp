@@ -72,6 +72,16 @@ int follow(const CommonOptions& common, RestClient& client, Subscription& subscr
     return static_cast<int>(Exit::ok);
 }
 
+json::Value with_position(const json::Value& event, std::string_view token) {
+    json::Value out = event;
+    // A token is epoch, offset and the first bytes of the hash there.
+    if (out.is_object() && token.find('.') != std::string_view::npos)
+        out.get_object()["position"] = std::string(token.substr(0, token.find('.'))) + "." +
+                                       std::to_string(integer_member(event, "offset")) + "." +
+                                       text_member(event, "hash");
+    return out;
+}
+
 std::string describe_event(const json::Value& event) {
     const json::Value& data = member(event, "data");
     const std::string kind = text_member(event, "kind");

@@ -50,6 +50,10 @@ struct Subscription {
 // that break are made again, from the last event on. Afterwards `after` is where to go on.
 int follow(const CommonOptions& common, RestClient& client, Subscription& subscription);
 
+// The event with its own `position`: the token from which --since goes on after it. `token` is a
+// position in the same log.
+json::Value with_position(const json::Value& event, std::string_view token);
+
 // "context-updated project/plan version 3 by desk-1", of an event's own document. Printable.
 std::string describe_event(const json::Value& event);
 

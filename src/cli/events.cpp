@@ -5,11 +5,17 @@
 #include "net/http.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace dyad::cli {
 namespace {
 
 constexpr std::int64_t kPage = 1000;
+constexpr const char* kContextUpdated = "context-updated";
+
+// What a command does with an event of the log.
+using Take = std::function<void(const json::Value&)>;
 
 bool is_wanted(const EventsOptions& options, const json::Value& event) {
     return options.types.empty() ||
@@ -39,22 +45,21 @@ Answer newest(RestClient& client, std::int64_t limit, std::string& after) {
     return head;
 }
 
-// Prints what there is after `after` and leaves the token of its end there.
-std::optional<Failure> print_past(const CommonOptions& common, RestClient& client,
-                                  const EventsOptions& options, std::string& after,
-                                  std::int64_t limit) {
+// Takes at most `limit` events after `after`, and leaves the token of their end there.
+std::optional<Failure> take_past(RestClient& client, const Take& take, std::string& after,
+                                 std::int64_t limit) {
     std::int64_t left = limit;
     for (;;) {
         const std::int64_t page = std::clamp<std::int64_t>(left, 1, kPage);
-        const Answer answer = client.get("events?after=" + net::percent_encode(after) +
-                                         "&limit=" + std::to_string(page));
+        Answer answer = client.get("events?after=" + net::percent_encode(after) +
+                                   "&limit=" + std::to_string(page));
         if (!answer) return answer.failure;
+        const std::string end = text_member(answer.value, "position");
         const auto& events = array_member(answer.value, "events");
         if (left > 0)
             for (const json::Value& event : events)
-                if (is_wanted(options, event)) show(common, event);
-        if (left > 0 && !text_member(answer.value, "position").empty())
-            after = text_member(answer.value, "position");
+                take(with_position(event, end));
+        if (left > 0 && !end.empty()) after = end;
         left -= static_cast<std::int64_t>(events.size());
         if (left <= 0 || events.empty()) return std::nullopt;
     }
@@ -68,17 +73,40 @@ void print_token(const CommonOptions& common, const std::string& token) {
         complain(paint(Colour::dim, "Go on from here: --since " + printable(token)));
 }
 
-// What a stream says beside events.
-bool is_event(const CommonOptions& common, const ServerSentEvent& sent) {
-    if (sent.type == "position" || sent.type == "snapshot") return false;
-    if (sent.type == "reset" || sent.type == "snapshot-end") {
-        if (!common.json && sent.type == "reset")
-            complain(
-                "The log does not go back to that place; going on from now. What holds now: "
-                "dyad-memory context ls");
-        return false;
-    }
-    return true;
+// The log does not go back to where it should be followed from.
+void tell_reset(const CommonOptions& common, const std::string& data) {
+    const Result<json::Value> reset = json::parse(data);
+    const std::string token = reset ? text_member(*reset, "position") : "";
+    if (common.json)
+        complain("{\"position\":\"" + token + "\",\"reset\":true}");
+    else
+        complain(
+            "The log does not go back to that place; going on from now. What holds now: "
+            "dyad-memory context ls");
+}
+
+// Follows the log from `after`, a token, or from now where it is none, and ends with a token.
+int follow_on(const CommonOptions& common, RestClient& client, std::string after,
+              const std::vector<std::string>& types, const Take& take) {
+    Subscription subscription;
+    if (after.find('.') != std::string::npos) subscription.after = std::move(after);
+    subscription.types = types;
+    bool begun = false;
+    subscription.on_event = [&](const ServerSentEvent& sent) {
+        if (sent.type == "position") {
+            // A script that ends before its first event has a place to go on from, too.
+            if (!std::exchange(begun, true) && common.json) print_token(common, sent.id);
+        } else if (sent.type == "reset") {
+            tell_reset(common, sent.data);
+        } else if (sent.type != "snapshot" && sent.type != "snapshot-end") {
+            if (const Result<json::Value> event = parse_large(sent.data))
+                take(with_position(*event, sent.id));
+        }
+        return true;
+    };
+    const int status = follow(common, client, subscription);
+    print_token(common, subscription.after);
+    return status;
 }
 
 }  // namespace
@@ -91,49 +119,39 @@ int run_events(const CommonOptions& common, const EventsOptions& options) {
         const Answer head = newest(*client, options.limit, after);
         if (!head) return report(common, *head.failure);
     }
+    const Take take = [&](const json::Value& event) {
+        if (is_wanted(options, event)) show(common, event);
+    };
     // A token that was given is followed to the end; without one, the newest ones are shown.
     const std::int64_t limit = options.follow && !options.since.empty() ? INT64_MAX : options.limit;
-    if (const auto failure = print_past(common, *client, options, after, limit))
+    if (const auto failure = take_past(*client, take, after, limit))
         return report(common, *failure);
     flush_output();
-    if (!options.follow) {
-        print_token(common, after);
-        return static_cast<int>(Exit::ok);
-    }
-    Subscription subscription;
-    if (after.find('.') != std::string::npos) subscription.after = after;
-    subscription.types = options.types;
-    subscription.on_event = [&](const ServerSentEvent& sent) {
-        if (!is_event(common, sent)) return true;
-        const Result<json::Value> event = parse_large(sent.data);
-        if (event) show(common, *event);
-        return true;
-    };
-    const int status = follow(common, *client, subscription);
-    print_token(common, subscription.after);
-    return status;
+    if (options.follow) return follow_on(common, *client, after, options.types, take);
+    print_token(common, after);
+    return static_cast<int>(Exit::ok);
 }
 
 int run_context_watch(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    Subscription subscription;
-    subscription.types = {"context-updated"};
-    subscription.on_event = [&](const ServerSentEvent& sent) {
-        if (!is_event(common, sent)) return true;
-        const Result<json::Value> event = parse_large(sent.data);
-        if (!event) return true;
-        const json::Value& context = member(member(*event, "data"), "context");
+    const Take take = [&](const json::Value& event) {
+        if (text_member(event, "eventType") != kContextUpdated) return;
+        const json::Value& context = member(member(event, "data"), "context");
         const std::string key = text_member(context, "contextKey");
-        if (!options.key.empty() && key != options.key) return true;
-        if (!key.starts_with(options.prefix)) return true;
+        if (!options.key.empty() && key != options.key) return;
+        if (!key.starts_with(options.prefix)) return;
         if (options.data_only)
             print_json(member(context, "data"));
         else
-            show(common, *event);
-        return true;
+            show(common, event);
     };
-    return follow(common, *client, subscription);
+    std::string after = options.since;
+    if (!after.empty())
+        if (const auto failure = take_past(*client, take, after, INT64_MAX))
+            return report(common, *failure);
+    flush_output();
+    return follow_on(common, *client, after, {kContextUpdated}, take);
 }
 
 }  // namespace dyad::cli

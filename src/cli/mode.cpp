@@ -97,7 +97,7 @@ int run_mode_list(const CommonOptions& common) {
 int run_mode_log(const CommonOptions& common, std::int64_t limit) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    return print_modes(common, client->get("transitions?limit=" + std::to_string(limit)),
+    return print_modes(common, get_list(*client, "transitions", "transitions", limit),
                        "transitions", "No mode was switched yet.");
 }
 

@@ -53,11 +53,12 @@ int run_response_add(const CommonOptions& common, const ResponseOptions& options
 int run_response_list(const CommonOptions& common, const ResponseOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    std::string path = "responses?limit=" + std::to_string(options.limit);
-    if (!options.chat.empty()) path.append("&chat=").append(net::percent_encode(options.chat));
+    std::string path = "responses";
+    if (!options.chat.empty()) path.append("?chat=").append(net::percent_encode(options.chat));
     if (!options.provider.empty())
-        path.append("&provider=").append(net::percent_encode(options.provider));
-    const Answer answer = client->get(path);
+        path.append(options.chat.empty() ? "?provider=" : "&provider=")
+            .append(net::percent_encode(options.provider));
+    const Answer answer = get_list(*client, path, "responses", options.limit);
     if (!answer) return report(common, *answer.failure);
     if (common.json) {
         print_json(answer.value);

@@ -2,6 +2,7 @@
 
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
+#include "net/socket.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -38,6 +39,26 @@ std::string advice_for(std::string_view code) {
 }
 
 }  // namespace
+
+Answer get_list(RestClient& client, const std::string& path, std::string_view name,
+                std::int64_t limit) {
+    boost::json::array items;
+    std::int64_t before = 0;
+    for (;;) {
+        const std::int64_t left = limit - static_cast<std::int64_t>(items.size());
+        std::string target = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=" +
+                             std::to_string(std::min<std::int64_t>(left, limits::page_items_max));
+        if (before > 0) target.append("&before=").append(std::to_string(before));
+        Answer page = client.get(target);
+        if (!page) return page;
+        for (const json::Value& item : array_member(page.value, name))
+            items.push_back(item);
+        before = integer_member(page.value, "next");
+        if (before > 0 && static_cast<std::int64_t>(items.size()) < limit) continue;
+        if (page.value.is_object()) page.value.get_object()[name] = std::move(items);
+        return page;
+    }
+}
 
 std::string default_instance() {
     char host[256] = "host";

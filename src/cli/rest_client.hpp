@@ -71,6 +71,11 @@ class RestClient {
     SystemClock clock_;
 };
 
+// The newest `limit` items of the list that `path` answers as its member `name`, over as many pages
+// as that takes: the last page's answer, with all of them in it.
+Answer get_list(RestClient& client, const std::string& path, std::string_view name,
+                std::int64_t limit);
+
 // "cli-<host>-<user>".
 std::string default_instance();
 

@@ -1,15 +1,15 @@
 // `dyad-memory top`: the server, live.
 #include "cli/commands.hpp"
 #include "cli/event_source.hpp"
-#include "cli/indicator.hpp"
-#include "cli/prometheus.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/raw_terminal.hpp"
-#include "cli/rest_client.hpp"
+#include "cli/server_reading.hpp"
 #include "net/http.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <deque>
+#include <utility>
 
 #include <unistd.h>
 
@@ -18,16 +18,6 @@ namespace {
 
 constexpr std::int64_t kRefreshMs = 1000;
 constexpr std::size_t kEventsKept = 200;
-
-// What one refresh has learned.
-struct Reading {
-    Indicator indicator = indicator_offline();
-    json::Value status;
-    json::Value instances;
-    Metrics metrics;
-    std::int64_t at_ms = 0;
-    std::string problem;  // empty: the server answered
-};
 
 class View {
   public:
@@ -40,6 +30,7 @@ class View {
   private:
     void read_events();
     double rate(const char* metric) const;
+    std::string problem() const;
     std::string padded(const std::string& text, std::size_t width) const {
         return text + std::string(width - std::min(width, columns_of(text)), ' ');
     }
@@ -49,33 +40,17 @@ class View {
 
     RestClient& client_;
     std::size_t columns_;
-    Reading now_;
-    Reading before_;
+    ServerReading now_;
+    ServerReading before_;
     std::string after_;  // the place in the log up to which events_ has it
     std::deque<json::Value> events_;
     SystemClock clock_;
 };
 
 void View::refresh() {
-    Reading next;
-    Answer status = client_.get("status");
-    if (!status) {
-        next.problem =
-            status.failure->exit == Exit::unreachable
-                ? "No server answers at " + client_.url().authority() + "; waiting for it."
-                : status.failure->message;
-        now_ = std::move(next);
-        before_ = {};
-        return;
-    }
-    next.at_ms = clock_.steady_ms();
-    next.indicator = indicator_of(status.value);
-    next.status = std::move(status.value);
-    next.instances = client_.get("instances").value;
-    next.metrics = parse_metrics(client_.get_plain("/metrics").body);
     before_ = std::move(now_);
-    now_ = std::move(next);
-    read_events();
+    now_ = read_server(client_, clock_);
+    if (!now_.failure) read_events();
 }
 
 void View::read_events() {
@@ -100,10 +75,13 @@ void View::read_events() {
 }
 
 double View::rate(const char* metric) const {
-    const std::int64_t passed_ms = now_.at_ms - before_.at_ms;
-    if (before_.at_ms == 0 || passed_ms <= 0) return 0;
-    const double grown = now_.metrics.value(metric) - before_.metrics.value(metric);
-    return std::max(0.0, grown * 1000 / static_cast<double>(passed_ms));
+    return rate_between(before_, now_, metric).value_or(0);
+}
+
+std::string View::problem() const {
+    return now_.failure->exit == Exit::unreachable
+               ? "No server answers at " + client_.url().authority() + "; waiting for it."
+               : now_.failure->message;
 }
 
 void View::add_head(std::vector<std::string>& out) const {
@@ -115,8 +93,8 @@ void View::add_head(std::vector<std::string>& out) const {
         out.push_back(paint(Colour::bold, cut(name, columns_)));
         out.push_back(paint(now_.indicator.colour, cut(indicator, columns_)));
     }
-    if (!now_.problem.empty()) {
-        out.push_back(paint(Colour::amber, cut(printable(now_.problem), columns_)));
+    if (now_.failure) {
+        out.push_back(paint(Colour::amber, cut(printable(problem()), columns_)));
         return;
     }
     out.push_back(
@@ -175,7 +153,7 @@ void View::add_instances(std::vector<std::string>& out, std::size_t rows_max) co
 std::vector<std::string> View::lines(std::size_t rows) const {
     std::vector<std::string> out;
     add_head(out);
-    if (now_.problem.empty()) {
+    if (!now_.failure) {
         add_rates(out);
         add_instances(out, std::max<std::size_t>(3, rows / 4));
         out.push_back("");
@@ -198,24 +176,31 @@ std::vector<std::string> View::lines(std::size_t rows) const {
     return out;
 }
 
-}  // namespace
-
-int run_top(const CommonOptions& common) {
-    if (!output_is_terminal() || isatty(STDIN_FILENO) != 1) {
-        complain(
-            "dyad-memory: top needs a terminal; in a pipe use \"dyad-memory status --json\" "
-            "or \"dyad-memory events --follow\"");
-        return static_cast<int>(Exit::usage);
-    }
-    CommonOptions quick = common;
-    quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);
-    std::optional<RestClient> client = RestClient::open(quick);
-    if (!client) return static_cast<int>(Exit::usage);
-    RawTerminal terminal;
-    View view(*client, terminal.size().columns);
+// One line of JSON a second. The exit status is that of the last look.
+int print_readings(RestClient& client, std::int64_t count) {
+    const Interrupt interrupt;
     const SystemClock clock;
+    ServerReading before, now;
+    for (std::int64_t taken = 0; !interrupt.asked();) {
+        const std::int64_t due_ms = clock.steady_ms() + kRefreshMs;
+        before = std::exchange(now, read_server(client, clock));
+        print_json(describe(before, now));
+        if (!flush_output()) return static_cast<int>(Exit::failed);
+        if (++taken == count) return static_cast<int>(now.failure ? now.failure->exit : Exit::ok);
+        while (!interrupt.asked() && clock.steady_ms() < due_ms)
+            interrupt.sleep(due_ms - clock.steady_ms());
+    }
+    return static_cast<int>(Exit::ok);
+}
+
+int show_view(RestClient& client, std::int64_t count) {
+    RawTerminal terminal;
+    View view(client, terminal.size().columns);
+    const SystemClock clock;
+    std::int64_t taken = 0;
     for (std::int64_t due_ms = 0;;) {
         if (clock.steady_ms() >= due_ms) {
+            if (count != 0 && taken++ == count) return static_cast<int>(Exit::ok);
             view.refresh();
             due_ms = clock.steady_ms() + kRefreshMs;
         }
@@ -225,6 +210,22 @@ int run_top(const CommonOptions& common) {
         const int key = terminal.key(std::max<std::int64_t>(1, due_ms - clock.steady_ms()));
         if (key == 'q' || key == 'Q' || key == -1) return static_cast<int>(Exit::ok);
     }
+}
+
+}  // namespace
+
+int run_top(const CommonOptions& common, std::int64_t count) {
+    if (!common.json && (!output_is_terminal() || isatty(STDIN_FILENO) != 1)) {
+        complain(
+            "dyad-memory: top needs a terminal; in a pipe use \"dyad-memory top --json\", with "
+            "--once for one line, or \"dyad-memory events --follow\"");
+        return static_cast<int>(Exit::usage);
+    }
+    CommonOptions quick = common;
+    quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 2);
+    std::optional<RestClient> client = RestClient::open(quick);
+    if (!client) return static_cast<int>(Exit::usage);
+    return common.json ? print_readings(*client, count) : show_view(*client, count);
 }
 
 }  // namespace dyad::cli

@@ -41,6 +41,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     session->serial = ++user_.engine_.next_serial_;
     session->index = static_cast<std::uint32_t>(sessions_.size());
     session->dialect = request.dialect;
+    if (request.dialect == Dialect::plain) plain_ += 1;
     session->instance_id = std::move(request.instance_id);
     session->connected_at_ms = session->last_seen_ms = user_.ports().clock.wall_ms();
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
@@ -52,6 +53,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
 
 void Delivery::remove(SessionId session) {
     set_blocked(*session, false);
+    if (session->dialect == Dialect::plain) plain_ -= 1;
     const std::uint32_t index = session->index;
     std::swap(sessions_[index], sessions_.back());
     sessions_[index]->index = index;
@@ -83,6 +85,7 @@ void Delivery::writable(SessionId session) {
 std::vector<Presence> Delivery::presence() const {
     std::map<std::string_view, Presence> by_instance;
     for (const auto& session : sessions_) {
+        if (session->instance_id.empty()) continue;
         auto [at, fresh] = by_instance.try_emplace(session->instance_id);
         Presence& presence = at->second;
         if (fresh) {
@@ -176,7 +179,7 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
         decide(session, head.hash, ready);
         return;
     }
-    if (const BlockPtr block = user_.feed().find(resume.offset)) {
+    if (const Block* const block = user_.feed().find(resume.offset)) {
         decide(session, block->batch().entry(resume.offset).hash, ready);
         return;
     }
@@ -207,7 +210,7 @@ void Delivery::feed(Session& session) {
             continue;
         }
         if (session.next > user_.head().offset) return;
-        BlockPtr block = user_.feed().find(session.next);
+        Block* block = user_.feed().find(session.next);
         if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
             session.next = user_.feed().first();
             continue;
@@ -216,23 +219,23 @@ void Delivery::feed(Session& session) {
             feed_from_log(session);
             return;
         }
-        std::vector<BlockPtr> blocks;
-        std::size_t bytes = 0;
-        while (block && bytes < kRunBytesMax) {
+        std::vector<Block*>& blocks = user_.engine_.blocks_;
+        blocks.clear();
+        for (std::size_t bytes = 0; block && bytes < kRunBytesMax;) {
             bytes += block->batch().texts.size();
-            const Offset after = block->batch().last() + 1;
-            blocks.push_back(std::move(block));
-            block = user_.feed().find(after);
+            blocks.push_back(block);
+            block = user_.feed().find(block->batch().last() + 1);
         }
         hand_over(session, blocks);
     }
 }
 
-void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) {
-    std::vector<std::string_view> pieces;
+void Delivery::hand_over(Session& session, std::span<Block* const> blocks) {
+    std::vector<std::string_view>& pieces = user_.engine_.pieces_;
+    pieces.clear();
     const Offset first = session.next;
     std::size_t bytes = 0;
-    for (const BlockPtr& block : blocks) {
+    for (Block* const block : blocks) {
         const EventBatch& batch = block->batch();
         if (bytes >= kRunBytesMax) break;
         const Offset last = last_that_fits(batch, session.next, kRunBytesMax - bytes);
@@ -240,9 +243,12 @@ void Delivery::hand_over(Session& session, const std::vector<BlockPtr>& blocks) 
         if (bytes > 0 && bytes + size > kRunBytesMax) break;
         if (session.dialect == Dialect::negotiated)
             pieces.push_back(batch.text_range(session.next, last));
-        else
-            block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
-                                session.instance_id, pieces);
+        else if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
+                                      session.instance_id, pieces)) {
+            set_blocked(session, true);
+            session.peer->close(CloseReason::storage);
+            return;
+        }
         bytes += size;
         session.next = last + 1;
         session.hash = short_hash(batch.entry(last).hash);
@@ -276,7 +282,8 @@ void Delivery::feed_from_log(Session& session) {
 
 // A hole, or a batch that does not chain to the position, can only be expiry or a restored log.
 void Delivery::feed_slice(Session& session, const LogSlice& slice) {
-    std::vector<BlockPtr> blocks;
+    std::vector<Block> read;
+    read.reserve(slice.batches.size());
     Offset next = session.next;
     std::array<std::uint8_t, 8> hash = session.hash;
     for (const EventBatchPtr& batch : slice.batches) {
@@ -290,11 +297,15 @@ void Delivery::feed_slice(Session& session, const LogSlice& slice) {
         }
         next = batch->last() + 1;
         hash = short_hash(batch->entries.back().hash);
-        blocks.push_back(std::make_shared<Block>(batch));
+        read.emplace_back(batch);
     }
-    if (session.next != 0 && blocks.empty()) session.next = 0;
-    if (session.next != 0 && session.ready && !session.blocked && !session.paused)
+    if (session.next != 0 && read.empty()) session.next = 0;
+    if (session.next != 0 && session.ready && !session.blocked && !session.paused) {
+        std::vector<Block*> blocks;
+        for (Block& block : read)
+            blocks.push_back(&block);
         hand_over(session, blocks);
+    }
     feed(session);
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ class Delivery {
     void remove(SessionId session);
     void writable(SessionId session);
     std::size_t size() const noexcept { return sessions_.size(); }
+    bool has_plain() const noexcept { return plain_ > 0; }
     std::vector<Presence> presence() const;
 
     // Starts what waits to start and feeds every session that is behind.
@@ -52,7 +54,7 @@ class Delivery {
     void feed_from_log(Session& session);
     void feed_slice(Session& session, const LogSlice& slice);
     // Hands over [session.next, …] as far as the blocks and one run go.
-    void hand_over(Session& session, const std::vector<BlockPtr>& blocks);
+    void hand_over(Session& session, std::span<Block* const> blocks);
     void reset(Session& session);
     // Its instance is in inspired mode.
     bool is_private(const std::string& instance_id) const;
@@ -63,8 +65,9 @@ class Delivery {
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
     std::size_t blocked_ = 0;
-    Offset fed_to_ = 0;   // the log's end when all sessions were fed last
-    bool behind_ = true;  // since then, a session may have come to need it for another reason
+    std::size_t plain_ = 0;  // sessions that speak the plain protocol
+    Offset fed_to_ = 0;      // the log's end when all sessions were fed last
+    bool behind_ = true;     // since then, a session may have come to need it for another reason
 };
 
 }  // namespace dyad::core

@@ -47,10 +47,18 @@ UserLog& Engine::user(const std::string& user_id) {
 }
 
 void Engine::submit(const std::string& user_id, Command command, ReplyFn done) {
+    submit(user(user_id), std::move(command), std::move(done));
+}
+
+void Engine::submit(SessionId session, Command command, ReplyFn done) {
+    submit(*session->user, std::move(command), std::move(done));
+}
+
+void Engine::submit(UserLog& user, Command command, ReplyFn done) {
     Pending pending;
     pending.command = std::make_unique<Command>(std::move(command));
     pending.done = std::move(done);
-    user(user_id).submit(std::move(pending));
+    user.submit(std::move(pending));
 }
 
 void Engine::snapshot(const std::string& user_id, SnapshotFn done) {

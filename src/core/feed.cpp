@@ -4,23 +4,51 @@
 
 namespace dyad::core {
 
-void Block::render(const Renderer& renderer, std::string_view user_id) {
+void Block::render(const Renderer& renderer, std::string_view user_id,
+                   std::span<const Change> changes, std::span<const std::string_view> sources) {
+    CHECK(changes.size() == batch_->size() && sources.size() == batch_->size());
+    begin_rendering();
+    for (std::size_t i = 0; i < changes.size(); ++i)
+        render_one(renderer, user_id, batch_->first + i, sources[i], changes[i]);
+}
+
+bool Block::render_texts(const Renderer& renderer, std::string_view user_id) {
+    begin_rendering();
+    for (Offset offset = batch_->first; offset <= batch_->last(); ++offset) {
+        const Result<EventView> event = decode_event(batch_->text(offset));
+        if (!event) return false;
+        const Result<Change> change = decode_change(*event);
+        if (!change) return false;
+        render_one(renderer, user_id, offset, event->source_instance_id, *change);
+    }
+    return true;
+}
+
+void Block::begin_rendering() {
+    frames_.clear();
+    frame_ends_.clear();
+    source_of_.clear();
     frames_.reserve(batch_->texts.size());  // frames are shorter than the events' texts
     frame_ends_.reserve(batch_->size());
     source_of_.reserve(batch_->size());
-    EventView event;
-    for (Offset offset = batch_->first; offset <= batch_->last(); ++offset) {
-        // The store and the chain have checked the texts before they get here.
-        CHECK(decode_event(batch_->text(offset), event).has_value());
-        renderer.render_plain(user_id, event, frames_);
-        frame_ends_.push_back(static_cast<std::uint32_t>(frames_.size()));
-        source_of_.push_back(number_of(event.source_instance_id));
-    }
 }
 
-std::uint32_t Block::number_of(const std::string& source) {
-    std::uint32_t number = find_source(source);
-    if (number == sources_.size()) sources_.push_back(source);
+void Block::render_one(const Renderer& renderer, std::string_view user_id, Offset offset,
+                       std::string_view source, const Change& change) {
+    const EventEntry& entry = batch_->entry(offset);
+    renderer.render_plain(user_id,
+                          {.offset = offset,
+                           .hash = entry.hash,
+                           .timestamp_ms = entry.timestamp_ms,
+                           .source_instance_id = source},
+                          change, frames_);
+    frame_ends_.push_back(static_cast<std::uint32_t>(frames_.size()));
+    source_of_.push_back(number_of(source));
+}
+
+std::uint32_t Block::number_of(std::string_view source) {
+    const std::uint32_t number = find_source(source);
+    if (number == sources_.size()) sources_.emplace_back(source);
     return number;
 }
 
@@ -32,9 +60,9 @@ std::uint32_t Block::find_source(std::string_view source) const {
     return static_cast<std::uint32_t>(sources_.size());
 }
 
-void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
+bool Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
                          std::string_view skip_source, std::vector<std::string_view>& out) {
-    if (frame_ends_.empty()) render(renderer, user_id);
+    if (frame_ends_.size() != batch_->size() && !render_texts(renderer, user_id)) return false;
     const auto add = [&](std::size_t first, std::size_t end) {
         const std::size_t begin = first == 0 ? 0 : frame_ends_[first - 1];
         const std::size_t stop = end == 0 ? 0 : frame_ends_[end - 1];
@@ -43,7 +71,10 @@ void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Off
     const std::size_t end = to - batch_->first + 1;
     std::size_t i = from - batch_->first;
     const std::uint32_t skipped = find_source(skip_source);
-    if (skipped == sources_.size()) return add(i, end);
+    if (skipped == sources_.size()) {
+        add(i, end);
+        return true;
+    }
     while (i < end) {
         const std::size_t first = i;
         while (i < end && source_of_[i] != skipped)
@@ -52,6 +83,7 @@ void Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Off
         while (i < end && source_of_[i] == skipped)
             ++i;
     }
+    return true;
 }
 
 std::size_t Block::bytes() const noexcept {
@@ -78,12 +110,12 @@ void Feed::clear() noexcept {
     events_ = 0;
 }
 
-BlockPtr Feed::find(Offset offset) const {
+Block* Feed::find(Offset offset) const {
     if (empty() || offset < first() || offset > last()) return nullptr;
     std::size_t low = 0;
     std::size_t high = blocks_.size() - 1;
     // Sessions ask for the newest block almost always.
-    if (offset >= blocks_[high]->batch().first) return blocks_[high];
+    if (offset >= blocks_[high]->batch().first) return blocks_[high].get();
     while (low < high) {
         const std::size_t middle = (low + high) / 2;
         if (blocks_[middle]->batch().last() < offset)
@@ -91,7 +123,7 @@ BlockPtr Feed::find(Offset offset) const {
         else
             high = middle;
     }
-    return blocks_[low];
+    return blocks_[low].get();
 }
 
 }  // namespace dyad::core

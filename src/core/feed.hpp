@@ -3,11 +3,13 @@
 // A session has a position, not a queue: it asks for the run after its position and moves on.
 #pragma once
 
+#include "model/change.hpp"
 #include "model/event.hpp"
 
 #include <array>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,26 +23,36 @@ enum class Dialect : std::uint8_t { plain, negotiated };
 class Renderer {
   public:
     virtual ~Renderer() = default;
-    virtual void render_plain(std::string_view user_id, const EventView& event,
-                              std::string& out) const = 0;
+    // Appends the frame; nothing for an event that plain clients have no name for.
+    virtual void render_plain(std::string_view user_id, const EventOrigin& origin,
+                              const Change& change, std::string& out) const = 0;
 };
 
-// A batch and its plain rendering, made when the first plain client needs it.
+// A batch and its plain rendering: made from its changes while they are at hand and a plain client
+// listens, or else from its texts when the first plain client needs it.
 class Block {
   public:
     explicit Block(EventBatchPtr batch) : batch_(std::move(batch)) {}
 
     const EventBatch& batch() const noexcept { return *batch_; }
     const EventBatchPtr& batch_ptr() const noexcept { return batch_; }
+    // Requires: the changes and the source instances of all of the batch's events.
+    void render(const Renderer& renderer, std::string_view user_id, std::span<const Change> changes,
+                std::span<const std::string_view> sources);
     // The frames of [from, to] but those of `skip_source`, as contiguous pieces, appended to
-    // `out`. Requires: first <= from <= to <= last; always the same `user_id`, whose log it is.
-    void plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
-                      std::string_view skip_source, std::vector<std::string_view>& out);
+    // `out`. False: a text is damaged. Requires: first <= from <= to <= last; always the same
+    // `user_id`, whose log it is.
+    [[nodiscard]] bool plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from,
+                                    Offset to, std::string_view skip_source,
+                                    std::vector<std::string_view>& out);
     std::size_t bytes() const noexcept;
 
   private:
-    void render(const Renderer& renderer, std::string_view user_id);
-    std::uint32_t number_of(const std::string& source);
+    bool render_texts(const Renderer& renderer, std::string_view user_id);
+    void begin_rendering();
+    void render_one(const Renderer& renderer, std::string_view user_id, Offset offset,
+                    std::string_view source, const Change& change);
+    std::uint32_t number_of(std::string_view source);
     std::uint32_t find_source(std::string_view source) const;
 
     EventBatchPtr batch_;
@@ -58,7 +70,10 @@ class Feed {
     void push(EventBatchPtr batch);
     void clear() noexcept;
     // The block that holds `offset`; null where the feed does not go back as far, or not yet.
-    BlockPtr find(Offset offset) const;
+    // Lifetime: until the next push() or clear().
+    Block* find(Offset offset) const;
+    // Requires: !empty().
+    Block& newest() { return *blocks_.back(); }
     bool empty() const noexcept { return blocks_.empty(); }
     // Requires: !empty().
     Offset first() const { return blocks_.front()->batch().first; }

@@ -46,6 +46,8 @@ Reply reply_of(const Change& change, const Command& command, const LogHead& head
                               }
                               out.append("],\"context\":");
                               write_context(out, *c.context);
+                              out.append(",\"previousVersion\":");
+                              out.append(std::to_string(c.previous_version));
                           },
                           [&](const ModeChange& m) {
                               out.append("{\"mode\":");

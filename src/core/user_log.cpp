@@ -209,25 +209,31 @@ Status UserLog::adopt_slice(const LogSlice& slice) {
             rest = std::make_shared<const EventBatch>(batch_from(*batch, head_.offset + 1));
         }
         if (!follows(*rest)) return other_log();
-        if (Status status = adopt(std::move(rest), nullptr); !status) return status;
+        if (Status status = adopt_texts(std::move(rest)); !status) return status;
     }
     return Done{};
 }
 
-Status UserLog::adopt(EventBatchPtr batch, const std::vector<Change>* changes) {
-    std::vector<Change> decoded;
-    if (changes == nullptr) {
-        for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
-            const Result<EventView> event = decode_event(batch->text(offset));
-            if (!event) return event.error();
-            Result<Change> change = decode_change(*event);
-            if (!change) return change.error();
-            decoded.push_back(*std::move(change));
-        }
-        changes = &decoded;
+Status UserLog::adopt_texts(EventBatchPtr batch) {
+    std::vector<Change> changes;
+    std::vector<std::string> sources;
+    for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
+        Result<EventView> event = decode_event(batch->text(offset));
+        if (!event) return event.error();
+        Result<Change> change = decode_change(*event);
+        if (!change) return change.error();
+        changes.push_back(*std::move(change));
+        sources.push_back(std::move(event->source_instance_id));
     }
+    const std::vector<std::string_view> views(sources.begin(), sources.end());
+    adopt(std::move(batch), changes, views);
+    return Done{};
+}
+
+void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
+                    std::span<const std::string_view> sources) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
-        const Change& change = (*changes)[i];
+        const Change& change = changes[i];
         operations_.insert_or_assign(batch->entries[i].operation_key, batch->first + i);
         const auto* context = std::get_if<ContextChange>(&change);
         if (broken(Mutation::fold_skips_delete) && context && context->context->deleted) continue;
@@ -238,8 +244,8 @@ Status UserLog::adopt(EventBatchPtr batch, const std::vector<Change>* changes) {
     head_ = batch->head();
     snapshot_.reset();
     feed_.push(std::move(batch));
+    if (delivery_.has_plain()) feed_.newest().render(ports().renderer, user_id_, changes, sources);
     engine_.mark_dirty(*this);
-    return Done{};
 }
 
 void UserLog::receive(const Announcement& announcement) {
@@ -248,7 +254,7 @@ void UserLog::receive(const Announcement& announcement) {
     if (batch.last() <= head_.offset) return;
     if (broken(Mutation::skip_gap) && batch.first > head_.offset + 1) {
         feed_.clear();
-        static_cast<void>(adopt(announcement.batch, nullptr));
+        static_cast<void>(adopt_texts(announcement.batch));
         return;
     }
     // Nothing proves that a first event is of this log and not of one that a restore took away.
@@ -256,7 +262,7 @@ void UserLog::receive(const Announcement& announcement) {
                           ? batch.first == head_.offset + 1
                           : head_.offset != 0 && follows(batch);
     if (next) {
-        if (adopt(announcement.batch, nullptr)) return;
+        if (adopt_texts(announcement.batch)) return;
     } else if (broken(Mutation::ignore_announcement_gap)) {
         return;
     }

@@ -17,9 +17,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace dyad::core {
 
@@ -118,7 +120,10 @@ class UserLog {
     void reply(Pending& pending, std::variant<Reply, Rejection> answer);
     void give_up_old(std::int64_t now_ms);
     // Reading
-    Status adopt(EventBatchPtr batch, const std::vector<Change>* changes);
+    Status adopt_texts(EventBatchPtr batch);
+    // Requires: the batch follows; the changes and source instances of its events.
+    void adopt(EventBatchPtr batch, std::span<const Change> changes,
+               std::span<const std::string_view> sources);
     bool follows(const EventBatch& batch) const;
     Status adopt_slice(const LogSlice& slice);
     void read_on();
@@ -136,7 +141,8 @@ class UserLog {
     LogHead head_;
     Offset first_kept_ = 1;
     State state_;
-    std::unordered_map<std::uint64_t, Offset> operations_;  // key -> offset, 0: not known which
+    boost::unordered_flat_map<std::uint64_t, Offset>
+        operations_;  // key -> offset, 0: not known which
     Feed feed_;
     Delivery delivery_;
     std::deque<Pending> queue_;

@@ -86,7 +86,7 @@ void UserLog::build_batch() {
     if (broken(Mutation::fold_before_commit))
         for (const Change& change : flight_->changes)
             fold(state_, change);
-    if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt(flight_->batch, nullptr));
+    if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt_texts(flight_->batch));
 }
 
 // Gives one command its place in the batch, or its answer. False: the batch must go first.
@@ -207,7 +207,7 @@ void UserLog::repeat_expired(Pending& pending) {
 }
 
 void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
-    if (const BlockPtr block = feed_.find(offset)) {
+    if (const Block* const block = feed_.find(offset)) {
         answer_from(*pending, block->batch(), offset);
         return;
     }
@@ -371,8 +371,11 @@ void UserLog::committed() {
     ports().bus.announce({user_id_, flight->batch});
     const bool reading = phase_ != Phase::ready;  // what is read may be older than the commit
     if (!reading && follows(*flight->batch)) {
-        const Status adopted = adopt(flight->batch, &flight->changes);
-        CHECK(adopted.has_value());
+        std::vector<std::string_view> sources;
+        sources.reserve(flight->writes.size());
+        for (const Pending& pending : flight->writes)
+            sources.push_back(pending.command->instance_id);
+        adopt(flight->batch, flight->changes, sources);
         finish_flight(*flight);
     } else if (!reading && head_.offset >= flight->batch->last()) {
         finish_flight(*flight);  // read or announced before the store's own answer came

@@ -95,9 +95,10 @@ struct Reply {
     bool duplicate = false;
     EventKind kind = EventKind::context_changed;
     std::string operation_id;
-    // Empty for a brief command, else canonical JSON of the result: {"context":{…},"conflicts":[…]}
-    // or {"mode":{…}} or
-    // {"response":{…}} or {"mcp":{…}}, and "ignored": true where `ignore` kept what is stored.
+    // Empty for a brief command, else canonical JSON of the result:
+    // {"conflicts":[…],"context":{…},"previousVersion":N} or {"mode":{…}} or {"response":{…}} or
+    // {"mcp":{…}}; "ignored": true and "incoming" for "previousVersion" where `ignore` kept what is
+    // stored.
     std::string result;
     Version version = 0;  // of the context or the mode; 0 where it has none
 };

@@ -3,6 +3,8 @@
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace dyad {
@@ -20,9 +22,12 @@ class Members {
     void close() { out_ += '}'; }
 
     std::string& name(std::string_view key) {
-        if (!first_) out_ += ',';
+        const std::string_view before = first_ ? "\"" : ",\"";
         first_ = false;
-        out_.append("\"").append(key).append("\":");
+        const std::size_t at = out_.size();
+        out_.resize(at + before.size() + key.size() + 2);
+        char* const to = std::copy(before.begin(), before.end(), out_.data() + at);
+        std::memcpy(std::copy(key.begin(), key.end(), to), "\":", 2);
         return out_;
     }
     void string(std::string_view key, std::string_view value) { append_string(name(key), value); }

@@ -84,6 +84,14 @@ struct EventView {
     std::string operation_id;
 };
 
+// What an event says beside its change.
+struct EventOrigin {
+    Offset offset = 0;
+    Hash hash{};
+    std::int64_t timestamp_ms = 0;
+    std::string_view source_instance_id;
+};
+
 // Takes an event's text apart. Errors: storage_damaged where it is not of the form above.
 Result<EventView> decode_event(std::string_view text);
 // The same, into an event that many are read into, one after the other.

@@ -1,108 +1,13 @@
 #include "net/http_client.hpp"
 
-#include "base/clock.hpp"
+#include "net/blocking_io.hpp"
 #include "net/chunked.hpp"
+#include "net/socket.hpp"
 
-#include <algorithm>
-#include <cerrno>
 #include <charconv>
-
-#include <poll.h>
-#include <sys/socket.h>
 
 namespace dyad::net {
 namespace {
-
-constexpr std::size_t kHeadMax = 64 * 1024;
-constexpr std::int64_t kSendMs = 10'000;
-constexpr std::int64_t kCloseMs = 1'000;
-
-Error gone() {
-    return fail(Errc::unavailable, "the connection to the server broke");
-}
-
-Status wait_for(int fd, short events, std::int64_t timeout_ms) {
-    pollfd wait{fd, events, 0};
-    const int ready = poll(&wait, 1, static_cast<int>(timeout_ms));
-    if (ready == 1) return Done{};
-    if (ready < 0 && errno == EINTR) return fail(Errc::timed_out, "interrupted");
-    return fail(Errc::timed_out, "the server did not answer in time");
-}
-
-Status send_all(int fd, std::string_view bytes, std::int64_t timeout_ms) {
-    while (!bytes.empty()) {
-        const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-        const IoResult sent = send_some(fd, std::span(&part, 1));
-        if (sent.state == Io::closed) return gone();
-        if (sent.state == Io::would_block) {
-            if (Status ready = wait_for(fd, POLLOUT, timeout_ms); !ready) return ready;
-            continue;
-        }
-        bytes.remove_prefix(sent.bytes);
-    }
-    return Done{};
-}
-
-// Appends what comes next; an empty Result value of 0 means the end of the stream.
-Result<std::size_t> receive_more(int fd, std::string& buffer, std::int64_t timeout_ms) {
-    char chunk[16384];
-    for (;;) {
-        if (Status ready = wait_for(fd, POLLIN, timeout_ms); !ready) return ready.error();
-        const IoResult got = receive_some(fd, chunk);
-        if (got.state == Io::would_block) continue;
-        if (got.state == Io::closed) return std::size_t{0};
-        buffer.append(chunk, got.bytes);
-        return got.bytes;
-    }
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
-
-Result<ClientResponse> parse_head(std::string_view head) {
-    ClientResponse response;
-    const bool http = head.starts_with("HTTP/1.") && head.size() >= 12 && head[8] == ' ';
-    if (!http ||
-        std::from_chars(head.data() + 9, head.data() + 12, response.status).ptr != head.data() + 12)
-        return fail(Errc::unavailable, "what answers there does not speak HTTP");
-    head.remove_prefix(std::min(head.find("\r\n") + 2, head.size()));
-    while (!head.empty()) {
-        const std::string_view line = head.substr(0, head.find("\r\n"));
-        head.remove_prefix(std::min(line.size() + 2, head.size()));
-        const std::size_t colon = line.find(':');
-        if (colon == std::string_view::npos) continue;
-        std::string_view value = line.substr(colon + 1);
-        while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
-            value.remove_prefix(1);
-        while (!value.empty() && (value.back() == ' ' || value.back() == '\t'))
-            value.remove_suffix(1);
-        response.headers.emplace_back(lower(line.substr(0, colon)), std::string(value));
-    }
-    return response;
-}
-
-// Reads to the end of the final answer's head; `rest` is what came behind it.
-Result<ClientResponse> receive_head(int fd, std::string& rest, std::int64_t timeout_ms) {
-    for (;;) {
-        std::size_t end = std::string::npos;
-        while ((end = rest.find("\r\n\r\n")) == std::string::npos) {
-            if (rest.size() > kHeadMax)
-                return fail(Errc::unavailable, "what answers there does not speak HTTP");
-            const Result<std::size_t> got = receive_more(fd, rest, timeout_ms);
-            if (!got) return got.error();
-            if (*got == 0) return gone();
-        }
-        Result<ClientResponse> response = parse_head(std::string_view(rest).substr(0, end + 2));
-        rest.erase(0, end + 4);
-        const bool interim = response && response->status >= 100 && response->status < 200 &&
-                             response->status != 101;
-        if (!interim) return response;
-    }
-}
 
 // Finds the end of a body: by its length, its chunks, or the end of the connection.
 class BodyReader {
@@ -184,7 +89,7 @@ Status read_body(Exchange& exchange, std::int64_t timeout_ms,
         exchange.rest.clear();
         const Result<std::size_t> got = receive_more(exchange.fd.get(), exchange.rest, timeout_ms);
         if (!got) return got.error();
-        if (*got == 0) return reader.may_end() ? Status(Done{}) : Status(gone());
+        if (*got == 0) return reader.may_end() ? Status(Done{}) : Status(connection_broke());
     }
 }
 
@@ -197,11 +102,6 @@ Result<ClientResponse> finish(Exchange exchange, std::int64_t timeout_ms) {
     if (!read) return read.error();
     exchange.response.body = std::move(body);
     return std::move(exchange.response);
-}
-
-std::uint32_t random_mask() {
-    static thread_local SystemRandom random;
-    return static_cast<std::uint32_t>(random.next_u64());
 }
 
 }  // namespace
@@ -254,99 +154,6 @@ Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
     if (exchange->response.status != 200) return finish(*std::move(exchange), request.timeout_ms);
     if (Status read = read_body(*exchange, request.timeout_ms, on_body); !read) return read.error();
     return std::move(exchange->response);
-}
-
-Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::string& path,
-                                                 const std::string& protocol,
-                                                 std::int64_t timeout_ms) {
-    SystemRandom random;
-    std::array<std::uint8_t, 16> key_bytes;
-    random.fill(key_bytes);
-    const std::string key = to_base64(key_bytes);
-    Result<Fd> fd = connect_tcp(url.host, url.port, timeout_ms);
-    if (!fd) return fd.error();
-    std::string out = "GET " + path + " HTTP/1.1\r\nHost: " + url.authority() +
-                      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + key +
-                      "\r\nSec-WebSocket-Version: 13\r\n";
-    if (!protocol.empty()) out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
-    if (Status sent = send_all(fd->get(), out.append("\r\n"), timeout_ms); !sent)
-        return sent.error();
-    std::string rest;
-    const Result<ClientResponse> response = receive_head(fd->get(), rest, timeout_ms);
-    if (!response) return response.error();
-    const Result<std::string> accept = accept_key(key);
-    if (response->status != 101 || !accept ||
-        response->header("sec-websocket-accept").value_or("") != *accept)
-        return fail(Errc::unavailable, "the server refused the WebSocket: HTTP status " +
-                                           std::to_string(response->status));
-    WebSocketClient client(*std::move(fd));
-    if (client.reader_.feed(rest, client)) return gone();
-    return client;
-}
-
-Status WebSocketClient::send(std::string_view text) {
-    std::string frame;
-    append_masked_frame(frame, Opcode::text, text, random_mask());
-    return send_all(fd_.get(), frame, kSendMs);
-}
-
-Result<std::string> WebSocketClient::receive(std::int64_t timeout_ms) {
-    const SystemClock clock;
-    const std::int64_t deadline_ms = clock.steady_ms() + timeout_ms;
-    std::string buffer;
-    while (taken_ == messages_.size()) {
-        messages_.clear();
-        taken_ = 0;
-        if (closed_) return fail(Errc::unavailable, *closed_);
-        buffer.clear();
-        // Pings are no message: they do not make the wait longer.
-        const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - clock.steady_ms(), 0);
-        const Result<std::size_t> got = receive_more(fd_.get(), buffer, left_ms);
-        if (!got) return got.error();
-        if (*got == 0)
-            closed_ = "the server closed the connection";
-        else if (const auto error = reader_.feed(buffer, *this))
-            closed_ = "the server broke the WebSocket protocol: " + std::string(error->reason);
-    }
-    return std::move(messages_[taken_++]);
-}
-
-// Waits for the server to close, too: closing over unread bytes would reset the connection, and
-// what was sent last could be lost.
-void WebSocketClient::close() {
-    if (!fd_.valid()) return;
-    std::string buffer;
-    append_masked_frame(buffer, Opcode::close, close_payload(1000, ""), random_mask());
-    if (send_all(fd_.get(), buffer, kCloseMs) && ::shutdown(fd_.get(), SHUT_WR) == 0) {
-        const SystemClock clock;
-        const std::int64_t deadline_ms = clock.steady_ms() + kCloseMs;
-        for (;;) {
-            buffer.clear();
-            const std::int64_t left_ms = std::max<std::int64_t>(deadline_ms - clock.steady_ms(), 0);
-            const Result<std::size_t> got = receive_more(fd_.get(), buffer, left_ms);
-            if (!got || *got == 0 || left_ms == 0) break;
-        }
-    }
-    fd_.reset();
-    if (!closed_) closed_ = "closed";
-}
-
-bool WebSocketClient::on_message(Opcode, std::string_view payload) {
-    messages_.emplace_back(payload);
-    return true;
-}
-
-bool WebSocketClient::on_ping(std::string_view payload) {
-    std::string frame;
-    append_masked_frame(frame, Opcode::pong, payload, random_mask());
-    static_cast<void>(send_all(fd_.get(), frame, kSendMs));
-    return true;
-}
-
-bool WebSocketClient::on_close(std::uint16_t code, std::string_view reason) {
-    closed_ = "the server closed the connection with code " + std::to_string(code);
-    if (!reason.empty()) closed_->append(": ").append(reason);
-    return true;
 }
 
 }  // namespace dyad::net

@@ -1,14 +1,14 @@
-// Blocking HTTP and WebSocket clients for the command line. One connection per call or object.
+// A blocking HTTP client for the command line. One connection per call.
 // Errors: unavailable where nothing answers or the connection breaks, timed_out, invalid_field for
 // a URL that is not http://host[:port].
 #pragma once
 
+#include "base/result.hpp"
 #include "net/http.hpp"
-#include "net/socket.hpp"
-#include "net/websocket.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,37 +43,5 @@ Result<ClientResponse> http_request(const Url& url, const ClientRequest& request
 // result holds the body of any other answer.
 Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
                                    const std::function<bool(std::string_view)>& on_body);
-
-// A WebSocket client that answers pings by itself.
-class WebSocketClient : private FrameHandler {
-  public:
-    // `path` such as "/sync"; `protocol` may be empty.
-    static Result<WebSocketClient> connect(const Url& url, const std::string& path,
-                                           const std::string& protocol, std::int64_t timeout_ms);
-    WebSocketClient(WebSocketClient&&) = default;
-    WebSocketClient& operator=(WebSocketClient&&) = default;
-    ~WebSocketClient() override = default;
-
-    Status send(std::string_view text);
-    // The next message. Errors: timed_out; unavailable, with the close code, once closed.
-    Result<std::string> receive(std::int64_t timeout_ms);
-    // Waits up to a second for the server to close, too; what was not received is dropped.
-    void close();
-    int fd() const noexcept { return fd_.get(); }
-
-  private:
-    explicit WebSocketClient(Fd fd) : fd_(std::move(fd)) {}
-
-    bool on_message(Opcode opcode, std::string_view payload) override;
-    bool on_ping(std::string_view payload) override;
-    bool on_pong(std::string_view) override { return true; }
-    bool on_close(std::uint16_t code, std::string_view reason) override;
-
-    Fd fd_;
-    FrameReader reader_{FrameReader::Role::client};
-    std::vector<std::string> messages_;  // received, not taken
-    std::size_t taken_ = 0;
-    std::optional<std::string> closed_;
-};
 
 }  // namespace dyad::net

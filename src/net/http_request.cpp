@@ -3,7 +3,7 @@
 #include "base/limits.hpp"
 #include "net/chunked.hpp"
 #include "net/http.hpp"
-#include "net/websocket.hpp"
+#include "net/utf8.hpp"
 
 #include <algorithm>
 #include <charconv>

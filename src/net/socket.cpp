@@ -79,10 +79,15 @@ void Fd::reset(int fd) noexcept {
 }
 
 IoResult send_some(int fd, std::span<const iovec> parts) noexcept {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(parts.data());
-    message.msg_iovlen = std::min<std::size_t>(parts.size(), 1024);  // IOV_MAX
-    const ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = 0;
+    if (parts.size() == 1) {  // most often, and cheaper
+        sent = ::send(fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+        msghdr message{};
+        message.msg_iov = const_cast<iovec*>(parts.data());
+        message.msg_iovlen = std::min<std::size_t>(parts.size(), 1024);  // IOV_MAX
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     if (sent >= 0) return {Io::ok, static_cast<std::size_t>(sent)};
     if (errno == EAGAIN || errno == EINTR) return {Io::would_block, 0};
     return {Io::closed, 0};

@@ -93,8 +93,6 @@ void append_masked_frame(std::string& out, Opcode opcode, std::string_view paylo
 // The payload of a close frame; the reason is cut to what fits.
 std::string close_payload(std::uint16_t code, std::string_view reason);
 
-bool valid_utf8(std::string_view text) noexcept;
-
 // Sec-WebSocket-Accept for a client's key (section 4.2.2). Errors: invalid_request where the key is
 // not 16 bytes in base64.
 Result<std::string> accept_key(std::string_view client_key);

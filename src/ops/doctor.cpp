@@ -5,9 +5,12 @@
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/journaled.hpp"
+#include "store/sqlite/schema.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +25,7 @@ constexpr std::uint64_t kSpaceWarn = 1ULL << 30;
 constexpr std::int64_t kEarliestMs = 1'735'689'600'000;  // 2025-01-01
 constexpr std::int64_t kLatestMs = 4'102'444'800'000;    // 2100-01-01
 constexpr std::int64_t kSkewMs = 5000;
+constexpr const char* kChains = "Hash chains";
 
 std::string mebibytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20) + " MiB";
@@ -66,42 +70,90 @@ Finding check_permissions(const std::string& folder) {
     return {Verdict::ok, "Permissions", "for the owner only", ""};
 }
 
-// Nothing, or what SQLite itself has to say against the file.
-Result<std::string> damage_of(const std::string& database) {
+// What the file's header says (https://www.sqlite.org/fileformat2.html), without opening it as a
+// database: to open one can already change it.
+enum class Kind : std::uint8_t { none, ours, foreign };
+Kind kind_of(const std::string& database) {
+    std::array<char, 100> header{};
+    std::ifstream file(database, std::ios::binary);
+    file.read(header.data(), header.size());
+    if (file.gcount() == 0) return Kind::none;
+    // A damaged header is for SQLite to find.
+    if (!std::string_view(header.data(), header.size()).starts_with("SQLite format 3"))
+        return Kind::ours;
+    const auto number_at = [&header](std::size_t at) {
+        std::uint32_t number = 0;
+        for (std::size_t i = 0; i < 4; ++i)
+            number = number << 8 | static_cast<std::uint8_t>(header[at + i]);
+        return number;
+    };
+    if (number_at(68) == sqlite::kApplicationId) return Kind::ours;
+    return number_at(60) == 0 && number_at(68) == 0 && number_at(28) <= 1 ? Kind::none
+                                                                          : Kind::foreign;
+}
+
+struct Examined {
+    std::string damage;      // what SQLite itself has to say against the file
+    std::string unfinished;  // why the server's next start has work to do on it first
+};
+Result<Examined> examine(const std::string& database) {
     sqlite::Connection::Options options;
     options.path = database;
     Result<std::unique_ptr<sqlite::Connection>> connection = sqlite::Connection::open(options);
     if (!connection) return connection.error();
+    Examined found;
     sqlite::Rows rows = (*connection)->query("PRAGMA integrity_check(3)");
-    std::string found;
     while (rows.next())
-        if (rows.text(0) != "ok") found.append(found.empty() ? "" : "; ").append(rows.text(0));
+        if (rows.text(0) != "ok")
+            found.damage.append(found.damage.empty() ? "" : "; ").append(rows.text(0));
     if (const Status status = rows.status(); !status) return status.error();
+    if (!found.damage.empty()) return found;
+    const auto version = (*connection)->number("PRAGMA user_version");
+    if (!version) return version.error();
+    if (*version > sqlite::schema_version())
+        return fail(Errc::storage_newer, "a newer version of this program wrote it");
+    if (*version < sqlite::schema_version()) {
+        found.unfinished = "an older version wrote it; the first start of this one converts it";
+        return found;
+    }
+    const auto whole =
+        (*connection)->number("SELECT count(*) FROM meta WHERE key = 'journal_made'");
+    if (!whole) return whole.error();
+    if (*whole == 0) found.unfinished = "its first start was broken off; the next one completes it";
     return found;
 }
 
 Finding failed_store(const char* check, const Error& error) {
-    if (error.code == Errc::storage_locked)
-        return {Verdict::skipped, check, "in use: " + error.detail,
-                "the running server keeps it; stop the server to check the file itself"};
-    return {Verdict::fail, check, error.to_string(),
-            "stop using this folder, keep a copy of it, and restore a backup"};
+    switch (error.code) {
+        case Errc::storage_locked:
+            return {Verdict::skipped, check, "in use: " + error.detail,
+                    "the running server keeps it; stop the server to check the file itself"};
+        case Errc::storage_full:
+            return {Verdict::fail, check, error.to_string(), "free some space on its disk"};
+        case Errc::storage_newer:
+            return {Verdict::fail, check, error.to_string(), "use that version of the program"};
+        case Errc::storage_unavailable:
+            return {Verdict::fail, check, error.to_string(),
+                    "run doctor as the server's user, and check the disk"};
+        default:
+            return {Verdict::fail, check, error.to_string(),
+                    "stop using this folder, keep a copy of it, and restore a backup"};
+    }
 }
 
 Finding check_chains(const std::string& database) {
-    constexpr const char* kCheck = "Hash chains";
     sqlite::JournaledOptions options;
     options.database = database;
     SystemRandom random;
     Result<std::unique_ptr<sqlite::Journaled>> store =
         sqlite::Journaled::open(std::move(options), random);
-    if (!store) return failed_store(kCheck, store.error());
+    if (!store) return failed_store(kChains, store.error());
     const Result<std::vector<std::string>> users = (*store)->list_users();
-    if (!users) return failed_store(kCheck, users.error());
+    if (!users) return failed_store(kChains, users.error());
     for (const std::string& user : *users)
         if (const Status good = (*store)->verify(user); !good)
-            return failed_store(kCheck, good.error());
-    return {Verdict::ok, kCheck,
+            return failed_store(kChains, good.error());
+    return {Verdict::ok, kChains,
             "every event of " + std::to_string(users->size()) +
                 (users->size() == 1 ? " user" : " users") + " is as it was written",
             ""};
@@ -139,18 +191,32 @@ std::vector<Finding> check_folder(const std::string& folder) {
 std::vector<Finding> check_store(const std::string& folder) {
     const std::string database = folder + "/" + sqlite::kDatabaseName;
     struct stat status{};
-    if (stat(database.c_str(), &status) != 0 || status.st_size == 0)
-        return {{Verdict::ok, "Store", "none yet; the first start makes it", ""}};
+    const bool there = stat(database.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+    switch (there ? kind_of(database) : Kind::none) {
+        case Kind::none:
+            return {{Verdict::ok, "Store", "none yet; the first start makes it", ""}};
+        case Kind::foreign:
+            return {{Verdict::fail, "Store", database + " is a database of another program",
+                     "choose another folder with --data-dir"}};
+        case Kind::ours:
+            break;
+    }
     const Result<std::unique_ptr<sqlite::FolderLock>> lock = sqlite::FolderLock::take(folder);
     if (!lock) return {failed_store("Store", lock.error())};
-    const Result<std::string> damage = damage_of(database);
-    if (!damage) return {failed_store("Store", damage.error())};
-    if (!damage->empty()) return {failed_store("Store", fail(Errc::storage_damaged, *damage))};
-    return {{Verdict::ok, "Store",
-             "SQLite finds the file sound (" +
-                 mebibytes(static_cast<std::uint64_t>(status.st_size)) + ")",
-             ""},
-            check_chains(database)};
+    const Result<Examined> found = examine(database);
+    if (!found) return {failed_store("Store", found.error())};
+    if (!found->damage.empty())
+        return {failed_store("Store", fail(Errc::storage_damaged, found->damage))};
+    std::vector<Finding> out{{Verdict::ok, "Store",
+                              "SQLite finds the file sound (" +
+                                  mebibytes(static_cast<std::uint64_t>(status.st_size)) +
+                                  "); read under its lock and left as it was",
+                              ""}};
+    if (found->unfinished.empty())
+        out.push_back(check_chains(database));
+    else
+        out.push_back({Verdict::skipped, kChains, found->unfinished, ""});
+    return out;
 }
 
 Finding check_descriptor_limit() {

@@ -8,7 +8,8 @@
 
 namespace dyad::ops {
 
-enum class Verdict : std::uint8_t { ok, warn, fail, skipped };
+// `note`: nothing is wrong, but worth knowing. `skipped`: could not be checked.
+enum class Verdict : std::uint8_t { ok, note, warn, fail, skipped };
 
 struct Finding {
     Verdict verdict = Verdict::ok;
@@ -20,8 +21,12 @@ struct Finding {
 // Exists or can be made, its owner's alone, writable, space left.
 std::vector<Finding> check_folder(const std::string& folder);
 
-// SQLite's own check of the file, then the hash chain of every user's log. Takes the store's lock:
-// finds it locked where a server runs. Requires: check_folder did not fail.
+// SQLite's own check of the file, then the hash chain of every user's log.
+//
+// Only a store that a server of this version has made is opened; nothing is made or converted, and
+// what is stored stays as it is. It is opened as at a start of the server, under the store's lock:
+// finds it locked where a server runs, and a server that is started meanwhile is refused. To be
+// killed in between does no harm. Requires: check_folder did not fail.
 std::vector<Finding> check_store(const std::string& folder);
 
 // How many connections the limit of file descriptors allows.

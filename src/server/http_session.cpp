@@ -46,8 +46,8 @@ bool offers_subprotocol(const net::Request& request) {
 
 net::Response upgrade_required() {
     net::Response response = problem(
-        fail(Errc::invalid_request, "Sec-WebSocket-Version: this server speaks version 13 here"));
-    response.status = 426;
+        fail(Errc::invalid_request, "Sec-WebSocket-Version: this server speaks version 13 here"),
+        426);
     response.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
     return response;
 }
@@ -167,7 +167,11 @@ std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
         return nullptr;
     }
     if (!client_.cell().settings().enable_websocket) {
-        refuse(fail(Errc::unavailable, "WebSocket not running: ENABLE_WEBSOCKET is false"));
+        // Existing clients know a refusal of this kind by its status.
+        refuse(fail(Errc::switched_off,
+                    "WebSocket not running: ENABLE_WEBSOCKET is false; set it to true and start "
+                    "the server again"),
+               503);
         return nullptr;
     }
     const bool negotiated = offers_subprotocol(request);
@@ -175,8 +179,8 @@ std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
         client_, net::upgrade_response(*accept, negotiated ? kSubprotocol : ""), negotiated);
 }
 
-void HttpSession::refuse(const Error& error) {
-    send_response(problem(error), false, false);
+void HttpSession::refuse(const Error& error, int status) {
+    send_response(problem(error, status), false, false);
     client_.close();
 }
 

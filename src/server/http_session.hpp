@@ -38,7 +38,8 @@ class HttpSession final : public Protocol {
     std::unique_ptr<Protocol> serve(net::Request request);
     std::unique_ptr<Protocol> upgrade(const net::Request& request);
     Status check_source(const net::Request& request) const;
-    void refuse(const Error& error);
+    // `status` 0: the error's own.
+    void refuse(const Error& error, int status = 0);
     void send_response(net::Response response, bool keep_alive, bool head_only);
     void answered(bool keep_alive);
 

@@ -1,22 +1,43 @@
 #include "server/problem.hpp"
 
+#include "model/change.hpp"
 #include "model/json_text.hpp"
 
 namespace dyad::server {
 
-net::Response problem(const Error& error) {
+net::Response problem(const Error& error, int status, const Context* current) {
     const ErrorRow& row = error_row(error.code);
     net::Response response;
-    response.status = row.http_status;
+    response.status = status != 0 ? status : row.http_status;
     response.content_type = "application/problem+json";
+    if (row.retry) response.headers.emplace_back("Retry-After", "1");
     std::string& out = response.body;
-    out.append("{\"type\":\"urn:dyad:error:").append(row.name).append("\",\"title\":");
+    out.append("{\"code\":");
+    json::append_string(out, row.name);
+    if (current != nullptr) {
+        out.append(",\"current\":");
+        write_context(out, *current);
+    }
+    out.append(",\"detail\":");
+    json::append_string(out, error.detail.empty() ? row.message : std::string_view(error.detail));
+    out.append(",\"retry\":").append(row.retry ? "true" : "false");
+    out.append(",\"status\":").append(std::to_string(response.status)).append(",\"title\":");
     json::append_string(out, row.message);
-    out.append(",\"status\":").append(std::to_string(row.http_status)).append(",\"detail\":");
-    json::append_string(out, error.detail);
-    out.append(",\"code\":\"").append(row.name);
-    out.append(row.retry ? "\",\"retry\":true}" : "\",\"retry\":false}");
+    out.append(",\"type\":\"/errors/").append(row.name).append("\"}");
     return response;
+}
+
+std::string explain(const ErrorRow& row) {
+    std::string out(row.name);
+    out.append("\n\n").append(row.message).append("\n\n");
+    out.append(row.retry ? "The same request can succeed later. Send it again with the same "
+                           "Idempotency-Key or\nmessage id: it is applied once.\n"
+                         : "The same request will fail again. The `detail` that came with it says "
+                           "what is wrong\nand what to do.\n");
+    out.append("\nHTTP status ").append(std::to_string(row.http_status));
+    out.append("; WebSocket close code ").append(std::to_string(row.close_code));
+    out.append(", where it ends the connection;\nMCP code ").append(std::to_string(row.mcp_code));
+    return out.append(".\n");
 }
 
 }  // namespace dyad::server

@@ -2,11 +2,18 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "model/context.hpp"
 #include "net/http.hpp"
+
+#include <string>
 
 namespace dyad::server {
 
-// {"type":"urn:dyad:error:<name>","title":…,"status":…,"detail":…,"code":…,"retry":…}
-net::Response problem(const Error& error);
+// {"code":<name>,"detail":…,"retry":…,"status":…,"title":…,"type":"/errors/<name>"}, with what is
+// stored in `current` where that is given. `status` 0: the error's own.
+net::Response problem(const Error& error, int status = 0, const Context* current = nullptr);
+
+// What GET /errors/<name> answers: the error in a few plain lines.
+std::string explain(const ErrorRow& row);
 
 }  // namespace dyad::server

@@ -68,6 +68,12 @@ struct HistoryItem {
     ContextPtr context;
 };
 
+// A change of an instance's mode, and the event that it was.
+struct Transition {
+    Offset offset = 0;
+    ModeState state;
+};
+
 // A page of a list, newest first; `before` continues after the last item's offset (0 = from the
 // end).
 struct PageRequest {
@@ -125,7 +131,7 @@ class Store {
     virtual void read_version(const std::string& user_id, const std::string& key, Version version,
                               Callback<ContextPtr> done) = 0;
     virtual void transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                             PageRequest page, Callback<std::vector<ModeState>> done) = 0;
+                             PageRequest page, Callback<std::vector<Transition>> done) = 0;
     virtual void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
                            Callback<std::vector<ResponseRecord>> done) = 0;
     // Full-text search over the live contexts. Errors: invalid_field where `query` does not parse.

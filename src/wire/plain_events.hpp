@@ -3,7 +3,7 @@
 // "replace". Threads: pure.
 #pragma once
 
-#include "model/event.hpp"
+#include "model/change.hpp"
 
 #include <string>
 #include <string_view>
@@ -12,6 +12,7 @@ namespace dyad::wire {
 
 // Appends the frame. The message id is derived from the event's hash and offset: the same for
 // everyone, and after a restart.
-void write_plain_event(std::string& out, std::string_view user_id, const EventView& event);
+void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
+                       const Change& change);
 
 }  // namespace dyad::wire

@@ -1,7 +1,7 @@
 // Requests: how a stream is cut must not change what is read from it; what is read has no place
 // where another server could see other requests.
 #include "net/http.hpp"
-#include "net/websocket.hpp"
+#include "net/utf8.hpp"
 
 #include <cstdlib>
 #include <string>

@@ -1,5 +1,6 @@
 // Frames: how a stream is cut must change neither the calls nor the error; what was read can be
 // written and read again.
+#include "net/utf8.hpp"
 #include "net/websocket.hpp"
 
 #include <cstdlib>

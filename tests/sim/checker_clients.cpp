@@ -1,5 +1,6 @@
 // The points that are about what clients were told.
 #include "sim/checker.hpp"
+#include "sim/plain_form.hpp"
 
 #include <algorithm>
 #include <set>
@@ -15,6 +16,11 @@ std::string name_of(const Stream& stream) {
 std::string source_of(const LogEntry& entry) {
     const Result<EventView> view = decode_event(entry.event->texts);
     return view ? view->source_instance_id : std::string();
+}
+
+std::string shown(const LogEntry& entry, const Stream& stream) {
+    return stream.request.dialect == core::Dialect::plain ? plain_form(*entry.event)
+                                                          : entry.event->texts;
 }
 
 // Follows one stream and says where it is not a contiguous slice of the log.
@@ -90,11 +96,11 @@ class Follower {
                             " was delivered with what the log never had there");
             hash_from(*entry);
             if (plain && source_of(*entry) == stream_.request.instance_id) {
-                if (expected != nullptr && entry->event->texts == *expected)
+                if (expected != nullptr && shown(*entry, stream_) == *expected)
                     return fail("its own event came back at " + std::to_string(next_));
                 continue;
             }
-            if (expected == nullptr || entry->event->texts != *expected)
+            if (expected == nullptr || shown(*entry, stream_) != *expected)
                 return fail("offset " + std::to_string(next_) + " was left out");
             if (at_us < entry->journaled_us)
                 out_.push_back({11, name_of(stream_) + ": offset " + std::to_string(next_) +
@@ -115,7 +121,7 @@ class Follower {
         for (const LogEntry* entry : found->second) {
             if (known_ && !std::equal(hash_.begin(), hash_.end(), entry->event->prev_hash.begin()))
                 continue;
-            if (text != nullptr && entry->event->texts == *text) return entry;
+            if (text != nullptr && shown(*entry, stream_) == *text) return entry;
             if (follows == nullptr || (entry->journaled_us <= at_us && at_us < entry->lost_us))
                 follows = entry;
         }

@@ -2,6 +2,8 @@
 // breaks it and nothing else.
 #include "sim/checker.hpp"
 
+#include "sim/plain_form.hpp"
+
 #include <set>
 
 #include <gtest/gtest.h>
@@ -73,7 +75,10 @@ class Story {
     }
     void deliver(Stream& stream, Offset offset) {
         const LogEntry& entry = history.logs[kUser].at(offset - 1);
-        stream.items.push_back({tick(), Stream::Events{offset, offset, {entry.event->texts}}});
+        const bool plain = stream.request.dialect == core::Dialect::plain;
+        stream.items.push_back(
+            {tick(), Stream::Events{
+                         offset, offset, {plain ? plain_form(*entry.event) : entry.event->texts}}});
     }
     Read& read() {
         Read read;

@@ -1,6 +1,7 @@
 #include "sim/node.hpp"
 
 namespace dyad::sim {
+
 namespace {
 
 constexpr std::size_t kNewestMax = 16;

@@ -4,6 +4,7 @@
 
 #include "core/engine.hpp"
 #include "sim/history.hpp"
+#include "sim/plain_form.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
 #include "store/sim/sim_store.hpp"
@@ -87,12 +88,14 @@ class SimBus final : public Bus {
     std::function<void(const Announcement&)> receive_;
 };
 
-// Plain frames of the simulation: user id and text of an event, each with its length before it.
+// Plain frames of the simulation: user id and plain form of an event, each with its length before
+// it.
 class FrameRenderer final : public core::Renderer {
   public:
-    void render_plain(std::string_view user_id, const EventView& event,
+    void render_plain(std::string_view user_id, const EventOrigin& origin, const Change& change,
                       std::string& out) const override {
-        for (const std::string_view part : {user_id, event.text}) {
+        const std::string form = plain_form(origin, change);
+        for (const std::string_view part : {user_id, std::string_view(form)}) {
             put_le<std::uint32_t>(out, static_cast<std::uint32_t>(part.size()));
             out.append(part);
         }

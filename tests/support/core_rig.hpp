@@ -88,7 +88,7 @@ class GatedStore final : public Store {
         inner_.read_version(user_id, key, version, gate(Call::read_version, std::move(done)));
     }
     void transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                     PageRequest page, Callback<std::vector<ModeState>> done) override {
+                     PageRequest page, Callback<std::vector<Transition>> done) override {
         inner_.transitions(user_id, std::move(instance_id), page, std::move(done));
     }
     void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
@@ -147,7 +147,8 @@ class HandBus final : public Bus {
 // A plain frame is "<offset> ".
 class OffsetRenderer final : public core::Renderer {
   public:
-    void render_plain(std::string_view, const EventView& event, std::string& out) const override {
+    void render_plain(std::string_view, const EventOrigin& event, const Change&,
+                      std::string& out) const override {
         out += std::to_string(event.offset) + " ";
     }
 };

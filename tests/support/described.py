@@ -119,8 +119,8 @@ class Interface:
         """(value, headers). `body`: a value for JSON, or bytes as they are. Names of headers are
         written with _ for -."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if not target.startswith(("/healthz", "/readyz", "/metrics")) \
-                and not target.endswith("openapi.yaml"):
+        if not target.startswith(("/healthz", "/readyz", "/metrics", "/errors/")) \
+                and not target.endswith(("openapi.yaml", "openapi.json")):
             sent.setdefault("Dyad-User", self.user)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/json.hpp"
-#include "net/http_client.hpp"
+#include "net/websocket_client.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/rest/api.hpp"

@@ -184,7 +184,8 @@ class RestRig final : public server::Node {
 
     class NoPlainClients final : public core::Renderer {
       public:
-        void render_plain(std::string_view, const EventView&, std::string&) const override {}
+        void render_plain(std::string_view, const EventOrigin&, const Change&,
+                          std::string&) const override {}
     };
 
     sim::EventQueue queue_;

@@ -5,6 +5,7 @@
 #include "server/live/live_hub.hpp"
 #include "server/live/live_session.hpp"
 #include "server/live/snapshot_stream.hpp"
+#include "server/switches.hpp"
 
 namespace dyad::server::live {
 namespace {
@@ -151,10 +152,12 @@ void LiveSession::command(const Message& message) {
     command->operation_id = id;
     command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
     if (const Status valid = validate(*command); !valid) return say_error(valid.error(), id);
+    if (const Status on = check_switches(hub_.cell().settings(), *command); !on)
+        return say_error(on.error(), id);
     if (hub_.cell().draining())
         return say_error(fail(Errc::draining, "send it again, with the same id, elsewhere"), id);
     begin_call();
-    hub_.engine().submit(user_->id, *std::move(command),
+    hub_.engine().submit(session_, *std::move(command),
                          [this, id](const std::variant<Reply, Rejection>& reply) {
                              end_call();
                              answer(id, reply);

@@ -8,9 +8,9 @@ namespace dyad::server::live {
 
 class PlainRenderer final : public core::Renderer {
   public:
-    void render_plain(std::string_view user_id, const EventView& event,
+    void render_plain(std::string_view user_id, const EventOrigin& origin, const Change& change,
                       std::string& out) const override {
-        wire::write_plain_event(out, user_id, event);
+        wire::write_plain_event(out, user_id, origin, change);
     }
 };
 

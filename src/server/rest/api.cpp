@@ -1,6 +1,7 @@
 #include "server/rest/api.hpp"
 
 #include "base/metrics.hpp"
+#include "server/problem.hpp"
 #include "server/rest/assets.hpp"
 #include "server/rest/call.hpp"
 
@@ -8,6 +9,7 @@ namespace dyad::server::rest {
 namespace {
 
 constexpr std::string_view kPrefix = "/api/v1/";
+constexpr std::string_view kErrors = "/errors/";
 
 void plain(const CallPtr& call, int status, std::string text,
            std::string_view type = "text/plain; charset=utf-8") {
@@ -44,6 +46,15 @@ bool asset(const CallPtr& call) {
                          "base-uri 'none'; form-action 'none'"}};
     call->exchange().respond(std::move(response));
     return true;
+}
+
+// What the `type` of a problem document leads to.
+void error(const CallPtr& call, std::string_view name) {
+    const std::optional<Errc> code = error_by_name(name);
+    if (!code)
+        return call->problem(
+            fail(Errc::not_found, "there is no error of this name; docs/errors.md lists them"));
+    plain(call, 200, explain(error_row(*code)));
 }
 
 using Handler = void (*)(const CallPtr&);
@@ -90,11 +101,13 @@ void route(const CallPtr& call) {
         if (request.path == "/readyz") return health(call, true);
         if (request.path == "/metrics")
             return plain(call, 200, metrics::render(), "text/plain; version=0.0.4");
+        if (request.path.starts_with(kErrors))
+            return error(call, std::string_view(request.path).substr(kErrors.size()));
         if (!asset(call)) not_found(call);
         return;
     }
     target.remove_prefix(kPrefix.size());
-    if (target == "openapi.yaml" && reading) {
+    if ((target == "openapi.yaml" || target == "openapi.json") && reading) {
         if (!asset(call)) not_found(call);
         return;
     }

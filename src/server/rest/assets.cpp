@@ -23,6 +23,7 @@ DYAD_EMBED(index, "web/status/index.html");
 DYAD_EMBED(script, "web/status/status.js");
 DYAD_EMBED(style, "web/status/status.css");
 DYAD_EMBED(openapi, "protocol/openapi.yaml");
+DYAD_EMBED(openapi_json, "protocol/openapi.json");
 
 namespace dyad::server::rest {
 namespace {
@@ -42,6 +43,8 @@ const Asset* find_asset(std::string_view path) noexcept {
          span(dyad_asset_style, dyad_asset_style_end)},
         {"/api/v1/openapi.yaml", "application/yaml",
          span(dyad_asset_openapi, dyad_asset_openapi_end)},
+        {"/api/v1/openapi.json", "application/json",
+         span(dyad_asset_openapi_json, dyad_asset_openapi_json_end)},
     };
     for (const Asset& asset : table)
         if (asset.path == path) return &asset;

@@ -2,9 +2,10 @@
 
 #include "auth/identity.hpp"
 #include "base/limits.hpp"
-#include "model/change.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
+#include "server/problem.hpp"
+#include "server/switches.hpp"
 #include "wire/message.hpp"
 
 #include <charconv>
@@ -125,25 +126,8 @@ void Call::json(std::string text, net::Headers headers, int status) {
 }
 
 net::Response problem_response(const Error& error, int status, const Context* current) {
-    const ErrorRow& row = error_row(error.code);
-    net::Response response;
-    response.status = status != 0 ? status : row.http_status;
-    response.content_type = "application/problem+json";
-    if (row.retry) response.headers.emplace_back("Retry-After", "1");
+    net::Response response = server::problem(error, status, current);
     add_protection(response.headers);
-    std::string& out = response.body;
-    out.append("{\"code\":");
-    json::append_string(out, row.name);
-    if (current != nullptr) {
-        out.append(",\"current\":");
-        write_context(out, *current);
-    }
-    out.append(",\"detail\":");
-    json::append_string(out, error.detail.empty() ? row.message : std::string_view(error.detail));
-    out.append(",\"retry\":").append(row.retry ? "true" : "false");
-    out.append(",\"status\":").append(std::to_string(response.status)).append(",\"title\":");
-    json::append_string(out, row.message);
-    out.append(",\"type\":\"/errors/").append(row.name).append("\"}");
     return response;
 }
 
@@ -172,6 +156,10 @@ void Call::submit(boost::json::object fields, std::function<void(const Reply&)> 
     command->operation_id = *std::move(id);
     if (const Status valid = validate(*command); !valid) {
         problem(valid.error());
+        return;
+    }
+    if (const Status on = check_switches(node_.settings(), *command); !on) {
+        problem(on.error());
         return;
     }
     node_.engine().submit(user_, *std::move(command),

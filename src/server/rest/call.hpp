@@ -2,6 +2,7 @@
 // forms that answers have. Shared by whatever waits for the heart or the store.
 #pragma once
 
+#include "base/limits.hpp"
 #include "model/command.hpp"
 #include "model/json.hpp"
 #include "server/exchange.hpp"
@@ -17,8 +18,6 @@
 namespace dyad::server::rest {
 
 inline constexpr std::string_view kJson = "application/json";
-// A page of a list ends where its documents are larger than this, whatever its `limit`.
-inline constexpr std::size_t kListBytes = 4 << 20;
 
 class Call : public std::enable_shared_from_this<Call> {
   public:
@@ -56,6 +55,25 @@ class Call : public std::enable_shared_from_this<Call> {
                 int version_status = 409);
     // The answer to a command that was written: its result and its place in the log.
     void written(const Reply& reply, int status = 200);
+    // A page of a list, newest first: `items`, of which `limit` were asked for, each with its
+    // `offset`, as far as they fit into page_bytes_max.
+    template <class Item, class Write>
+    void page_of(std::string_view name, const std::vector<Item>& items, std::size_t limit,
+                 const Write& write_item) {
+        std::string out = "{\"" + std::string(name) + "\":[";
+        Offset next = items.size() == limit ? items.back().offset : 0;
+        for (const Item& item : items) {
+            if (&item != items.data()) {
+                if (out.size() > static_cast<std::size_t>(limits::page_bytes_max)) {
+                    next = (&item - 1)->offset;
+                    break;
+                }
+                out += ',';
+            }
+            write_item(out, item);
+        }
+        end_page(std::move(out), next);
+    }
     // Ends the list that `text` holds so far; `next` is what `before` takes for the next page, 0:
     // this was the last.
     void end_page(std::string text, Offset next);
@@ -72,7 +90,7 @@ class Call : public std::enable_shared_from_this<Call> {
 };
 using CallPtr = std::shared_ptr<Call>;
 
-// The problem document (RFC 9457) of an error. `status` 0: the error's own.
+// The error's problem document (server/problem.hpp), protected as every answer is.
 net::Response problem_response(const Error& error, int status = 0,
                                const Context* current = nullptr);
 

@@ -133,7 +133,8 @@ void list(const CallPtr& call) {
             bool more = false;
             for (; at != snapshot.contexts.end(); ++at) {
                 if ((*at)->updated_at_ms < since || !matches(**at, call)) continue;
-                if (count == limit || out.size() > kListBytes) {
+                if (count == limit ||
+                    out.size() > static_cast<std::size_t>(limits::page_bytes_max)) {
                     more = true;
                     break;
                 }
@@ -235,22 +236,14 @@ void history(const CallPtr& call, const std::string& key) {
         [call, key, limit = page->limit](Result<std::vector<HistoryItem>> items) {
             if (!items) return call->problem(items.error());
             if (items->empty() && !call->query("before")) return call->problem(no_context(key));
-            std::string out = "{\"versions\":[";
-            Offset next = items->size() == limit ? items->back().offset : 0;
-            for (const HistoryItem& item : *items) {
-                if (out.size() > kListBytes) {
-                    next = (&item - 1)->offset;
-                    break;
-                }
-                if (&item != items->data()) out += ',';
+            call->page_of("versions", *items, limit, [](std::string& out, const HistoryItem& item) {
                 out.append("{\"action\":\"").append(context_action_name(item.action));
                 out.append("\",\"context\":");
                 write_context(out, *item.context);
                 out.append(",\"offset\":").append(std::to_string(item.offset));
                 out.append(",\"timestamp\":").append(std::to_string(item.timestamp_ms));
                 out += '}';
-            }
-            call->end_page(std::move(out), next);
+            });
         });
 }
 

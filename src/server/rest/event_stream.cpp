@@ -1,11 +1,12 @@
 // Server-sent events (WHATWG HTML, section 9.2): a session of the heart over one HTTP answer.
 //
 //     id: <position>            what Last-Event-ID or ?after= resumes from
-//     event: <eventType>        or: reset, snapshot, snapshot-end
+//     event: <eventType>        or: position, reset, snapshot, snapshot-end
 //     data: <event text>
 //
-// A lost position is answered by `reset`, then the state in `snapshot` pages, then `snapshot-end`,
-// which alone carries an id: a transfer that breaks inside begins again.
+// `position` comes first and says where the stream starts. A lost position is answered by `reset`,
+// then the state in `snapshot` pages, then `snapshot-end`, which is the first to carry an id: a
+// transfer that breaks inside begins again.
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "model/change.hpp"
@@ -29,6 +30,12 @@ void append_message(std::string& out, std::string_view id, std::string_view even
     out.append("event: ").append(event).append("\ndata: ").append(data).append("\n\n");
 }
 
+// Whether a stream that was asked to resume does so, instead of beginning with the state. Before
+// the first event all logs are alike.
+bool goes_on_from(const Position& start, const Position& resume) {
+    return start == resume || (start.offset == 0 && resume.offset == 0);
+}
+
 class EventStream final : public core::Peer, public std::enable_shared_from_this<EventStream> {
   public:
     EventStream(CallPtr call, std::set<std::string> types)
@@ -46,11 +53,12 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         request.dialect = core::Dialect::negotiated;
         request.resume = resume;
         request.snapshot = snapshot;
-        session_ = call_->node().engine().attach(std::move(request), *this,
-                                                 [weak = weak_from_this()](Position position) {
-                                                     if (const auto self = weak.lock())
-                                                         self->begin(position);
-                                                 });
+        session_ = call_->node().engine().attach(
+            std::move(request), *this,
+            [weak = weak_from_this(), resume, snapshot](Position position) {
+                if (const auto self = weak.lock())
+                    self->begin(position, resume ? !goes_on_from(position, *resume) : snapshot);
+            });
         beat();
     }
 
@@ -84,10 +92,11 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     }
 
   private:
-    void begin(Position position) {
+    // A client must not resume from a place whose state it has not got yet.
+    void begin(Position position, bool state_follows) {
         epoch_ = position.epoch;
         std::string out = "retry: 1000\n";
-        append_message(out, position.to_string(), "position",
+        append_message(out, state_follows ? std::string() : position.to_string(), "position",
                        "{\"position\":\"" + position.to_string() + "\"}");
         call_->exchange().write(std::move(out));
     }

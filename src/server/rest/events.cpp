@@ -12,8 +12,6 @@ namespace {
 
 using boost::json::object;
 
-constexpr std::size_t kLogBytes = 1 << 20;
-
 // Where a page of the log begins: behind a position that was given out, or behind a bare offset.
 struct Start {
     Offset offset = 0;
@@ -54,10 +52,9 @@ std::optional<Position> known_position(const LogSlice& slice, Offset offset) {
 
 // A position of another log, such as the one before a restored backup, has no page after it.
 bool is_of_this_log(const Start& start, const LogSlice& slice) {
-    if (!start.position) return true;
-    const auto known = known_position(slice, start.offset);
-    if (!known) return false;
-    return start.offset == 0 ? start.position->epoch == known->epoch : *start.position == *known;
+    // Before the first event all logs are alike: the one that begins later is as good as this one.
+    if (!start.position || start.offset == 0) return true;
+    return known_position(slice, start.offset) == start.position;
 }
 
 void write_page(const CallPtr& call, const Start& start, Offset limit, const LogSlice& slice) {
@@ -94,7 +91,7 @@ void list(const CallPtr& call) {
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
     if (!limit) return call->problem(limit.error());
     call->node().store().read_log(
-        call->user(), start->offset, kLogBytes,
+        call->user(), start->offset, limits::page_log_bytes_max,
         [call, start = *start, limit = static_cast<Offset>(*limit)](Result<LogSlice> slice) {
             if (!slice) return call->problem(slice.error());
             if (!is_of_this_log(start, *slice))

@@ -81,11 +81,7 @@ void responses(const CallPtr& call) {
     const std::string& method = call->request().method;
     if (call->segments.size() != 1)
         return call->problem(fail(Errc::not_found, "there is no such path"));
-    if (method == "POST") {
-        if (call->node().settings().enable_glass_box_tracking) return record(call);
-        return call->problem(fail(Errc::unavailable,
-                                  "responses are not recorded: ENABLE_GLASS_BOX_TRACKING is off"));
-    }
+    if (method == "POST") return record(call);
     if (method != "GET" && method != "HEAD") return wrong_method(call, "GET, HEAD, POST");
     if (const Status known = call->check_query({"chat", "message", "provider", "before", "limit"});
         !known)
@@ -98,17 +94,7 @@ void responses(const CallPtr& call) {
         call->user(), filter, *page,
         [call, limit = page->limit](Result<std::vector<ResponseRecord>> records) {
             if (!records) return call->problem(records.error());
-            std::string out = "{\"responses\":[";
-            Offset next = records->size() == limit ? records->back().offset : 0;
-            for (const ResponseRecord& record : *records) {
-                if (out.size() > kListBytes) {
-                    next = (&record - 1)->offset;
-                    break;
-                }
-                if (&record != records->data()) out += ',';
-                write_response(out, record);
-            }
-            call->end_page(std::move(out), next);
+            call->page_of("responses", *records, limit, write_response);
         });
 }
 

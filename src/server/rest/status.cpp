@@ -93,10 +93,8 @@ void get_instances(const CallPtr& call) {
             std::map<std::string_view, Instance> instances;
             for (const ModeState& mode : (*snapshot)->modes)
                 instances[mode.instance_id].mode = &mode;
-            // Streams of events take no part as an instance and have no id.
             for (const core::Presence& presence : present)
-                if (!presence.instance_id.empty())
-                    instances[presence.instance_id].presence = &presence;
+                instances[presence.instance_id].presence = &presence;
             std::string out = "{\"instances\":[";
             bool first = true;
             for (const auto& [id, instance] : instances) {
@@ -156,16 +154,15 @@ void transitions(const CallPtr& call) {
         return call->problem(known.error());
     const Result<PageRequest> page = call->page();
     if (!page) return call->problem(page.error());
-    call->node().store().transitions(call->user(), call->query("instance"), *page,
-                                     [call](Result<std::vector<ModeState>> list) {
-                                         if (!list) return call->problem(list.error());
-                                         std::string out = "{\"transitions\":[";
-                                         for (const ModeState& mode : *list) {
-                                             if (&mode != list->data()) out += ',';
-                                             write_mode(out, mode);
-                                         }
-                                         call->json(out.append("]}"));
-                                     });
+    call->node().store().transitions(
+        call->user(), call->query("instance"), *page,
+        [call, limit = page->limit](Result<std::vector<Transition>> list) {
+            if (!list) return call->problem(list.error());
+            call->page_of("transitions", *list, limit,
+                          [](std::string& out, const Transition& transition) {
+                              write_mode(out, transition.state);
+                          });
+        });
 }
 
 }  // namespace dyad::server::rest

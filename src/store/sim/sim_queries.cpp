@@ -169,16 +169,16 @@ Result<ContextPtr> read_version(const SimDatabase& database, const std::string& 
     return fail(Errc::history_gone, "version: the log no longer keeps this version");
 }
 
-std::vector<ModeState> transitions(const SimDatabase& database, const std::string& user_id,
-                                   const std::optional<std::string>& instance_id,
-                                   PageRequest page) {
-    std::vector<ModeState> found;
+std::vector<Transition> transitions(const SimDatabase& database, const std::string& user_id,
+                                    const std::optional<std::string>& instance_id,
+                                    PageRequest page) {
+    std::vector<Transition> found;
     const UserRecord* record = database.find(user_id);
     if (record == nullptr) return found;
     const auto take = [&](Offset offset, const ModeState& state) {
         if (found.size() < page.limit && before_page(offset, page) &&
             (!instance_id || state.instance_id == *instance_id))
-            found.push_back(state);
+            found.push_back({offset, state});
     };
     for (Offset offset = database.readable(*record); offset > record->projected; --offset)
         if (const auto* mode = std::get_if<ModeChange>(&record->events[offset - 1].change))

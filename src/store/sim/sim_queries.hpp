@@ -18,8 +18,9 @@ std::vector<HistoryItem> history(const SimDatabase& database, const std::string&
                                  const std::string& key, PageRequest page);
 Result<ContextPtr> read_version(const SimDatabase& database, const std::string& user_id,
                                 const std::string& key, Version version);
-std::vector<ModeState> transitions(const SimDatabase& database, const std::string& user_id,
-                                   const std::optional<std::string>& instance_id, PageRequest page);
+std::vector<Transition> transitions(const SimDatabase& database, const std::string& user_id,
+                                    const std::optional<std::string>& instance_id,
+                                    PageRequest page);
 std::vector<ResponseRecord> responses(const SimDatabase& database, const std::string& user_id,
                                       const ResponseFilter& filter, PageRequest page);
 Result<std::vector<SearchHit>> search(const SimDatabase& database, const std::string& user_id,

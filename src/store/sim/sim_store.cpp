@@ -247,8 +247,8 @@ void SimStore::read_version(const std::string& user_id, const std::string& key, 
 }
 
 void SimStore::transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                           PageRequest page, Callback<std::vector<ModeState>> done) {
-    link_->query<std::vector<ModeState>>(std::move(done), [=](SimDatabase& database) {
+                           PageRequest page, Callback<std::vector<Transition>> done) {
+    link_->query<std::vector<Transition>>(std::move(done), [=](SimDatabase& database) {
         return queries::transitions(database, user_id, instance_id, page);
     });
 }

@@ -66,7 +66,7 @@ class SimStore final : public Store {
     void read_version(const std::string& user_id, const std::string& key, Version version,
                       Callback<ContextPtr> done) override;
     void transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                     PageRequest page, Callback<std::vector<ModeState>> done) override;
+                     PageRequest page, Callback<std::vector<Transition>> done) override;
     void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
                    Callback<std::vector<ResponseRecord>> done) override;
     void search(const std::string& user_id, const std::string& query, std::size_t limit,

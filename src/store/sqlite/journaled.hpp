@@ -73,9 +73,9 @@ class Journaled {
                                              PageRequest page);
     Result<ContextPtr> read_version(const std::string& user_id, const std::string& key,
                                     Version version);
-    Result<std::vector<ModeState>> transitions(const std::string& user_id,
-                                               const std::optional<std::string>& instance_id,
-                                               PageRequest page);
+    Result<std::vector<Transition>> transitions(const std::string& user_id,
+                                                const std::optional<std::string>& instance_id,
+                                                PageRequest page);
     Result<std::vector<ResponseRecord>> responses(const std::string& user_id,
                                                   const ResponseFilter& filter, PageRequest page);
     Result<std::vector<SearchHit>> search(const std::string& user_id, const std::string& query,

@@ -125,12 +125,11 @@ Result<ContextPtr> Journaled::read_version(const std::string& user_id, const std
     return queries_->version(**log, key, version);
 }
 
-Result<std::vector<ModeState>> Journaled::transitions(const std::string& user_id,
-                                                      const std::optional<std::string>& instance_id,
-                                                      PageRequest page) {
+Result<std::vector<Transition>> Journaled::transitions(
+    const std::string& user_id, const std::optional<std::string>& instance_id, PageRequest page) {
     const auto log = applied_log(user_id);
     if (!log) return log.error();
-    if (!*log) return std::vector<ModeState>();
+    if (!*log) return std::vector<Transition>();
     return queries_->transitions((*log)->user, instance_id, page);
 }
 

@@ -104,22 +104,22 @@ Result<ContextPtr> Queries::version(const StoredHead& log, const std::string& ke
     return none();
 }
 
-Result<std::vector<ModeState>> Queries::transitions(std::int64_t user,
-                                                    const std::optional<std::string>& instance_id,
-                                                    PageRequest page) {
-    std::vector<ModeState> states;
+Result<std::vector<Transition>> Queries::transitions(std::int64_t user,
+                                                     const std::optional<std::string>& instance_id,
+                                                     PageRequest page) {
+    std::vector<Transition> found;
     Rows rows = db_.query(
-        "SELECT json FROM mode_transition WHERE user = ?1 AND offset < ?2 AND "
+        "SELECT offset, json FROM mode_transition WHERE user = ?1 AND offset < ?2 AND "
         "(?3 IS NULL OR instance = ?3) ORDER BY offset DESC LIMIT ?4",
         user, end_of_page(page), instance_id ? Value(*instance_id) : Value(nullptr), page.limit);
     while (rows.next()) {
-        Result<ModeState> state = read_mode(rows.text(0));
+        Result<ModeState> state = read_mode(rows.text(1));
         if (!state) return state.error();
-        states.push_back(*std::move(state));
+        found.push_back({rows.natural(0), *std::move(state)});
     }
     const Status status = rows.status();
     if (!status) return status.error();
-    return states;
+    return found;
 }
 
 Result<std::vector<ResponseRecord>> Queries::responses(std::int64_t user,

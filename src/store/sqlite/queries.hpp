@@ -19,9 +19,9 @@ class Queries {
     Result<std::vector<HistoryItem>> history(std::int64_t user, const std::string& key,
                                              PageRequest page);
     Result<ContextPtr> version(const StoredHead& log, const std::string& key, Version version);
-    Result<std::vector<ModeState>> transitions(std::int64_t user,
-                                               const std::optional<std::string>& instance_id,
-                                               PageRequest page);
+    Result<std::vector<Transition>> transitions(std::int64_t user,
+                                                const std::optional<std::string>& instance_id,
+                                                PageRequest page);
     Result<std::vector<ResponseRecord>> responses(std::int64_t user, const ResponseFilter& filter,
                                                   PageRequest page);
 

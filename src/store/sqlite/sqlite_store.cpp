@@ -78,8 +78,8 @@ void SqliteStore::read_version(const std::string& user_id, const std::string& ke
 }
 
 void SqliteStore::transitions(const std::string& user_id, std::optional<std::string> instance_id,
-                              PageRequest page, Callback<std::vector<ModeState>> done) {
-    ask<std::vector<ModeState>>(
+                              PageRequest page, Callback<std::vector<Transition>> done) {
+    ask<std::vector<Transition>>(
         std::move(done), [user_id, instance_id = std::move(instance_id), page](Journaled& store) {
             return store.transitions(user_id, instance_id, page);
         });

@@ -136,12 +136,15 @@ TEST_P(StoreProjections, TransitionsAreKeptPerInstance) {
         put(log, ModeChange{state});
     }
     const auto read = [&](std::optional<std::string> instance, PageRequest page) {
-        const auto states = ask<std::vector<ModeState>>(
+        const auto found = ask<std::vector<Transition>>(
             [&](auto done) { store().transitions("ada", instance, page, done); });
-        EXPECT_TRUE(states);
+        EXPECT_TRUE(found);
         std::vector<std::uint64_t> versions;
-        for (std::size_t i = 0; states && i < states->size(); ++i)
-            versions.push_back((*states)[i].sync_version);
+        for (std::size_t i = 0; found && i < found->size(); ++i) {
+            const Transition& transition = (*found)[i];
+            versions.push_back(transition.state.sync_version);
+            EXPECT_EQ(transition.offset, transition.state.sync_version);  // one event each
+        }
         return versions;
     };
     using Versions = std::vector<std::uint64_t>;

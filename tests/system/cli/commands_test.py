@@ -120,13 +120,35 @@ def test_expected_versions(cli):
     cli.fails(5, "context", "patch", "k", '{"a":1}', "--if-version", "1")
 
 
+def test_a_write_says_which_version_it_followed(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}') == "k: created, version 1\n"
+    assert cli.ok("context", "set", "k", '{"n":2}') == "k: written, version 1 -> 2\n"
+    assert cli.ok("context", "patch", "k", '{"m":2}') == "k: patched, version 2 -> 3\n"
+    assert cli.ok("context", "restore", "k", "1") == "k: restored, version 3 -> 4\n"
+    assert "version 4 -> 5" in cli.ok("context", "rm", "k")
+    assert cli.json("context", "set", "k", "{}")["previousVersion"] == 5
+    kept = cli.ok("context", "set", "k", "{}", "--strategy", "ignore")
+    assert "kept as it was, version 6" in kept
+    assert "replaces what is there, unless" in cli.ok("context", "set", "--help")
+
+
+def test_create_writes_only_where_there_is_nothing(cli):
+    assert cli.ok("context", "set", "k", '{"n":1}', "--create") == "k: created, version 1\n"
+    assert "version 1" in cli.fails(5, "context", "set", "k", '{"n":2}', "--create")
+    assert cli.json("context", "get", "k")["data"] == {"n": 1}
+    cli.ok("context", "rm", "k")
+    cli.ok("context", "set", "k", '{"n":3}', "--create")
+    for other in (["--force"], ["--if-version", "1"], ["--strategy", "merge"]):
+        cli.fails(2, "context", "set", "k", "{}", "--create", *other)
+
+
 def test_patches(cli):
     cli.ok("context", "set", "k", '{"a":1,"b":2}')
     cli.ok("context", "patch", "k", '{"b":null,"c":3}')
     assert cli.json("context", "get", "k")["data"] == {"a": 1, "c": 3}
     cli.ok("context", "patch", "k", '[{"op":"add","path":"/d","value":[1]}]', "--json-patch")
     assert cli.json("context", "get", "k")["data"] == {"a": 1, "c": 3, "d": [1]}
-    cli.fails(5, "context", "patch", "k", '[{"op":"test","path":"/a","value":9}]', "--json-patch")
+    cli.fails(5, "context", "patch", "k", '[{"op":"test","path":"/a","value":9}]')
 
 
 def test_conflicts_are_kept_and_resolved(cli):
@@ -180,6 +202,18 @@ def test_modes(cli):
     assert len(cli.json("mode", "log")["transitions"]) == 2
     assert "desk" in cli.ok("instances")
     cli.fails(2, "mode", "set", "loud")
+
+
+def test_the_log_of_modes_goes_over_pages_that_end_early(cli):
+    snapshot = json.dumps({"text": "x" * 250_000})
+    for n in range(20):  # more than fits into one page
+        status, _, body = cli.server.request(
+            "PUT", "/api/v1/modes/desk",
+            json.dumps({"mode": "parallel", "contextSnapshot": json.loads(snapshot)}),
+            {"Content-Type": "application/json", "Dyad-User": cli.user})
+        assert status == 200, body
+    shown = cli.json("mode", "log", "--limit", "20")
+    assert [one["syncVersion"] for one in shown["transitions"]] == list(range(20, 0, -1))
 
 
 def test_status_shows_the_indicator_but_not_in_inspired_mode(cli):
@@ -248,6 +282,70 @@ def test_follow_goes_on_over_a_crash_of_the_server(make_server):
     finally:
         follower.kill()
         follower.wait()
+
+
+def test_every_line_of_json_has_the_token_to_go_on_from(cli):
+    for n in range(5):
+        cli.ok("context", "set", "k", f'{{"n":{n}}}')
+    lines = [json.loads(line) for line in cli.ok("events", "--json").splitlines()]
+    assert [line["offset"] for line in lines] == [1, 2, 3, 4, 5]
+    for line in lines:
+        later = cli.ok("events", "--json", "--since", line["position"]).splitlines()
+        assert [json.loads(one) for one in later] == lines[line["offset"]:]
+
+
+def test_a_follower_that_is_killed_goes_on_without_a_hole_and_without_a_repetition(cli):
+    seen, since = [], ["--since", "0"]
+    for round_number in range(3):
+        follower = cli.spawn("events", "--follow", "--json", *since)
+        try:
+            lines = lines_of(follower)
+            for n in range(3):
+                cli.ok("context", "set", "k", f'{{"n":{round_number * 3 + n}}}')
+            wait_until(lambda: len(lines) >= 2, what="some events")
+        finally:
+            follower.kill()
+            follower.wait()
+        cli.ok("mode", "set", "parallel", "--of", f"away-{round_number}")
+        seen += [json.loads(line) for line in lines[:2]]  # the script came as far as this
+        since = ["--since", seen[-1]["position"]]
+    seen += [json.loads(line) for line in cli.ok("events", "--json", *since).splitlines()]
+    assert [event["offset"] for event in seen] == list(range(1, 13))
+
+
+def test_following_says_where_it_began_before_anything_happens(cli):
+    follower = cli.spawn("events", "--follow", "--json")
+    try:
+        token = json.loads(follower.stderr.readline())["position"]
+    finally:
+        follower.kill()
+        follower.wait()
+    cli.ok("context", "set", "k", "{}")
+    later = cli.ok("events", "--json", "--since", token).splitlines()
+    assert [json.loads(line)["offset"] for line in later] == [1]
+
+
+def test_watch_goes_on_from_a_token(cli):
+    for n in range(4):
+        cli.ok("context", "set", "a/1", f'{{"n":{n}}}')
+        cli.ok("context", "set", "b/1", f'{{"n":{n}}}')
+    place = json.loads(cli.ok("events", "--json", "--since", "0").splitlines()[2])["position"]
+    watcher = cli.spawn("context", "watch", "a/1", "--json", "--since", place)
+    try:
+        lines = lines_of(watcher)
+        wait_until(lambda: len(lines) == 2, what="what was missed")
+        cli.ok("context", "set", "a/1", '{"n":4}')
+        wait_until(lambda: len(lines) == 3, what="what comes later")
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(10) == 0
+        last = json.loads(watcher.stderr.read().splitlines()[-1])["position"]
+    finally:
+        watcher.kill()
+        watcher.wait()
+    events = [json.loads(line) for line in lines]
+    assert [event["data"]["context"]["data"]["n"] for event in events] == [2, 3, 4]
+    assert events[-1]["position"] == last
+    cli.fails(4, "context", "watch", "--since", "0123456789abcdef.2.0123456789abcdef")
 
 
 def test_watch_shows_only_what_was_asked_for(cli):
@@ -340,6 +438,38 @@ def test_version_and_completion(cli):
     modes, commands = done.stdout.splitlines()
     assert {"inspired", "didactic", "parallel"} <= set(modes.split())
     assert set(commands.split()) == {"context", "conflicts", "config"}
+
+
+def test_top_prints_a_line_of_json_for_each_refresh(cli):
+    first, second = map(json.loads, cli.ok("top", "--json", "--count", "2").splitlines())
+    assert first["reachable"] and first["indicator"] == "[📡 Sync] [✓ 3/3 Sync]"
+    assert first["status"]["isFullyOperational"] is True and first["instances"] == []
+    assert set(first["rates"].values()) == {None}, "one look knows no rate"
+    assert second["timestamp"] >= first["timestamp"] + 900
+    requests = "dyad_http_requests_total"
+    assert second["metrics"][requests] > first["metrics"][requests]
+    assert second["rates"]["requests"] > 0 and second["rates"]["events"] == 0
+    cli.ok("mode", "set", "parallel", "--of", "desk")
+    once = cli.ok("top", "--json", "--once").splitlines()
+    assert [one["instanceId"] for one in json.loads(once[0])["instances"]] == ["desk"]
+    assert len(once) == 1
+    cli.fails(2, "top", "--json", "--once", "--count", "3")
+    endless = cli.spawn("top", "--json")
+    try:
+        json.loads(endless.stdout.readline())
+        endless.send_signal(signal.SIGINT)
+        assert endless.wait(10) == 0
+    finally:
+        endless.kill()
+        endless.wait()
+
+
+def test_top_in_json_says_that_no_server_answers(make_server):
+    cli = Cli(make_server(), "u")
+    done = cli.run("top", "--json", "--once")
+    assert done.returncode == 3
+    line = json.loads(done.stdout)
+    assert line["reachable"] is False and "dyad-memory serve" in line["problem"]
 
 
 def test_a_port_nobody_has_is_named_in_the_url(make_server):

@@ -5,7 +5,10 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import time
+
+import pytest
 
 from support.server import PATIENCE, free_port, wait_until
 
@@ -38,6 +41,88 @@ def test_doctor_without_a_server_checks_the_store_itself(make_server):
     ok, checks = doctor(server, env=here(server))
     assert ok and checks["Store"]["verdict"] == "ok" and "1 user " in checks["Hash chains"]["text"]
     assert checks["Server"]["verdict"] == "warn" and checks["Port"]["verdict"] == "ok"
+
+
+def test_doctor_takes_a_websocket_that_is_switched_off_for_meant(make_server):
+    server = make_server(args=["--websocket", "false"]).start()
+    ok, checks = doctor(server, env={**here(server), "ENABLE_WEBSOCKET": "false"})
+    assert ok, checks
+    assert checks["WebSocket"]["verdict"] == "note" and "ENABLE_WEBSOCKET" in \
+        checks["WebSocket"]["text"]
+    assert checks["Switches"]["verdict"] == "note"
+    assert checks["Indicator"]["verdict"] == "ok" and "2/2" in checks["Indicator"]["text"]
+    assert "switched off: WebSocket" in checks["Indicator"]["text"]
+
+
+def everything_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_doctor_makes_no_store_where_there_was_none(make_server):
+    server = make_server()
+    for prepare in (lambda: None, server.data_dir.mkdir,
+                    (server.data_dir / "memory.db").touch):
+        prepare()
+        existed = server.data_dir.exists()
+        before = everything_in(server.home)
+        ok, checks = doctor(server, env=here(server))
+        assert ok and "none yet" in checks["Store"]["text"], checks
+        assert server.data_dir.exists() == existed
+        assert everything_in(server.home) == before
+
+
+@pytest.mark.parametrize("change", ["PRAGMA journal_mode=WAL", "PRAGMA user_version=7"])
+def test_doctor_leaves_the_database_of_another_program_alone(make_server, change):
+    server = make_server()
+    server.data_dir.mkdir()
+    database = sqlite3.connect(server.data_dir / "memory.db")
+    database.execute(change)
+    database.executescript("CREATE TABLE theirs(a); INSERT INTO theirs VALUES(1)")
+    database.close()
+    before = everything_in(server.home)
+    ok, checks = doctor(server, env=here(server))
+    assert not ok and "another program" in checks["Store"]["text"], checks
+    assert everything_in(server.home) == before
+
+
+def test_doctor_leaves_what_is_stored_as_it_is(make_server):
+    server = make_server().start()
+    for n in range(3):
+        server.cli("context", "set", "k", f'{{"n":{n}}}', env=here(server))
+    before = server.cli("events", "--json", env=here(server)).stdout
+    server.kill()
+    names = sorted(path.name for path in server.data_dir.iterdir())
+    for _ in range(2):
+        ok, checks = doctor(server, env=here(server))
+        assert ok and "left as it was" in checks["Store"]["text"], checks
+    assert sorted(path.name for path in server.data_dir.iterdir()) == names
+    server.start()
+    assert server.cli("events", "--json", env=here(server)).stdout == before != ""
+
+
+@pytest.mark.parametrize("sql, says", [
+    ("DELETE FROM meta WHERE key = 'journal_made'", "the next one completes it"),
+    ("PRAGMA user_version = 1", "converts it")])
+def test_doctor_neither_completes_nor_converts_a_store(make_server, sql, says):
+    server = make_server().start()
+    assert server.stop() == 0
+    database = sqlite3.connect(server.data_dir / "memory.db", isolation_level=None)
+    database.execute(sql)
+    database.close()
+    for log in server.data_dir.glob("memory.db-log*"):
+        log.unlink()
+    ok, checks = doctor(server, env=here(server))
+    assert ok and checks["Hash chains"]["verdict"] == "skipped", checks
+    assert says in checks["Hash chains"]["text"]
+    assert not list(server.data_dir.glob("memory.db-log*"))
+
+
+def test_doctor_leaves_a_store_in_use_to_its_server(make_server):
+    server = make_server().start()
+    ok, checks = doctor(server, env={**here(server), "WS_SYNC_PORT": str(free_port())})
+    assert checks["Store"]["verdict"] == "skipped", checks
+    assert str(server.process.pid) in checks["Store"]["text"]
+    assert ok and server.get("/readyz")[0] == 200
 
 
 def test_doctor_finds_a_damaged_store(make_server):

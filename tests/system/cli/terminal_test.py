@@ -35,6 +35,12 @@ def test_top_shows_lives_and_leaves_the_terminal_as_it_was(make_server):
         assert top.output.rstrip().endswith(LEAVE) and top.is_restored()
 
 
+def test_top_ends_after_the_refreshes_that_were_asked_for(server):
+    with Terminal(server, "top", "--count", "1", "--url", url_of(server)) as top:
+        assert top.wait() == 0
+        assert "3/3 Sync".encode() in top.output and top.is_restored()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGSEGV,
                                     signal.SIGQUIT])
 def test_top_leaves_the_terminal_as_it_was_on_any_signal(server, number):

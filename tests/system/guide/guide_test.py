@@ -104,6 +104,7 @@ def test_websocket_configuration_switched_off(guided):
         raw.send(upgrade_request(server.port))
         answer = raw.read_http()
     assert answer.status in (404, 503) and b"WebSocket not running" in answer.body, answer
+    assert b'"retry":false' in answer.body and b"ENABLE_WEBSOCKET" in answer.body
     websocket = status_of(server)["websocket"]
     assert (websocket["enabled"], websocket["running"], websocket["clientCount"]) == \
         (False, False, 0)

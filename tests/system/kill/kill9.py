@@ -72,7 +72,8 @@ class Run:
         self.server.process.send_signal(signal.SIGSTOP)
         shutil.copytree(self.server.data_dir, copy)
         self.server.process.send_signal(signal.SIGCONT)
-        await self.until_acknowledged(self.acknowledged() + 200)
+        # More than could be on its way when the copy was made.
+        await self.until_acknowledged(self.acknowledged() + 1000)
         self.server.kill()
         shutil.rmtree(self.server.data_dir)
         copy.rename(self.server.data_dir)

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from support import chain, rest
+from support import chain, described, rest
 from support.described import Interface
 from support.sse import Stream
 
@@ -194,6 +194,40 @@ def test_bad_input_is_refused_by_name(api, method, target, body, status, names):
     assert problem["status"] == status and problem["type"] == "/errors/" + problem["code"]
     assert headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def refusals(api):
+    """Problem documents of every layer that refuses."""
+    yield raw(api, "GET", "/api/v1/nothing")
+    yield raw(api, "GET", "/api/v1/contexts", Host="elsewhere.example")
+    yield raw(api, "GET", "/api/v1/contexts", Origin="http://elsewhere.example")
+    yield raw(api, "GET", "/sync")
+    yield raw(api, "GET", "/api/v1/contexts", Dyad_User="u" * 300)
+    yield raw(api, "GET", "/api/v1/" + "x" * 20000)
+
+
+def test_a_problem_is_of_one_form_wherever_it_arises_and_its_type_explains_it(api):
+    codes = set()
+    for status, _, body in refusals(api):
+        problem = json.loads(body)
+        described.check(problem, described.DOCUMENT["components"]["schemas"]["Problem"], body)
+        assert problem["status"] == status and problem["detail"]
+        codes.add(problem["code"])
+        got, headers, text = raw(api, "GET", problem["type"])
+        assert got == 200 and headers["Content-Type"].startswith("text/plain")
+        assert problem["title"] in text.decode() and problem["code"] in text.decode()
+    assert codes == {"not_found", "forbidden_host", "forbidden_origin", "invalid_request",
+                     "too_large", "header_too_large"}
+
+
+def test_every_error_is_explained_and_no_other(api):
+    for row in json.loads((described.ROOT / "protocol/errors.json").read_text())["errors"]:
+        status, _, text = raw(api, "GET", "/errors/" + row["name"])
+        assert status == 200 and row["message"] in text.decode()
+        assert str(row["httpStatus"]) in text.decode()
+        assert ("can succeed later" in text.decode()) == row["retry"]
+    for name in ("nothing", "", "not_found/x", "..%2f"):
+        assert raw(api, "GET", "/errors/" + name)[0] == 404
 
 
 @pytest.mark.parametrize("body,code,status", [

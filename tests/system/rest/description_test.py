@@ -1,5 +1,7 @@
 """The description itself: complete, well formed, and with examples that it allows."""
 
+import json
+
 import openapi_spec_validator
 import pytest
 
@@ -37,6 +39,12 @@ def test_examples_are_of_their_schemas(path, content):
         examples.append(content["example"])
     for example in examples:
         described.check(example, content["schema"], path)
+
+
+def test_the_server_serves_it_as_json_too(server):
+    status, headers, body = server.get("/api/v1/openapi.json")
+    assert status == 200 and headers["Content-Type"] == "application/json"
+    assert json.loads(body) == described.DOCUMENT, "outdated: ./x docs"
 
 
 def test_the_server_serves_this_very_document(server):

@@ -207,6 +207,8 @@ EXERCISES = {
     "getEvent": event_proofs, "announceMcpEvent": announce_mcp, "listResponses": responses,
     "recordResponse": responses,
     "getDescription": lambda api: api("GET", "/api/v1/openapi.yaml"),
+    "explainError": lambda api: api("GET", "/errors/version_conflict"),
+    "getDescriptionAsJson": lambda api: api("GET", "/api/v1/openapi.json"),
     "getHealth": lambda api: api("GET", "/healthz"),
     "getReadiness": lambda api: api("GET", "/readyz"),
     "getMetrics": lambda api: api("GET", "/metrics"),

@@ -1,77 +1,11 @@
 // What becomes of each command on a given state. No store, no engine.
-#include "core/decide.hpp"
-
 #include "base/limits.hpp"
+#include "support/desk.hpp"
 
 #include <gtest/gtest.h>
 
 namespace dyad::core {
-namespace {
-
-constexpr std::int64_t kNow = 1'000'000;
-constexpr std::int64_t kTtl = 5'000;
-
-// A state that grows by what is decided on it.
-class Desk {
-  public:
-    State state;
-    Offset offset = 0;
-    std::int64_t now = kNow;
-    std::int64_t ttl = kTtl;
-
-    Decided ask(CommandBody body, std::optional<Version> expected = std::nullopt,
-                const std::string& instance = "desk") {
-        Command command;
-        command.instance_id = instance;
-        command.operation_id = "op";
-        command.expected_version = expected;
-        command.body = std::move(body);
-        const View view(state);
-        return decide(view, command, {.now_ms = now, .offset = offset + 1, .context_ttl_ms = ttl});
-    }
-    // The context after an accepted command, which is folded into the state.
-    ContextPtr take(CommandBody body, std::optional<Version> expected = std::nullopt,
-                    const std::string& instance = "desk") {
-        const Decided decided = ask(std::move(body), expected, instance);
-        const auto* change = std::get_if<Change>(&decided);
-        if (change == nullptr) return nullptr;
-        ++offset;
-        fold(state, *change);
-        last = *change;
-        const auto* context = std::get_if<ContextChange>(change);
-        return context ? context->context : nullptr;
-    }
-    const ContextChange& last_change() const { return std::get<ContextChange>(last); }
-
-    Change last;
-};
-
-std::optional<Errc> rejected(const Decided& decided) {
-    const auto* rejection = std::get_if<Rejection>(&decided);
-    return rejection ? std::optional(rejection->error.code) : std::nullopt;
-}
-ContextPtr current_of(const Decided& decided) {
-    return std::get<Rejection>(decided).current;
-}
-
-PutContext put(const std::string& data, MergeStrategy strategy = MergeStrategy::replace) {
-    return {.key = "k", .data = data, .strategy = strategy};
-}
-PutContext forced(const std::string& data) {
-    PutContext body = put(data);
-    body.force = true;
-    return body;
-}
-
-// A key with version 1 `{"a":1,"b":1}` and version 2 `{"a":2,"b":1}`.
-Desk with_two_versions() {
-    Desk desk;
-    EXPECT_TRUE(desk.take(put("{\"a\":1,\"b\":1}")));
-    EXPECT_TRUE(desk.take(put("{\"a\":2,\"b\":1}"), 1));
-    return desk;
-}
-
-}  // namespace
+using namespace test;
 
 TEST(Decide, AFirstPutCreatesVersionOne) {
     Desk desk;
@@ -344,20 +278,6 @@ TEST(Decide, ADeletionIsNoVersionToRestore) {
 
 // Conflicts
 
-namespace {
-
-// A context with one open conflict: stored 2, incoming 3, at /a.
-Desk in_conflict() {
-    Desk desk = with_two_versions();
-    PutContext body = put("{\"a\":3,\"b\":1}", MergeStrategy::merge);
-    body.base_data = std::optional<std::string>("{\"a\":1,\"b\":1}");
-    EXPECT_TRUE(desk.take(body, 1));
-    EXPECT_EQ(desk.state.conflicts.size(), 1u);
-    return desk;
-}
-
-}  // namespace
-
 TEST(Decide, AConflictIsResolvedByEitherSideOrByAnotherValue) {
     using Choice = ResolveConflict::Choice;
     const std::pair<Choice, std::string> cases[] = {{Choice::stored, "{\"a\":2,\"b\":1}"},
@@ -481,67 +401,6 @@ TEST(Decide, AUserHasAtMostSoMuchOfEverything) {
     PutContext body = put("{\"a\":4,\"b\":1}", MergeStrategy::merge);
     body.base_data = std::optional<std::string>("{\"a\":1,\"b\":1}");
     EXPECT_EQ(rejected(desk.ask(body, 1)), Errc::limit_reached);
-}
-
-// The view
-
-TEST(View, ABatchIsDecidedOnWhatItsEarlierCommandsDid) {
-    Desk desk = with_two_versions();
-    View view(desk.state);
-    const auto on_view = [&](CommandBody body, std::optional<Version> expected = std::nullopt) {
-        Command command;
-        command.instance_id = "desk";
-        command.expected_version = expected;
-        command.body = std::move(body);
-        Decided decided = decide(view, command, {.now_ms = kNow, .offset = 3});
-        if (const auto* change = std::get_if<Change>(&decided)) view.add(*change);
-        return decided;
-    };
-    EXPECT_EQ(view.live_contexts(), 1u);
-    EXPECT_FALSE(rejected(on_view(put("{\"a\":3}"), 2)));
-    EXPECT_EQ(rejected(on_view(put("{\"a\":4}"), 2)), Errc::version_conflict);
-    EXPECT_FALSE(rejected(on_view(put("{\"a\":4}"), 3)));
-    EXPECT_EQ(view.live_bytes(), std::string("{\"a\":4}").size());
-    EXPECT_FALSE(rejected(on_view(DeleteContext{.key = "k"})));
-    EXPECT_EQ(view.live_contexts(), 0u);
-    EXPECT_EQ(view.live_bytes(), 0u);
-    EXPECT_EQ(rejected(on_view(DeleteContext{.key = "k"})), Errc::not_found);
-    EXPECT_FALSE(rejected(on_view(SetMode{.mode = Mode::inspired})));
-    EXPECT_EQ(view.instances(), 1u);
-    EXPECT_EQ(rejected(on_view(put("{}"))), Errc::private_mode);
-    EXPECT_EQ(desk.state.find("k")->version, 2u) << "the durable state is as it was";
-}
-
-TEST(View, AConflictOfTheBatchCanBeClosedInIt) {
-    Desk desk = in_conflict();
-    View view(desk.state);
-    EXPECT_EQ(view.open_conflicts(), 1u);
-    EXPECT_EQ(view.conflicts_of("k"), std::vector<std::string>{"3.1"});
-    ContextChange change{.context = desk.state.find("k"), .conflicts_closed = {"3.1"}};
-    view.add(change);
-    EXPECT_EQ(view.open_conflicts(), 0u);
-    EXPECT_EQ(view.conflict("3.1"), nullptr);
-    EXPECT_TRUE(view.conflicts_of("k").empty());
-}
-
-// Replies
-
-TEST(Reply, IsAFunctionOfItsEvent) {
-    Desk desk;
-    desk.take(put("{\"a\":1}"));
-    Command command;
-    command.operation_id = "op";
-    const LogHead head{.epoch = 5, .offset = 1};
-    const Reply reply = reply_of(desk.last, command, head);
-    EXPECT_EQ(reply.position, head.position());
-    EXPECT_EQ(reply.version, 1u);
-    EXPECT_EQ(reply.operation_id, "op");
-    EXPECT_TRUE(reply.result.starts_with("{\"conflicts\":[],\"context\":{"));
-    command.brief = true;
-    const Reply brief = reply_of(desk.last, command, head);
-    EXPECT_TRUE(brief.result.empty());
-    EXPECT_EQ(brief.version, 1u) << "what costs nothing is in a brief reply, too";
-    EXPECT_EQ(brief.kind, EventKind::context_changed);
 }
 
 }  // namespace dyad::core

@@ -31,7 +31,7 @@ EventBatchPtr batch_of(Offset first, int count, std::size_t data_bytes = 2) {
 std::string plain(Block& block, Offset from, Offset to, const std::string& skip) {
     const test::OffsetRenderer renderer;
     std::vector<std::string_view> pieces;
-    block.plain_pieces(renderer, "ada", from, to, skip, pieces);
+    EXPECT_TRUE(block.plain_pieces(renderer, "ada", from, to, skip, pieces));
     std::string text;
     for (const std::string_view piece : pieces) {
         EXPECT_FALSE(piece.empty());
@@ -53,8 +53,8 @@ TEST(Feed, FindsTheBlockOfEveryOffsetItHas) {
     EXPECT_EQ(feed.first(), 5u);
     EXPECT_EQ(feed.last(), 18u);
     for (Offset offset = 5; offset <= 18; ++offset) {
-        const BlockPtr block = feed.find(offset);
-        ASSERT_TRUE(block) << offset;
+        const Block* const block = feed.find(offset);
+        ASSERT_NE(block, nullptr) << offset;
         EXPECT_LE(block->batch().first, offset);
         EXPECT_GE(block->batch().last(), offset);
     }

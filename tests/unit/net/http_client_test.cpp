@@ -1,7 +1,6 @@
 // The blocking clients, against a scripted server on the loopback interface.
-#include "net/http_client.hpp"
-
 #include "base/clock.hpp"
+#include "net/websocket_client.hpp"
 
 #include <functional>
 #include <string>

@@ -2,6 +2,7 @@
 #include "net/websocket.hpp"
 
 #include "base/limits.hpp"
+#include "net/utf8.hpp"
 
 #include <cstring>
 #include <random>

@@ -1,7 +1,9 @@
 // The negotiated dialect, on a whole server in this process.
 #include "support/loopback.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 namespace dyad {
 namespace {
@@ -149,6 +151,23 @@ TEST(LiveNegotiated, HelloComesFirst) {
     EXPECT_NE(rude.end().find("4400"), std::string::npos);
 }
 
+TEST(LiveNegotiated, NoResponseIsRecordedWhereTheGlassBoxIsSwitchedOff) {
+    server::Settings settings;
+    settings.enable_glass_box_tracking = false;
+    Loopback server(1, settings);
+    Talker ada = Talker::negotiated(server, "ada", "desk");
+    ada.command("op-1",
+                R"({"op":"response.record","response":{"chatId":"c","messageId":"m",
+                    "mode":"parallel","timestamp":1,"final":{"sourceType":"local","provider":"p",
+                    "model":"m","responseHash":"aa","timestamp":1},"sources":[]}})");
+    const json::Value error = ada.expect("error").at("payload");
+    EXPECT_EQ(Talker::text(error, "code"), "switched_off");
+    EXPECT_FALSE(error.at("retry").as_bool());
+    EXPECT_NE(Talker::text(error, "detail").find("ENABLE_GLASS_BOX_TRACKING"), std::string::npos);
+    put(ada, "op-2", "k", 1);  // the first one has left nothing in the log
+    EXPECT_EQ(ada.expect("ack").at("payload").at("version").to_number<int>(), 1);
+}
+
 TEST(LiveNegotiated, PresenceFollowsWhoComesAndGoes) {
     Loopback server;
     Talker ada = Talker::negotiated(server, "ada", "desk");
@@ -164,6 +183,30 @@ TEST(LiveNegotiated, PresenceFollowsWhoComesAndGoes) {
         EXPECT_TRUE(present(2));
     }
     EXPECT_TRUE(present(1));
+}
+
+TEST(LiveNegotiated, AStreamOfEventsIsNoInstanceThatIsPresent) {
+    Loopback server;
+    std::atomic<bool> streaming = false;
+    std::atomic<bool> over = false;
+    std::thread stream([&] {
+        net::ClientRequest request;
+        request.target = "/api/v1/events/stream";
+        request.headers = {{"Dyad-User", "ada"}};
+        static_cast<void>(net::http_stream(server.url(), request, [&](std::string_view) {
+            streaming = true;
+            return !over;
+        }));
+    });
+    while (!streaming)
+        std::this_thread::yield();
+    Talker ada = Talker::negotiated(server, "ada", "desk");
+    const json::Value present = ada.expect("presence").at("payload").at("instances");
+    ASSERT_EQ(present.as_array().size(), 1U);
+    EXPECT_EQ(Talker::text(present.at(0), "instanceId"), "desk");
+    over = true;
+    put(ada, "op-1", "k", 1);  // wakes the stream, which then ends
+    stream.join();
 }
 
 TEST(LiveNegotiated, AClientThatDoesNotReadCostsTheOthersNothing) {

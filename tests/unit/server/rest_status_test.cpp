@@ -89,6 +89,46 @@ TEST(RestModes, SettingAModeIsATransition) {
               "parallel");
 }
 
+// All transitions by pages of `limit`; how many pages that took.
+std::size_t walk_transitions(RestRig& rig, std::size_t limit, std::vector<std::string>& modes) {
+    std::string target = "/api/v1/transitions?limit=" + std::to_string(limit);
+    for (std::size_t pages = 1;; ++pages) {
+        const Answer page = rig.ask("GET", target);
+        for (const json::Value& mode : page.at("/transitions")->get_array())
+            modes.emplace_back(mode.at("instanceId").as_string());
+        const std::string link = page.header("Link");
+        EXPECT_EQ(link.empty(), page.at("/next")->is_null());
+        if (link.empty() || pages == 100) return pages;
+        EXPECT_NE(link.find("before=" + std::to_string(page.number("/next"))), std::string::npos);
+        target = link.substr(1, link.find('>') - 1);
+    }
+}
+
+TEST(RestModes, TransitionsFollowEachOtherOverPages) {
+    RestRig rig;
+    for (int i = 0; i < 5; ++i)
+        rig.ask("PUT", "/api/v1/modes/i" + std::to_string(i), R"({"mode":"parallel"})");
+    for (const std::size_t limit : {1U, 2U, 5U, 6U}) {
+        std::vector<std::string> seen;
+        walk_transitions(rig, limit, seen);
+        EXPECT_EQ(seen, (std::vector<std::string>{"i4", "i3", "i2", "i1", "i0"})) << limit;
+    }
+}
+
+TEST(RestModes, APageOfTransitionsEndsWhereItGetsTooLarge) {
+    RestRig rig;
+    const std::string snapshot(200'000, 'x');
+    const std::size_t count = limits::page_bytes_max / snapshot.size() + 5;
+    for (std::size_t i = 0; i < count; ++i)
+        ASSERT_EQ(rig.ask("PUT", "/api/v1/modes/desk",
+                          R"({"mode":"parallel","contextSnapshot":{"text":")" + snapshot + "\"}}")
+                      .status,
+                  200);
+    std::vector<std::string> seen;
+    EXPECT_EQ(walk_transitions(rig, limits::page_items_max, seen), 2U);
+    EXPECT_EQ(seen.size(), count);
+}
+
 TEST(RestResponses, TheTextIsHashedAndNotKept) {
     RestRig rig;
     const Answer made =
@@ -126,7 +166,10 @@ TEST(RestResponses, NamesWhatIsMissing) {
                                R"({"chatId":"c","messageId":"m","mode":"parallel",
                                    "sourceType":"local","provider":"p","model":"m",
                                    "responseHash":"aa"})");
-    EXPECT_EQ(off.status, 503);
+    EXPECT_EQ(off.status, 403);
+    EXPECT_EQ(off.text("/code"), "switched_off");
+    EXPECT_FALSE(off.at("/retry")->as_bool());  // nothing a client can do makes it succeed
+    EXPECT_EQ(off.header("Retry-After"), "");
     EXPECT_NE(off.text("/detail").find("ENABLE_GLASS_BOX_TRACKING"), std::string::npos);
     EXPECT_EQ(rig.ask("GET", "/api/v1/responses").at("/responses")->get_array().size(), 0U);
 }

@@ -56,7 +56,12 @@ std::string plain(const Change& change) {
     const auto event = decode_event(batch.text(1));
     EXPECT_TRUE(event.has_value());
     std::string out;
-    write_plain_event(out, "ada", *event);
+    write_plain_event(out, "ada",
+                      {.offset = 1,
+                       .hash = batch.entry(1).hash,
+                       .timestamp_ms = event->timestamp_ms,
+                       .source_instance_id = event->source_instance_id},
+                      change);
     return out;
 }
 
