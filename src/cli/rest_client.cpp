@@ -2,6 +2,7 @@
 
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
+#include "net/socket.hpp"
 
 #include <algorithm>
 #include <chrono>
