@@ -21,7 +21,8 @@ constexpr std::string_view kClientSettings[] = {"DYAD_URL", "DYAD_HOST", "WS_SYN
 
 Exit exit_of(std::string_view code, int status) {
     if (code == "not_found" || code == "history_gone") return Exit::not_found;
-    if (code == "version_conflict" || code == "patch_failed" || code == "operation_reused")
+    if (code == "version_conflict" || code == "patch_failed" || code == "operation_reused" ||
+        code == "already_applied")
         return Exit::conflict;
     if (status == 404 || status == 410) return Exit::not_found;
     return Exit::failed;

@@ -30,9 +30,9 @@ namespace dyad {
 
 // A user's memory as the store has it.
 struct LoadedLog {
-    LogHead head;                               // epoch 0 where the user has no log yet
-    Offset first_kept = 1;                      // the oldest event that is still in the log
-    State state;                                // folded up to `head`
+    LogHead head;           // epoch 0 where the user has no log yet
+    Offset first_kept = 1;  // the oldest event that is still in the log
+    State state;            // folded up to `head`
     // operation_key() of every kept event, and of each instance's newest expired ones.
     std::vector<std::uint64_t> operation_keys;
 };
@@ -121,8 +121,7 @@ class Store {
     virtual bool shared() const = 0;
     // The durable end of each of these users' logs, in their order; epoch 0 where there is no log.
     // At most one indexed read for each, whatever the logs' lengths.
-    virtual void heads(std::vector<std::string> user_ids,
-                       Callback<std::vector<Position>> done) = 0;
+    virtual void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) = 0;
 
     // Past versions of a context, newest first, as far as the log is kept.
     virtual void history(const std::string& user_id, const std::string& key, PageRequest page,

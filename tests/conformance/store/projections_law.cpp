@@ -329,7 +329,7 @@ TEST_P(StoreProjections, ExpiredOperationsOfTheLastInstancesStayKnown) {
     constexpr int kInstances = limits::expired_operations_instances_max;
     SampleLog log("ada", random_);
     const auto instance = [](int n) { return "instance-" + std::to_string(n); };
-    for (int first = 0; first < kInstances + 44; first += 50) {
+    for (int first = 0; first < kInstances + 94; first += 50) {
         std::vector<std::pair<std::string, std::string>> operations;
         for (int n = first; n < first + 50; ++n)
             operations.emplace_back(instance(n), "one");
