@@ -20,6 +20,7 @@ enum class Mutation : std::uint8_t {
     version_greater_suffices,   // ... or tests "greater"
     reuse_version,              // the version does not grow
     timestamps_from_clock,      // may go back
+    operations_unknown,         // writes before it is known what was written
     fold_before_commit,         // readers see what is not durable yet
     // Reading and delivery
     skip_gap,                   // a hole in an announced batch is stepped over

@@ -56,9 +56,7 @@ void UserLog::loaded(Result<LoadedLog> result) {
         first_kept_ = result->first_kept;
         state_ = std::move(result->state);
         operations_.clear();
-        operations_.reserve(result->operation_keys.size());
-        for (const std::uint64_t key : result->operation_keys)
-            operations_.emplace(key, 0);
+        operations_known_ = result->head.epoch == 0;  // of a log without events
         feed_.clear();
         snapshot_.reset();
         loads_ += 1;

@@ -101,6 +101,8 @@ class UserLog {
     void reload();
     // Writing (user_log_write.cpp)
     void pump();
+    void read_operations();
+    void operations_read(const Result<std::vector<std::uint64_t>>& keys);
     void build_batch();
     bool place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
@@ -141,8 +143,11 @@ class UserLog {
     LogHead head_;
     Offset first_kept_ = 1;
     State state_;
-    boost::unordered_flat_map<std::uint64_t, Offset>
-        operations_;  // key -> offset, 0: not known which
+    // key -> offset, 0: not known which. All of the log's once they are known; until then, what
+    // was adopted since the log was loaded.
+    boost::unordered_flat_map<std::uint64_t, Offset> operations_;
+    bool operations_known_ = false;
+    bool reading_operations_ = false;
     Feed feed_;
     Delivery delivery_;
     std::deque<Pending> queue_;

@@ -1,5 +1,6 @@
 // How a command gets into the log: steps 1 to 5 of shared/log.md, "Writing".
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "core/guarded.hpp"
 #include "core/mutation.hpp"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kRetryPauseMaxMs = 2000;
 constexpr int kExpiriesPerTick = 64;
+constexpr std::string_view kScope = "distributed_memory";
 constexpr std::string_view kServerInstance = "dyad-server";
 const std::vector<EventBatchPtr> kNoBatches;
 
@@ -40,7 +42,45 @@ void UserLog::reply(Pending& pending, std::variant<Reply, Rejection> answer) {
 
 void UserLog::pump() {
     if (phase_ != Phase::ready || flight_ || queue_.empty()) return;
-    build_batch();
+    if (operations_known_ || broken(Mutation::operations_unknown))
+        build_batch();
+    else if (!reading_operations_)
+        read_operations();
+}
+
+// Only who writes needs the operations, and they grow with the log: whoever comes back to read is
+// served without them.
+void UserLog::read_operations() {
+    reading_operations_ = true;
+    ports().store.operations(
+        user_id_, guarded([this, loads = loads_](const Result<std::vector<std::uint64_t>>& keys) {
+            reading_operations_ = false;
+            if (loads == loads_)
+                operations_read(keys);
+            else  // of a log that has been replaced since
+                engine_.mark_dirty(*this);
+        }));
+}
+
+void UserLog::operations_read(const Result<std::vector<std::uint64_t>>& keys) {
+    if (keys) {
+        operations_.reserve(operations_.size() + keys->size());
+        for (const std::uint64_t key : *keys)
+            operations_.emplace(key, 0);
+        operations_known_ = true;
+        engine_.mark_dirty(*this);
+        return;
+    }
+    log::warn(kScope, "the operations of a user could not be read: " + keys.error().to_string());
+    std::deque<Pending> sent;  // they may have been applied
+    for (Pending& pending : std::exchange(queue_, {})) {
+        if (pending.tries != 0)
+            sent.push_back(std::move(pending));
+        else
+            reply(pending, Rejection{keys.error(), nullptr});
+    }
+    queue_ = std::move(sent);
+    if (!queue_.empty()) retry_later();
 }
 
 void UserLog::build_batch() {
@@ -328,11 +368,13 @@ void UserLog::retry_later() {
 
 // The log was read to its end, or could not be, since the answer that settled nothing.
 void UserLog::settle(const Status& read) {
-    if (!flight_ || !flight_->answered) return;
-    if (read)
+    if (flight_ ? !flight_->answered : queue_.empty()) return;
+    if (!read)
+        retry_later();
+    else if (flight_)
         requeue_flight();
     else
-        retry_later();
+        engine_.mark_dirty(*this);
 }
 
 // The outcome is settled: what got in is in `operations_` now, the rest is decided again.

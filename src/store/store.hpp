@@ -7,9 +7,9 @@
 //   `committed`; whoever asked reads the log to learn it.
 // - An operation id is in a user's log once: an append that would repeat one conflicts.
 // - Of the events that expired, the newest expired_operations_per_instance_max operations of each
-//   instance stay known to `load`; of the expired_operations_instances_max instances at least whose
-//   events expired last (base/limits.def).
-// - `load` and `read_log` report durable events only.
+//   instance stay known to `operations`; of the expired_operations_instances_max instances at least
+//   whose events expired last (base/limits.def).
+// - `load`, `operations` and `read_log` report durable events only.
 // - Projections are derived from committed events, in their order, and are never ahead of the log.
 // - Nothing of one user is ever part of another user's answer.
 //
@@ -33,8 +33,6 @@ struct LoadedLog {
     LogHead head;           // epoch 0 where the user has no log yet
     Offset first_kept = 1;  // the oldest event that is still in the log
     State state;            // folded up to `head`
-    // operation_key() of every kept event, and of each instance's newest expired ones.
-    std::vector<std::uint64_t> operation_keys;
 };
 
 struct AppendRequest {
@@ -108,7 +106,11 @@ class Store {
 
     virtual ~Store() = default;
 
+    // Its cost follows the state, not the length of the log.
     virtual void load(const std::string& user_id, Callback<LoadedLog> done) = 0;
+    // operation_key() of every kept event, and of each instance's newest expired ones.
+    virtual void operations(const std::string& user_id,
+                            Callback<std::vector<std::uint64_t>> done) = 0;
     virtual void append(AppendRequest request, std::function<void(AppendResult)> done) = 0;
     // The events after `after`, at least one where there is one, up to about `bytes_max` of text.
     // Errors: history_gone where the log no longer keeps `after` + 1.

@@ -51,6 +51,7 @@ std::unique_ptr<test::FaultDisk> make_disk() {
 
 void read_all(sqlite::Journaled& store) {
     (void)store.load("ada");
+    (void)store.operations("ada");
     (void)store.read_log("ada", 0, 1 << 20);
     (void)store.find_operation("ada", 1);
     (void)store.history("ada", "project:1", {});

@@ -52,10 +52,22 @@ void compare_events(sqlite::Journaled& store, const SampleLog& expected, const L
         }
     }
     std::set<std::uint64_t> seen;
-    for (const std::uint64_t key : loaded.operation_keys)
+    const auto keys = store.operations(expected.user());
+    if (!keys) {
+        verdict.blame(&Verdict::lost, expected.user() + "'s operations cannot be read");
+        return;
+    }
+    for (const std::uint64_t key : *keys)
         if (!seen.insert(key).second)
             verdict.blame(&Verdict::doubled, expected.user() + " has an operation twice");
-    if (loaded.operation_keys.size() != loaded.head.offset - (loaded.first_kept - 1))
+    // Those of expired events stay known, too: no instance has as many as would be forgotten.
+    const auto& all = expected.operation_keys();
+    for (Offset offset = 1; offset <= std::min<Offset>(loaded.head.offset, all.size()); ++offset)
+        if (!seen.contains(all[offset - 1]))
+            verdict.blame(&Verdict::lost, expected.user() +
+                                              " has forgotten the operation of event " +
+                                              std::to_string(offset));
+    if (keys->size() != loaded.head.offset)
         verdict.blame(&Verdict::corrupt, expected.user() + " has other operations than events");
 }
 

@@ -61,9 +61,12 @@ void Workload::step() {
     const std::uint64_t what = random_.below(100);
     if (what < 68) {
         commit_group();
-        if (store_->wants_apply() && random_.chance(0.8)) (void)store_->apply();
-    } else if (what < 76) {
+        if (store_->wants_apply() && random_.chance(0.8))
+            (void)store_->apply_some(random_.below(3000));
+    } else if (what < 72) {
         (void)store_->apply();
+    } else if (what < 76) {
+        (void)store_->apply_some(random_.below(3000));
     } else if (what < 82) {
         while (store_->tidy()) {
         }

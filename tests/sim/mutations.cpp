@@ -27,6 +27,7 @@ constexpr std::string_view kNames[] = {
     "version_greater_suffices",
     "reuse_version",
     "timestamps_from_clock",
+    "operations_unknown",
     "fold_before_commit",
     "skip_gap",
     "trust_announcement_offset",

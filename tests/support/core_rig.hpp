@@ -34,7 +34,15 @@ class HandClock final : public Clock {
     mutable int looks = 0;
 };
 
-enum class Call : std::uint8_t { load, append, read_log, find_operation, heads, read_version };
+enum class Call : std::uint8_t {
+    load,
+    operations,
+    append,
+    read_log,
+    find_operation,
+    heads,
+    read_version
+};
 
 // Passes everything on to a store, counts it, and can hold answers back. What a held answer says
 // was true when the question arrived.
@@ -57,6 +65,10 @@ class GatedStore final : public Store {
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override {
         inner_.load(user_id, gate(Call::load, std::move(done)));
+    }
+    void operations(const std::string& user_id,
+                    Callback<std::vector<std::uint64_t>> done) override {
+        inner_.operations(user_id, gate(Call::operations, std::move(done)));
     }
     void append(AppendRequest request, std::function<void(AppendResult)> done) override {
         if (loses_races) {

@@ -85,10 +85,18 @@ LoadedLog load(const SimDatabase& database, const std::string& user_id) {
     loaded.head = record->head_at(user_id, end);
     loaded.first_kept = record->first_kept;
     loaded.state = state_of(database, *record);
-    for (Offset offset = record->first_kept; offset <= end; ++offset)
-        loaded.operation_keys.push_back(record->events[offset - 1].entry().operation_key);
-    if (!database.flaws.forgets_expired) add_expired_operations(*record, loaded.operation_keys);
     return loaded;
+}
+
+std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id) {
+    std::vector<std::uint64_t> keys;
+    const UserRecord* record = database.find(user_id);
+    if (record == nullptr) return keys;
+    const Offset end = database.readable(*record);
+    for (Offset offset = record->first_kept; offset <= end; ++offset)
+        keys.push_back(record->events[offset - 1].entry().operation_key);
+    if (!database.flaws.forgets_expired) add_expired_operations(*record, keys);
+    return keys;
 }
 
 Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,

@@ -10,6 +10,7 @@
 namespace dyad::sim::queries {
 
 LoadedLog load(const SimDatabase& database, const std::string& user_id);
+std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id);
 Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
                           std::size_t bytes_max);
 Offset find_operation(const SimDatabase& database, const std::string& user_id,

@@ -205,6 +205,12 @@ void SimStore::load(const std::string& user_id, Callback<LoadedLog> done) {
     });
 }
 
+void SimStore::operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) {
+    link_->query<std::vector<std::uint64_t>>(std::move(done), [user_id](SimDatabase& database) {
+        return queries::operations(database, user_id);
+    });
+}
+
 void SimStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
                         Callback<LogSlice> done) {
     link_->query<LogSlice>(std::move(done), [=](SimDatabase& database) {

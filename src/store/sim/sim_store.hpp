@@ -54,6 +54,7 @@ class SimStore final : public Store {
     void set_cut(bool cut);
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
+    void operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
     void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
                   Callback<LogSlice> done) override;

@@ -166,6 +166,10 @@ std::int64_t Connection::changed_rows() const {
     return sqlite3_changes64(db_);
 }
 
+bool Connection::in_transaction() const noexcept {
+    return sqlite3_get_autocommit(db_) == 0;
+}
+
 Transaction::~Transaction() {
     if (open_) (void)connection_.execute("ROLLBACK");
 }

@@ -106,6 +106,8 @@ class Connection {
 
     std::int64_t changed_rows() const;  // by the last statement
 
+    // False, too, where an error made SQLite roll a transaction back by itself.
+    bool in_transaction() const noexcept;
     // True once a sync failed: what the disk holds is unknown, the process must stop.
     bool sync_failed() const noexcept { return sync_failed_; }
     const std::string& path() const noexcept { return path_; }

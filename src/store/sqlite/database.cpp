@@ -11,6 +11,7 @@ namespace dyad::sqlite {
 namespace {
 
 constexpr std::string_view kScope = "sqlite";
+constexpr std::size_t kSliceBytes = 128 * 1024;  // to apply between two commits: about 1 ms
 
 template <class T>
 void move_all(std::vector<T>& from, std::deque<T>& to) {
@@ -41,6 +42,7 @@ Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random
     auto lock = FolderLock::take(options.folder);
     if (!lock) return lock.error();
     options.store.database = options.folder + "/" + kDatabaseName;
+    options.store.commits_meanwhile = true;
     auto store = Journaled::open(options.store, random);
     if (!store) return store.error();
     std::shared_ptr<Database> database(new Database(std::move(options)));
@@ -131,7 +133,8 @@ bool Database::is_busy() const noexcept {
 }
 
 std::int64_t Database::patience_ms() const {
-    if (tidying_) return 0;
+    if (store_->is_ending()) return 1;
+    if (tidying_ || store_->is_applying()) return 0;
     if (!store_->has_unapplied()) return -1;
     if (store_->apply_problem())
         return std::max<std::int64_t>(next_apply_ms_ - clock_.steady_ms(), 0);
@@ -171,12 +174,16 @@ void Database::run() noexcept {
     while (take_submitted()) {
         if (next_request_ < requests_.size()) {
             commit_some();
-            if (store_->wants_apply() && clock_.steady_ms() >= next_apply_ms_) apply();
+            tidying_ = false;
+            if (store_->wants_apply() && clock_.steady_ms() >= next_apply_ms_) apply_some();
         }
         // One of each between two commits: neither side waits for the other to have nothing to do.
         if (!reads_.empty()) read_one();
         if (!expiries_.empty()) expire_some();
-        if (idle_) work_while_idle();
+        if (idle_ && store_->is_applying())
+            apply_some();
+        else if (idle_)
+            work_while_idle();
     }
     const Status closed = store_->apply();
     if (!closed)
@@ -236,8 +243,10 @@ void Database::expire_some() {
     expiries_.pop_front();
 }
 
-void Database::apply() {
-    const Status done = store_->apply();
+void Database::apply_some() {
+    // The faster the journal fills meanwhile, the larger the slices.
+    const Result<bool> done =
+        store_->apply_some(std::max(kSliceBytes, store_->unapplied_bytes() / 4));
     next_apply_ms_ = done ? 0 : clock_.steady_ms() + options_.retry_apply_ms;
     const std::lock_guard held(problem_mutex_);
     problem_ = done ? std::string() : done.error().to_string();
@@ -245,7 +254,7 @@ void Database::apply() {
 
 void Database::work_while_idle() {
     if (store_->has_unapplied()) {
-        apply();
+        apply_some();
         tidying_ = true;
     } else {
         tidying_ = store_->tidy();

@@ -101,7 +101,7 @@ class Database {
     void post_results(std::size_t first);
     void read_one();
     void expire_some();
-    void apply();
+    void apply_some();
     void work_while_idle();
 
     DatabaseOptions options_;

@@ -131,6 +131,7 @@ Status Journaled::replay(std::string_view payload, std::size_t record_bytes) {
 Result<UserLog*> Journaled::find_log(const std::string& user_id) {
     const auto at = logs_.find(user_id);
     if (at != logs_.end()) return at->second.get();
+    static_cast<void>(settle());
     const auto stored = log_->find(user_id);
     if (!stored) return stored.error();
     if (!*stored) return static_cast<UserLog*>(nullptr);
@@ -156,60 +157,9 @@ void Journaled::keep(UserLog& log, Unapplied unapplied) {
     log.unapplied.push_back(std::move(unapplied));
 }
 
-Status Journaled::apply() {
-    if (dirty_.empty()) return Done{};
-    Status done = apply_in_transaction();
-    if (!done) {
-        stop_if_sync_failed(done.error());
-        if (!apply_problem_) log::error(kScope, done.error().to_string());
-        apply_problem_ = done.error();
-        return done;
-    }
-    if (apply_problem_) log::info(kScope, "the database takes writes again");
-    apply_problem_.reset();
-    journal_->set_applied(journal_->last_sequence());
-    for (UserLog* log : dirty_) {
-        log->unapplied.clear();
-        to_index_.insert(log->id);
-    }
-    dirty_.clear();
-    unapplied_bytes_ = 0;
-    return Done{};
-}
-
-Status Journaled::apply_in_transaction() {
-    std::vector<std::pair<UserLog*, std::int64_t>> ids;
-    Transaction transaction(*db_);
-    Status done = transaction.begin();
-    for (UserLog* log : dirty_) {
-        if (!done) return done;
-        std::int64_t id = log->id;
-        if (id == 0) {
-            const Result<std::int64_t> added = log_->add_user(log->name);
-            if (!added) return added.error();
-            id = *added;
-        }
-        ids.emplace_back(log, id);
-        for (Unapplied& next : log->unapplied) {
-            done = next.decode();
-            if (!done) return done;
-        }
-        done = log_->append(id, log->unapplied, log->unapplied.back().batch->head());
-        if (done) done = projections_->apply(id, log->unapplied);
-    }
-    if (done)
-        done = db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied', ?)",
-                            journal_->last_sequence());
-    if (done) done = transaction.commit();
-    if (!done) return done;
-    for (const auto& [log, id] : ids)
-        log->id = id;
-    return Done{};
-}
-
 bool Journaled::tidy() {
     constexpr std::size_t kContextsAtOnce = 32;
-    if (apply_problem_ || to_index_.empty()) return false;
+    if (applying_ || apply_problem_ || to_index_.empty()) return false;
     Transaction transaction(*db_);
     const Status begun = transaction.begin();
     const Result<bool> more = begun ? search_->index_some(*to_index_.begin(), kContextsAtOnce)
@@ -226,6 +176,7 @@ bool Journaled::tidy() {
 }
 
 void Journaled::release_idle_logs() {
+    if (applying_) return;  // it refers to them
     if (logs_.size() <= static_cast<std::size_t>(limits::users_active_max)) return;
     std::erase_if(logs_, [](const auto& entry) { return entry.second->unapplied.empty(); });
 }

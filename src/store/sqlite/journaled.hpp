@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,6 +38,7 @@ struct JournaledOptions {
     std::size_t journal_file_bytes = 8 << 20;  // of a new journal; a multiple of 4096
     std::size_t group_bytes_max = 2 << 20;     // of one commit, unless one batch alone is larger
     std::size_t apply_bytes = 4 << 20;         // so much in the journal is worth applying
+    bool commits_meanwhile = false;            // while the database syncs what was applied
     std::int64_t page_bytes = 4096;
     SegmentLimits segments{};
     std::string extra_pragmas;  // tests weaken the store with it
@@ -56,16 +58,28 @@ class Journaled {
     // how many: at least one, where there is one. What is `committed` is durable on return.
     std::size_t commit(std::span<AppendRequest> requests, std::vector<AppendResult>& results);
 
-    bool wants_apply() const noexcept { return unapplied_bytes_ >= options_.apply_bytes; }
-    bool has_unapplied() const noexcept { return !dirty_.empty(); }
+    bool wants_apply() const noexcept {
+        return applying_.has_value() || unapplied_bytes_ >= options_.apply_bytes;
+    }
+    bool is_applying() const noexcept { return applying_.has_value(); }
+    // It is committed on a thread of its own; only commits to the journal go on meanwhile.
+    bool is_ending() const noexcept { return applying_ && applying_->ending.valid(); }
+    bool has_unapplied() const noexcept { return applying_.has_value() || !dirty_.empty(); }
     // Puts everything in the journal into the database. After an error nothing has changed.
     Status apply();
+    // The same in slices of about `bytes_max`, at least one batch, for between two commits. False
+    // once what was in the journal when it began is durable in the database. Returns at once while
+    // it is ending.
+    Result<bool> apply_some(std::size_t bytes_max);
+    // In the journal, without what is being applied.
+    std::size_t unapplied_bytes() const noexcept { return unapplied_bytes_; }
     // Work for when there is no other: true where it should be called again.
     bool tidy();
     // Why the last apply failed; nothing where it did not.
     const std::optional<Error>& apply_problem() const noexcept { return apply_problem_; }
 
     Result<LoadedLog> load(const std::string& user_id);
+    Result<std::vector<std::uint64_t>> operations(const std::string& user_id);
     Result<LogSlice> read_log(const std::string& user_id, Offset after, std::size_t bytes_max);
     Result<Offset> find_operation(const std::string& user_id, std::uint64_t operation_key);
     Result<std::vector<Position>> heads(const std::vector<std::string>& user_ids);
@@ -105,6 +119,24 @@ class Journaled {
         LogHead before;
     };
 
+    // A transaction that has begun to put the journal, up to `last_sequence`, into the database.
+    struct Applying {
+        struct Part {
+            UserLog* log;
+            std::size_t left;                  // batches, at the front of log->unapplied
+            std::vector<Unapplied> applied{};  // before them, in the transaction
+            bool is_new = false;               // its number is
+        };
+        explicit Applying(Connection& connection) : transaction(connection) {}
+
+        Transaction transaction;
+        std::vector<Part> parts;
+        std::size_t next = 0;  // the parts before are finished
+        std::uint64_t last_sequence = 0;
+        std::size_t bytes = 0;       // of unapplied_bytes_
+        std::future<Status> ending;  // its commit; nobody else uses the connection meanwhile
+    };
+
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
     Status open_database(Random& random);
     Status open_journal();
@@ -119,7 +151,13 @@ class Journaled {
     void refuse_accepted(const Error& error, std::vector<AppendResult>& results);
     Status make_room();
     void keep(UserLog& log, Unapplied unapplied);
-    Status apply_in_transaction();
+    Status begin_to_apply();
+    Status apply_slice(std::size_t bytes_max);
+    Result<bool> end_applying();
+    Error give_up_applying(const Error& error);
+    // Waits for the end of an apply that is in its commit. To be called before the database is
+    // read, or its part in the logs. True where an apply goes on, an error where it failed now.
+    Result<bool> settle();
     void release_idle_logs();
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);
@@ -139,6 +177,7 @@ class Journaled {
     std::vector<UserLog*> dirty_;  // with batches that are not applied
     std::size_t unapplied_bytes_ = 0;
     std::set<std::int64_t> to_index_;  // users whose contexts may have changed
+    std::optional<Applying> applying_;
     std::optional<Error> apply_problem_;
     std::vector<Accepted> accepted_;  // of the commit that is being made
     std::string encoded_;

@@ -6,6 +6,7 @@
 namespace dyad::sqlite {
 
 Result<LoadedLog> Journaled::load(const std::string& user_id) {
+    static_cast<void>(settle());
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
     LoadedLog loaded;
@@ -14,16 +15,7 @@ Result<LoadedLog> Journaled::load(const std::string& user_id) {
     loaded.head = log.head;
     loaded.first_kept = log.first_kept;
     if (log.id != 0) {
-        Status done = projections_->load(log.id, loaded.state);
-        std::vector<std::uint64_t>& keys = loaded.operation_keys;
-        if (done)
-            done = log_->visit_keys(log.id, log.head.offset + 1,
-                                    [&](Offset, std::uint64_t operation, std::uint64_t) {
-                                        keys.push_back(operation);
-                                        return true;
-                                    });
-        std::reverse(keys.begin(), keys.end());
-        if (done) done = expired_->load(log.id, keys);
+        const Status done = projections_->load(log.id, loaded.state);
         if (!done) return done.error();
     }
     for (Unapplied& next : log.unapplied) {
@@ -31,14 +23,35 @@ Result<LoadedLog> Journaled::load(const std::string& user_id) {
         if (!decoded) return decoded.error();
         for (const Change& change : next.changes)
             fold(loaded.state, change);
-        for (const EventEntry& entry : next.batch->entries)
-            loaded.operation_keys.push_back(entry.operation_key);
     }
     return loaded;
 }
 
+Result<std::vector<std::uint64_t>> Journaled::operations(const std::string& user_id) {
+    static_cast<void>(settle());
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    std::vector<std::uint64_t> keys;
+    if (*found == nullptr) return keys;
+    const UserLog& log = **found;
+    if (log.id != 0) {
+        Status done = log_->visit_keys(log.id, log.head.offset + 1,
+                                       [&](Offset, std::uint64_t operation, std::uint64_t) {
+                                           keys.push_back(operation);
+                                           return true;
+                                       });
+        if (done) done = expired_->load(log.id, keys);
+        if (!done) return done.error();
+    }
+    for (const Unapplied& next : log.unapplied)
+        for (const EventEntry& entry : next.batch->entries)
+            keys.push_back(entry.operation_key);
+    return keys;
+}
+
 Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
                                      std::size_t bytes_max) {
+    static_cast<void>(settle());
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
     LogSlice slice;
@@ -72,6 +85,7 @@ Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
 }
 
 Result<Offset> Journaled::find_operation(const std::string& user_id, std::uint64_t operation_key) {
+    static_cast<void>(settle());
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
     if (*found == nullptr) return Offset{0};

@@ -43,6 +43,12 @@ void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {
     ask<LoadedLog>(std::move(done), [user_id](Journaled& store) { return store.load(user_id); });
 }
 
+void SqliteStore::operations(const std::string& user_id,
+                             Callback<std::vector<std::uint64_t>> done) {
+    ask<std::vector<std::uint64_t>>(
+        std::move(done), [user_id](Journaled& store) { return store.operations(user_id); });
+}
+
 void SqliteStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
                            Callback<LogSlice> done) {
     ask<LogSlice>(std::move(done), [user_id, after, bytes_max](Journaled& store) {

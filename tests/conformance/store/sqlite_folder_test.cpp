@@ -2,6 +2,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 #include "support/sample_log.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -140,6 +141,76 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
         cell.join();
     EXPECT_EQ(committed, kCells * kUsers * kBatches);
     EXPECT_LT(posts, kCells * kUsers * kBatches / 4);
+}
+
+// The journal is applied in slices between these commits, and synced by another thread.
+TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
+    DatabaseOptions options;
+    options.folder = base_;
+    options.store.journal_file_bytes = 128 << 10;
+    options.store.apply_bytes = 8 << 10;
+    const auto database = Database::open(options, random_);
+    ASSERT_TRUE(database);
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::vector<std::function<void()>> work;
+    SqliteStore store(*database, [&](std::function<void()> next) {
+        const std::lock_guard held(mutex);
+        work.push_back(std::move(next));
+        wake.notify_one();
+    });
+    int waiting = 0;
+    const auto run_until = [&](int most) {
+        while (waiting > most) {
+            std::vector<std::function<void()>> due;
+            {
+                std::unique_lock held(mutex);
+                wake.wait(held, [&] { return !work.empty(); });
+                due.swap(work);
+            }
+            for (auto& next : due)
+                next();
+        }
+    };
+    test::SeededRandom random(7);
+    test::SampleLog log("ada", random);
+    std::vector<std::string> states{test::describe(State(), true)};  // by offset
+    for (int i = 0; i < 400; ++i) {
+        AppendRequest request = log.draft(1);
+        log.take(*request.batch, request.changes);
+        states.push_back(test::describe(log.state(), true));
+        waiting += 1;
+        store.append(std::move(request), [&](const AppendResult& result) {
+            waiting -= 1;
+            EXPECT_EQ(result.outcome, AppendOutcome::committed);
+        });
+        if (i % 3 == 0) {
+            waiting += 3;
+            store.load("ada", [&](const Result<LoadedLog>& loaded) {
+                waiting -= 1;
+                ASSERT_TRUE(loaded) << loaded.error().to_string();
+                EXPECT_EQ(test::describe(loaded->state, true), states[loaded->head.offset]);
+            });
+            store.operations("ada", [&](const Result<std::vector<std::uint64_t>>& keys) {
+                waiting -= 1;
+                ASSERT_TRUE(keys) << keys.error().to_string();
+                for (std::size_t n = 0; n < keys->size(); ++n)
+                    EXPECT_EQ(std::count(keys->begin(), keys->end(), log.operation_keys()[n]), 1);
+            });
+            store.read_log("ada", 0, SIZE_MAX, [&](const Result<LogSlice>& slice) {
+                waiting -= 1;
+                ASSERT_TRUE(slice) << slice.error().to_string();
+                Offset next = 1;
+                for (const EventBatchPtr& batch : slice->batches) {
+                    EXPECT_EQ(batch->first, next);
+                    next = batch->last() + 1;
+                }
+                EXPECT_EQ(next, slice->head.offset + 1);
+            });
+        }
+        run_until(6);
+    }
+    run_until(0);
 }
 
 TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {

@@ -12,7 +12,7 @@ TEST_P(StoreLaw, AUserWithoutALogHasNothing) {
     EXPECT_EQ(loaded.head.epoch, 0U);
     EXPECT_EQ(loaded.head.offset, 0U);
     EXPECT_EQ(loaded.first_kept, 1U);
-    EXPECT_TRUE(loaded.operation_keys.empty());
+    EXPECT_TRUE(operations("nobody").empty());
     EXPECT_TRUE(texts("nobody", 0, 1000).empty());
     EXPECT_EQ(heads({"nobody"}), std::vector<Position>{Position{}});
 }

@@ -57,6 +57,7 @@ class StoreLaw : public testing::TestWithParam<MakeBackend> {
     // Appends so many batches of up to `events_max` events, and takes them into `log`.
     void grow(test::SampleLog& log, int batches, std::size_t events_max);
     LoadedLog load(const std::string& user);
+    std::vector<std::uint64_t> operations(const std::string& user);
     std::vector<Position> heads(std::vector<std::string> users);
     std::vector<std::string> texts(const std::string& user, Offset after, std::size_t bytes_max);
     void expect_holds(const test::SampleLog& log);

@@ -41,6 +41,13 @@ LoadedLog StoreLaw::load(const std::string& user) {
     return loaded ? *std::move(loaded) : LoadedLog();
 }
 
+std::vector<std::uint64_t> StoreLaw::operations(const std::string& user) {
+    using Keys = std::vector<std::uint64_t>;
+    auto keys = ask<Keys>([&](Store::Callback<Keys> done) { store().operations(user, done); });
+    EXPECT_TRUE(keys) << keys.error().to_string();
+    return keys ? *std::move(keys) : Keys();
+}
+
 std::vector<Position> StoreLaw::heads(std::vector<std::string> users) {
     const auto ends = ask<std::vector<Position>>(
         [&](Store::Callback<std::vector<Position>> done) { store().heads(users, done); });
@@ -78,8 +85,9 @@ void StoreLaw::expect_holds(const test::SampleLog& log) {
     EXPECT_EQ(loaded.head.hash, log.head().hash);
     EXPECT_EQ(loaded.head.timestamp_ms, log.head().timestamp_ms);
     EXPECT_EQ(test::describe(loaded.state, true), test::describe(log.state(), true));
+    const std::vector<std::uint64_t> keys = operations(log.user());
     EXPECT_EQ(
-        std::multiset<std::uint64_t>(loaded.operation_keys.begin(), loaded.operation_keys.end()),
+        std::multiset<std::uint64_t>(keys.begin(), keys.end()),
         std::multiset<std::uint64_t>(log.operation_keys().begin(), log.operation_keys().end()));
     EXPECT_EQ(texts(log.user(), 0, 64 * 1024), log.texts());
 }

@@ -131,6 +131,53 @@ TEST(UserLog, AnOperationThatExpiresWhileItIsLookedUpIsNotAppliedAgain) {
     EXPECT_EQ(rig.log_end(), 4u);
 }
 
+// What was written is read before the first write, and only then.
+
+TEST(UserLog, WhoeverComesBackToReadDoesNotWaitForTheOperations) {
+    CoreRig rig;
+    rig.grow(3);
+    EXPECT_EQ(rig.node().gated.count(Call::operations), 0) << "a new log has none";
+    rig.restart(0);
+    ASSERT_TRUE(rig.snapshot());
+    EXPECT_EQ(rig.node().gated.count(Call::operations), 0);
+    ASSERT_TRUE(reply_in(rig.submit(rig.put("k", "{}"))));
+    ASSERT_TRUE(reply_in(rig.submit(rig.put("k", "{}"))));
+    EXPECT_EQ(rig.node().gated.count(Call::operations), 1);
+}
+
+TEST(UserLog, AWriteWaitsUntilItIsKnownWhatWasWritten) {
+    CoreRig rig;
+    const Command command = rig.put("k", "{\"n\":1}", "same");
+    const CommandAnswer first = rig.submit(command);
+    ASSERT_TRUE(reply_in(first));
+    rig.restart(0);
+    rig.node().gated.hold(Call::operations);
+    const auto again = rig.begin(command);
+    const auto other = rig.begin(rig.put("k", "{\"n\":2}", "new"));
+    rig.settle();
+    EXPECT_FALSE(*again || *other);
+    rig.node().gated.release(Call::operations);
+    rig.settle();
+    ASSERT_TRUE(reply_in(*again) && reply_in(*other));
+    EXPECT_TRUE(reply_in(*again)->duplicate);
+    EXPECT_EQ(reply_in(*again)->position, reply_in(first)->position);
+    EXPECT_EQ(rig.log_end(), 2u);
+}
+
+TEST(UserLog, AWriteIsRefusedWhereItCannotBeKnownWhatWasWritten) {
+    CoreRig rig;
+    rig.grow(1);
+    rig.restart(0);
+    ASSERT_TRUE(rig.snapshot());
+    rig.node().store.set_cut(true);
+    const auto answer = rig.begin(rig.put("k", "{}"));
+    rig.pass(1000);
+    EXPECT_EQ(error_in(*answer), Errc::storage_unavailable);
+    EXPECT_EQ(rig.log_end(), 1u);
+    rig.node().store.set_cut(false);
+    EXPECT_TRUE(reply_in(rig.submit(rig.put("k", "{}"))));
+}
+
 // Writes in doubt.
 
 TEST(UserLog, AWriteInDoubtThatWasAppliedIsFoundAndNotRepeated) {

@@ -103,6 +103,63 @@ TEST_F(JournaledStore, GoesThroughBothJournalFilesManyTimes) {
     EXPECT_TRUE(store_->verify("ada"));
 }
 
+TEST_F(JournaledStore, CommitsAndReadsGoOnBetweenTheSlicesOfAnApply) {
+    ASSERT_TRUE(open());
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    SampleLog eve("eve", random_);
+    grow(ada, 20);
+    grow(bob, 20);
+    int slices = 0;
+    for (bool more = true; more; ++slices) {
+        const auto some = store_->apply_some(2000);
+        ASSERT_TRUE(some) << some.error().to_string();
+        more = *some;
+        EXPECT_EQ(store_->is_applying(), more);
+        for (SampleLog* log : {&ada, &bob, &eve}) {
+            grow(*log, 1);
+            expect_holds(*log);
+        }
+    }
+    EXPECT_GT(slices, 5);
+    EXPECT_TRUE(store_->has_unapplied()) << "what came since";
+    crash();
+    ASSERT_TRUE(open());
+    for (const SampleLog* log : {&ada, &bob, &eve})
+        expect_holds(*log);
+    for (const char* user : {"ada", "bob", "eve"})
+        EXPECT_TRUE(store_->verify(user));
+}
+
+TEST_F(JournaledStore, AnApplyThatFailsHalfWayHasChangedNothing) {
+    ASSERT_TRUE(open());
+    SampleLog ada("ada", random_, {.keys = 50, .data_bytes = 2000, .only_contexts = true});
+    SampleLog bob("bob", random_);
+    grow(ada, 10);
+    grow(bob, 10);
+    ASSERT_TRUE(*store_->apply_some(1));
+    grow(ada, 1);
+    disk_.capacity_bytes = disk_.size("/m.db") + disk_.size("/m.db-log0") +
+                           disk_.size("/m.db-log1") + disk_.size("/m.db-journal");
+    EXPECT_FALSE(store_->apply());
+    EXPECT_FALSE(store_->is_applying());
+    EXPECT_TRUE(store_->apply_problem());
+    for (const SampleLog* log : {&ada, &bob})
+        expect_holds(*log);
+    grow(bob, 1);
+    disk_.capacity_bytes = SIZE_MAX;
+    ASSERT_TRUE(store_->apply());
+    EXPECT_FALSE(store_->has_unapplied());
+    for (const SampleLog* log : {&ada, &bob})
+        expect_holds(*log);
+    crash();
+    ASSERT_TRUE(open());
+    for (const SampleLog* log : {&ada, &bob})
+        expect_holds(*log);
+    EXPECT_TRUE(store_->verify("ada"));
+    EXPECT_TRUE(store_->verify("bob"));
+}
+
 TEST_F(JournaledStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 500, .data_bytes = 300, .only_contexts = true});
