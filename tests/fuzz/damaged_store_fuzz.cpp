@@ -51,7 +51,8 @@ std::unique_ptr<test::FaultDisk> make_disk() {
 
 void read_all(sqlite::Journaled& store) {
     (void)store.load("ada");
-    (void)store.operations("ada");
+    sqlite::Journaled::OperationsWalk walk;
+    (void)store.read_operations("ada", walk);
     (void)store.read_log("ada", 0, 1 << 20);
     (void)store.find_operation("ada", 1);
     (void)store.history("ada", "project:1", {});

@@ -52,12 +52,13 @@ void compare_events(sqlite::Journaled& store, const SampleLog& expected, const L
         }
     }
     std::set<std::uint64_t> seen;
-    const auto keys = store.operations(expected.user());
-    if (!keys) {
+    sqlite::Journaled::OperationsWalk walk;
+    while (!walk.finished) {
+        if (store.read_operations(expected.user(), walk)) continue;
         verdict.blame(&Verdict::lost, expected.user() + "'s operations cannot be read");
         return;
     }
-    for (const std::uint64_t key : *keys)
+    for (const std::uint64_t key : walk.keys)
         if (!seen.insert(key).second)
             verdict.blame(&Verdict::doubled, expected.user() + " has an operation twice");
     // Those of expired events stay known, too: no instance has as many as would be forgotten.
@@ -67,7 +68,7 @@ void compare_events(sqlite::Journaled& store, const SampleLog& expected, const L
             verdict.blame(&Verdict::lost, expected.user() +
                                               " has forgotten the operation of event " +
                                               std::to_string(offset));
-    if (keys->size() != loaded.head.offset)
+    if (walk.keys.size() != loaded.head.offset)
         verdict.blame(&Verdict::corrupt, expected.user() + " has other operations than events");
 }
 

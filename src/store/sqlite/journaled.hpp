@@ -79,7 +79,14 @@ class Journaled {
     const std::optional<Error>& apply_problem() const noexcept { return apply_problem_; }
 
     Result<LoadedLog> load(const std::string& user_id);
-    Result<std::vector<std::uint64_t>> operations(const std::string& user_id);
+    // A walk through the operations of a log, newest first, in pieces, so that commits need not
+    // wait for it.
+    struct OperationsWalk {
+        std::vector<std::uint64_t> keys;
+        Offset before = 0;  // the walk is finished with those from here on; 0 = not begun
+        bool finished = false;
+    };
+    Status read_operations(const std::string& user_id, OperationsWalk& walk);
     Result<LogSlice> read_log(const std::string& user_id, Offset after, std::size_t bytes_max);
     Result<Offset> find_operation(const std::string& user_id, std::uint64_t operation_key);
     Result<std::vector<Position>> heads(const std::vector<std::string>& user_ids);

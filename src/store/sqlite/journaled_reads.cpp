@@ -27,26 +27,36 @@ Result<LoadedLog> Journaled::load(const std::string& user_id) {
     return loaded;
 }
 
-Result<std::vector<std::uint64_t>> Journaled::operations(const std::string& user_id) {
+Status Journaled::read_operations(const std::string& user_id, OperationsWalk& walk) {
+    constexpr std::size_t kAtOnce = 8192;  // about a millisecond, and commits wait
     static_cast<void>(settle());
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
-    std::vector<std::uint64_t> keys;
-    if (*found == nullptr) return keys;
+    walk.finished = *found == nullptr;
+    if (walk.finished) return Done{};
     const UserLog& log = **found;
-    if (log.id != 0) {
-        Status done = log_->visit_keys(log.id, log.head.offset + 1,
-                                       [&](Offset, std::uint64_t operation, std::uint64_t) {
-                                           keys.push_back(operation);
-                                           return true;
-                                       });
-        if (done) done = expired_->load(log.id, keys);
-        if (!done) return done.error();
+    if (walk.before == 0) {
+        walk.before = log.head.offset + 1;
+        for (const Unapplied& next : log.unapplied)
+            for (const EventEntry& entry : next.batch->entries)
+                walk.keys.push_back(entry.operation_key);
+        if (!log.unapplied.empty()) walk.before = log.unapplied.front().batch->first;
     }
-    for (const Unapplied& next : log.unapplied)
-        for (const EventEntry& entry : next.batch->entries)
-            keys.push_back(entry.operation_key);
-    return keys;
+    if (log.id == 0) {
+        walk.finished = true;
+        return Done{};
+    }
+    const std::size_t most = walk.keys.size() + kAtOnce;
+    Status done = log_->visit_keys(log.id, walk.before,
+                                   [&](Offset offset, std::uint64_t operation, std::uint64_t) {
+                                       walk.keys.push_back(operation);
+                                       walk.before = offset;
+                                       return walk.keys.size() < most;
+                                   });
+    if (!done || walk.keys.size() >= most) return done;
+    walk.finished = true;
+    // Last: what expires during the walk is in one place or the other.
+    return expired_->load(log.id, walk.keys);
 }
 
 Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,

@@ -5,12 +5,41 @@
 namespace dyad::sqlite {
 namespace {
 
+Error refused() {
+    return fail(Errc::unavailable, "the store takes no requests now");
+}
+
 template <class T>
 void answer(const std::shared_ptr<Cell>& cell, std::function<void(Result<T>)> done,
             Result<T> result) {
     auto held = std::make_shared<Result<T>>(std::move(result));
     cell->post([cell, done = std::move(done), held] {
         if (cell->is_open()) done(std::move(*held));
+    });
+}
+
+struct OperationsRead {
+    std::string user_id;
+    Journaled::OperationsWalk walk;
+    std::function<void(Result<std::vector<std::uint64_t>>)> done;
+};
+
+// One piece, and the others' work between it and the next.
+void read_on(Database& database, const std::shared_ptr<Cell>& cell,
+             const std::shared_ptr<OperationsRead>& reading) {
+    database.read([&database, cell, reading](Journaled* store) {
+        using Keys = std::vector<std::uint64_t>;
+        if (store == nullptr) {
+            answer<Keys>(cell, reading->done, refused());
+            return;
+        }
+        const Status read = store->read_operations(reading->user_id, reading->walk);
+        if (!read)
+            answer<Keys>(cell, reading->done, read.error());
+        else if (reading->walk.finished)
+            answer<Keys>(cell, reading->done, std::move(reading->walk.keys));
+        else
+            read_on(database, cell, reading);
     });
 }
 
@@ -28,8 +57,7 @@ void SqliteStore::ask(Callback<T> done, Ask question) {
     database_->read([cell = cell_, done = std::move(done),
                      question = std::move(question)](Journaled* store) mutable {
         if (store == nullptr)
-            answer<T>(cell, std::move(done),
-                      fail(Errc::unavailable, "the store takes no requests now"));
+            answer<T>(cell, std::move(done), refused());
         else
             answer<T>(cell, std::move(done), question(*store));
     });
@@ -45,8 +73,10 @@ void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {
 
 void SqliteStore::operations(const std::string& user_id,
                              Callback<std::vector<std::uint64_t>> done) {
-    ask<std::vector<std::uint64_t>>(
-        std::move(done), [user_id](Journaled& store) { return store.operations(user_id); });
+    auto reading = std::make_shared<OperationsRead>();
+    reading->user_id = user_id;
+    reading->done = std::move(done);
+    read_on(*database_, cell_, reading);
 }
 
 void SqliteStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
