@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -16,6 +17,42 @@
 
 namespace dyad::sqlite {
 namespace {
+
+// A cell's thread: what the store posts is run by whoever waits here.
+class Desk {
+  public:
+    std::function<void(std::function<void()>)> post() {
+        return [this](std::function<void()> next) {
+            const std::lock_guard held(mutex_);
+            work_.push_back(std::move(next));
+            posts_ += 1;
+            wake_.notify_one();
+        };
+    }
+    void run_until(const std::function<bool()>& done) {
+        while (!done()) {
+            std::vector<std::function<void()>> due;
+            {
+                std::unique_lock held(mutex_);
+                wake_.wait(held, [&] { return !work_.empty(); });
+                due.swap(work_);
+            }
+            for (auto& next : due)
+                next();
+        }
+    }
+    // So far; what was posted counts whether it was run or not.
+    int posts() {
+        const std::lock_guard held(mutex_);
+        return posts_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::vector<std::function<void()>> work_;
+    int posts_ = 0;
+};
 
 class SqliteFolder : public testing::Test {
   protected:
@@ -103,15 +140,8 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
     std::atomic<int> committed = 0;
     for (int cell = 0; cell < kCells; ++cell) {
         cells.emplace_back([&, cell] {
-            std::mutex mutex;
-            std::condition_variable wake;
-            std::vector<std::function<void()>> work;
-            SqliteStore store(*database, [&](std::function<void()> next) {
-                ++posts;
-                const std::lock_guard held(mutex);
-                work.push_back(std::move(next));
-                wake.notify_one();
-            });
+            Desk desk;
+            SqliteStore store(*database, desk.post());
             test::SeededRandom random(static_cast<std::uint64_t>(cell));
             int answered = 0;
             for (int user = 0; user < kUsers; ++user) {
@@ -125,16 +155,8 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
                     });
                 }
             }
-            while (answered < kUsers * kBatches) {
-                std::vector<std::function<void()>> due;
-                {
-                    std::unique_lock held(mutex);
-                    wake.wait(held, [&] { return !work.empty(); });
-                    due.swap(work);
-                }
-                for (auto& next : due)
-                    next();
-            }
+            desk.run_until([&] { return answered == kUsers * kBatches; });
+            posts += desk.posts();
         });
     }
     for (std::thread& cell : cells)
@@ -151,27 +173,9 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
     options.store.apply_bytes = 8 << 10;
     const auto database = Database::open(options, random_);
     ASSERT_TRUE(database);
-    std::mutex mutex;
-    std::condition_variable wake;
-    std::vector<std::function<void()>> work;
-    SqliteStore store(*database, [&](std::function<void()> next) {
-        const std::lock_guard held(mutex);
-        work.push_back(std::move(next));
-        wake.notify_one();
-    });
+    Desk desk;
+    SqliteStore store(*database, desk.post());
     int waiting = 0;
-    const auto run_until = [&](int most) {
-        while (waiting > most) {
-            std::vector<std::function<void()>> due;
-            {
-                std::unique_lock held(mutex);
-                wake.wait(held, [&] { return !work.empty(); });
-                due.swap(work);
-            }
-            for (auto& next : due)
-                next();
-        }
-    };
     test::SeededRandom random(7);
     test::SampleLog log("ada", random);
     std::vector<std::string> states{test::describe(State(), true)};  // by offset
@@ -208,20 +212,16 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
                 EXPECT_EQ(next, slice->head.offset + 1);
             });
         }
-        run_until(6);
+        desk.run_until([&] { return waiting <= 6; });
     }
-    run_until(0);
+    desk.run_until([&] { return waiting == 0; });
 }
 
 TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
     auto database = open(base_);
     ASSERT_TRUE(database);
-    std::mutex mutex;
-    std::vector<std::function<void()>> work;
-    SqliteStore store(*database, [&](std::function<void()> next) {
-        const std::lock_guard held(mutex);
-        work.push_back(std::move(next));
-    });
+    Desk desk;
+    SqliteStore store(*database, desk.post());
     test::SeededRandom random(1);
     test::SampleLog log("ada", random);
     std::vector<AppendOutcome> outcomes;
@@ -235,9 +235,7 @@ TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
         submit();
     (*database)->stop();
     submit();
-    for (auto& next : work)
-        next();
-    ASSERT_EQ(outcomes.size(), 51U);
+    desk.run_until([&] { return outcomes.size() == 51; });
     EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), AppendOutcome::committed), 50);
     EXPECT_EQ(outcomes.back(), AppendOutcome::refused);
 }
