@@ -194,13 +194,10 @@ class Runner:
             if list(folder.glob("*_test.py")):
                 self.pytest(folder.name, f"system/{folder.name}")
 
-    def conformance(self):
-        self.pytest("ws", "system/ws")
-
 
 RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz",
            "bench", "system"]
-SANITIZER = ["unit", "sim", "conformance"]
+SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "clients"]
 NAMES = {*RELEASE, *SANITIZER}
 
 

@@ -194,7 +194,7 @@ def test_slow_client_does_not_disturb_the_others(server):
             reader.events(1)
             worst = max(worst, time.monotonic() - started)
         assert worst < 1.0 * PATIENCE, f"an event took {worst:.2f} s"
-        assert server.memory_bytes() - before < 64 << 20
+        assert server.memory_bytes() - before < (64 << 20) * PATIENCE  # sanitizers keep more
     slow.close()
 
 
