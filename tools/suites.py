@@ -210,7 +210,7 @@ def main():
     every = RELEASE if options.preset == "release" else SANITIZER
     if options.list:
         folders = [path.parent.name for path in (ROOT / "tests/system").glob("*/*_test.py")]
-        print("\n".join(every + sorted(set(folders))))
+        print("\n".join(dict.fromkeys(every + sorted(folders))))
         return 0
     runner = Runner(options.preset)
     if runner.build_suite():
