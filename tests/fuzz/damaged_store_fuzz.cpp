@@ -51,8 +51,9 @@ std::unique_ptr<test::FaultDisk> make_disk() {
 
 void read_all(sqlite::Journaled& store) {
     (void)store.load("ada");
-    sqlite::Journaled::OperationsWalk walk;
-    (void)store.read_operations("ada", walk);
+    sqlite::Journaled::OperationsWalk operations;
+    while (!operations.finished)
+        if (!store.read_operations("ada", operations)) break;
     (void)store.read_log("ada", 0, 1 << 20);
     (void)store.find_operation("ada", 1);
     (void)store.history("ada", "project:1", {});
