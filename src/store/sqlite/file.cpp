@@ -46,6 +46,14 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, boo
     return file;
 }
 
+Result<bool> File::exists(sqlite3_vfs& vfs, std::string path) {
+    path = with_terminators(std::move(path));
+    int found = 0;
+    const int code = vfs.xAccess(&vfs, path.c_str(), SQLITE_ACCESS_EXISTS, &found);
+    if (code != SQLITE_OK) return io_error(code, "looking for it", path.c_str());
+    return found != 0;
+}
+
 Result<std::uint64_t> File::size() const {
     sqlite3_int64 bytes = 0;
     const int code = file_->pMethods->xFileSize(file_, &bytes);

@@ -22,6 +22,9 @@ class File {
     // Errors: storage_unavailable.
     static Result<std::unique_ptr<File>> open(sqlite3_vfs& vfs, std::string path, bool create);
 
+    // True where there is one that is not empty. Errors: storage_unavailable.
+    static Result<bool> exists(sqlite3_vfs& vfs, std::string path);
+
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;

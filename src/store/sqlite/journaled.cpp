@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "store/sqlite/file.hpp"
 #include "store/sqlite/schema.hpp"
 
 #include <algorithm>
@@ -55,7 +56,29 @@ void Journaled::stop_if_sync_failed(const Error& error) {
     if (db_->sync_failed()) stop(error);
 }
 
+// SQLite ends a transaction by zeroing the header of its rollback journal. If the sync of that
+// failed, the header is shown as zeros and may still be there on the disk; the next transaction
+// would write over what a power cut would then roll back with. So what is shown is made durable
+// first.
+Status Journaled::settle_rollback_journal() {
+    constexpr std::size_t kHeaderBytes = 28;  // SQLite file format, 3. "The Rollback Journal"
+    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
+    const std::string path = options_.database + "-journal";
+    const Result<bool> exists = File::exists(*vfs, path);
+    if (!exists || !*exists) return exists ? Status(Done{}) : Status(exists.error());
+    const auto file = File::open(*vfs, path, false);
+    if (!file) return file.error();
+    const Result<std::string> header = (*file)->read(0, kHeaderBytes);
+    if (!header) return header.error();
+    if (header->front() != '\0') return Done{};  // SQLite rolls it back now
+    Status done = (*file)->write(0, *header);
+    if (done) done = (*file)->sync();
+    return done;
+}
+
 Status Journaled::open_database(Random& random) {
+    const Status settled = settle_rollback_journal();
+    if (!settled) return settled;
     auto opened = Connection::open({.path = options_.database,
                                     .vfs = options_.vfs,
                                     .page_bytes = options_.page_bytes,
@@ -75,11 +98,7 @@ Status Journaled::open_database(Random& random) {
     const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
     if (!id) return id.error();
     store_id_ = static_cast<std::uint64_t>(*id);
-    // As with the journal, what a failed sync left in the kernel's memory only is written again
-    // before anything relies on it: here the end of the last transaction, by one more.
-    return db_->execute(
-        "INSERT INTO meta(key, value) VALUES('opened', 1) "
-        "ON CONFLICT(key) DO UPDATE SET value = value + 1");
+    return Done{};
 }
 
 Status Journaled::open_journal() {

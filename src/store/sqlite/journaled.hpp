@@ -145,6 +145,7 @@ class Journaled {
     };
 
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
+    Status settle_rollback_journal();
     Status open_database(Random& random);
     Status open_journal();
     Status replay(std::string_view payload, std::size_t record_bytes);

@@ -238,6 +238,28 @@ TEST_F(JournaledStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
     expect_holds(log);
 }
 
+// Else the next transaction would write over what a power cut would then roll back with.
+TEST_F(JournaledStore, TheEndOfATransactionIsDurableBeforeTheNextWhereItsSyncFailed) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_);
+    int failed = 0;
+    for (int sync = 1; sync <= 6; ++sync) {
+        grow(log, 2);
+        disk_.syncs_until_failure = sync;
+        try {
+            ASSERT_TRUE(store_->apply());
+        } catch (const Stopped&) {
+            ++failed;
+        }
+        crash();
+        disk_.syncs_until_failure = INT64_MAX;
+        ASSERT_TRUE(open());
+        EXPECT_EQ(disk_.find("/m.db-journal")->durable.front(), '\0') << sync;
+        expect_holds(log);
+    }
+    EXPECT_GE(failed, 4) << "journal, its header, database, the header again";
+}
+
 TEST_F(JournaledStore, AFailedSyncStopsBeforeAnythingIsAcknowledged) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
