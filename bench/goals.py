@@ -156,7 +156,8 @@ def report(medians, results, run, pictures):
              'Ratios are taken inside a repeat, between servers that ran right after each other;',
              'the medians of the repeats stand here, those of every repeat in figures.json.',
              'The server runs on one CPU, the load on another' +
-             (', both ahead of all other work.' if run['realtime'] else '.'), '',
+             (', both ahead of all other work.' if run['realtime'] else '.') +
+             (f' Measured again since: {run["again"]}.' if 'again' in run else ''), '',
              f'**{len(known) - len(missed)} of {len(known)} met.**', '',
              '| goal | figure | bound | median | lowest to highest | |',
              '| --- | --- | --- | --- | --- | --- |']

@@ -36,7 +36,8 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--smoke', action='store_true', help='one short repeat')
-    parser.add_argument('--only', default=','.join(ALL), help='parts, comma between two')
+    parser.add_argument('--only', default=','.join(ALL),
+                        help='parts, comma between two; the others keep their figures in DIR')
     parser.add_argument('--list', action='store_true', help='the parts and what they measure')
     parser.add_argument('--report', action='store_true', help='writes the report again')
     parser.add_argument('--realtime', action='store_true', help='ahead of all other work')
@@ -115,6 +116,11 @@ def main():
         return 1 if bad or not results else 0
     run = goals.describe_run(repeats, took, rig.others, options.realtime)
     run['driver'] = 'a neutral driver' if rig.neutral else "the product's own driver"
+    if set(names) != set(ALL) and os.path.exists(figures_file):
+        with open(figures_file) as file:
+            saved = json.load(file)
+        run = dict(saved['run'], again=' '.join(names))
+        results = {**saved['figures'], **results}
     os.makedirs(options.out, exist_ok=True)
     with open(figures_file, 'w') as out:
         json.dump({'run': run, 'figures': results}, out, indent=1, sort_keys=True)
