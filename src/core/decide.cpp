@@ -22,12 +22,13 @@ Rejection reject(Errc code, std::string detail, ContextPtr current = nullptr) {
 }
 
 // A context that exists; null for a deleted one.
-ContextPtr live(ContextPtr context) {
-    return context && !context->deleted ? context : nullptr;
+const ContextPtr& live(const ContextPtr& context) {
+    static const ContextPtr none;
+    return context && !context->deleted ? context : none;
 }
 
 bool version_matches(const ContextPtr& stored, Version expected) {
-    const ContextPtr alive = live(stored);
+    const ContextPtr& alive = live(stored);
     const Version version = alive ? alive->version : 0;
     if (broken(Mutation::ignore_expected_version)) return true;
     if (broken(Mutation::version_greater_suffices)) return version >= expected;
@@ -37,7 +38,7 @@ bool version_matches(const ContextPtr& stored, Version expected) {
 std::optional<Rejection> check_version(const Command& command, const ContextPtr& stored) {
     if (!command.expected_version || version_matches(stored, *command.expected_version))
         return std::nullopt;
-    const ContextPtr alive = live(stored);
+    const ContextPtr& alive = live(stored);
     return reject(Errc::version_conflict,
                   "expectedVersion: " + std::to_string(*command.expected_version) +
                       " was expected, version " + std::to_string(alive ? alive->version : 0) +
@@ -76,7 +77,7 @@ class Decider {
 
   private:
     Context successor(const ContextPtr& stored, const std::string& key) const;
-    Decided write(const ContextPtr& stored, Context next, ContextAction action,
+    Decided write(const ContextPtr& stored, Context&& next, ContextAction action,
                   MergeStrategy strategy, std::vector<Conflict> opened = {},
                   std::vector<std::string> closed = {}) const;
     Decided merge(const PutContext& put, const ContextPtr& stored) const;
@@ -122,10 +123,10 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
     return next;
 }
 
-Decided Decider::write(const ContextPtr& stored, Context next, ContextAction action,
+Decided Decider::write(const ContextPtr& stored, Context&& next, ContextAction action,
                        MergeStrategy strategy, std::vector<Conflict> opened,
                        std::vector<std::string> closed) const {
-    const ContextPtr alive = live(stored);
+    const ContextPtr& alive = live(stored);
     if (!next.deleted) {
         if (next.data.size() > limits::document_bytes_max)
             return reject(Errc::too_large, "data: the document would be larger than " +
@@ -147,14 +148,15 @@ Decided Decider::write(const ContextPtr& stored, Context next, ContextAction act
         return reject(Errc::limit_reached, "conflicts: at most " +
                                                std::to_string(limits::conflicts_per_user_max) +
                                                " can be open; resolve some first");
-    ContextChange change;
+    Decided decided(std::in_place_type<Change>, std::in_place_type<ContextChange>);
+    auto& change = std::get<ContextChange>(std::get<Change>(decided));
     change.previous_version = stored ? stored->version : 0;
     change.context = std::make_shared<const Context>(std::move(next));
     change.action = action;
     change.strategy = strategy;
     change.conflicts_opened = std::move(opened);
     change.conflicts_closed = std::move(closed);
-    return Change(std::move(change));
+    return decided;
 }
 
 void Decider::apply_options(const PutContext& put, Context& next) const {
@@ -164,8 +166,8 @@ void Decider::apply_options(const PutContext& put, Context& next) const {
 }
 
 Decided Decider::operator()(const PutContext& put) const {
-    const ContextPtr stored = view_.context(put.key);
-    const ContextPtr alive = live(stored);
+    const ContextPtr& stored = view_.context(put.key);
+    const ContextPtr& alive = live(stored);
     if (put.strategy == MergeStrategy::ignore && alive) return NoChange{alive, put.data};
     if (put.strategy == MergeStrategy::merge && alive) return merge(put, stored);
     if (!put.force) {
@@ -241,7 +243,7 @@ Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
 Decided Decider::patched(
     const std::string& key,
     const std::function<Result<json::Value>(const json::Value&)>& apply) const {
-    const ContextPtr stored = live(view_.context(key));
+    const ContextPtr& stored = live(view_.context(key));
     if (!stored) return reject(Errc::not_found, "contextKey: there is no context \"" + key + "\"");
     if (const auto rejection = check_version(command_, stored)) return *rejection;
     const Result<json::Value> document = json::parse(stored->data);
@@ -283,7 +285,7 @@ Decided Decider::remove(const ContextPtr& stored, ContextAction action) const {
 }
 
 Decided Decider::operator()(const DeleteContext& erase) const {
-    const ContextPtr stored = live(view_.context(erase.key));
+    const ContextPtr& stored = live(view_.context(erase.key));
     if (!stored)
         return reject(Errc::not_found, "contextKey: there is no context \"" + erase.key + "\"");
     if (const auto rejection = check_version(command_, stored)) return *rejection;
@@ -291,7 +293,7 @@ Decided Decider::operator()(const DeleteContext& erase) const {
 }
 
 Decided Decider::operator()(const ExpireContext& expire) const {
-    const ContextPtr stored = live(view_.context(expire.key));
+    const ContextPtr& stored = live(view_.context(expire.key));
     const bool due = stored && stored->version == expire.version && stored->expires_at_ms &&
                      *stored->expires_at_ms <= at_.now_ms;
     if (!due) return NoChange{stored, "null"};
@@ -299,7 +301,7 @@ Decided Decider::operator()(const ExpireContext& expire) const {
 }
 
 Decided Decider::operator()(const RestoreContext& restore) const {
-    const ContextPtr stored = view_.context(restore.key);
+    const ContextPtr& stored = view_.context(restore.key);
     if (!stored)
         return reject(Errc::not_found, "contextKey: there is no context \"" + restore.key + "\"");
     if (const auto rejection = check_version(command_, stored)) return *rejection;
@@ -323,7 +325,7 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
     if (conflict == nullptr)
         return reject(Errc::not_found,
                       "conflictId: there is no open conflict \"" + resolve.conflict_id + "\"");
-    const ContextPtr stored = live(view_.context(conflict->context_key));
+    const ContextPtr& stored = live(view_.context(conflict->context_key));
     if (!stored) return reject(Errc::not_found, "conflictId: its context was deleted");
     if (const auto rejection = check_version(command_, stored)) return *rejection;
     Context next = successor(stored, stored->key);

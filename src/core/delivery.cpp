@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <utility>
 
 namespace dyad::core {
 namespace {
@@ -112,8 +113,10 @@ void Delivery::flush() {
     fed_to_ = end;
     behind_ = false;
     // feed() may not add or remove sessions: peers never re-enter the heart.
+    Run& run = new_run();
     for (const auto& session : sessions_)
-        feed(*session);
+        feed(*session, run);
+    metrics::deliveries.add(std::exchange(delivered_, 0));
 }
 
 void Delivery::start(const Start& start, const Status& fresh) {
@@ -203,60 +206,94 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
         }));
 }
 
-void Delivery::feed(Session& session) {
+bool Run::fits(const Session& session) const {
+    if (last == 0 || first != session.next || dialect != session.dialect || !whole) return false;
+    return dialect == Dialect::negotiated ||
+           std::none_of(blocks.begin(), blocks.end(), [&session](const Block* block) {
+               return block->has_source(session.instance_id);
+           });
+}
+
+Run& Delivery::new_run() {
+    Run& run = user_.engine_.run_;
+    run.last = 0;
+    return run;
+}
+
+void Delivery::feed(Session& session, Run& run) {
     while (session.ready && !session.blocked && !session.reading && !session.paused) {
         if (session.next == 0) {
             reset(session);
             continue;
         }
         if (session.next > user_.head().offset) return;
-        Block* block = user_.feed().find(session.next);
-        if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
-            session.next = user_.feed().first();
-            continue;
+        if (!run.fits(session)) {
+            Block* block = user_.feed().find(session.next);
+            if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
+                session.next = user_.feed().first();
+                continue;
+            }
+            if (!block) {
+                feed_from_log(session);
+                return;
+            }
+            run.blocks.clear();
+            for (std::size_t bytes = 0; block && bytes < kRunBytesMax;) {
+                bytes += block->batch().texts.size();
+                run.blocks.push_back(block);
+                block = user_.feed().find(block->batch().last() + 1);
+            }
+            if (!make_run(session, run)) {
+                close_damaged(session);
+                return;
+            }
         }
-        if (!block) {
-            feed_from_log(session);
-            return;
-        }
-        std::vector<Block*>& blocks = user_.engine_.blocks_;
-        blocks.clear();
-        for (std::size_t bytes = 0; block && bytes < kRunBytesMax;) {
-            bytes += block->batch().texts.size();
-            blocks.push_back(block);
-            block = user_.feed().find(block->batch().last() + 1);
-        }
-        hand_over(session, blocks);
+        hand_over(session, run);
     }
 }
 
-void Delivery::hand_over(Session& session, std::span<Block* const> blocks) {
-    std::vector<std::string_view>& pieces = user_.engine_.pieces_;
-    pieces.clear();
-    const Offset first = session.next;
+bool Delivery::make_run(const Session& session, Run& run) {
+    run.first = session.next;
+    run.last = 0;
+    run.dialect = session.dialect;
+    run.whole = true;
+    run.pieces.clear();
+    Offset next = session.next;
     std::size_t bytes = 0;
-    for (Block* const block : blocks) {
+    for (Block* const block : run.blocks) {
         const EventBatch& batch = block->batch();
         if (bytes >= kRunBytesMax) break;
-        const Offset last = last_that_fits(batch, session.next, kRunBytesMax - bytes);
-        const std::size_t size = batch.text_range(session.next, last).size();
+        const Offset last = last_that_fits(batch, next, kRunBytesMax - bytes);
+        const std::size_t size = batch.text_range(next, last).size();
         if (bytes > 0 && bytes + size > kRunBytesMax) break;
-        if (session.dialect == Dialect::negotiated)
-            pieces.push_back(batch.text_range(session.next, last));
-        else if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), session.next, last,
-                                      session.instance_id, pieces)) {
-            set_blocked(session, true);
-            session.peer->close(CloseReason::storage);
-            return;
+        if (session.dialect == Dialect::negotiated) {
+            run.pieces.push_back(batch.text_range(next, last));
+        } else {
+            if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), next, last,
+                                     session.instance_id, run.pieces))
+                return false;
+            if (block->has_source(session.instance_id)) run.whole = false;
         }
         bytes += size;
-        session.next = last + 1;
-        session.hash = short_hash(batch.entry(last).hash);
+        next = last + 1;
+        run.last = last;
+        run.hash = short_hash(batch.entry(last).hash);
         if (last != batch.last()) break;
     }
-    if (pieces.empty()) return;  // all of it was the plain client's own
-    metrics::deliveries.add(static_cast<std::int64_t>(session.next - first));
-    if (!session.peer->deliver(first, session.next - 1, pieces)) set_blocked(session, true);
+    return true;
+}
+
+void Delivery::hand_over(Session& session, const Run& run) {
+    session.next = run.last + 1;
+    session.hash = run.hash;
+    if (run.pieces.empty()) return;  // all of it was the plain client's own
+    delivered_ += static_cast<std::int64_t>(run.last + 1 - run.first);
+    if (!session.peer->deliver(run.first, run.last, run.pieces)) set_blocked(session, true);
+}
+
+void Delivery::close_damaged(Session& session) {
+    set_blocked(session, true);
+    session.peer->close(CloseReason::storage);
 }
 
 void Delivery::feed_from_log(Session& session) {
@@ -268,12 +305,12 @@ void Delivery::feed_from_log(Session& session) {
                                      if (s == nullptr) return;
                                      s->reading = false;
                                      if (s->next == 0) {
-                                         feed(*s);  // it was reset meanwhile
+                                         feed(*s, new_run());  // it was reset meanwhile
                                      } else if (slice) {
                                          feed_slice(*s, *slice);
                                      } else if (slice.error().code == Errc::history_gone) {
                                          s->next = 0;
-                                         feed(*s);
+                                         feed(*s, new_run());
                                      } else {
                                          s->peer->close(CloseReason::storage);
                                      }
@@ -301,12 +338,16 @@ void Delivery::feed_slice(Session& session, const LogSlice& slice) {
     }
     if (session.next != 0 && read.empty()) session.next = 0;
     if (session.next != 0 && session.ready && !session.blocked && !session.paused) {
-        std::vector<Block*> blocks;
+        Run& run = new_run();
+        run.blocks.clear();
         for (Block& block : read)
-            blocks.push_back(&block);
-        hand_over(session, blocks);
+            run.blocks.push_back(&block);
+        if (make_run(session, run))
+            hand_over(session, run);
+        else
+            close_damaged(session);
     }
-    feed(session);
+    feed(session, new_run());
 }
 
 void Delivery::reset(Session& session) {

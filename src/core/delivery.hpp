@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -50,11 +49,17 @@ class Delivery {
     void check_resume(Session& session, Position resume, const ReadyFn& ready);
     void begin(Session& session, Position after, const ReadyFn& ready);
     void begin_with_reset(Session& session, const ReadyFn& ready);
-    void feed(Session& session);
+    void feed(Session& session, Run& run);
+    // What `run` has blocks for, from session.next on, as far as one run goes. False: the blocks
+    // are damaged.
+    bool make_run(const Session& session, Run& run);
+    // Requires: it fits.
+    void hand_over(Session& session, const Run& run);
+    void close_damaged(Session& session);
+    // The engine's run, emptied.
+    Run& new_run();
     void feed_from_log(Session& session);
     void feed_slice(Session& session, const LogSlice& slice);
-    // Hands over [session.next, …] as far as the blocks and one run go.
-    void hand_over(Session& session, std::span<Block* const> blocks);
     void reset(Session& session);
     // Its instance is in inspired mode.
     bool is_private(const std::string& instance_id) const;
@@ -65,9 +70,10 @@ class Delivery {
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
     std::size_t blocked_ = 0;
-    std::size_t plain_ = 0;  // sessions that speak the plain protocol
-    Offset fed_to_ = 0;      // the log's end when all sessions were fed last
-    bool behind_ = true;     // since then, a session may have come to need it for another reason
+    std::size_t plain_ = 0;       // sessions that speak the plain protocol
+    std::int64_t delivered_ = 0;  // events since the last flush, not counted yet
+    Offset fed_to_ = 0;           // the log's end when all sessions were fed last
+    bool behind_ = true;  // since then, a session may have come to need it for another reason
 };
 
 }  // namespace dyad::core

@@ -46,15 +46,15 @@ UserLog& Engine::user(const std::string& user_id) {
     return *slot;
 }
 
-void Engine::submit(const std::string& user_id, Command command, ReplyFn done) {
+void Engine::submit(const std::string& user_id, Command&& command, ReplyFn done) {
     submit(user(user_id), std::move(command), std::move(done));
 }
 
-void Engine::submit(SessionId session, Command command, ReplyFn done) {
+void Engine::submit(SessionId session, Command&& command, ReplyFn done) {
     submit(*session->user, std::move(command), std::move(done));
 }
 
-void Engine::submit(UserLog& user, Command command, ReplyFn done) {
+void Engine::submit(UserLog& user, Command&& command, ReplyFn done) {
     Pending pending;
     pending.command = std::make_unique<Command>(std::move(command));
     pending.done = std::move(done);
@@ -121,12 +121,14 @@ void Engine::mark_dirty(UserLog& log) {
 void Engine::flush() {
     // Answers may bring new commands; those of later rounds wait for the next turn.
     for (int round = 0; round < kFlushRoundsMax && !dirty_.empty(); ++round) {
-        for (UserLog* log : std::exchange(dirty_, {})) {
+        flushing_.swap(dirty_);
+        for (UserLog* log : flushing_) {
             log->dirty_ = false;
             log->pump();
             log->delivery().flush();
             log->arm();
         }
+        flushing_.clear();
     }
 }
 

@@ -49,9 +49,9 @@ class Engine {
     ~Engine();
 
     // Answers once the command is durable, rejected, or its outcome cannot be had in time.
-    void submit(const std::string& user_id, Command command, ReplyFn done);
+    void submit(const std::string& user_id, Command&& command, ReplyFn done);
     // The same, for the user of a session.
-    void submit(SessionId session, Command command, ReplyFn done);
+    void submit(SessionId session, Command&& command, ReplyFn done);
     // Reads of the durable state, after everything this node has acknowledged.
     void snapshot(const std::string& user_id, SnapshotFn done);
     void context(const std::string& user_id, const std::string& key, ContextFn done);
@@ -82,7 +82,7 @@ class Engine {
 
     UserLog& user(const std::string& user_id);
     void receive(const Announcement& announcement);
-    void submit(UserLog& user, Command command, ReplyFn done);
+    void submit(UserLog& user, Command&& command, ReplyFn done);
     void mark_dirty(UserLog& user);
     void poll();
     void sweep_expired();
@@ -94,12 +94,11 @@ class Engine {
     Config config_;
     Ports ports_;
     std::map<std::string, std::unique_ptr<UserLog>, std::less<>> users_;
-    std::vector<UserLog*> dirty_;  // with something to deliver
-    // Of the session that is being fed; kept so that a delivery allocates nothing.
-    std::vector<Block*> blocks_;
-    std::vector<std::string_view> pieces_;
-    Deadlines looks_;     // by the steady clock: at every user, sooner or later
-    Deadlines expiries_;  // by the wall clock: of their contexts
+    std::vector<UserLog*> dirty_;     // with something to deliver
+    std::vector<UserLog*> flushing_;  // those of this round, while it lasts
+    Run run_;                         // of the user that is being fed
+    Deadlines looks_;                 // by the steady clock: at every user, sooner or later
+    Deadlines expiries_;              // by the wall clock: of their contexts
     std::size_t session_count_ = 0;
     std::size_t waiting_ = 0;  // commands without an answer
     std::int64_t next_poll_ms_ = 0;

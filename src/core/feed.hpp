@@ -45,6 +45,10 @@ class Block {
     [[nodiscard]] bool plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from,
                                     Offset to, std::string_view skip_source,
                                     std::vector<std::string_view>& out);
+    // Whether an event of it comes from this instance, as far as it was rendered.
+    bool has_source(std::string_view instance_id) const {
+        return find_source(instance_id) != sources_.size();
+    }
     std::size_t bytes() const noexcept;
 
   private:

@@ -31,12 +31,12 @@ Reply reply_of(const Change& change, const Command& command, const LogHead& head
     Reply reply;
     reply.position = head.position();
     reply.kind = kind_of(change);
-    reply.operation_id = command.operation_id;
     if (const auto* context = std::get_if<ContextChange>(&change))
         reply.version = context->context->version;
     if (const auto* mode = std::get_if<ModeChange>(&change))
         reply.version = mode->state.sync_version;
     if (command.brief) return reply;
+    reply.operation_id = command.operation_id;
     std::string& out = reply.result;
     std::visit(Overloaded{[&](const ContextChange& c) {
                               out.append("{\"conflicts\":[");

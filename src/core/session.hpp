@@ -4,6 +4,7 @@
 #include "core/feed.hpp"
 #include "model/change.hpp"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -68,6 +69,21 @@ struct Session {
     bool paused = false;   // its instance is in inspired mode
 };
 using SessionId = Session*;
+
+// What a session gets at once. Most sessions of a user stand at the same place: the first of them
+// makes it, for all. Lifetime: until the feed changes.
+struct Run {
+    Offset first = 0;
+    Offset last = 0;  // 0: there is none
+    std::array<std::uint8_t, 8> hash{};
+    Dialect dialect = Dialect::plain;
+    bool whole = false;  // nothing was left out for the session it was made for
+    std::vector<Block*> blocks;
+    std::vector<std::string_view> pieces;
+
+    // Whether it is what `session` gets.
+    bool fits(const Session& session) const;
+};
 
 // An instance as it takes part now.
 struct Presence {

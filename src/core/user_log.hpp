@@ -58,7 +58,7 @@ class UserLog {
     Delivery& delivery() noexcept { return delivery_; }
     const Delivery& delivery() const noexcept { return delivery_; }
 
-    void submit(Pending pending);
+    void submit(Pending&& pending);
     // Calls `run` once the state is at least as new as everything acknowledged anywhere before.
     void when_fresh(std::function<void(Status)> run);
     void receive(const Announcement& announcement);
@@ -84,7 +84,7 @@ class UserLog {
     // A batch that is not settled: the store has not answered yet, or its answer settled nothing.
     struct Flight {
         EventBatchPtr batch;
-        std::vector<Change> changes;
+        Changes changes;
         std::vector<Pending> writes;  // of the events, in order
         // Answers that rest on what the batch does, though they are not in it.
         std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> others;
@@ -104,7 +104,8 @@ class UserLog {
     void read_operations();
     void operations_read(const Result<std::vector<std::uint64_t>>& keys);
     void build_batch();
-    bool place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
+    void place(Flight& flight, EventBatch& batch, LogHead& head, View& view, std::int64_t now_ms,
+               Pending&& pending);
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     void forget_other_log(Pending& pending) const;
     bool is_repeat(const Pending& pending) const;

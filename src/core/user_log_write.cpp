@@ -5,18 +5,21 @@
 #include "core/mutation.hpp"
 #include "core/user_log.hpp"
 
+#include <bitset>
+
 namespace dyad::core {
 namespace {
 
 constexpr std::int64_t kRetryPauseMaxMs = 2000;
 constexpr int kExpiriesPerTick = 64;
 constexpr std::string_view kServerInstance = "dyad-server";
+constexpr std::size_t kKeyBits = 1024;
 
 }  // namespace
 
-void UserLog::submit(Pending pending) {
+void UserLog::submit(Pending&& pending) {
     touch();
-    pending.since_ms = ports().clock.steady_ms();
+    pending.since_ms = used_ms_;
     pending.key = operation_key(pending.command->instance_id, pending.command->operation_id);
     pending.fingerprint = pending.command->fingerprint();
     engine_.waiting_ += 1;
@@ -33,7 +36,10 @@ void UserLog::submit(Pending pending) {
 void UserLog::reply(Pending& pending, std::variant<Reply, Rejection> answer) {
     if (!pending.done) return;  // it was answered when its time was over
     engine_.waiting_ -= 1;
-    if (std::holds_alternative<Rejection>(answer)) metrics::commits_rejected.add();
+    if (auto* rejection = std::get_if<Rejection>(&answer)) {
+        rejection->operation_id = pending.command->operation_id;
+        metrics::commits_rejected.add();
+    }
     std::exchange(pending.done, nullptr)(std::move(answer));
 }
 
@@ -50,7 +56,9 @@ void UserLog::build_batch() {
     EventBatch batch;
     LogHead head = head_;
     View view(state_);
-    std::deque<Pending> later;
+    std::vector<Pending> later;
+    const std::int64_t now_ms = ports().clock.wall_ms();
+    std::bitset<kKeyBits> keys;  // of what has come by, by their lowest bits
     const std::size_t most =
         std::min(queue_.size(), static_cast<std::size_t>(limits::batch_events_max));
     flight.writes.reserve(most);
@@ -61,17 +69,18 @@ void UserLog::build_batch() {
         Pending pending = std::move(queue_.front());
         queue_.pop_front();
         const bool twice =
+            keys[pending.key % kKeyBits] &&
             std::any_of(flight.writes.begin(), flight.writes.end(),
                         [&](const Pending& other) { return other.key == pending.key; });
-        if (twice && !broken(Mutation::skip_operation_lookup))
+        if (twice && !broken(Mutation::skip_operation_lookup)) {
             later.push_back(std::move(pending));  // the same operation again: answered from the log
-        else if (!place(flight, batch, head, view, std::move(pending)))
-            break;
+            continue;
+        }
+        keys.set(pending.key % kKeyBits);
+        place(flight, batch, head, view, now_ms, std::move(pending));
     }
-    while (!later.empty()) {
+    for (; !later.empty(); later.pop_back())
         queue_.push_front(std::move(later.back()));
-        later.pop_back();
-    }
     if (batch.empty()) {
         if (!flight.others.empty()) decide_afresh(std::move(flight.others));
         return;
@@ -91,18 +100,18 @@ void UserLog::build_batch() {
     if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt_texts(flight_->batch));
 }
 
-// Gives one command its place in the batch, or its answer. False: the batch must go first.
-bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view,
-                    Pending&& pending) {
+// Gives one command its place in the batch, or its answer.
+void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view,
+                    std::int64_t now_ms, Pending&& pending) {
     forget_other_log(pending);
     if (is_repeat(pending)) {
         answer_repeat(std::move(pending));
-        return true;
+        return;
     }
-    std::int64_t now = ports().clock.wall_ms();
-    if (!broken(Mutation::timestamps_from_clock)) now = std::max(now, head.timestamp_ms);
-    const Decision at{
-        .now_ms = now, .offset = head.offset + 1, .context_ttl_ms = engine_.config_.context_ttl_ms};
+    if (!broken(Mutation::timestamps_from_clock)) now_ms = std::max(now_ms, head.timestamp_ms);
+    const Decision at{.now_ms = now_ms,
+                      .offset = head.offset + 1,
+                      .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, *pending.command, at);
     flight.since_ms = std::min(flight.since_ms, pending.since_ms);
 #ifdef DYAD_SIMULATION
@@ -120,10 +129,10 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         draft.operation_id = pending.command->operation_id;
         draft.data = data;
         draft.fingerprint = pending.fingerprint;
-        draft.timestamp_ms = std::max(now, head.timestamp_ms);
+        draft.timestamp_ms = std::max(now_ms, head.timestamp_ms);
         if (broken(Mutation::timestamps_from_clock)) {
-            draft.timestamp_ms = now;
-            head.timestamp_ms = std::min(head.timestamp_ms, now);
+            draft.timestamp_ms = now_ms;
+            head.timestamp_ms = std::min(head.timestamp_ms, now_ms);
         }
         ports().random.fill(draft.salt);
         append_event(batch, head, draft);
@@ -144,7 +153,6 @@ bool UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         else
             flight.others.emplace_back(std::move(pending), std::move(answer));
     }
-    return true;
 }
 
 void UserLog::decide_afresh(
@@ -284,7 +292,7 @@ void UserLog::committed() {
         sources.reserve(flight->writes.size());
         for (const Pending& pending : flight->writes)
             sources.push_back(pending.command->instance_id);
-        adopt(flight->batch, flight->changes, sources);
+        adopt(flight->batch, flight->changes.all(), sources);
         finish_flight(*flight);
     } else if (!reading && head_.offset >= flight->batch->last()) {
         finish_flight(*flight);  // read or announced before the store's own answer came

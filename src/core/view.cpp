@@ -3,38 +3,41 @@
 namespace dyad::core {
 namespace {
 
-ContextPtr live(ContextPtr context) {
-    return context && !context->deleted ? context : nullptr;
+bool is_live(const ContextPtr& context) {
+    return context && !context->deleted;
+}
+
+template <class Value>
+const Value* find_in(const std::map<std::string, Value, std::less<>>& map, std::string_view key) {
+    const auto at = map.find(key);
+    return at == map.end() ? nullptr : &at->second;
 }
 
 }  // namespace
 
-ContextPtr View::context(std::string_view key) const {
-    if (ContextPtr touched = over_.find(key)) return touched;
-    return durable_->find(key);
+const ContextPtr& View::context(std::string_view key) const {
+    static const ContextPtr none;
+    if (const auto touched = contexts_.find(key); touched != contexts_.end())
+        return touched->second.now;
+    const ContextPtr* const stored = find_in(durable_->contexts, key);
+    return stored != nullptr ? *stored : none;
 }
 
 const ModeState* View::mode(std::string_view instance_id) const {
-    for (const State* state : {&over_, durable_}) {
-        const auto at = state->modes.find(instance_id);
-        if (at != state->modes.end()) return &at->second;
-    }
-    return nullptr;
+    if (const ModeState* const touched = find_in(modes_, instance_id)) return touched;
+    return find_in(durable_->modes, instance_id);
 }
 
 const Conflict* View::conflict(std::string_view id) const {
     if (closed_conflicts_.contains(id)) return nullptr;
-    for (const State* state : {&over_, durable_}) {
-        const auto at = state->conflicts.find(id);
-        if (at != state->conflicts.end()) return &at->second;
-    }
-    return nullptr;
+    if (const Conflict* const touched = find_in(conflicts_, id)) return touched;
+    return find_in(durable_->conflicts, id);
 }
 
 std::vector<std::string> View::conflicts_of(std::string_view key) const {
     std::vector<std::string> ids;
-    for (const State* state : {durable_, &over_})
-        for (const auto& [id, conflict] : state->conflicts)
+    for (const auto* conflicts : {&durable_->conflicts, &conflicts_})
+        for (const auto& [id, conflict] : *conflicts)
             if (conflict.context_key == key && !closed_conflicts_.contains(id)) ids.push_back(id);
     return ids;
 }
@@ -48,7 +51,7 @@ std::size_t View::live_bytes() const noexcept {
                                     live_bytes_delta_);
 }
 std::size_t View::open_conflicts() const noexcept {
-    return durable_->conflicts.size() + over_.conflicts.size() - closed_durable_;
+    return durable_->conflicts.size() + conflicts_.size() - closed_durable_;
 }
 std::size_t View::instances() const noexcept {
     return durable_->modes.size() + new_instances_;
@@ -56,18 +59,31 @@ std::size_t View::instances() const noexcept {
 
 void View::add(const Change& change) {
     if (const auto* context = std::get_if<ContextChange>(&change)) {
-        const ContextPtr before = live(this->context(context->context->key));
-        const ContextPtr after = live(context->context);
-        live_contexts_delta_ += (after ? 1 : 0) - (before ? 1 : 0);
-        live_bytes_delta_ += static_cast<std::int64_t>(after ? after->data.size() : 0) -
-                             static_cast<std::int64_t>(before ? before->data.size() : 0);
-        for (const std::string& id : context->conflicts_closed)
-            if (durable_->conflicts.contains(id) && closed_conflicts_.insert(id).second)
-                closed_durable_ += 1;
+        add_context(*context);
     } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
         if (this->mode(mode->state.instance_id) == nullptr) new_instances_ += 1;
+        modes_.insert_or_assign(mode->state.instance_id, mode->state);
     }
-    fold(over_, change);
+}
+
+void View::add_context(const ContextChange& change) {
+    const ContextPtr& after = change.context;
+    const auto count = [this](const ContextPtr& context, std::int64_t sign) {
+        if (!is_live(context)) return;
+        live_contexts_delta_ += sign;
+        live_bytes_delta_ += sign * static_cast<std::int64_t>(context->data.size());
+    };
+    count(context(after->key), -1);
+    count(after, 1);
+    const auto [at, fresh] = contexts_.try_emplace(after->key, after, after);
+    if (!fresh) at->second.now = after;
+    for (const std::string& id : change.conflicts_closed) {
+        conflicts_.erase(id);
+        if (durable_->conflicts.contains(id) && closed_conflicts_.insert(id).second)
+            closed_durable_ += 1;
+    }
+    for (const Conflict& conflict : change.conflicts_opened)
+        conflicts_.insert_or_assign(conflict.id, conflict);
 }
 
 }  // namespace dyad::core

@@ -3,10 +3,13 @@
 
 #include "model/change.hpp"
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace dyad::core {
 
@@ -16,7 +19,8 @@ class View {
   public:
     explicit View(const State& durable) : durable_(&durable) {}
 
-    ContextPtr context(std::string_view key) const;  // deleted ones too
+    // Deleted ones too; null where there never was one. Lifetime: until add().
+    const ContextPtr& context(std::string_view key) const;
     const ModeState* mode(std::string_view instance_id) const;
     const Conflict* conflict(std::string_view id) const;
     std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
@@ -29,8 +33,18 @@ class View {
     void add(const Change& change);
 
   private:
+    struct Touched {
+        ContextPtr first;  // whose key it is found by
+        ContextPtr now;
+    };
+
+    void add_context(const ContextChange& change);
+
     const State* durable_;
-    State over_;  // what the batch touched, as it is after it
+    // What the batch touched, as it is after it.
+    boost::unordered_flat_map<std::string_view, Touched> contexts_;
+    std::map<std::string, ModeState, std::less<>> modes_;
+    std::map<std::string, Conflict, std::less<>> conflicts_;
     std::set<std::string, std::less<>> closed_conflicts_;
     std::size_t closed_durable_ = 0;
     std::size_t new_instances_ = 0;

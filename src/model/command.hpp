@@ -94,8 +94,9 @@ struct Reply {
     Position position;  // of the event
     bool duplicate = false;
     EventKind kind = EventKind::context_changed;
+    // Empty for a brief command:
     std::string operation_id;
-    // Empty for a brief command, else canonical JSON of the result:
+    // Canonical JSON of the result:
     // {"conflicts":[…],"context":{…},"previousVersion":N} or {"mode":{…}} or {"response":{…}} or
     // {"mcp":{…}}; "ignored": true and "incoming" for "previousVersion" where `ignore` kept what is
     // stored.
@@ -106,7 +107,8 @@ struct Reply {
 // An error that a command got; where the version did not match, what is stored.
 struct Rejection {
     Error error;
-    ContextPtr current;  // with version_conflict
+    ContextPtr current{};        // with version_conflict
+    std::string operation_id{};  // of the command; set where it is answered
 };
 
 }  // namespace dyad

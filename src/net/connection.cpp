@@ -39,9 +39,10 @@ bool Connection::send(std::span<const iovec> parts) {
         hold(group, sent.bytes);
         parts = parts.subspan(group.size());
     }
+    if (!held_) return true;
     hold(parts, 0);
     update_interest();
-    return !held_;
+    return false;
 }
 
 void Connection::hold(std::span<const iovec> parts, std::size_t skip_bytes) {

@@ -17,13 +17,16 @@
 // Callbacks run later, never inside the call, and each exactly once, unless the store is destroyed.
 #pragma once
 
+#include "base/check.hpp"
 #include "base/result.hpp"
 #include "model/change.hpp"
 #include "model/event.hpp"
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dyad {
@@ -35,10 +38,43 @@ struct LoadedLog {
     State state;            // folded up to `head`
 };
 
+// The contents of a batch's events, typed. Copies share one list, which grows only until then.
+class Changes {
+  public:
+    Changes() = default;
+    Changes(std::vector<Change> list)
+        : list_(std::make_shared<std::vector<Change>>(std::move(list))) {}
+    Changes(std::initializer_list<Change> list) : Changes(std::vector<Change>(list)) {}
+
+    void reserve(std::size_t count) { own().reserve(count); }
+    void push_back(const Change& change) { own().push_back(change); }
+    void push_back(Change&& change) { own().push_back(std::move(change)); }
+    const std::vector<Change>& all() const noexcept {
+        static const std::vector<Change> none;
+        return list_ ? *list_ : none;
+    }
+    operator const std::vector<Change>&() const noexcept { return all(); }
+    bool empty() const noexcept { return all().empty(); }
+    std::size_t size() const noexcept { return all().size(); }
+    const Change& operator[](std::size_t i) const { return all()[i]; }
+    const Change& back() const { return all().back(); }
+    auto begin() const noexcept { return all().begin(); }
+    auto end() const noexcept { return all().end(); }
+
+  private:
+    std::vector<Change>& own() {
+        if (!list_) list_ = std::make_shared<std::vector<Change>>();
+        CHECK(list_.use_count() == 1);
+        return *list_;
+    }
+
+    std::shared_ptr<std::vector<Change>> list_;
+};
+
 struct AppendRequest {
     std::string user_id;
-    EventBatchPtr batch;          // batch->first and prev_hash say what it must follow
-    std::vector<Change> changes;  // batch->size() of them: the events' contents, typed
+    EventBatchPtr batch;  // batch->first and prev_hash say what it must follow
+    Changes changes;      // batch->size() of them
 };
 
 enum class AppendOutcome : std::uint8_t {

@@ -348,7 +348,7 @@ void Client::submit(std::size_t index, int number, int node_id) {
     const auto lost = !world_.healed() && random_.chance(world_.scenario().lost_answers);
     const std::int64_t back_us = world_.hop_us(random_);
     node.engine->submit(
-        user_id_, operation.command,
+        user_id_, Command(operation.command),
         [this, index, number, call, lost, back_us, process = node.process,
          name](std::variant<Reply, Rejection> result) {
             if (!world_.settle(call)) return world_.breach(name + " was answered twice");

@@ -277,10 +277,11 @@ class CoreRig {
     // The answer may come later than this returns, where something is held back.
     std::shared_ptr<CommandAnswer> begin(const Command& command, std::size_t node = 0) {
         auto answer = std::make_shared<CommandAnswer>();
-        engine(node).submit(user, command, [answer](std::variant<Reply, Rejection> result) {
-            CHECK(!answer->has_value());  // once
-            *answer = std::move(result);
-        });
+        engine(node).submit(user, Command(command),
+                            [answer](std::variant<Reply, Rejection> result) {
+                                CHECK(!answer->has_value());  // once
+                                *answer = std::move(result);
+                            });
         return answer;
     }
     CommandAnswer submit(const Command& command, std::size_t node = 0) {

@@ -145,30 +145,29 @@ void LiveSession::hello(const Message& message) {
 }
 
 void LiveSession::command(const Message& message) {
-    const std::string id = message.id.empty() ? hub_.new_id() : std::string(message.id);
     Result<Command> command = hub_.decoder().command(message);
-    if (!command) return say_error(command.error(), id);
+    if (!command) return say_error(command.error(), message.id);
+    if (command->operation_id.empty()) command->operation_id = hub_.new_id();
     command->instance_id = session_->instance_id;
-    command->operation_id = id;
     command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
-    if (const Status valid = validate(*command); !valid) return say_error(valid.error(), id);
+    const auto refuse = [&](const Error& error) { say_error(error, command->operation_id); };
+    if (const Status valid = validate(*command); !valid) return refuse(valid.error());
     if (const Status on = check_switches(hub_.cell().settings(), *command); !on)
-        return say_error(on.error(), id);
+        return refuse(on.error());
     if (hub_.cell().draining())
-        return say_error(fail(Errc::draining, "send it again, with the same id, elsewhere"), id);
+        return refuse(fail(Errc::draining, "send it again, with the same id, elsewhere"));
     begin_call();
     hub_.engine().submit(session_, *std::move(command),
-                         [this, id](const std::variant<Reply, Rejection>& reply) {
+                         [this](const std::variant<Reply, Rejection>& reply) {
                              end_call();
-                             answer(id, reply);
+                             answer(reply);
                          });
 }
 
-void LiveSession::answer(const std::string& operation_id,
-                         const std::variant<Reply, Rejection>& answer) {
+void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {
     if (ended_) return;
     if (const auto* rejection = std::get_if<Rejection>(&answer)) {
-        say_error(rejection->error, operation_id, rejection->current.get());
+        say_error(rejection->error, rejection->operation_id, rejection->current.get());
         return;
     }
     // The plain protocol knows no acknowledgement.

@@ -195,6 +195,10 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
         blocked_ = true;
         return false;
     }
+    if (!negotiated_ && !output_ && pieces.size() == 1) {
+        blocked_ = !client_.send(pieces.front()) && client_.held_bytes() > 0;
+        return !blocked_;
+    }
     std::vector<iovec>& parts = hub_.parts();
     parts.clear();
     if (output_) parts.push_back(part(*output_));

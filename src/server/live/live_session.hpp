@@ -88,7 +88,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
                core::SessionRequest request);
     void hello(const wire::Message& message);
     void command(const wire::Message& message);
-    void answer(const std::string& operation_id, const std::variant<Reply, Rejection>& answer);
+    void answer(const std::variant<Reply, Rejection>& answer);
     void state_request();
     void say_error(const Error& error, std::string_view request_id,
                    const Context* current = nullptr);

@@ -13,7 +13,7 @@ Status Unapplied::decode() {
         if (!change) return change.error();
         decoded.push_back(*std::move(change));
     }
-    changes = std::move(decoded);
+    changes = Changes(std::move(decoded));
     return Done{};
 }
 

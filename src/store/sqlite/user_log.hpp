@@ -1,8 +1,8 @@
 // One user's log as the store holds it in memory: its durable end, and what is not applied yet.
 #pragma once
 
-#include "model/change.hpp"
 #include "model/event.hpp"
+#include "store/store.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -14,36 +14,28 @@ namespace dyad::sqlite {
 // A batch that is durable in the journal and not in the database.
 struct Unapplied {
     EventBatchPtr batch;
-    std::vector<Change> changes;  // empty after a restart, until they are needed
+    Changes changes;  // empty after a restart, until they are needed
     std::size_t record_bytes = 0;
 
     // Fills `changes` from the events' texts. Errors: storage_damaged.
     Status decode();
 };
 
-// The newest operation keys of a log.
+// The newest operation keys of a log, as many as fit: each has one place.
 class RecentOperations {
   public:
     bool contains(std::uint64_t key) const noexcept {
-        return std::find(keys_.begin(), keys_.end(), key) != keys_.end();
+        return key != 0 && !keys_.empty() && keys_[key % kPlaces] == key;
     }
     void add(std::uint64_t key) {
-        if (keys_.size() < kKept) {
-            keys_.push_back(key);
-        } else {
-            keys_[next_] = key;
-            next_ = (next_ + 1) % kKept;
-        }
+        if (keys_.empty()) keys_.resize(kPlaces);
+        keys_[key % kPlaces] = key;
     }
-    void clear() noexcept {
-        keys_.clear();
-        next_ = 0;
-    }
+    void clear() noexcept { keys_.clear(); }
 
   private:
-    static constexpr std::size_t kKept = 128;
-    std::vector<std::uint64_t> keys_;
-    std::size_t next_ = 0;
+    static constexpr std::size_t kPlaces = 128;
+    std::vector<std::uint64_t> keys_;  // 0: none
 };
 
 struct UserLog {
