@@ -41,7 +41,7 @@ class UserLog;
 
 class Engine {
   public:
-    using ReplyFn = std::function<void(std::variant<Reply, Rejection>)>;
+    using ReplyFn = std::function<void(const std::variant<Reply, Rejection>&)>;
     using SnapshotFn = std::function<void(Result<std::shared_ptr<const Snapshot>>)>;
     using ContextFn = std::function<void(Result<ContextPtr>, Position)>;
 

@@ -3,6 +3,14 @@
 #include "base/limits.hpp"
 
 namespace dyad::core {
+namespace {
+
+// What keeping a batch takes; its plain frames are shorter than its texts.
+std::size_t kept_bytes(const EventBatch& batch) noexcept {
+    return 2 * batch.texts.size() + batch.entries.size() * sizeof(EventEntry);
+}
+
+}  // namespace
 
 void Block::render(const Renderer& renderer, std::string_view user_id,
                    std::span<const Change> changes, std::span<const std::string_view> sources) {
@@ -10,6 +18,7 @@ void Block::render(const Renderer& renderer, std::string_view user_id,
     begin_rendering();
     for (std::size_t i = 0; i < changes.size(); ++i)
         render_one(renderer, user_id, batch_->first + i, sources[i], changes[i]);
+    frames_.shrink_to_fit();
 }
 
 bool Block::render_texts(const Renderer& renderer, std::string_view user_id) {
@@ -86,19 +95,15 @@ bool Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Off
     return true;
 }
 
-std::size_t Block::bytes() const noexcept {
-    return batch_->texts.size() + batch_->entries.size() * sizeof(EventEntry) + frames_.size();
-}
-
 void Feed::push(EventBatchPtr batch) {
     CHECK(!batch->empty() && (empty() || batch->first == last() + 1));
-    bytes_ += batch->texts.size();
+    bytes_ += kept_bytes(*batch);
     events_ += batch->size();
     blocks_.push_back(std::make_shared<Block>(std::move(batch)));
     // The newest block stays whatever its size: sessions at the log's end are fed from it.
     while (blocks_.size() > 1 &&
            (bytes_ > limits::feed_bytes_max || events_ > limits::feed_events_max)) {
-        bytes_ -= blocks_.front()->batch().texts.size();
+        bytes_ -= kept_bytes(blocks_.front()->batch());
         events_ -= blocks_.front()->batch().size();
         blocks_.pop_front();
     }

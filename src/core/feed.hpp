@@ -49,7 +49,6 @@ class Block {
     bool has_source(std::string_view instance_id) const {
         return find_source(instance_id) != sources_.size();
     }
-    std::size_t bytes() const noexcept;
 
   private:
     bool render_texts(const Renderer& renderer, std::string_view user_id);

@@ -120,7 +120,7 @@ class UserLog {
     void settle(const Status& read);
     void requeue_flight();
     void finish_flight(Flight& flight);
-    void reply(Pending& pending, std::variant<Reply, Rejection> answer);
+    void reply(Pending& pending, std::variant<Reply, Rejection>&& answer);
     void give_up_old(std::int64_t now_ms);
     // Reading
     Status adopt_texts(EventBatchPtr batch);

@@ -33,14 +33,14 @@ void UserLog::submit(Pending&& pending) {
     engine_.mark_dirty(*this);
 }
 
-void UserLog::reply(Pending& pending, std::variant<Reply, Rejection> answer) {
+void UserLog::reply(Pending& pending, std::variant<Reply, Rejection>&& answer) {
     if (!pending.done) return;  // it was answered when its time was over
     engine_.waiting_ -= 1;
     if (auto* rejection = std::get_if<Rejection>(&answer)) {
         rejection->operation_id = pending.command->operation_id;
         metrics::commits_rejected.add();
     }
-    std::exchange(pending.done, nullptr)(std::move(answer));
+    std::exchange(pending.done, nullptr)(answer);
 }
 
 void UserLog::pump() {

@@ -17,6 +17,7 @@ const Value* find_in(const std::map<std::string, Value, std::less<>>& map, std::
 
 const ContextPtr& View::context(std::string_view key) const {
     static const ContextPtr none;
+    if (latest_ && latest_->key == key) return latest_;
     if (const auto touched = contexts_.find(key); touched != contexts_.end())
         return touched->second.now;
     const ContextPtr* const stored = find_in(durable_->contexts, key);
@@ -75,8 +76,11 @@ void View::add_context(const ContextChange& change) {
     };
     count(context(after->key), -1);
     count(after, 1);
-    const auto [at, fresh] = contexts_.try_emplace(after->key, after, after);
-    if (!fresh) at->second.now = after;
+    if (latest_ && latest_->key != after->key) {
+        const auto [at, fresh] = contexts_.try_emplace(latest_->key, latest_, latest_);
+        if (!fresh) at->second.now = latest_;
+    }
+    latest_ = after;
     for (const std::string& id : change.conflicts_closed) {
         conflicts_.erase(id);
         if (durable_->conflicts.contains(id) && closed_conflicts_.insert(id).second)

@@ -41,8 +41,9 @@ class View {
     void add_context(const ContextChange& change);
 
     const State* durable_;
-    // What the batch touched, as it is after it.
-    boost::unordered_flat_map<std::string_view, Touched> contexts_;
+    // What the batch touched, as it is after it. Most batches touch one context only.
+    ContextPtr latest_;                                              // touched last
+    boost::unordered_flat_map<std::string_view, Touched> contexts_;  // the others
     std::map<std::string, ModeState, std::less<>> modes_;
     std::map<std::string, Conflict, std::less<>> conflicts_;
     std::set<std::string, std::less<>> closed_conflicts_;

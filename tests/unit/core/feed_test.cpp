@@ -68,7 +68,8 @@ TEST(Feed, FindsTheBlockOfEveryOffsetItHas) {
 
 TEST(Feed, KeepsAtMostItsBytesAndEventsAndAlwaysTheNewestBlock) {
     Feed feed;
-    const std::size_t block_bytes = limits::feed_bytes_max / 4;
+    // Kept twice: as it is sent to negotiated clients, and as plain frames.
+    const std::size_t block_bytes = limits::feed_bytes_max / 8;
     for (Offset offset = 1; offset <= 10; ++offset)
         feed.push(batch_of(offset, 1, block_bytes));
     EXPECT_EQ(feed.last(), 10u);
