@@ -41,7 +41,6 @@ for part in ("rest", "live", "mcp", "web"):
 FOREIGN = {
     r"boost/json": {"model"},
     r"boost/(beast|asio)": {"net"},
-    r"simdjson": {"wire"},
     r"sqlite3\.h": {"store/sqlite"},
     r"CLI/": {"cli"},
     r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},

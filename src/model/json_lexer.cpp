@@ -1,7 +1,5 @@
 #include "model/json_lexer.hpp"
 
-#include "model/json_text.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -25,6 +23,13 @@ unsigned hex4_value(const char* at) noexcept {
     for (int i = 0; i < 4; ++i)
         value = value << 4 | static_cast<unsigned>(hex_value(at[i]));
     return value;
+}
+
+// Whether canonical text writes this character as \u00XX, the last digit as it stands here.
+bool is_canonical_escape(unsigned code, char last_digit) noexcept {
+    const bool has_letter =
+        code == '\b' || code == '\f' || code == '\n' || code == '\r' || code == '\t';
+    return code < 0x20 && !has_letter && !(last_digit >= 'A' && last_digit <= 'F');
 }
 
 void append_utf8(std::string& out, unsigned code_point) {
@@ -63,6 +68,16 @@ bool overflows(const char* at, const char* end) noexcept {
     for (; at != end; ++at)
         if (is_digit(*at)) exponent = std::min<std::int64_t>(exponent * 10 + (*at - '0'), 1 << 30);
     return magnitude + (negative ? -exponent : exponent) > 0;
+}
+
+// Whether these digits are an integer of 64 bits. Its magnitude is right where they cannot be more.
+bool check_magnitude(const char* digits, const char* end, Number& out) noexcept {
+    constexpr std::uint64_t kNegativeMax = std::uint64_t{1} << 63;
+    constexpr std::ptrdiff_t kAlwaysFit = 19;
+    if (end - digits > kAlwaysFit && std::from_chars(digits, end, out.magnitude).ec != std::errc())
+        return false;
+    if (out.magnitude == 0) out.negative = false;
+    return !out.negative || out.magnitude <= kNegativeMax;
 }
 
 }  // namespace
@@ -113,6 +128,11 @@ bool Lexer::fail_at(std::size_t position, Errc code, std::string_view what) {
     return false;
 }
 
+bool Lexer::refuse(Error error) {
+    error_ = std::move(error);
+    return false;
+}
+
 bool Lexer::unexpected(std::string_view wanted) {
     std::string what(at_end() ? "the text ends too early, expected " : "expected ");
     return fail_at(position(), Errc::invalid_json, what.append(wanted).append(" (RFC 8259)"));
@@ -123,29 +143,59 @@ Error Lexer::take_error() {
     return std::move(*error_);
 }
 
+bool Lexer::finish() {
+    skip_space();
+    return at_end() || unexpected("nothing after the value");
+}
+
 bool Lexer::literal(std::string_view word) {
-    const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
-    if (!rest.starts_with(word))
-        return unexpected("a value: an object, an array, a string, a number, true, false or null");
+    if (!rest().starts_with(word)) return unexpected(kAnyValue);
     at_ += word.size();
     return true;
 }
 
-bool Lexer::string(RawString& out) {
+bool Lexer::raw(std::string_view& out) {
+    const char* const first = at_;
+    const char c = peek();
+    if (c == '{' || c == '[') {
+        const std::size_t size = balanced_bytes(rest());
+        at_ = size == 0 ? end_ : at_ + size;
+        if (size == 0) return unexpected(c == '{' ? "the '}' of an object" : "the ']' of an array");
+    } else if (c == '"') {
+        RawString string_value;
+        if (!string(string_value)) return false;
+    } else if (c == '-' || is_digit(c)) {
+        Number number_value;
+        if (!number(number_value)) return false;
+    } else if (!literal(c == 't' ? "true" : c == 'f' ? "false" : "null")) {
+        return false;
+    }
+    out = std::string_view(first, static_cast<std::size_t>(at_ - first));
+    return true;
+}
+
+void Lexer::skip_some_space() noexcept {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
+        ++at_;
+}
+
+bool Lexer::special_string(RawString& out) {
     const char* const first = ++at_;
-    out.escaped = false;
     for (;;) {
-        at_ = skip_plain(at_, end_);
+        at_ = plain_end(at_, end_);
         if (at_ == end_) return unexpected("the closing '\"' of a string");
         if (*at_ == '"') break;
         if (*at_ == '\\') {
             out.escaped = true;
-            if (!escape()) return false;
+            if (!escape(out)) return false;
         } else if (static_cast<unsigned char>(*at_) < 0x20) {
             return fail_at(position(), Errc::invalid_json,
                            "a control character in a string; write it as an escape (\\u00XX)");
-        } else if (!utf8_character()) {
-            return false;
+        } else {
+            // Characters of other scripts come in runs.
+            do {
+                if (!utf8_character()) return false;
+            } while (at_ != end_ && static_cast<unsigned char>(*at_) >= 0x80);
         }
     }
     out.body = std::string_view(first, static_cast<std::size_t>(at_ - first));
@@ -162,18 +212,20 @@ bool Lexer::hex4(unsigned& out) {
     return true;
 }
 
-bool Lexer::escape() {
+bool Lexer::escape(RawString& out) {
     const std::size_t start = position();
     ++at_;
     if (at_ == end_) return unexpected("an escape");
     const char kind = *at_++;
     if (kind != 'u') {
+        if (kind == '/') out.canonical = false;
         if (std::strchr("\"\\/bfnrt", kind) != nullptr && kind != '\0') return true;
         return fail_at(start, Errc::invalid_json,
                        "an unknown escape; use one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
     }
     unsigned code = 0;
     if (!hex4(code)) return false;
+    if (!is_canonical_escape(code, at_[-1])) out.canonical = false;
     if (code < 0xd800 || code > 0xdfff) return true;
     unsigned low = 0;
     if (code < 0xdc00 && end_ - at_ >= 2 && at_[0] == '\\' && at_[1] == 'u') {
@@ -226,10 +278,15 @@ bool Lexer::digits() {
 bool Lexer::number(Number& out) {
     const char* const first = at_;
     out = Number{};
-    out.negative = *at_ == '-';
-    if (out.negative) ++at_;
+    out.negative = take('-');
     const char* const integer = at_;
-    if (!digits()) return false;
+    const char* at = at_;
+    std::uint64_t magnitude = 0;
+    for (; at != end_ && is_digit(*at); ++at)
+        magnitude = magnitude * 10 + static_cast<std::uint64_t>(*at - '0');
+    at_ = at;
+    out.magnitude = magnitude;
+    if (at_ == integer) return unexpected("a digit");
     if (*integer == '0' && at_ - integer > 1)
         return fail_at(static_cast<std::size_t>(integer - begin_), Errc::invalid_json,
                        "a number must not begin with 0");
@@ -245,19 +302,15 @@ bool Lexer::number(Number& out) {
         if (peek() == '+' || peek() == '-') ++at_;
         if (!digits()) return false;
     }
-    if (out.is_integer) {
-        constexpr std::uint64_t kNegativeMax = std::uint64_t{1} << 63;
-        const auto read = std::from_chars(integer, at_, out.magnitude);
-        if (read.ec == std::errc() && (!out.negative || out.magnitude <= kNegativeMax)) {
-            if (out.magnitude == 0) out.negative = false;
-            return true;
-        }
-    }
-    return real(first, out);
+    out.text = std::string_view(first, static_cast<std::size_t>(at_ - first));
+    if (out.is_integer && check_magnitude(integer, at_, out)) return true;
+    return real(out);
 }
 
-bool Lexer::real(const char* first, Number& out) {
-    out = Number{};
+bool Lexer::real(Number& out) {
+    out.is_integer = out.negative = false;
+    out.magnitude = 0;
+    const char* const first = out.text.data();
     const auto read = std::from_chars(first, at_, out.real);
     if (read.ec == std::errc()) return true;
     if (overflows(first, at_))

@@ -1,5 +1,5 @@
-// The grammar of JSON text over the words of Lexer: drives a Sink through one text. It keeps its
-// own stack of open brackets, so neither depth nor length of a text touches the machine's stack.
+// The grammar of JSON text over the words of Lexer: drives a Sink through one value. It keeps its
+// own stack of open brackets, so neither depth nor length of a value touches the machine's stack.
 // Internal to the reading of JSON; see json.hpp for the rules.
 //
 // A Sink has, called in the order of the text:
@@ -18,23 +18,27 @@
 
 namespace dyad::json {
 
+inline constexpr std::string_view kRepeatedName =
+    "a member name that stands twice in its object; keep one of the two";
+
 template <class Sink>
 class Reader {
   public:
-    Reader(std::string_view text, const ParseLimits& limits, Sink& sink)
-        : lexer_(text), limits_(limits), sink_(sink) {}
+    Reader(Lexer& lexer, const ParseLimits& limits, Sink& sink)
+        : lexer_(lexer), limits_(limits), sink_(sink) {}
 
-    Status run() {
-        lexer_.skip_space();
+    // Reads the value that the lexer stands at, and leaves the lexer after it. False: the lexer has
+    // the error.
+    bool run() {
         bool more = true;
         while (more)
-            if (!value() || !after_value(more)) return lexer_.take_error();
-        return Done{};
+            if (!value() || !after_value(more)) return false;
+        return true;
     }
 
   private:
     // Reads a scalar or an empty container, or goes inside a container up to its first value.
-    bool value() {
+    [[gnu::always_inline]] bool value() {
         for (;;) {
             const char c = lexer_.peek();
             if (c == '{' || c == '[') {
@@ -47,7 +51,7 @@ class Reader {
         }
     }
 
-    bool scalar(char c) {
+    [[gnu::always_inline]] bool scalar(char c) {
         if (c == '"') {
             RawString string;
             if (!lexer_.string(string)) return false;
@@ -64,7 +68,7 @@ class Reader {
         return true;
     }
 
-    bool open(char bracket, bool& entered) {
+    [[gnu::always_inline]] bool open(char bracket, bool& entered) {
         if (open_.size() >= limits_.depth_max)
             return too_large("nested deeper than json_depth_max", limits_.depth_max,
                              "make the document flatter");
@@ -81,7 +85,7 @@ class Reader {
         return entered ? next_item() : close();
     }
 
-    bool close() {
+    [[gnu::always_inline]] bool close() {
         lexer_.advance();
         const bool object = open_.back() == '{';
         open_.pop_back();
@@ -91,7 +95,7 @@ class Reader {
     }
 
     // Before a value inside a container: counts it, and reads its name.
-    bool next_item() {
+    [[gnu::always_inline]] bool next_item() {
         if (++members_ > limits_.members_max)
             return too_large("more members and elements than json_members_max", limits_.members_max,
                              "split the document");
@@ -114,14 +118,14 @@ class Reader {
         return true;
     }
 
-    // Closes what ends here, up to the next value or (`more` is false) the end of the text.
-    bool after_value(bool& more) {
+    // Closes what ends here, up to the next value or (`more` is false) the end of the outermost.
+    [[gnu::always_inline]] bool after_value(bool& more) {
         for (;;) {
-            lexer_.skip_space();
             if (open_.empty()) {
                 more = false;
-                return lexer_.at_end() || lexer_.unexpected("nothing after the value");
+                return true;
             }
+            lexer_.skip_space();
             const bool object = open_.back() == '{';
             const char c = lexer_.peek();
             if (c == ',') {
@@ -148,7 +152,7 @@ class Reader {
         return lexer_.fail_at(lexer_.position(), Errc::too_large, text);
     }
 
-    Lexer lexer_;
+    Lexer& lexer_;
     const ParseLimits& limits_;
     Sink& sink_;
     std::string open_;  // the open brackets, outermost first

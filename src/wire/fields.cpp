@@ -1,185 +1,189 @@
 #include "wire/fields.hpp"
 
 #include "base/limits.hpp"
-#include "model/json.hpp"
 
-#include <cstring>
+#include <utility>
 
 namespace dyad::wire {
 namespace {
 
-std::string quoted(std::string_view name) {
-    // Names come from clients: as much as a message needs, without what could break a log line.
-    std::string text;
-    for (char c : name.substr(0, 64))
-        text += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    return text;
+bool begins_number(char c) noexcept {
+    return c == '-' || (c >= '0' && c <= '9');
 }
 
-std::string_view trimmed(std::string_view text) {
-    const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-    while (!text.empty() && space(text.back()))
-        text.remove_suffix(1);
+std::string quoted(std::string_view name) {
+    // Names come from clients: as much as a message needs, without what could break a log line, and
+    // without half a character at the end.
+    std::size_t size = std::min<std::size_t>(name.size(), 64);
+    while (size < name.size() && (static_cast<unsigned char>(name[size]) & 0xc0) == 0x80)
+        --size;
+    std::string text(name.substr(0, size));
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20) c = '?';
     return text;
 }
 
 }  // namespace
 
-Error json_error(simdjson::error_code code) {
-    switch (code) {
-        case simdjson::UTF8_ERROR:
-            return fail(Errc::invalid_utf8);
-        case simdjson::DEPTH_ERROR:
-            return fail(Errc::too_large, "the message is nested deeper than json_depth_max = " +
-                                             std::to_string(limits::json_depth_max));
-        case simdjson::INCORRECT_TYPE:
-            return fail(Errc::invalid_json, "the message must be a JSON object");
-        default:
-            return fail(Errc::invalid_json, simdjson::error_message(code));
-    }
-}
-
-Error repeated(std::string_view name) {
-    return fail(Errc::invalid_field, quoted(name) + ": stands twice in one object; send it once");
-}
-
-Status add_other(std::vector<std::string>& others, std::string_view name) {
-    if (std::find(others.begin(), others.end(), name) != others.end()) return repeated(name);
-    if (others.size() >= kUnknownMembersMax)
-        return fail(Errc::too_large, "a message has at most " + std::to_string(kUnknownMembersMax) +
-                                         " members beyond those that are known");
-    others.emplace_back(name);
-    return Done{};
-}
-
-Result<simdjson::ondemand::document> Source::open(std::string_view text) {
-    const std::size_t needed = text.size() + simdjson::SIMDJSON_PADDING;
-    if (padded_.size() < needed) padded_.resize(needed);
-    std::memcpy(padded_.data(), text.data(), text.size());
-    // The parser must not take what an earlier text left there for part of this one.
-    std::memset(padded_.data() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
-    simdjson::ondemand::document document;
-    const simdjson::padded_string_view view(padded_.data(), text.size(), needed);
-    if (auto code = parser_.iterate(view).get(document)) return json_error(code);
-    return document;
-}
-
-void Source::forget_large() {
+void Source::open(std::string_view text, std::size_t start) {
     constexpr std::size_t kKept = 64 * 1024;
-    if (padded_.size() <= kKept) return;
-    padded_ = std::string();
-    parser_ = simdjson::ondemand::parser();
+    if (text_bytes_ > kKept / 8) {  // a smaller text cannot have taken that much
+        if (unescaped_.capacity() > kKept) unescaped_ = std::string();
+        canonicalizer_.forget_large();
+    }
+    unescaped_.clear();
+    text_bytes_ = text.size();
+    lexer_.emplace(text, start);
 }
 
-Status Source::at_end(simdjson::ondemand::document& document) {
-    // The parser knows no current location once every token is used up.
-    const char* rest = nullptr;
-    if (document.current_location().get(rest) == simdjson::SUCCESS)
-        return fail(Errc::invalid_json, "something follows the message's closing brace");
-    return Done{};
+bool Source::special_string(std::string_view& text) {
+    json::RawString raw;
+    if (!lexer_->string(raw)) return false;
+    text = raw.body;
+    if (!raw.escaped) return true;
+    // An escape is longer than what it stands for: all strings of the text have room.
+    if (unescaped_.empty()) unescaped_.reserve(text_bytes_);
+    const std::size_t start = unescaped_.size();
+    CHECK(unescaped_.capacity() - start >= raw.body.size());
+    json::append_unescaped(unescaped_, raw);
+    text = std::string_view(unescaped_).substr(start);
+    return true;
 }
 
-Result<std::string_view> raw_text(simdjson::ondemand::value& value) {
-    simdjson::ondemand::json_type type;
-    if (auto code = value.type().get(type)) return json_error(code);
+bool Source::refuse_repeated(std::string_view name) {
+    return lexer_->refuse(
+        fail(Errc::invalid_field, quoted(name) + ": stands twice in one object; send it once"));
+}
+
+bool Source::add_other(std::vector<std::string_view>& others, std::string_view name) {
+    if (std::find(others.begin(), others.end(), name) != others.end()) return refuse_repeated(name);
+    if (others.size() >= kUnknownMembersMax)
+        return lexer_->refuse(fail(Errc::too_large, "a message has at most " +
+                                                        std::to_string(kUnknownMembersMax) +
+                                                        " members beyond those that are known"));
+    others.push_back(name);
+    return true;
+}
+
+bool Field::wrong(std::string_view wanted) {
+    return source_.lexer().refuse(
+        fail(Errc::invalid_field, quoted(name_) + ": must be " + std::string(wanted)));
+}
+
+bool Field::too_large(std::string_view limit) {
+    return source_.lexer().refuse(fail(Errc::too_large, quoted(name_) + ": " + std::string(limit)));
+}
+
+bool Field::add_name_to_error() {
+    Error error = source_.lexer().take_error();
+    error.detail.insert(0, quoted(name_) + ": ");
+    return source_.lexer().refuse(std::move(error));
+}
+
+bool Field::null_or_wrong(std::string_view wanted) {
+    json::Lexer& lexer = source_.lexer();
+    const char c = lexer.peek();
+    if (c == 'n') return lexer.literal("null") || add_name_to_error();
+    if (c == '{' || c == '[' || c == '"' || c == 't' || c == 'f' || begins_number(c))
+        return wrong(wanted);
+    return lexer.unexpected(json::kAnyValue) || add_name_to_error();
+}
+
+Taken<std::string_view> Field::special_string() {
+    if (source_.lexer().peek() != '"') return {null_or_wrong("a string"), std::nullopt};
     std::string_view text;
-    if (type == simdjson::ondemand::json_type::object) {
-        simdjson::ondemand::object object;
-        if (auto code = value.get_object().get(object)) return json_error(code);
-        if (auto code = object.raw_json().get(text)) return json_error(code);
-        return trimmed(text);
+    if (!source_.string(text)) return {add_name_to_error(), std::nullopt};
+    return {true, text};
+}
+
+bool Field::any_number(json::Number& out, bool& good, std::string_view wanted) {
+    json::Lexer& lexer = source_.lexer();
+    good = true;
+    if (begins_number(lexer.peek())) {
+        if (lexer.number(out)) return true;
+        Error error = lexer.take_error();
+        // One that is too large is JSON, and still not what this field takes.
+        if (error.code == Errc::invalid_field) {
+            good = wrong(wanted);
+        } else {
+            lexer.refuse(std::move(error));
+            good = add_name_to_error();
+        }
+        return false;
     }
-    if (type == simdjson::ondemand::json_type::array) {
-        simdjson::ondemand::array array;
-        if (auto code = value.get_array().get(array)) return json_error(code);
-        if (auto code = array.raw_json().get(text)) return json_error(code);
-        return trimmed(text);
+    good = null_or_wrong(wanted);
+    return false;
+}
+
+Taken<std::int64_t> Field::integer() {
+    constexpr std::string_view kWanted = "a whole number";
+    json::Number number;
+    bool good = false;
+    if (!any_number(number, good, kWanted)) return {good, std::nullopt};
+    if (number.is_integer && number.negative)
+        return {true, static_cast<std::int64_t>(~number.magnitude + 1)};
+    if (number.is_integer && std::in_range<std::int64_t>(number.magnitude))
+        return {true, static_cast<std::int64_t>(number.magnitude)};
+    return {wrong(kWanted), std::nullopt};
+}
+
+Taken<std::uint64_t> Field::unsigned_integer() {
+    constexpr std::string_view kWanted = "a whole number from 0";
+    json::Number number;
+    bool good = false;
+    if (!any_number(number, good, kWanted)) return {good, std::nullopt};
+    if (number.is_integer && !number.negative) return {true, number.magnitude};
+    return {wrong(kWanted), std::nullopt};
+}
+
+bool Field::number() {
+    json::Number number;
+    bool good = false;
+    return any_number(number, good, "a number") || good;
+}
+
+Taken<bool> Field::boolean() {
+    json::Lexer& lexer = source_.lexer();
+    const char c = lexer.peek();
+    if (c != 't' && c != 'f') return {null_or_wrong("true or false"), std::nullopt};
+    if (!lexer.literal(c == 't' ? "true" : "false")) return {add_name_to_error(), std::nullopt};
+    return {true, c == 't'};
+}
+
+bool Field::raw(std::string_view& out) {
+    return source_.lexer().raw(out) || add_name_to_error();
+}
+
+bool Field::skip() {
+    return source_.canonicalizer().read(source_.lexer()) || add_name_to_error();
+}
+
+bool Field::document(std::string& out) {
+    if (!skip()) return false;
+    out = std::string(source_.canonicalizer().text());
+    return true;
+}
+
+bool Field::strings(std::vector<std::string>& out) {
+    constexpr std::string_view kWanted = "an array of strings";
+    json::Lexer& lexer = source_.lexer();
+    if (lexer.peek() != '[') return wrong(kWanted);
+    lexer.advance();
+    lexer.skip_space();
+    for (bool more = !lexer.take(']'); more;) {
+        if (lexer.peek() != '"') return wrong(kWanted);
+        if (out.size() >= limits::json_members_max) return too_large("has too many elements");
+        json::RawString raw;
+        if (!lexer.string(raw)) return add_name_to_error();
+        json::append_unescaped(out.emplace_back(), raw);
+        lexer.skip_space();
+        more = lexer.take(',');
+        if (more)
+            lexer.skip_space();
+        else if (!lexer.take(']'))
+            return lexer.unexpected("',' or ']'") || add_name_to_error();
     }
-    return trimmed(value.raw_json_token());
-}
-
-bool Field::is_null() {
-    bool null = false;
-    return value_.is_null().get(null) == simdjson::SUCCESS && null;
-}
-
-Error Field::wrong(std::string_view wanted) const {
-    return fail(Errc::invalid_field, quoted(name_) + ": must be " + std::string(wanted));
-}
-
-Result<std::optional<std::string_view>> Field::string() {
-    std::string_view text;
-    const auto code = value_.get_string().get(text);
-    if (code == simdjson::SUCCESS) return std::optional<std::string_view>(text);
-    if (code != simdjson::INCORRECT_TYPE) return json_error(code);
-    if (is_null()) return std::optional<std::string_view>();
-    return wrong("a string");
-}
-
-Result<std::optional<std::int64_t>> Field::integer() {
-    std::int64_t number = 0;
-    if (value_.get_int64().get(number) == simdjson::SUCCESS)
-        return std::optional<std::int64_t>(number);
-    if (is_null()) return std::optional<std::int64_t>();
-    return wrong("a whole number");
-}
-
-Result<std::optional<std::uint64_t>> Field::unsigned_integer() {
-    std::uint64_t number = 0;
-    if (value_.get_uint64().get(number) == simdjson::SUCCESS)
-        return std::optional<std::uint64_t>(number);
-    if (is_null()) return std::optional<std::uint64_t>();
-    return wrong("a whole number from 0");
-}
-
-Result<std::optional<double>> Field::number() {
-    double number = 0;
-    if (value_.get_double().get(number) == simdjson::SUCCESS) return std::optional<double>(number);
-    if (is_null()) return std::optional<double>();
-    return wrong("a number");
-}
-
-Result<std::optional<bool>> Field::boolean() {
-    bool truth = false;
-    if (value_.get_bool().get(truth) == simdjson::SUCCESS) return std::optional<bool>(truth);
-    if (is_null()) return std::optional<bool>();
-    return wrong("true or false");
-}
-
-Result<std::string_view> Field::raw() {
-    return raw_text(value_);
-}
-
-Result<std::string> Field::document() {
-    Result<std::string_view> text = raw_text(value_);
-    if (!text) return text.error();
-    Result<std::string> canonical = json::canonicalize(*text);
-    if (!canonical) {
-        Error error = canonical.error();
-        error.detail.insert(0, quoted(name_) + ": ");
-        return error;
-    }
-    return canonical;
-}
-
-Result<std::vector<std::string>> Field::strings() {
-    simdjson::ondemand::array array;
-    std::vector<std::string> texts;
-    if (value_.get_array().get(array) != simdjson::SUCCESS) return wrong("an array of strings");
-    for (auto item : array) {
-        std::string_view text;
-        if (item.get_string().get(text) != simdjson::SUCCESS) return wrong("an array of strings");
-        if (texts.size() >= limits::json_members_max)
-            return fail(Errc::too_large, quoted(name_) + ": has too many elements");
-        texts.emplace_back(text);
-    }
-    return texts;
-}
-
-Status Field::skip() {
-    Result<std::string> read = document();
-    if (!read) return read.error();
-    return Done{};
+    return true;
 }
 
 }  // namespace dyad::wire

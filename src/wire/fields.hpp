@@ -1,8 +1,10 @@
-// The members of one JSON object from a client, read once in their order: strict about what is
-// known, and about everything else that it is JSON. Internal to the decoder.
+// The members of one JSON object from a client, read once in their order and where they stand:
+// strict about what is known, and about everything else that it is JSON. Internal to the decoder.
 #pragma once
 
 #include "base/result.hpp"
+#include "model/json_canonical.hpp"
+#include "model/json_lexer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,92 +12,153 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-#include <simdjson.h>
 
 namespace dyad::wire {
 
-// The text of any kind of value, without white space round it.
-Result<std::string_view> raw_text(simdjson::ondemand::value& value);
-Error json_error(simdjson::error_code code);
-Error repeated(std::string_view name);
-Status add_other(std::vector<std::string>& others, std::string_view name);
-
-// A text and its parser. Lifetime of views: until the next set().
+// A text that is read, and the memory that reading needs, kept between texts. After a `false` there
+// is an error, and nothing else may be read. Lifetime: a text outlives its reading and every view
+// of it; views of strings are good until the next open().
 class Source {
   public:
-    // Copies `text` to where the parser may read beyond its end.
-    Result<simdjson::ondemand::document> open(std::string_view text);
-    // Nothing but white space follows what was read.
-    static Status at_end(simdjson::ondemand::document& document);
+    // Reads `text` from byte `start` on; errors count their bytes from its beginning.
+    void open(std::string_view text, std::size_t start = 0);
 
-    // Gives back the memory of an unusually large text. No view may be used after it.
-    void forget_large();
+    json::Lexer& lexer() noexcept { return *lexer_; }
+    json::Canonicalizer& canonicalizer() noexcept { return canonicalizer_; }
+    // Requires: the next byte is '"'.
+    bool string(std::string_view& text) {
+        return lexer_->plain_string(text) || special_string(text);
+    }
+
+    // Goes up to an object's first member, if there is one. Requires: the next byte is '{'.
+    void enter_object(bool& more) noexcept {
+        lexer_->advance();
+        lexer_->skip_space();
+        more = !lexer_->take('}');
+    }
+    // Goes up to the value of the member that is next.
+    bool member_name(std::string_view& name) {
+        if (lexer_->peek() != '"') return lexer_->unexpected("a member name in double quotes");
+        if (!string(name)) return false;
+        lexer_->skip_space();
+        if (!lexer_->take(':')) return lexer_->unexpected("':' after a member name");
+        lexer_->skip_space();
+        return true;
+    }
+    // Goes up to the next member, or behind the object.
+    bool leave_member(bool& more) {
+        lexer_->skip_space();
+        more = lexer_->take(',');
+        if (!more) return lexer_->take('}') || lexer_->unexpected("',' or '}'");
+        lexer_->skip_space();
+        return true;
+    }
+    // Notes the name of a member that is not known.
+    bool add_other(std::vector<std::string_view>& others, std::string_view name);
+    [[gnu::cold]] bool refuse_repeated(std::string_view name);
 
   private:
-    simdjson::ondemand::parser parser_;
-    std::string padded_;
+    bool special_string(std::string_view& text);
+
+    std::optional<json::Lexer> lexer_;
+    json::Canonicalizer canonicalizer_;
+    std::size_t text_bytes_ = 0;
+    std::string unescaped_;  // one after the other; never grows, so that views stay good
 };
 
-// One member's value, with the name that errors call it by.
+// What a field gave: no value where it was null; not good where the source has an error.
+template <class T>
+struct Taken {
+    bool good = false;
+    std::optional<T> value;
+};
+
+// One member's value, with the name that errors call it by. Exactly one of the functions below
+// reads it.
 class Field {
   public:
-    Field(std::string_view name, simdjson::ondemand::value& value) : name_(name), value_(value) {}
+    Field(std::string_view name, Source& source) : name_(name), source_(source) {}
 
-    // A string; `null` counts as absent (nothing).
-    Result<std::optional<std::string_view>> string();
-    Result<std::optional<std::int64_t>> integer();
-    Result<std::optional<std::uint64_t>> unsigned_integer();
-    Result<std::optional<double>> number();
-    Result<std::optional<bool>> boolean();
-    // As it was written; `null` is a text too.
-    Result<std::string_view> raw();
+    Taken<std::string_view> string() {
+        std::string_view text;
+        if (source_.lexer().plain_string(text)) return {true, text};
+        return special_string();
+    }
+    Taken<std::int64_t> integer();
+    Taken<std::uint64_t> unsigned_integer();
+    // Any number: nobody wants to know which.
+    bool number();
+    Taken<bool> boolean();
+    // As it was written; `null` is a text too. json::Lexer::raw() says how little is checked.
+    bool raw(std::string_view& out);
     // Canonical JSON.
-    Result<std::string> document();
-    Result<std::vector<std::string>> strings();
+    bool document(std::string& out);
+    bool strings(std::vector<std::string>& out);
     // Unknown members are passed over, but must be JSON.
-    Status skip();
+    bool skip();
+
+    // The value is read, and is not what it must be; always false.
+    [[gnu::cold]] bool wrong(std::string_view wanted);
+    [[gnu::cold]] bool too_large(std::string_view limit);
 
   private:
-    bool is_null();
-    Error wrong(std::string_view wanted) const;
+    Taken<std::string_view> special_string();
+    // Whether `out` is a number; `good` as in Taken.
+    bool any_number(json::Number& out, bool& good, std::string_view wanted);
+    bool null_or_wrong(std::string_view wanted);
+    [[gnu::cold]] bool add_name_to_error();
 
     std::string_view name_;
-    simdjson::ondemand::value& value_;
+    Source& source_;
 };
 
 // Members that a message may have beyond those that are known.
 inline constexpr std::size_t kUnknownMembersMax = 64;
 
-// Calls `take(index, field)` for each member that is named in `known`, in the order of the text.
+// Goes over the name of the member `next` of `known`, if it comes next.
+template <const auto& known, std::size_t... indices>
+bool take_known(json::Lexer& lexer, std::size_t next, std::index_sequence<indices...>) {
+    return ((next == indices && lexer.take_member(known[indices])) || ...);
+}
+
+// Calls `take(index, field)` for each member that is named in `known`, in the order of the text,
+// and leaves the source behind the object. Quickest where the text has the order of `known`.
 // Errors: those of `take`; invalid_field for a name that came before; too_large for more than
-// kUnknownMembersMax others.
-template <std::size_t N, class Take>
-Status read_members(simdjson::ondemand::object& object,
-                    const std::array<std::string_view, N>& known, Take take) {
+// kUnknownMembersMax others. Requires: the source stands at '{'.
+template <const auto& known, class Take>
+bool read_members(Source& source, Take take) {
+    constexpr std::size_t N = known.size();
     static_assert(N <= 32);
     std::uint32_t seen = 0;
-    std::vector<std::string> others;
-    for (auto item : object) {
-        simdjson::ondemand::field member;
+    std::size_t next = 0;
+    std::vector<std::string_view> others;
+    bool more = false;
+    source.enter_object(more);
+    while (more) {
         std::string_view name;
-        if (auto code = std::move(item).get(member)) return json_error(code);
-        if (auto code = member.unescaped_key().get(name)) return json_error(code);
-        simdjson::ondemand::value value = member.value();
-        Field field(name, value);
-        const std::size_t index =
-            static_cast<std::size_t>(std::find(known.begin(), known.end(), name) - known.begin());
-        if (index == N) {
-            if (Status added = add_other(others, name); !added) return added;
-            if (Status skipped = field.skip(); !skipped) return skipped;
-            continue;
+        std::size_t index = next;
+        if (take_known<known>(source.lexer(), next, std::make_index_sequence<N>())) {
+            name = known[next];
+            source.lexer().skip_space();
+        } else {
+            if (!source.member_name(name)) return false;
+            index = static_cast<std::size_t>(std::find(known.begin(), known.end(), name) -
+                                             known.begin());
         }
-        if (seen & 1U << index) return repeated(name);
-        seen |= 1U << index;
-        if (Status taken = take(index, field); !taken) return taken;
+        Field field(name, source);
+        if (index == N) {
+            if (!source.add_other(others, name) || !field.skip()) return false;
+        } else {
+            if (seen & 1U << index) return source.refuse_repeated(name);
+            seen |= 1U << index;
+            next = index + 1;
+            if (!take(index, field)) return false;
+        }
+        if (!source.leave_member(more)) return false;
     }
-    return Done{};
+    return true;
 }
 
 }  // namespace dyad::wire

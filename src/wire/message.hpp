@@ -32,7 +32,7 @@ enum class MessageType : std::uint8_t {
 std::string_view message_type_name(MessageType type) noexcept;
 MessageType message_type_by_name(std::string_view name) noexcept;
 
-// Lifetime of the views: until the decoder's next envelope().
+// Lifetime of the views: until the decoder's next envelope(), and that of the text it was given.
 struct Message {
     MessageType type = MessageType::unknown;
     std::string_view type_name;
@@ -52,7 +52,8 @@ struct Hello {
     std::string client;
 };
 
-// Reads messages. Threads: one owner; it keeps the parser's memory between messages.
+// Reads messages where they stand. Threads: one owner; it keeps the memory that it needs between
+// messages.
 class Decoder {
   public:
     Decoder();
@@ -65,8 +66,9 @@ class Decoder {
     // below, or check_payload(), read it strictly.
     Result<Message> envelope(std::string_view text);
 
-    // The rest requires: `message` is the last one that envelope() gave. Errors: as envelope(),
-    // and those of json::canonicalize for the documents inside, each naming the field.
+    // The rest requires: `message` is the last one that envelope() gave, and its text still lives.
+    // Errors: as envelope(), and those of json::canonicalize for the documents inside, each naming
+    // the field and counting its bytes from the beginning of the message.
     Status check_payload(const Message& message);
     Result<Hello> hello(const Message& message);
     // The fields of a Command; its instance is left to the session. `context-sync`,
@@ -77,8 +79,8 @@ class Decoder {
     Result<Command> operation(std::string_view payload);
 
   private:
-    struct Parsers;
-    std::unique_ptr<Parsers> parsers_;
+    struct Workspace;
+    std::unique_ptr<Workspace> workspace_;
 };
 
 }  // namespace dyad::wire

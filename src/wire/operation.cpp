@@ -5,17 +5,17 @@
 namespace dyad::wire {
 namespace {
 
-// Those of contexts and conflicts stand at 1 to 12.
 constexpr std::array<std::string_view, 24> kMembers = {"op",
                                                        "contextKey",
-                                                       "data",
-                                                       "mergeStrategy",
-                                                       "force",
                                                        "contextType",
+                                                       "mergeStrategy",
+                                                       "data",
+                                                       "force",
                                                        "tags",
                                                        "expiresAt",
                                                        "patch",
                                                        "version",
+                                                       "expectedVersion",
                                                        "conflictId",
                                                        "choice",
                                                        "value",
@@ -28,8 +28,35 @@ constexpr std::array<std::string_view, 24> kMembers = {"op",
                                                        "errorMessage",
                                                        "response",
                                                        "kind",
-                                                       "payload",
-                                                       "expectedVersion"};
+                                                       "payload"};
+// Their places there.
+enum Member : std::size_t {
+    kOp,
+    kContextKey,
+    kContextType,
+    kMergeStrategy,
+    kData,
+    kForce,
+    kTags,
+    kExpiresAt,
+    kPatch,
+    kVersion,
+    kExpectedVersion,
+    kConflictId,
+    kChoice,
+    kValue,
+    kMode,
+    kInstanceId,
+    kConfiguration,
+    kContextSnapshot,
+    kTransitionDuration,
+    kSuccess,
+    kErrorMessage,
+    kResponse,
+    kKind,
+    kPayload,
+};
+static_assert(kMembers[kValue] == "value" && kMembers[kPayload] == "payload");
 
 struct Fields {
     std::string_view op;
@@ -73,83 +100,118 @@ std::optional<EventKind> mcp_kind_by_name(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-Status put_unless_null(Result<std::string> text, std::optional<std::string>& out) {
-    if (!text) return text.error();
-    if (*text != "null") out = *std::move(text);
+bool take_context_member(Member member, Field& field, Fields& f) {
+    switch (member) {
+        case kOp:
+            return put(field.string(), f.op);
+        case kContextKey:
+            return put(field.string(), f.key);
+        case kContextType:
+            return put_name(field, f.type, context_type_by_name, kContextTypes);
+        case kMergeStrategy:
+            return put_name(field, f.strategy, merge_strategy_by_name, kStrategies);
+        case kData:
+            return field.document(f.data.emplace());
+        case kForce:
+            return put(field.boolean(), f.force);
+        case kTags:
+            return field.strings(f.tags.emplace());
+        case kExpiresAt: {
+            const Taken<std::int64_t> time = field.integer();
+            f.expires_at_ms = time.value;
+            return time.good;
+        }
+        case kPatch:
+            return field.document(f.patch.emplace());
+        case kVersion:
+            return put(field.unsigned_integer(), f.version);
+        default:
+            return put(field.unsigned_integer(), f.expected_version);
+    }
+}
+
+bool take_other_member(Member member, Field& field, Fields& f) {
+    switch (member) {
+        case kConflictId:
+            return put(field.string(), f.conflict_id);
+        case kChoice:
+            return put_name(field, f.choice, choice_by_name, "stored, incoming or value");
+        case kValue:
+            return field.document(f.value.emplace());
+        case kMode:
+            return put_name(field, f.mode, mode_by_name, kModes);
+        case kInstanceId:
+            return put(field.string(), f.instance_id);
+        case kConfiguration:
+            return put_unless_null(field, f.configuration);
+        case kContextSnapshot:
+            return put_unless_null(field, f.context_snapshot);
+        case kTransitionDuration:
+            return put(field.integer(), f.transition_duration_ms);
+        case kSuccess:
+            return put(field.boolean(), f.success);
+        case kErrorMessage:
+            return put(field.string(), f.error_message);
+        case kResponse:
+            return field.document(f.response.emplace());
+        case kKind:
+            return put_name(field, f.kind, mcp_kind_by_name,
+                            "mcp-tool-executed, mcp-server-added or mcp-server-removed");
+        default:
+            return field.document(f.payload.emplace());
+    }
+}
+
+bool take_member(std::size_t index, Field& field, Fields& fields) {
+    const auto member = static_cast<Member>(index);
+    return member <= kExpectedVersion ? take_context_member(member, field, fields)
+                                      : take_other_member(member, field, fields);
+}
+
+// Each puts the operation that the fields ask for into `body`.
+Status put_context(Fields& f, CommandBody& body) {
+    if (!f.data) return missing("data");
+    auto& context = std::get<PutContext>(body);  // what a new command is
+    context.key = *std::move(f.key);
+    context.data = *std::move(f.data);
+    context.strategy = f.strategy;
+    context.force = f.force;
+    context.type = f.type;
+    context.tags = std::move(f.tags);
+    context.expires_at_ms = f.expires_at_ms;
     return Done{};
 }
 
-Status take_context_member(std::string_view name, Field& field, Fields& f) {
-    if (name == "contextKey") return put(field.string(), f.key);
-    if (name == "data") return put_any(field.document(), f.data);
-    if (name == "mergeStrategy")
-        return put_name(field, f.strategy, merge_strategy_by_name, name, kStrategies);
-    if (name == "force") return put(field.boolean(), f.force);
-    if (name == "contextType")
-        return put_name(field, f.type, context_type_by_name, name, kContextTypes);
-    if (name == "tags") return put_any(field.strings(), f.tags);
-    if (name == "expiresAt") return put_any(field.integer(), f.expires_at_ms);
-    if (name == "patch") return put_any(field.document(), f.patch);
-    if (name == "version") return put(field.unsigned_integer(), f.version);
-    if (name == "conflictId") return put(field.string(), f.conflict_id);
-    if (name == "choice")
-        return put_name(field, f.choice, choice_by_name, name, "stored, incoming or value");
-    return put_any(field.document(), f.value);
-}
-
-Status take_other_member(std::string_view name, Field& field, Fields& f) {
-    if (name == "op") return put(field.string(), f.op);
-    if (name == "expectedVersion") return put(field.unsigned_integer(), f.expected_version);
-    if (name == "mode") return put_name(field, f.mode, mode_by_name, name, kModes);
-    if (name == "instanceId") return put(field.string(), f.instance_id);
-    if (name == "configuration") return put_unless_null(field.document(), f.configuration);
-    if (name == "contextSnapshot") return put_unless_null(field.document(), f.context_snapshot);
-    if (name == "transitionDuration") return put(field.integer(), f.transition_duration_ms);
-    if (name == "success") return put(field.boolean(), f.success);
-    if (name == "errorMessage") return put(field.string(), f.error_message);
-    if (name == "response") return put_any(field.document(), f.response);
-    if (name == "kind")
-        return put_name(field, f.kind, mcp_kind_by_name, name,
-                        "mcp-tool-executed, mcp-server-added or mcp-server-removed");
-    return put_any(field.document(), f.payload);
-}
-
-Status take_member(std::size_t index, Field& field, Fields& fields) {
-    const bool of_context = index >= 1 && index <= 12;
-    return of_context ? take_context_member(kMembers[index], field, fields)
-                      : take_other_member(kMembers[index], field, fields);
-}
-
-Result<CommandBody> put_context(Fields& f) {
-    if (!f.data) return missing("data");
-    PutContext put;
-    put.key = *std::move(f.key);
-    put.data = *std::move(f.data);
-    put.strategy = f.strategy;
-    put.force = f.force;
-    put.type = f.type;
-    put.tags = std::move(f.tags);
-    put.expires_at_ms = f.expires_at_ms;
-    return CommandBody(std::move(put));
-}
-
-Result<CommandBody> on_context(Fields& f) {
+Status on_context(Fields& f, CommandBody& body) {
     if (!f.key || f.key->empty()) return missing("contextKey");
-    if (f.op == "context.put") return put_context(f);
-    if (f.op == "context.delete") return CommandBody(DeleteContext{*std::move(f.key)});
+    if (f.op == "context.put") return put_context(f, body);
+    if (f.op == "context.delete") {
+        body = DeleteContext{*std::move(f.key)};
+        return Done{};
+    }
     if (f.op == "context.restore") {
         if (!f.version) return missing("version");
-        return CommandBody(RestoreContext{*std::move(f.key), *f.version, nullptr});
+        body = RestoreContext{*std::move(f.key), *f.version, nullptr};
+        return Done{};
     }
     if (!f.patch) return missing("patch");
     if (f.op == "context.merge-patch")
-        return CommandBody(MergePatchContext{*std::move(f.key), *std::move(f.patch)});
-    return CommandBody(JsonPatchContext{*std::move(f.key), *std::move(f.patch)});
+        body = MergePatchContext{*std::move(f.key), *std::move(f.patch)};
+    else
+        body = JsonPatchContext{*std::move(f.key), *std::move(f.patch)};
+    return Done{};
 }
 
-Result<CommandBody> set_mode(Fields& f) {
+Status resolve_conflict(Fields& f, CommandBody& body) {
+    if (!f.conflict_id) return missing("conflictId");
+    if (!f.choice) return missing("choice");
+    body = ResolveConflict{*std::move(f.conflict_id), *f.choice, std::move(f.value)};
+    return Done{};
+}
+
+Status set_mode(Fields& f, CommandBody& body) {
     if (!f.mode) return missing("mode");
-    SetMode set;
+    auto& set = body.emplace<SetMode>();
     set.mode = *f.mode;
     set.instance_id = std::move(f.instance_id);
     set.configuration = std::move(f.configuration);
@@ -157,51 +219,49 @@ Result<CommandBody> set_mode(Fields& f) {
     set.transition_duration_ms = f.transition_duration_ms;
     set.success = f.success;
     set.error_message = std::move(f.error_message);
-    return CommandBody(std::move(set));
+    return Done{};
 }
 
-Result<CommandBody> body_of(Fields& f) {
+Status record_response(Fields& f, CommandBody& body) {
+    if (!f.response) return missing("response");
+    Result<ResponseRecord> record = read_response(*f.response);
+    if (!record)
+        return fail(Errc::invalid_field,
+                    "response: must have chatId, messageId, mode, final and sources, each "
+                    "source with sourceType and timestamp");
+    body = RecordResponse{*std::move(record)};
+    return Done{};
+}
+
+Status announce_mcp(Fields& f, CommandBody& body) {
+    if (!f.kind) return missing("kind");
+    if (!f.payload) return missing("payload");
+    body = AnnounceMcp{*f.kind, *std::move(f.payload)};
+    return Done{};
+}
+
+Status put_body(Fields& f, CommandBody& body) {
     if (f.op.empty()) return missing("op");
     for (std::string_view op : {"context.put", "context.merge-patch", "context.json-patch",
                                 "context.delete", "context.restore"})
-        if (f.op == op) return on_context(f);
-    if (f.op == "conflict.resolve") {
-        if (!f.conflict_id) return missing("conflictId");
-        if (!f.choice) return missing("choice");
-        return CommandBody(ResolveConflict{*std::move(f.conflict_id), *f.choice, f.value});
-    }
-    if (f.op == "mode.set") return set_mode(f);
-    if (f.op == "response.record") {
-        if (!f.response) return missing("response");
-        Result<ResponseRecord> record = read_response(*f.response);
-        if (!record)
-            return fail(Errc::invalid_field,
-                        "response: must have chatId, messageId, mode, final and sources, each "
-                        "source with sourceType and timestamp");
-        return CommandBody(RecordResponse{*std::move(record)});
-    }
-    if (f.op == "mcp.announce") {
-        if (!f.kind) return missing("kind");
-        if (!f.payload) return missing("payload");
-        return CommandBody(AnnounceMcp{*f.kind, *std::move(f.payload)});
-    }
+        if (f.op == op) return on_context(f, body);
+    if (f.op == "conflict.resolve") return resolve_conflict(f, body);
+    if (f.op == "mode.set") return set_mode(f, body);
+    if (f.op == "response.record") return record_response(f, body);
+    if (f.op == "mcp.announce") return announce_mcp(f, body);
     return fail(Errc::unknown_type, "op: there is no operation of this name");
 }
 
 }  // namespace
 
-Result<Command> read_operation(Source& source, std::string_view payload) {
+Status read_operation(Source& source, Command& command) {
     Fields fields;
-    const auto take = [&](std::size_t index, Field& field) {
+    const auto take = [&fields](std::size_t index, Field& field) {
         return take_member(index, field, fields);
     };
-    if (Status read = read_payload(source, payload, kMembers, take); !read) return read.error();
-    Result<CommandBody> body = body_of(fields);
-    if (!body) return body.error();
-    Command command;
+    if (!read_payload<kMembers>(source, take)) return source.lexer().take_error();
     command.expected_version = fields.expected_version;
-    command.body = *std::move(body);
-    return command;
+    return put_body(fields, command.body);
 }
 
 }  // namespace dyad::wire

@@ -5,31 +5,78 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kHello = {"protocol", "instanceId", "userId",
                                                     "resume",   "snapshot",   "client"};
-constexpr std::array<std::string_view, 8> kContextSync = {"contextKey",    "data",        "version",
-                                                          "mergeStrategy", "contextType", "deleted",
+// In the order of existing clients.
+constexpr std::array<std::string_view, 8> kContextSync = {"contextKey",    "contextType", "version",
+                                                          "mergeStrategy", "data",        "deleted",
                                                           "tags",          "expiresAt"};
 constexpr std::array<std::string_view, 6> kModeUpdate = {
     "currentMode", "toMode", "previousMode", "fromMode", "configuration", "transitionDuration"};
 
-Status take_resume(Field& field, Hello& hello) {
-    Result<std::optional<std::string_view>> text = field.string();
-    if (!text) return text.error();
-    if (!*text) return Done{};
+bool take_resume(Field& field, Hello& hello) {
+    const Taken<std::string_view> text = field.string();
+    if (!text.value) return text.good;
     // A token of another log, an older server or a damaged store of the client: the answer is a
     // reset, which the client must know how to take in any case.
-    Result<Position> position = Position::parse(**text);
+    Result<Position> position = Position::parse(*text.value);
     if (position)
         hello.resume = *position;
     else
         hello.resume_refused = true;
-    return Done{};
+    return true;
 }
 
-Status take_protocol(Field& field) {
-    Result<std::optional<std::int64_t>> version = field.integer();
-    if (!version) return version.error();
-    if (*version != 2) return fail(Errc::invalid_field, "protocol: this server speaks 2");
-    return Done{};
+bool take_protocol(Field& field) {
+    const Taken<std::int64_t> version = field.integer();
+    return version.good && (version.value == 2 || field.wrong("2, which this server speaks"));
+}
+
+bool take_context_member(std::size_t index, Field& field, PutContext& context, bool& deleted) {
+    switch (index) {
+        case 0:
+            return put(field.string(), context.key);
+        case 1:
+            return put_name(field, context.type, context_type_by_name, kContextTypes);
+        case 2:
+            // A clock in existing clients; any number is as good as another.
+            return field.number();
+        case 3:
+            return put_name(field, context.strategy, merge_strategy_by_name, kStrategies);
+        case 4:
+            return field.document(context.data);
+        case 5:
+            return put(field.boolean(), deleted);
+        case 6:
+            return field.strings(context.tags.emplace());
+        default: {
+            const Taken<std::int64_t> time = field.integer();
+            context.expires_at_ms = time.value;
+            return time.good;
+        }
+    }
+}
+
+bool take_mode_member(std::size_t index, Field& field, SetMode& set, bool& named) {
+    switch (index) {
+        case 0:
+            named = true;
+            return put_name(field, set.mode, mode_by_name, kModes);
+        case 1: {
+            // What existing servers broadcast; the client's own name comes first where both do.
+            Mode to = set.mode;
+            if (!put_name(field, to, mode_by_name, kModes)) return false;
+            if (!named) set.mode = to;
+            named = true;
+            return true;
+        }
+        case 2:
+        case 3:
+            // Where it comes from is in the log; what the client believes does not count.
+            return field.skip();
+        case 4:
+            return put_unless_null(field, set.configuration);
+        default:
+            return put(field.integer(), set.transition_duration_ms);
+    }
 }
 
 }  // namespace
@@ -38,11 +85,22 @@ Error missing(std::string_view field) {
     return fail(Errc::missing_field, std::string(field) + ": is required");
 }
 
-Result<Hello> read_hello(Source& source, std::string_view payload) {
-    if (payload.empty()) return missing("payload");
-    Hello hello;
+bool put_unless_null(Field& field, std::optional<std::string>& out) {
+    std::string text;
+    if (!field.document(text)) return false;
+    if (text != "null") out = std::move(text);
+    return true;
+}
+
+bool begin_payload(Source& source) {
+    source.lexer().skip_space();
+    return source.lexer().peek() == '{' ||
+           source.lexer().refuse(fail(Errc::invalid_field, "payload: must be a JSON object"));
+}
+
+Status read_hello(Source& source, Hello& hello) {
     bool protocol = false;
-    const auto take = [&](std::size_t index, Field& field) -> Status {
+    const auto take = [&](std::size_t index, Field& field) {
         switch (index) {
             case 0:
                 protocol = true;
@@ -59,87 +117,37 @@ Result<Hello> read_hello(Source& source, std::string_view payload) {
                 return put(field.string(), hello.client);
         }
     };
-    if (Status read = read_payload(source, payload, kHello, take); !read) return read.error();
+    if (!read_payload<kHello>(source, take)) return source.lexer().take_error();
     if (!protocol) return missing("protocol");
-    return hello;
+    return Done{};
 }
 
-Result<Command> read_context_sync(Source& source, std::string_view payload) {
-    PutContext context;
+Status read_context_sync(Source& source, Command& command) {
+    auto& context = std::get<PutContext>(command.body);  // what a new command is
     bool deleted = false;
-    const auto take = [&](std::size_t index, Field& field) -> Status {
-        switch (index) {
-            case 0:
-                return put(field.string(), context.key);
-            case 1:
-                return put_any(field.document(), context.data);
-            case 2: {
-                // A clock in existing clients; any number is as good as another.
-                double ignored = 0;
-                return put(field.number(), ignored);
-            }
-            case 3:
-                return put_name(field, context.strategy, merge_strategy_by_name, "mergeStrategy",
-                                kStrategies);
-            case 4:
-                return put_name(field, context.type, context_type_by_name, "contextType",
-                                kContextTypes);
-            case 5:
-                return put(field.boolean(), deleted);
-            case 6:
-                return put_any(field.strings(), context.tags);
-            default:
-                return put_any(field.integer(), context.expires_at_ms);
-        }
+    const auto take = [&](std::size_t index, Field& field) {
+        return take_context_member(index, field, context, deleted);
     };
-    if (Status read = read_payload(source, payload, kContextSync, take); !read) return read.error();
+    if (!read_payload<kContextSync>(source, take)) return source.lexer().take_error();
     if (context.key.empty()) return missing("contextKey");
-    Command command;
     if (deleted) {
         command.body = DeleteContext{std::move(context.key)};
-        return command;
+        return Done{};
     }
     if (context.data.empty()) return missing("data");
     context.force = context.strategy == MergeStrategy::replace;
-    command.body = std::move(context);
-    return command;
+    return Done{};
 }
 
-Result<Command> read_mode_update(Source& source, std::string_view payload) {
-    SetMode set;
+Status read_mode_update(Source& source, Command& command) {
+    auto& set = command.body.emplace<SetMode>();
     bool named = false;
-    const auto take = [&](std::size_t index, Field& field) -> Status {
-        switch (index) {
-            case 0:
-                named = true;
-                return put_name(field, set.mode, mode_by_name, "currentMode", kModes);
-            case 1: {
-                // What existing servers broadcast; the client's own name comes first where both do.
-                Mode to = set.mode;
-                Status status = put_name(field, to, mode_by_name, "toMode", kModes);
-                if (status && !named) set.mode = to;
-                named = true;
-                return status;
-            }
-            case 2:
-            case 3:
-                // Where it comes from is in the log; what the client believes does not count.
-                return field.skip();
-            case 4: {
-                Result<std::string> text = field.document();
-                if (!text) return text.error();
-                if (*text != "null") set.configuration = *std::move(text);
-                return Done{};
-            }
-            default:
-                return put(field.integer(), set.transition_duration_ms);
-        }
+    const auto take = [&](std::size_t index, Field& field) {
+        return take_mode_member(index, field, set, named);
     };
-    if (Status read = read_payload(source, payload, kModeUpdate, take); !read) return read.error();
+    if (!read_payload<kModeUpdate>(source, take)) return source.lexer().take_error();
     if (!named) return missing("currentMode");
-    Command command;
-    command.body = std::move(set);
-    return command;
+    return Done{};
 }
 
 }  // namespace dyad::wire

@@ -1,6 +1,7 @@
-// Any text: what is read is JSON by another reader too, and canonical text is a fixed point that
-// both ways of making it agree on.
+// Any text: what is read is JSON by another reader too, canonical text is a fixed point that both
+// ways of making it agree on, and where a value ends is found without reading it.
 #include "model/json.hpp"
+#include "model/json_lexer.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -33,6 +34,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         return 0;
     }
     compare_with_boost(text);
+    Lexer lexer(text);
+    std::string_view raw;
+    lexer.skip_space();
+    CHECK(lexer.raw(raw) && lexer.finish());
+    CHECK(*canonicalize(raw) == *direct);
     CHECK(canonical(*value) == *direct);
     CHECK(check(*value));
     const Result<Value> again = parse(*direct);
