@@ -121,13 +121,8 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         fill_version(std::move(pending), *needed);
     } else if (auto* change = std::get_if<Change>(&decided)) {
         EventDraft draft;
-        const std::string scope = scope_of(*change);
-        const std::string data = encode_change(*change);
-        draft.kind = kind_of(*change);
-        draft.scope = scope;
         draft.source_instance_id = pending.command->instance_id;
         draft.operation_id = pending.command->operation_id;
-        draft.data = data;
         draft.fingerprint = pending.fingerprint;
         draft.timestamp_ms = std::max(now_ms, head.timestamp_ms);
         if (broken(Mutation::timestamps_from_clock)) {
@@ -135,7 +130,7 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
             head.timestamp_ms = std::min(head.timestamp_ms, now_ms);
         }
         ports().random.fill(draft.salt);
-        append_event(batch, head, draft);
+        append_change(batch, head, *change, draft);
         view.add(*change);
         flight.changes.push_back(std::move(*change));
         flight.writes.push_back(std::move(pending));

@@ -1,5 +1,6 @@
 #include "model/change.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
@@ -10,8 +11,7 @@
 namespace dyad {
 namespace {
 
-using json::append_string;
-using json_slices::append_integer;
+using json::Writer;
 using json_slices::Object;
 
 template <class... Ts>
@@ -24,31 +24,56 @@ Error damaged(Offset offset) {
                 "event " + std::to_string(offset) + ": its content is not well formed");
 }
 
+// Beside the context's own data.
+constexpr std::size_t kContextChangeBytes = 416;
+constexpr std::size_t kOtherChangeBytes = 768;
+
 // data := {"action":…,"closed":[ids],"context":{…},"opened":[conflicts],"previousVersion":N,
 //          "strategy":…}
-void encode(std::string& out, const ContextChange& change) {
-    out.append("{\"action\":\"").append(context_action_name(change.action)).append("\"");
-    if (!change.conflicts_closed.empty()) {
-        out.append(",\"closed\":[");
-        for (const std::string& id : change.conflicts_closed) {
-            if (&id != change.conflicts_closed.data()) out += ',';
-            append_string(out, id);
-        }
-        out += ']';
-    }
-    out.append(",\"context\":");
-    write_context(out, *change.context);
+void write(Writer& out, const ContextChange& change) {
+    out.raw(R"({"action":")").raw(context_action_name(change.action));
+    if (!change.conflicts_closed.empty())
+        out.raw(R"(","closed":)").strings(change.conflicts_closed).raw(R"(,"context":)");
+    else
+        out.raw(R"(","context":)");
+    write(out, *change.context);
     if (!change.conflicts_opened.empty()) {
-        out.append(",\"opened\":[");
+        out.raw(R"(,"opened":[)");
         for (const Conflict& conflict : change.conflicts_opened) {
-            if (&conflict != change.conflicts_opened.data()) out += ',';
-            write_conflict(out, conflict);
+            if (&conflict != change.conflicts_opened.data()) out.raw(",");
+            write(out, conflict);
         }
-        out += ']';
+        out.raw("]");
     }
-    out.append(",\"previousVersion\":");
-    append_integer(out, change.previous_version);
-    out.append(",\"strategy\":\"").append(merge_strategy_name(change.strategy)).append("\"}");
+    out.raw(R"(,"previousVersion":)").integer(change.previous_version);
+    out.raw(R"(,"strategy":")").raw(merge_strategy_name(change.strategy)).raw("\"}");
+}
+
+void write(Writer& out, const Change& change) {
+    std::visit(Overloaded{[&](const ContextChange& c) { write(out, c); },
+                          [&](const ModeChange& m) { write(out, m.state); },
+                          [&](const ResponseChange& r) { write(out, r.record); },
+                          [&](const McpChange& m) { out.raw(std::string_view(m.payload)); }},
+               change);
+}
+
+// About how many bytes write() writes.
+std::size_t expected_bytes(const Change& change) {
+    const auto* context = std::get_if<ContextChange>(&change);
+    return context != nullptr ? kContextChangeBytes + context->context->data.size()
+                              : kOtherChangeBytes;
+}
+
+void append_scope(std::string& out, const Change& change) {
+    std::visit(
+        Overloaded{[&](const ContextChange& c) { out.append("ctx:").append(c.context->key); },
+                   [&](const ModeChange& m) { out.append("mode:").append(m.state.instance_id); },
+                   [&](const ResponseChange& r) {
+                       out.append("response:").append(r.record.chat_id);
+                       out.append("/").append(r.record.message_id);
+                   },
+                   [&](const McpChange&) { out.append("mcp"); }},
+        change);
 }
 
 Result<Change> decode_context(const EventView& event) {
@@ -79,21 +104,42 @@ Result<Change> decode_context(const EventView& event) {
     return Change(std::move(change));
 }
 
+// When a live context expires; nothing where it does not, and where there is none.
+std::optional<std::int64_t> expiry_of(const Context* context) {
+    return context != nullptr && !context->deleted ? context->expires_at_ms : std::nullopt;
+}
+
+void move_expiry(State& state, const std::string& key, std::optional<std::int64_t> from,
+                 std::optional<std::int64_t> to) {
+    if (from == to) return;
+    if (!from) {
+        state.expiries.emplace(*to, key);
+        return;
+    }
+    const auto at = state.expiries.find(std::pair<std::int64_t, std::string_view>(*from, key));
+    CHECK(at != state.expiries.end());
+    if (!to) {
+        state.expiries.erase(at);
+        return;
+    }
+    auto entry = state.expiries.extract(at);
+    entry.value().first = *to;
+    state.expiries.insert(state.expiries.end(), std::move(entry));  // most are the latest now
+}
+
 void fold_context(State& state, const ContextChange& change) {
     const Context& next = *change.context;
-    auto [at, fresh] = state.contexts.try_emplace(next.key);
-    if (!fresh && !at->second->deleted) {
-        const Context& previous = *at->second;
+    ContextPtr& current = state.contexts.try_emplace(next.key).first->second;
+    move_expiry(state, next.key, expiry_of(current.get()), expiry_of(&next));
+    if (current != nullptr && !current->deleted) {
         state.live_contexts -= 1;
-        state.live_bytes -= previous.data.size();
-        if (previous.expires_at_ms) state.expiries.erase({*previous.expires_at_ms, previous.key});
+        state.live_bytes -= current->data.size();
     }
-    at->second = change.context;
     if (!next.deleted) {
         state.live_contexts += 1;
         state.live_bytes += next.data.size();
-        if (next.expires_at_ms) state.expiries.emplace(*next.expires_at_ms, next.key);
     }
+    current = change.context;
     for (const std::string& id : change.conflicts_closed)
         state.conflicts.erase(id);
     for (const Conflict& conflict : change.conflicts_opened)
@@ -111,27 +157,28 @@ EventKind kind_of(const Change& change) noexcept {
 }
 
 std::string scope_of(const Change& change) {
-    return std::visit(Overloaded{[](const ContextChange& c) { return "ctx:" + c.context->key; },
-                                 [](const ModeChange& m) { return "mode:" + m.state.instance_id; },
-                                 [](const ResponseChange& r) {
-                                     return "response:" + r.record.chat_id + "/" +
-                                            r.record.message_id;
-                                 },
-                                 [](const McpChange&) { return std::string("mcp"); }},
-                      change);
+    std::string scope;
+    append_scope(scope, change);
+    return scope;
 }
 
 std::string encode_change(const Change& change) {
     std::string out;
-    std::visit(Overloaded{[&](const ContextChange& c) {
-                              out.reserve(c.context->data.size() + 384);
-                              encode(out, c);
-                          },
-                          [&](const ModeChange& m) { write_mode(out, m.state); },
-                          [&](const ResponseChange& r) { write_response(out, r.record); },
-                          [&](const McpChange& m) { out = m.payload; }},
-               change);
+    {
+        Writer writer(out, expected_bytes(change));
+        write(writer, change);
+    }
     return out;
+}
+
+void append_change(EventBatch& batch, LogHead& head, const Change& change, EventDraft draft) {
+    thread_local std::string scope;
+    scope.clear();
+    append_scope(scope, change);
+    draft.kind = kind_of(change);
+    draft.scope = scope;
+    append_event(batch, head, draft, expected_bytes(change),
+                 [&change](Writer& out) { write(out, change); });
 }
 
 Result<Change> decode_change(const EventView& event) {

@@ -45,6 +45,9 @@ EventKind kind_of(const Change& change) noexcept;
 std::string scope_of(const Change& change);
 // Canonical JSON.
 std::string encode_change(const Change& change);
+// append_event() of a change, which is written where it stays. The kind, the scope and the data are
+// those of the change, whatever `draft` says.
+void append_change(EventBatch& batch, LogHead& head, const Change& change, EventDraft draft);
 // Errors: storage_damaged.
 Result<Change> decode_change(const EventView& event);
 
@@ -53,10 +56,24 @@ void write_context(std::string& out, const Context& context);
 void write_mode(std::string& out, const ModeState& state);
 void write_response(std::string& out, const ResponseRecord& record);
 void write_conflict(std::string& out, const Conflict& conflict);
+// The same amid a text that is being written.
+void write(json::Writer& out, const Context& context);
+void write(json::Writer& out, const ModeState& state);
+void write(json::Writer& out, const ResponseRecord& record);
+void write(json::Writer& out, const Conflict& conflict);
 Result<Context> read_context(std::string_view text);
 Result<ModeState> read_mode(std::string_view text);
 Result<ResponseRecord> read_response(std::string_view text);
 Result<Conflict> read_conflict(std::string_view text);
+
+// By the moment, then by the key; looks up a key that is a view, too.
+struct ByTime {
+    using is_transparent = void;
+    bool operator()(const auto& a, const auto& b) const noexcept {
+        return a.first != b.first ? a.first < b.first
+                                  : std::string_view(a.second) < std::string_view(b.second);
+    }
+};
 
 // One user's memory at one offset. Responses and MCP events live in the log and the projections,
 // not here: no decision depends on them.
@@ -64,7 +81,8 @@ struct State {
     std::map<std::string, ContextPtr, std::less<>> contexts;  // deleted ones too, for their version
     std::map<std::string, ModeState, std::less<>> modes;      // by instance id
     std::map<std::string, Conflict, std::less<>> conflicts;   // open ones, by id
-    std::set<std::pair<std::int64_t, std::string>> expiries;  // (when, key) of live contexts
+    std::set<std::pair<std::int64_t, std::string>, ByTime>
+        expiries;  // (when, key) of live contexts
     std::size_t live_contexts = 0;
     std::size_t live_bytes = 0;  // of the data of live contexts
 

@@ -3,69 +3,19 @@
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace dyad {
 namespace {
 
-using json::append_string;
-using json_slices::append_integer;
-using json_slices::append_number;
+using json::Writer;
 using json_slices::Object;
 
-// Members of an object, in the order in which they are given: callers keep it sorted.
-class Members {
-  public:
-    explicit Members(std::string& out) : out_(out) { out_ += '{'; }
-    void close() { out_ += '}'; }
-
-    std::string& name(std::string_view key) {
-        const std::string_view before = first_ ? "\"" : ",\"";
-        first_ = false;
-        const std::size_t at = out_.size();
-        out_.resize(at + before.size() + key.size() + 2);
-        char* const to = std::copy(before.begin(), before.end(), out_.data() + at);
-        std::memcpy(std::copy(key.begin(), key.end(), to), "\":", 2);
-        return out_;
-    }
-    void string(std::string_view key, std::string_view value) { append_string(name(key), value); }
-    void string_or_null(std::string_view key, const std::optional<std::string>& value) {
-        if (value)
-            string(key, std::string_view(*value));
-        else
-            raw(key, "null");
-    }
-    void raw(std::string_view key, std::string_view json) { name(key).append(json); }
-    void raw_or_null(std::string_view key, const std::optional<std::string>& json) {
-        raw(key, json ? std::string_view(*json) : std::string_view("null"));
-    }
-    template <class Integer>
-    void integer(std::string_view key, Integer value) {
-        append_integer(name(key), value);
-    }
-    template <class Integer>
-    void integer(std::string_view key, const std::optional<Integer>& value) {
-        if (value)
-            integer(key, *value);
-        else
-            raw(key, "null");
-    }
-    void strings(std::string_view key, const std::vector<std::string>& values) {
-        std::string& out = name(key);
-        out += '[';
-        for (const std::string& value : values) {
-            if (&value != values.data()) out += ',';
-            append_string(out, value);
-        }
-        out += ']';
-    }
-
-  private:
-    std::string& out_;
-    bool first_ = true;
-};
+// About as many bytes as a document has, beside its strings of any length.
+constexpr std::size_t kContextBytes = 320;
+constexpr std::size_t kModeBytes = 512;
+constexpr std::size_t kResponseBytes = 1024;
+constexpr std::size_t kConflictBytes = 256;
 
 // Absent stays absent; `null` is a value.
 std::optional<std::string> raw_or_absent(const Object& object, std::string_view key) {
@@ -82,23 +32,17 @@ Error damaged(const char* what) {
     return fail(Errc::storage_damaged, std::string("a stored ") + what + " is not well formed");
 }
 
-void write_source(Members& m, const ResponseSource& source, std::string_view tools_key) {
-    if (source.confidence)
-        append_number(m.name("confidence"), *source.confidence);
-    else
-        m.raw("confidence", "null");
-    if (source.cost_usd)
-        append_number(m.name("costUsd"), *source.cost_usd);
-    else
-        m.raw("costUsd", "null");
-    m.integer("inputTokens", source.input_tokens);
-    m.strings(tools_key, source.tools_used);
-    m.string("model", source.model);
-    m.integer("outputTokens", source.output_tokens);
-    m.string("provider", source.provider);
-    m.string("responseHash", source.response_hash);
-    m.string("sourceType", source_type_name(source.type));
-    m.integer("timestamp", source.timestamp_ms);
+void write_source(Writer& out, const ResponseSource& source) {
+    out.raw(R"({"confidence":)").real_or_null(source.confidence);
+    out.raw(R"(,"costUsd":)").real_or_null(source.cost_usd);
+    out.raw(R"(,"inputTokens":)").integer_or_null(source.input_tokens);
+    out.raw(R"(,"mcpToolsUsed":)").strings(source.tools_used);
+    out.raw(R"(,"model":)").string(source.model);
+    out.raw(R"(,"outputTokens":)").integer_or_null(source.output_tokens);
+    out.raw(R"(,"provider":)").string(source.provider);
+    out.raw(R"(,"responseHash":)").string(source.response_hash);
+    out.raw(R"(,"sourceType":")").raw(source_type_name(source.type));
+    out.raw(R"(","timestamp":)").integer(source.timestamp_ms).raw("}");
 }
 
 std::optional<ResponseSource> read_source(std::string_view text) {
@@ -123,22 +67,26 @@ std::optional<ResponseSource> read_source(std::string_view text) {
 
 }  // namespace
 
+void write(Writer& out, const Context& context) {
+    out.expect(kContextBytes + context.key.size() + context.data.size());
+    out.raw(R"({"contextKey":)").string(context.key);
+    out.raw(R"(,"contextType":")").raw(context_type_name(context.type));
+    out.raw(R"(","createdAt":)").integer(context.created_at_ms);
+    out.raw(R"(,"createdBy":)").string(context.created_by);
+    out.raw(R"(,"data":)").raw(context.data);
+    if (context.deleted) out.raw(R"(,"deleted":true)");
+    out.raw(R"(,"expiresAt":)").integer_or_null(context.expires_at_ms);
+    out.raw(R"(,"lastModifiedBy":)").string(context.last_modified_by);
+    out.raw(R"(,"mode":)").string(context.mode);
+    out.raw(R"(,"offset":)").integer(context.offset);
+    out.raw(R"(,"tags":)").strings(context.tags);
+    out.raw(R"(,"updatedAt":)").integer(context.updated_at_ms);
+    out.raw(R"(,"version":)").integer(context.version).raw("}");
+}
+
 void write_context(std::string& out, const Context& context) {
-    Members m(out);
-    m.string("contextKey", context.key);
-    m.string("contextType", context_type_name(context.type));
-    m.integer("createdAt", context.created_at_ms);
-    m.string("createdBy", context.created_by);
-    m.raw("data", context.data);
-    if (context.deleted) m.raw("deleted", "true");
-    m.integer("expiresAt", context.expires_at_ms);
-    m.string("lastModifiedBy", context.last_modified_by);
-    m.string("mode", context.mode);
-    m.integer("offset", context.offset);
-    m.strings("tags", context.tags);
-    m.integer("updatedAt", context.updated_at_ms);
-    m.integer("version", context.version);
-    m.close();
+    Writer writer(out, 0);
+    write(writer, context);
 }
 
 Result<Context> read_context(std::string_view text) {
@@ -166,33 +114,33 @@ Result<Context> read_context(std::string_view text) {
     return context;
 }
 
-void write_mode(std::string& out, const ModeState& state) {
+void write(Writer& out, const ModeState& state) {
     const Capabilities& can = capabilities_of(state.current);
-    const auto yes_no = [](bool value) { return value ? "true" : "false"; };
-    Members m(out);
-    m.integer("activatedAt", state.activated_at_ms);
-    m.name("capabilities");
-    Members c(out);
-    c.raw("externalAI", yes_no(can.external_ai));
-    c.raw("localAI", yes_no(can.local_ai));
-    c.raw("multiChannel", yes_no(can.multi_channel));
-    c.raw("offlineCapable", yes_no(can.offline_capable));
-    c.raw("realTimeSync", yes_no(can.real_time_sync));
-    c.close();
-    m.raw_or_null("configuration", state.configuration);
-    m.raw_or_null("contextSnapshot", state.context_snapshot);
-    m.string("currentMode", mode_name(state.current));
-    m.string_or_null("errorMessage", state.error_message);
-    m.string("instanceId", state.instance_id);
+    out.raw(R"({"activatedAt":)").integer(state.activated_at_ms);
+    out.raw(R"(,"capabilities":{"externalAI":)").boolean(can.external_ai);
+    out.raw(R"(,"localAI":)").boolean(can.local_ai);
+    out.raw(R"(,"multiChannel":)").boolean(can.multi_channel);
+    out.raw(R"(,"offlineCapable":)").boolean(can.offline_capable);
+    out.raw(R"(,"realTimeSync":)").boolean(can.real_time_sync);
+    out.raw(R"(},"configuration":)").raw_or_null(state.configuration);
+    out.raw(R"(,"contextSnapshot":)").raw_or_null(state.context_snapshot);
+    out.raw(R"(,"currentMode":")").raw(mode_name(state.current));
+    out.raw(R"(","errorMessage":)").string_or_null(state.error_message);
+    out.raw(R"(,"instanceId":)").string(state.instance_id);
+    out.raw(R"(,"previousMode":)");
     if (state.previous)
-        m.string("previousMode", mode_name(*state.previous));
+        out.string(mode_name(*state.previous));
     else
-        m.raw("previousMode", "null");
-    m.raw("success", yes_no(state.success));
-    m.integer("syncVersion", state.sync_version);
-    m.integer("transitionDuration", state.transition_duration_ms);
-    m.integer("updatedAt", state.updated_at_ms);
-    m.close();
+        out.raw("null");
+    out.raw(R"(,"success":)").boolean(state.success);
+    out.raw(R"(,"syncVersion":)").integer(state.sync_version);
+    out.raw(R"(,"transitionDuration":)").integer(state.transition_duration_ms);
+    out.raw(R"(,"updatedAt":)").integer(state.updated_at_ms).raw("}");
+}
+
+void write_mode(std::string& out, const ModeState& state) {
+    Writer writer(out, kModeBytes);
+    write(writer, state);
 }
 
 Result<ModeState> read_mode(std::string_view text) {
@@ -216,34 +164,28 @@ Result<ModeState> read_mode(std::string_view text) {
     return state;
 }
 
-void write_response(std::string& out, const ResponseRecord& record) {
-    Members m(out);
-    m.string("chatId", record.chat_id);
-    m.name("final");
-    Members final(out);
-    write_source(final, record.final, "mcpToolsUsed");
-    final.close();
-    m.string("instanceId", record.instance_id);
-    m.string("messageId", record.message_id);
-    m.name("metadata");
-    Members meta(out);
-    meta.string_or_null("externalProvider", record.external_provider);
-    meta.string_or_null("harmonizationStrategy", record.harmonization_strategy);
-    meta.string_or_null("localProvider", record.local_provider);
-    meta.close();
-    m.string("mode", record.mode);
-    m.integer("offset", record.offset);
-    std::string& list = m.name("sources");
-    list += '[';
+void write(Writer& out, const ResponseRecord& record) {
+    out.raw(R"({"chatId":)").string(record.chat_id);
+    out.raw(R"(,"final":)");
+    write_source(out, record.final);
+    out.raw(R"(,"instanceId":)").string(record.instance_id);
+    out.raw(R"(,"messageId":)").string(record.message_id);
+    out.raw(R"(,"metadata":{"externalProvider":)").string_or_null(record.external_provider);
+    out.raw(R"(,"harmonizationStrategy":)").string_or_null(record.harmonization_strategy);
+    out.raw(R"(,"localProvider":)").string_or_null(record.local_provider);
+    out.raw(R"(},"mode":)").string(record.mode);
+    out.raw(R"(,"offset":)").integer(record.offset);
+    out.raw(R"(,"sources":[)");
     for (const ResponseSource& source : record.sources) {
-        if (&source != record.sources.data()) list += ',';
-        Members s(list);
-        write_source(s, source, "mcpToolsUsed");
-        s.close();
+        if (&source != record.sources.data()) out.raw(",");
+        write_source(out, source);
     }
-    list += ']';
-    m.integer("timestamp", record.timestamp_ms);
-    m.close();
+    out.raw(R"(],"timestamp":)").integer(record.timestamp_ms).raw("}");
+}
+
+void write_response(std::string& out, const ResponseRecord& record) {
+    Writer writer(out, kResponseBytes);
+    write(writer, record);
 }
 
 Result<ResponseRecord> read_response(std::string_view text) {
@@ -278,18 +220,22 @@ Result<ResponseRecord> read_response(std::string_view text) {
     return record;
 }
 
+void write(Writer& out, const Conflict& conflict) {
+    out.raw("{");
+    if (conflict.base) out.raw(R"("base":)").raw(*conflict.base).raw(",");
+    out.raw(R"("contextKey":)").string(conflict.context_key);
+    out.raw(R"(,"id":)").string(conflict.id);
+    if (conflict.incoming) out.raw(R"(,"incoming":)").raw(*conflict.incoming);
+    out.raw(R"(,"incomingFrom":)").string(conflict.incoming_from);
+    out.raw(R"(,"path":)").string(conflict.path);
+    out.raw(R"(,"recordedAt":)").integer(conflict.recorded_at_ms);
+    if (conflict.stored) out.raw(R"(,"stored":)").raw(*conflict.stored);
+    out.raw(R"(,"version":)").integer(conflict.version).raw("}");
+}
+
 void write_conflict(std::string& out, const Conflict& conflict) {
-    Members m(out);
-    if (conflict.base) m.raw("base", *conflict.base);
-    m.string("contextKey", conflict.context_key);
-    m.string("id", conflict.id);
-    if (conflict.incoming) m.raw("incoming", *conflict.incoming);
-    m.string("incomingFrom", conflict.incoming_from);
-    m.string("path", conflict.path);
-    m.integer("recordedAt", conflict.recorded_at_ms);
-    if (conflict.stored) m.raw("stored", *conflict.stored);
-    m.integer("version", conflict.version);
-    m.close();
+    Writer writer(out, kConflictBytes);
+    write(writer, conflict);
 }
 
 Result<Conflict> read_conflict(std::string_view text) {

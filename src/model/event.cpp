@@ -5,8 +5,8 @@
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 
-#include <algorithm>
 #include <charconv>
+#include <concepts>
 #include <cstring>
 
 namespace dyad {
@@ -36,11 +36,11 @@ bool take_word(std::string_view& in, std::string_view& word) {
     return true;
 }
 
-std::string hex64(std::uint64_t value) {
+void write_hex64(std::uint64_t value, char* out) {
     std::array<std::uint8_t, 8> bytes;
     for (std::size_t i = 0; i < 8; ++i)
         bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
-    return to_hex(bytes);
+    write_hex(bytes, out);
 }
 
 bool read_hex64(std::string_view text, std::uint64_t& value) {
@@ -59,29 +59,69 @@ Hash content_hash_of(const Salt& salt, std::string_view data) {
     return sha256({view(salt), data});
 }
 
-struct Hashed {
-    Epoch epoch;
-    Offset offset;
-    std::int64_t timestamp_ms;
-    EventKind kind;
-    std::string_view scope;
-    std::string_view source_instance_id;
-    std::string_view operation_id;
+char* put(char* to, std::string_view bytes) {
+    return to + bytes.copy(to, bytes.size());
+}
+template <std::integral Integer>
+char* put(char* to, Integer value) {
+    std::memcpy(to, &value, sizeof value);  // every supported target is little-endian
+    return to + sizeof value;
+}
+
+Hash event_hash(const LogHead& before, const EventDraft& draft, const Hash& content) {
+    const std::array parts{event_kind_name(draft.kind), draft.scope, draft.source_instance_id,
+                           draft.operation_id};
+    const Offset offset = before.offset + 1;
+    std::size_t size = before.hash.size() + sizeof before.epoch + sizeof offset +
+                       sizeof draft.timestamp_ms + content.size();
+    for (std::string_view part : parts)
+        size += sizeof(std::uint64_t) + part.size();
+    thread_local std::string bytes;
+    bytes.resize(size);
+    char* to = put(bytes.data(), view(before.hash));
+    to = put(to, before.epoch);
+    to = put(to, offset);
+    to = put(to, draft.timestamp_ms);
+    for (std::string_view part : parts)
+        to = put(put(to, std::uint64_t{part.size()}), part);
+    put(to, view(content));
+    return sha256({bytes});
+}
+
+constexpr std::size_t kHashBytes = 8;  // of the hash, in the text
+
+// Where in a batch's texts the parts of an event's text stand that hashes go into or come from.
+struct TextPlaces {
+    std::size_t hash;
+    std::size_t data;
+
+    std::string_view data_of(std::string_view texts) const {
+        return texts.substr(data, texts.size() - data - 1);
+    }
 };
 
-Hash event_hash(const Hash& prev, const Hashed& fields, const Hash& content) {
-    // On the stack up to the limits of the fields; a buffer per thread beyond.
-    thread_local std::string bytes;
-    bytes.clear();
-    put_le<std::uint64_t>(bytes, fields.epoch);
-    put_le<std::uint64_t>(bytes, fields.offset);
-    put_le<std::int64_t>(bytes, fields.timestamp_ms);
-    for (std::string_view part : {event_kind_name(fields.kind), fields.scope,
-                                  fields.source_instance_id, fields.operation_id}) {
-        put_le<std::uint64_t>(bytes, part.size());
-        bytes.append(part);
-    }
-    return sha256({view(prev), bytes, view(content)});
+// Writes the text of an event with nothing sensible in place of its hash.
+TextPlaces write_text(EventBatch& batch, Offset offset, const EventDraft& draft,
+                      std::size_t data_bytes,
+                      const std::function<void(json::Writer&)>& write_data) {
+    TextPlaces places;
+    json::Writer out(batch.texts, kTextBytes + draft.scope.size() +
+                                      draft.source_instance_id.size() + draft.operation_id.size() +
+                                      data_bytes);
+    if (!batch.empty()) out.raw(",");
+    out.raw(R"({"offset":)").integer(offset).raw(R"(,"hash":")");
+    places.hash = out.size();
+    out.raw(R"(0123456789abcdef","timestamp":)").integer(draft.timestamp_ms);
+    out.raw(R"(,"eventType":")").raw(event_type_name(draft.kind));
+    out.raw(R"(","kind":")").raw(event_kind_name(draft.kind));
+    out.raw(R"(","scope":)").string(draft.scope);
+    out.raw(R"(,"sourceInstanceId":)").string(draft.source_instance_id);
+    out.raw(R"(,"operationId":)").string(draft.operation_id);
+    out.raw(R"(,"data":)");
+    places.data = out.size();
+    write_data(out);
+    out.raw("}");
+    return places;
 }
 
 Error damaged(Offset offset, const char* what) {
@@ -91,7 +131,13 @@ Error damaged(Offset offset, const char* what) {
 }  // namespace
 
 std::string Position::to_string() const {
-    return hex64(epoch) + "." + std::to_string(offset) + "." + to_hex(hash);
+    std::array<char, 16 + 1 + 20 + 1 + 16> text;
+    write_hex64(epoch, text.data());
+    text[16] = '.';
+    char* at = std::to_chars(text.data() + 17, text.data() + text.size(), offset).ptr;
+    *at++ = '.';
+    write_hex(hash, at);
+    return {text.data(), at + 2 * hash.size()};
 }
 
 Result<Position> Position::parse(std::string_view text) {
@@ -178,6 +224,12 @@ LogHead EventBatch::head() const {
 }
 
 void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
+    append_event(batch, head, draft, draft.data.size(),
+                 [&draft](json::Writer& out) { out.raw(draft.data); });
+}
+
+void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft, std::size_t data_bytes,
+                  const std::function<void(json::Writer&)>& write_data) {
     CHECK(draft.timestamp_ms >= head.timestamp_ms && head.epoch != 0);
     if (batch.empty()) {
         batch.epoch = head.epoch;
@@ -186,47 +238,20 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     } else {
         CHECK(batch.last() == head.offset && batch.epoch == head.epoch);
     }
-    EventEntry entry;
+    const TextPlaces places = write_text(batch, head.offset + 1, draft, data_bytes, write_data);
+    CHECK(batch.texts.size() < UINT32_MAX);
+
+    EventEntry& entry = batch.entries.emplace_back();
     entry.timestamp_ms = draft.timestamp_ms;
     entry.salt = draft.salt;
-    entry.content_hash = content_hash_of(draft.salt, draft.data);
-    const Hashed hashed{.epoch = head.epoch,
-                        .offset = head.offset + 1,
-                        .timestamp_ms = draft.timestamp_ms,
-                        .kind = draft.kind,
-                        .scope = draft.scope,
-                        .source_instance_id = draft.source_instance_id,
-                        .operation_id = draft.operation_id};
-    entry.hash = event_hash(head.hash, hashed, entry.content_hash);
+    entry.content_hash = content_hash_of(draft.salt, places.data_of(batch.texts));
+    entry.hash = event_hash(head, draft, entry.content_hash);
     entry.operation_key = operation_key(draft.source_instance_id, draft.operation_id);
     entry.fingerprint = draft.fingerprint;
     entry.scope_key = hash64(draft.scope);
+    entry.text_end = static_cast<std::uint32_t>(batch.texts.size());
+    write_hex(std::span(entry.hash).first(kHashBytes), batch.texts.data() + places.hash);
 
-    std::string& out = batch.texts;
-    const std::size_t needed = out.size() + draft.scope.size() + draft.source_instance_id.size() +
-                               draft.operation_id.size() + draft.data.size() + kTextBytes;
-    if (out.capacity() < needed) out.reserve(std::max(needed, 2 * out.size()));
-    if (!batch.empty()) out += ',';
-    out.append("{\"offset\":");
-    json_slices::append_integer(out, head.offset + 1);
-    out.append(",\"hash\":\"");
-    const std::size_t at = out.size();
-    out.resize(at + 16);
-    write_hex(std::span(entry.hash).first(8), out.data() + at);
-    out.append("\",\"timestamp\":");
-    json_slices::append_integer(out, draft.timestamp_ms);
-    out.append(",\"eventType\":\"").append(event_type_name(draft.kind));
-    out.append("\",\"kind\":\"").append(event_kind_name(draft.kind)).append("\",\"scope\":");
-    json::append_string(out, draft.scope);
-    out.append(",\"sourceInstanceId\":");
-    json::append_string(out, draft.source_instance_id);
-    out.append(",\"operationId\":");
-    json::append_string(out, draft.operation_id);
-    out.append(",\"data\":").append(draft.data).append("}");
-    CHECK(out.size() < UINT32_MAX);
-    entry.text_end = static_cast<std::uint32_t>(out.size());
-
-    batch.entries.push_back(entry);
     head.offset += 1;
     head.hash = entry.hash;
     head.timestamp_ms = entry.timestamp_ms;
@@ -285,25 +310,29 @@ Status verify_batch(const EventBatch& batch) {
 // entry := timestamp:i64 salt:16 content_hash:32 hash:32 operation_key:u64 fingerprint:u64
 //          scope_key:u64 text_end:u32
 constexpr std::string_view kBatchMagic = "DB01";
+constexpr std::size_t kHeaderBytes = 4 + 8 + 8 + 32 + 4 + 4;
 constexpr std::size_t kEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4;
 
 void encode_batch(const EventBatch& batch, std::string& out) {
-    out.reserve(out.size() + 64 + batch.size() * kEntryBytes + batch.texts.size());
-    out.append(kBatchMagic);
-    put_le<std::uint64_t>(out, batch.epoch);
-    put_le<std::uint64_t>(out, batch.first);
-    out.append(view(batch.prev_hash));
-    put_le<std::uint32_t>(out, static_cast<std::uint32_t>(batch.size()));
-    put_le<std::uint32_t>(out, static_cast<std::uint32_t>(batch.texts.size()));
+    const std::size_t begin = out.size();
+    const std::size_t entries_end = begin + kHeaderBytes + batch.size() * kEntryBytes;
+    out.reserve(entries_end + batch.texts.size());
+    out.resize(entries_end);
+    char* to = put(out.data() + begin, kBatchMagic);
+    to = put(to, batch.epoch);
+    to = put(to, batch.first);
+    to = put(to, view(batch.prev_hash));
+    to = put(to, static_cast<std::uint32_t>(batch.size()));
+    to = put(to, static_cast<std::uint32_t>(batch.texts.size()));
     for (const EventEntry& entry : batch.entries) {
-        put_le<std::int64_t>(out, entry.timestamp_ms);
-        out.append(view(entry.salt));
-        out.append(view(entry.content_hash));
-        out.append(view(entry.hash));
-        put_le<std::uint64_t>(out, entry.operation_key);
-        put_le<std::uint64_t>(out, entry.fingerprint);
-        put_le<std::uint64_t>(out, entry.scope_key);
-        put_le<std::uint32_t>(out, entry.text_end);
+        to = put(to, entry.timestamp_ms);
+        to = put(to, view(entry.salt));
+        to = put(to, view(entry.content_hash));
+        to = put(to, view(entry.hash));
+        to = put(to, entry.operation_key);
+        to = put(to, entry.fingerprint);
+        to = put(to, entry.scope_key);
+        to = put(to, entry.text_end);
     }
     out.append(batch.texts);
 }

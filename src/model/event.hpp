@@ -22,6 +22,7 @@
 #include "base/result.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@
 #include <vector>
 
 namespace dyad {
+
+namespace json {
+class Writer;
+}
 
 using Offset = std::uint64_t;  // 1, 2, 3 … within a user's log, no holes
 using Epoch = std::uint64_t;   // random per log; 0 = the log has no event yet
@@ -147,6 +152,10 @@ struct EventDraft {
 // Appends the event that follows `head` to `batch` and moves `head` on to it. Requires:
 // draft.timestamp_ms >= head.timestamp_ms; an empty batch, or one that ends at `head`.
 void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft);
+// The same for data that is not a text yet: `write_data` writes it, about `data_bytes`, where it
+// stays. draft.data is not looked at.
+void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft, std::size_t data_bytes,
+                  const std::function<void(json::Writer&)>& write_data);
 
 // The events of `batch` from `from` on. Requires: first <= from <= last().
 EventBatch batch_from(const EventBatch& batch, Offset from);

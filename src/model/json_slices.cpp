@@ -1,13 +1,10 @@
 #include "model/json_slices.hpp"
 
 #include "model/json.hpp"
-#include "model/json_text.hpp"
+
+#include <charconv>
 
 namespace dyad::json_slices {
-
-void append_number(std::string& out, double value) {
-    json::append_real(out, value);
-}
 
 namespace {
 

@@ -1,8 +1,9 @@
-// JSON that this product wrote itself (canonical, no white space): written piece by piece, and read
+// JSON that this product wrote itself (canonical, no white space, by json_text.hpp's Writer), read
 // back as slices of its text. Text from outside goes through json.hpp.
 #pragma once
 
-#include <charconv>
+#include "model/json_text.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,15 +13,7 @@
 
 namespace dyad::json_slices {
 
-template <class Integer>
-void append_integer(std::string& out, Integer value) {
-    char digits[24];
-    const auto end = std::to_chars(digits, digits + sizeof digits, value);
-    out.append(digits, end.ptr);
-}
-
-// A finite number in ECMAScript form.
-void append_number(std::string& out, double value);
+using json::append_integer;
 
 // Reads a JSON string that stands at the front of `in`, quotes and all, and takes it off.
 // False where there is none.

@@ -2,26 +2,27 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
-#include "model/json_slices.hpp"
-#include "model/json_text.hpp"
+
+#include <cstring>
 
 namespace dyad::wire {
 namespace {
 
-using json::append_string;
-using json_slices::append_integer;
+using json::Writer;
 
+// Nearly every message is longer than 125 and shorter than 65,536 bytes.
 constexpr std::size_t kShortHeader = 2;
 constexpr std::size_t kMiddleHeader = 4;
+// About as many bytes as a message has, beside what can be of any length.
+constexpr std::size_t kMessageBytes = 320;
 
-void member(std::string& out, std::string_view name, std::string_view value) {
-    out.append(",\"").append(name).append("\":");
-    append_string(out, value);
-}
-template <class Integer>
-void number(std::string& out, std::string_view name, Integer value) {
-    out.append(",\"").append(name).append("\":");
-    append_integer(out, value);
+void write_envelope(Writer& out, const Speaker& from, std::string_view type, std::string_view id) {
+    out.raw(R"({"id":)").string(id);
+    out.raw(R"(,"type":")").raw(type);
+    out.raw(R"(","userId":)").string(from.user_id);
+    out.raw(R"(,"instanceId":)").string(from.node_instance_id);
+    out.raw(R"(,"timestamp":)").integer(from.now_ms);
+    out.raw(R"(,"payload":)");
 }
 
 }  // namespace
@@ -43,144 +44,123 @@ FrameHeader text_header(std::size_t size, bool final, bool continuation) noexcep
     return header;
 }
 
-TextFrame::TextFrame(std::string& out) : out_(out), begin_(out.size()) {
-    // Nearly every message is longer than 125 and shorter than 65,536 bytes.
-    out_.append(kMiddleHeader, '\0');
+TextFrame::TextFrame(std::string& out, std::size_t bytes)
+    : header_{out, out.size()}, text_(out, kMiddleHeader + bytes) {
+    text_.raw(std::string_view("\0\0\0\0", kMiddleHeader));
 }
 
-void TextFrame::finish() {
-    const std::size_t size = out_.size() - begin_ - kMiddleHeader;
-    out_.replace(begin_, kMiddleHeader, text_header(size).view());
+TextFrame::Header::~Header() {
+    const FrameHeader header = text_header(out.size() - begin - kMiddleHeader);
+    if (header.size == kMiddleHeader)
+        std::memcpy(out.data() + begin, header.bytes.data(), kMiddleHeader);
+    else
+        out.replace(begin, kMiddleHeader, header.view());
 }
 
 void open_envelope(std::string& out, const Speaker& from, std::string_view type,
                    std::string_view id) {
-    out.append("{\"id\":");
-    append_string(out, id);
-    out.append(",\"type\":\"").append(type).append("\"");
-    member(out, "userId", from.user_id);
-    member(out, "instanceId", from.node_instance_id);
-    number(out, "timestamp", from.now_ms);
-    out.append(",\"payload\":");
+    Writer text(out, kMessageBytes);
+    write_envelope(text, from, type, id);
 }
 
 void write_connect(std::string& out, const Speaker& from, std::string_view id,
                    std::string_view client_id) {
-    TextFrame frame(out);
-    open_envelope(out, from, "connect", id);
-    out.append("{\"clientId\":");
-    append_string(out, client_id);
-    member(out, "instanceId", from.node_instance_id);
-    out.append("}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes);
+    Writer& text = frame.text();
+    write_envelope(text, from, "connect", id);
+    text.raw(R"({"clientId":)").string(client_id);
+    text.raw(R"(,"instanceId":)").string(from.node_instance_id).raw("}}");
 }
 
 void write_ping(std::string& out, const Speaker& from, std::string_view id) {
-    TextFrame frame(out);
-    open_envelope(out, from, "ping", id);
-    out.append("{}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes);
+    write_envelope(frame.text(), from, "ping", id);
+    frame.text().raw("{}}");
 }
 
 void write_pong(std::string& out, const Speaker& from, std::string_view id,
                 std::string_view payload) {
-    TextFrame frame(out);
-    open_envelope(out, from, "pong", id);
-    out.append(payload.empty() ? std::string_view("{}") : payload);
-    out += '}';
-    frame.finish();
+    TextFrame frame(out, kMessageBytes + payload.size());
+    write_envelope(frame.text(), from, "pong", id);
+    frame.text().raw(payload.empty() ? std::string_view("{}") : payload).raw("}");
 }
 
 void write_error(std::string& out, const Speaker& from, std::string_view id, const Error& error,
                  std::string_view request_id, const Context* current) {
     const ErrorRow& row = error_row(error.code);
-    TextFrame frame(out);
-    open_envelope(out, from, "error", id);
-    out.append("{\"code\":");
-    append_string(out, row.name);
-    member(out, "message", row.message);
-    member(out, "detail", error.detail);
-    out.append(row.retry ? ",\"retry\":true" : ",\"retry\":false");
-    member(out, "requestId", request_id);
+    TextFrame frame(out, 2 * kMessageBytes);
+    Writer& text = frame.text();
+    write_envelope(text, from, "error", id);
+    text.raw(R"({"code":)").string(row.name);
+    text.raw(R"(,"message":)").string(row.message);
+    text.raw(R"(,"detail":)").string(error.detail);
+    text.raw(R"(,"retry":)").boolean(row.retry);
+    text.raw(R"(,"requestId":)").string(request_id);
     if (current != nullptr) {
-        out.append(",\"current\":");
-        write_context(out, *current);
+        text.raw(R"(,"current":)");
+        write(text, *current);
     }
-    out.append("}}");
-    frame.finish();
+    text.raw("}}");
 }
 
 void write_welcome(std::string& out, const Speaker& from, std::string_view id,
                    const Welcome& welcome) {
-    TextFrame frame(out);
-    open_envelope(out, from, "welcome", id);
-    out.append("{\"protocol\":2");
-    member(out, "position", welcome.position.to_string());
-    member(out, "node", from.node_instance_id);
-    number(out, "heartbeatMs", welcome.heartbeat_ms);
-    number(out, "staleMs", welcome.stale_ms);
-    out.append(",\"limits\":{\"messageBytes\":");
-    append_integer(out, limits::frame_bytes_max);
-    number(out, "documentBytes", limits::document_bytes_max);
-    number(out, "contextKeyBytes", limits::context_key_bytes_max);
-    number(out, "jsonDepth", limits::json_depth_max);
-    number(out, "jsonMembers", limits::json_members_max);
-    out.append("}}}");
-    frame.finish();
+    TextFrame frame(out, 2 * kMessageBytes);
+    Writer& text = frame.text();
+    write_envelope(text, from, "welcome", id);
+    text.raw(R"({"protocol":2,"position":)").string(welcome.position.to_string());
+    text.raw(R"(,"node":)").string(from.node_instance_id);
+    text.raw(R"(,"heartbeatMs":)").integer(welcome.heartbeat_ms);
+    text.raw(R"(,"staleMs":)").integer(welcome.stale_ms);
+    text.raw(R"(,"limits":{"messageBytes":)").integer(limits::frame_bytes_max);
+    text.raw(R"(,"documentBytes":)").integer(limits::document_bytes_max);
+    text.raw(R"(,"contextKeyBytes":)").integer(limits::context_key_bytes_max);
+    text.raw(R"(,"jsonDepth":)").integer(limits::json_depth_max);
+    text.raw(R"(,"jsonMembers":)").integer(limits::json_members_max).raw("}}}");
 }
 
 void write_reset(std::string& out, std::string_view reason) {
-    TextFrame frame(out);
-    out.append("{\"type\":\"reset\",\"payload\":{\"reason\":");
-    append_string(out, reason);
-    out.append("}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes);
+    frame.text().raw(R"({"type":"reset","payload":{"reason":)").string(reason).raw("}}");
 }
 
 void write_position(std::string& out, const Position& position, bool live) {
-    TextFrame frame(out);
-    out.append("{\"type\":\"position\",\"payload\":{\"position\":");
-    append_string(out, position.to_string());
-    out.append(live ? ",\"live\":true}}" : ",\"live\":false}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes);
+    Writer& text = frame.text();
+    text.raw(R"({"type":"position","payload":{"position":)").string(position.to_string());
+    text.raw(R"(,"live":)").boolean(live).raw("}}");
 }
 
 void write_ack(std::string& out, const Reply& reply) {
-    TextFrame frame(out);
-    out.append("{\"id\":");
-    append_string(out, reply.operation_id);
-    out.append(",\"type\":\"ack\",\"payload\":{\"position\":");
-    append_string(out, reply.position.to_string());
-    number(out, "version", reply.version);
-    if (reply.duplicate) out.append(",\"duplicate\":true");
-    member(out, "kind", event_kind_name(reply.kind));
-    out.append(",\"result\":").append(reply.result).append("}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes + reply.result.size());
+    Writer& text = frame.text();
+    text.raw(R"({"id":)").string(reply.operation_id);
+    text.raw(R"(,"type":"ack","payload":{"position":)").string(reply.position.to_string());
+    text.raw(R"(,"version":)").integer(reply.version);
+    if (reply.duplicate) text.raw(R"(,"duplicate":true)");
+    text.raw(R"(,"kind":")").raw(event_kind_name(reply.kind));
+    text.raw(R"(","result":)").raw(reply.result).raw("}}");
 }
 
 void write_goaway(std::string& out, std::string_view reason, std::int64_t reconnect_after_ms) {
-    TextFrame frame(out);
-    out.append("{\"type\":\"goaway\",\"payload\":{\"reason\":");
-    append_string(out, reason);
-    number(out, "reconnectAfterMs", reconnect_after_ms);
-    out.append("}}");
-    frame.finish();
+    TextFrame frame(out, kMessageBytes);
+    Writer& text = frame.text();
+    text.raw(R"({"type":"goaway","payload":{"reason":)").string(reason);
+    text.raw(R"(,"reconnectAfterMs":)").integer(reconnect_after_ms).raw("}}");
 }
 
 void write_presence(std::string& out, std::span<const PresentInstance> instances) {
-    TextFrame frame(out);
-    out.append("{\"type\":\"presence\",\"payload\":{\"instances\":[");
+    TextFrame frame(out, kMessageBytes);
+    Writer& text = frame.text();
+    text.raw(R"({"type":"presence","payload":{"instances":[)");
     for (const PresentInstance& instance : instances) {
-        if (&instance != instances.data()) out += ',';
-        out.append("{\"instanceId\":");
-        append_string(out, instance.instance_id);
-        number(out, "connections", instance.connections);
-        number(out, "connectedAt", instance.connected_at_ms);
-        number(out, "lastSeen", instance.last_seen_ms);
-        out += '}';
+        if (&instance != instances.data()) text.raw(",");
+        text.raw(R"({"instanceId":)").string(instance.instance_id);
+        text.raw(R"(,"connections":)").integer(instance.connections);
+        text.raw(R"(,"connectedAt":)").integer(instance.connected_at_ms);
+        text.raw(R"(,"lastSeen":)").integer(instance.last_seen_ms).raw("}");
     }
-    out.append("]}}");
-    frame.finish();
+    text.raw("]}}");
 }
 
 }  // namespace dyad::wire

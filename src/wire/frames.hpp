@@ -6,6 +6,7 @@
 #include "model/change.hpp"
 #include "model/command.hpp"
 #include "model/event.hpp"
+#include "model/json_text.hpp"
 
 #include <array>
 #include <cstdint>
@@ -15,15 +16,21 @@
 
 namespace dyad::wire {
 
-// Writes one frame at the end of `out`: the text is appended between construction and finish().
+// One frame at the end of `out`, complete once this is gone. `bytes`: about as many as its text
+// has. Lifetime: nobody else uses `out` meanwhile.
 class TextFrame {
   public:
-    explicit TextFrame(std::string& out);
-    void finish();
+    TextFrame(std::string& out, std::size_t bytes);
+    json::Writer& text() noexcept { return text_; }
 
   private:
-    std::string& out_;
-    std::size_t begin_;
+    struct Header {
+        std::string& out;
+        std::size_t begin;
+        ~Header();  // puts it in its place
+    };
+    Header header_;
+    json::Writer text_;  // behind header_: it ends first
 };
 
 // A frame's header for a text of `size` bytes that is sent from elsewhere.

@@ -1,10 +1,10 @@
 #include "wire/plain_events.hpp"
 
 #include "base/bytes.hpp"
-#include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 #include "wire/frames.hpp"
 
+#include <array>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -12,78 +12,69 @@
 namespace dyad::wire {
 namespace {
 
-using json::append_string;
-using json_slices::append_integer;
+using json::Writer;
+
+// About as many bytes as a message has, beside what can be of any length.
+constexpr std::size_t kMessageBytes = 352;
 
 // "hhhhhhhh-hhhh-4hhh-8ooo-oooooooooooo" of the hash and the offset.
-void append_id(std::string& out, const EventOrigin& origin) {
+std::array<char, 36> id_of(const EventOrigin& origin) {
     char hash[16];
     write_hex(std::span(origin.hash).first(8), hash);
-    char id[36];
-    std::memcpy(id, "hhhhhhhh-hhhh-4hhh-8ooo-oooooooooooo", sizeof id);
-    std::memcpy(id, hash, 8);
-    std::memcpy(id + 9, hash + 8, 4);
-    std::memcpy(id + 15, hash + 12, 3);
+    std::array<char, 36> id;
+    std::memcpy(id.data(), "hhhhhhhh-hhhh-4hhh-8000-000000000000", id.size());
+    std::memcpy(id.data(), hash, 8);
+    std::memcpy(id.data() + 9, hash + 8, 4);
+    std::memcpy(id.data() + 15, hash + 12, 3);
     Offset rest = origin.offset;
-    for (std::size_t i = 35; i > 19; --i) {
+    for (std::size_t i = id.size() - 1; rest != 0 && i > 19; --i) {
         if (i == 23) continue;
         id[i] = "0123456789abcdef"[rest & 15];
         rest >>= 4;
     }
-    out.append(id, sizeof id);
+    return id;
 }
 
-void open(std::string& out, std::string_view type, std::string_view user_id,
-          const EventOrigin& origin) {
-    out.append("{\"id\":\"");
-    append_id(out, origin);
-    out.append("\",\"type\":\"").append(type).append("\",\"userId\":");
-    append_string(out, user_id);
-    out.append(",\"instanceId\":");
-    append_string(out, origin.source_instance_id);
-    out.append(",\"timestamp\":");
-    append_integer(out, origin.timestamp_ms);
-    out.append(",\"payload\":{");
+void open(Writer& out, std::string_view type, std::string_view user_id, const EventOrigin& origin) {
+    const std::array<char, 36> id = id_of(origin);
+    out.raw(R"({"id":")").raw(std::string_view(id.data(), id.size()));
+    out.raw(R"(","type":")").raw(type);
+    out.raw(R"(","userId":)").string(user_id);
+    out.raw(R"(,"instanceId":)").string(origin.source_instance_id);
+    out.raw(R"(,"timestamp":)").integer(origin.timestamp_ms);
+    out.raw(R"(,"payload":{)");
 }
 
-void write_context_sync(std::string& out, std::string_view user_id, const EventOrigin& origin,
+void write_context_sync(Writer& out, std::string_view user_id, const EventOrigin& origin,
                         const Context& context) {
-    TextFrame frame(out);
     open(out, "context-sync", user_id, origin);
-    out.append("\"contextKey\":");
-    append_string(out, context.key);
-    out.append(",\"contextType\":\"").append(context_type_name(context.type));
-    out.append("\",\"data\":").append(context.data);
-    out.append(",\"version\":");
-    append_integer(out, context.version);
-    out.append(",\"mergeStrategy\":\"replace\"");
-    if (context.deleted) out.append(",\"deleted\":true");
-    out.append("}}");
-    frame.finish();
+    out.raw(R"("contextKey":)").string(context.key);
+    out.raw(R"(,"contextType":")").raw(context_type_name(context.type));
+    out.raw(R"(","data":)").raw(context.data);
+    out.raw(R"(,"version":)").integer(context.version);
+    out.raw(R"(,"mergeStrategy":"replace")");
+    if (context.deleted) out.raw(R"(,"deleted":true)");
+    out.raw("}}");
 }
 
 // Existing clients name the modes in one way, existing servers in another: all four names.
-void write_mode_update(std::string& out, std::string_view user_id, const EventOrigin& origin,
+void write_mode_update(Writer& out, std::string_view user_id, const EventOrigin& origin,
                        const ModeState& state) {
-    const auto append_mode = [&out](std::string_view name, std::optional<Mode> mode) {
-        out.append("\"").append(name).append("\":");
+    const auto mode_or_null = [&out](std::optional<Mode> mode) {
         if (mode)
-            out.append("\"").append(mode_name(*mode)).append("\"");
+            out.string(mode_name(*mode));
         else
-            out.append("null");
+            out.raw("null");
     };
-    TextFrame frame(out);
     open(out, "mode-update", user_id, origin);
-    append_mode("currentMode", state.current);
-    out += ',';
-    append_mode("previousMode", state.previous);
-    out += ',';
-    append_mode("fromMode", state.previous);
-    out += ',';
-    append_mode("toMode", state.current);
-    if (state.configuration) out.append(",\"configuration\":").append(*state.configuration);
-    out.append("}}");
-    frame.finish();
+    out.raw(R"("currentMode":)").string(mode_name(state.current));
+    out.raw(R"(,"previousMode":)");
+    mode_or_null(state.previous);
+    out.raw(R"(,"fromMode":)");
+    mode_or_null(state.previous);
+    out.raw(R"(,"toMode":)").string(mode_name(state.current));
+    if (state.configuration) out.raw(R"(,"configuration":)").raw(*state.configuration);
+    out.raw("}}");
 }
 
 }  // namespace
@@ -91,10 +82,13 @@ void write_mode_update(std::string& out, std::string_view user_id, const EventOr
 void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
                        const Change& change) {
     // The plain protocol has no names for responses and mcp events.
-    if (const auto* context = std::get_if<ContextChange>(&change))
-        write_context_sync(out, user_id, origin, *context->context);
-    else if (const auto* mode = std::get_if<ModeChange>(&change))
-        write_mode_update(out, user_id, origin, mode->state);
+    if (const auto* context = std::get_if<ContextChange>(&change)) {
+        TextFrame frame(out, kMessageBytes + context->context->data.size());
+        write_context_sync(frame.text(), user_id, origin, *context->context);
+    } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+        TextFrame frame(out, kMessageBytes);
+        write_mode_update(frame.text(), user_id, origin, mode->state);
+    }
 }
 
 }  // namespace dyad::wire

@@ -3,7 +3,12 @@
 #include "base/result.hpp"
 #include "base/sha256.hpp"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 namespace dyad {
 
@@ -28,6 +33,36 @@ TEST(Sha256, MatchesFips180VectorOverAnySplit) {
     const char* expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     EXPECT_EQ(to_hex(sha256({"abc"})), expected);
     EXPECT_EQ(to_hex(sha256({"a", "", "bc"})), expected);
+}
+
+TEST(Sha256, HashesEveryLengthAsOpenSslDoes) {
+    std::string text;
+    for (int size = 0; size < 300; ++size, text += static_cast<char>(7 * size)) {
+        Hash expected;
+        ASSERT_EQ(
+            EVP_Digest(text.data(), text.size(), expected.data(), nullptr, EVP_sha256(), nullptr),
+            1);
+        EXPECT_EQ(sha256({text}), expected) << size;
+        const std::string_view view = text;
+        EXPECT_EQ(sha256({view.substr(0, text.size() / 3), view.substr(text.size() / 3)}),
+                  expected);
+    }
+}
+
+TEST(Sha256, IsEachThreadsOwn) {
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong = 0;
+    const std::string text(200, 'a');
+    const Hash expected = sha256({text});
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (int turn = 0; turn < 500; ++turn)
+                wrong += sha256({text}) != expected;
+        });
+    }
+    for (std::thread& thread : threads)
+        thread.join();
+    EXPECT_EQ(wrong, 0);
 }
 
 TEST(Result, CarriesTheErrorItsDetailAndItsPlace) {

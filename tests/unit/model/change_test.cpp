@@ -1,6 +1,8 @@
 // Changes as the log keeps them: written and read back exactly, whatever is in them.
 #include "model/change.hpp"
 
+#include "model/json.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -21,6 +23,19 @@ rc::Gen<std::string> text() {
                             return all;
                         });
 }
+// Some are longer than what a writer takes in one step.
+rc::Gen<std::string> long_text() {
+    return rc::gen::map(rc::gen::pair(text(), rc::gen::inRange<std::size_t>(0, 300)),
+                        [](const std::pair<std::string, std::size_t>& part) {
+                            std::string all;
+                            for (std::size_t i = 0; i < part.second; ++i)
+                                all += part.first;
+                            return all.substr(0, all.size() > 6000 ? 0 : all.size());
+                        });
+}
+rc::Gen<std::string> any_text() {
+    return rc::gen::weightedOneOf<std::string>({{6, text()}, {1, long_text()}});
+}
 rc::Gen<std::string> json() {
     return rc::gen::element<std::string>("{}", R"({"a":"}\"]"})",
                                          R"({"x":[1,{"data":2}],"y":null})");
@@ -31,15 +46,15 @@ rc::Gen<std::int64_t> moment() {
 
 Context any_context() {
     Context context;
-    context.key = *text();
+    context.key = *any_text();
     context.type = static_cast<ContextType>(*rc::gen::inRange(0, 4));
     context.mode = *rc::gen::element<std::string>("", "didactic", "parallel");
     context.deleted = *arbitrary<bool>();
     context.data = context.deleted ? "null" : *json();
     context.tags = *rc::gen::container<std::vector<std::string>>(text());
     context.version = *rc::gen::inRange<Version>(1, 1ULL << 62);
-    context.created_by = *text();
-    context.last_modified_by = *text();
+    context.created_by = *any_text();
+    context.last_modified_by = *any_text();
     context.created_at_ms = *moment();
     context.updated_at_ms = *moment();
     if (*arbitrary<bool>()) context.expires_at_ms = *moment();
@@ -69,6 +84,18 @@ Kind through_the_log(const Change& change) {
     const Result<Change> read = decode_change(*event);
     RC_ASSERT(read.has_value());
     RC_ASSERT(encode_change(*read) == data);
+    RC_ASSERT(*json::canonicalize(data) == data);
+
+    EventBatch direct;
+    LogHead direct_head{.epoch = 9, .offset = 0, .hash = genesis_hash("ada", 9), .timestamp_ms = 0};
+    append_change(direct, direct_head, change,
+                  {.source_instance_id = "desk",
+                   .operation_id = "op",
+                   .fingerprint = 1,
+                   .timestamp_ms = 5,
+                   .salt = {}});
+    RC_ASSERT(encode_batch(direct) == encode_batch(batch));
+    RC_ASSERT(direct_head.position() == head.position());
     return std::get<Kind>(*read);
 }
 
@@ -93,6 +120,30 @@ TEST(Change, ContextsComeBackFromTheLogAsTheyWere) {
         RC_ASSERT(back.action == change.action);
         RC_ASSERT(back.strategy == change.strategy);
         RC_ASSERT(back.conflicts_closed == change.conflicts_closed);
+    }));
+}
+
+TEST(Change, ContextsComeBackFromTheirDocumentAsTheyWere) {
+    EXPECT_TRUE(rc::check([] {
+        const Context context = any_context();
+        std::string document;
+        write_context(document, context);
+        RC_ASSERT(*json::canonicalize(document) == document);
+        const Result<Context> back = read_context(document);
+        RC_ASSERT(back.has_value());
+        RC_ASSERT(back->key == context.key);
+        RC_ASSERT(back->type == context.type);
+        RC_ASSERT(back->mode == context.mode);
+        RC_ASSERT(back->data == context.data);
+        RC_ASSERT(back->tags == context.tags);
+        RC_ASSERT(back->version == context.version);
+        RC_ASSERT(back->created_by == context.created_by);
+        RC_ASSERT(back->last_modified_by == context.last_modified_by);
+        RC_ASSERT(back->created_at_ms == context.created_at_ms);
+        RC_ASSERT(back->updated_at_ms == context.updated_at_ms);
+        RC_ASSERT(back->expires_at_ms == context.expires_at_ms);
+        RC_ASSERT(back->deleted == context.deleted);
+        RC_ASSERT(back->offset == context.offset);
     }));
 }
 
@@ -180,6 +231,34 @@ TEST(Change, ResponsesComeBackFromTheLogAsTheyWere) {
         RC_ASSERT(back.final.output_tokens == record.final.output_tokens);
         RC_ASSERT(back.sources.size() == record.sources.size());
         RC_ASSERT(back.harmonization_strategy == record.harmonization_strategy);
+    }));
+}
+
+// Whatever is written in whatever order: what is counted is what a look at all contexts finds.
+TEST(Fold, CountsAndExpiriesAreThoseOfTheLiveContexts) {
+    EXPECT_TRUE(rc::check([] {
+        State state;
+        for (int i = *rc::gen::inRange(1, 60); i > 0; --i) {
+            Context context;
+            context.key = "a key that is long enough: " + std::to_string(*rc::gen::inRange(0, 6));
+            context.data = *json();
+            context.deleted = *rc::gen::weightedElement<bool>({{3, false}, {1, true}});
+            if (*arbitrary<bool>()) context.expires_at_ms = *rc::gen::inRange(0, 8);
+            fold(state, ContextChange{std::make_shared<const Context>(context)});
+        }
+        std::set<std::pair<std::int64_t, std::string>> expiries;
+        std::size_t live = 0;
+        std::size_t bytes = 0;
+        for (const auto& [key, context] : state.contexts) {
+            if (context->deleted) continue;
+            ++live;
+            bytes += context->data.size();
+            if (context->expires_at_ms) expiries.emplace(*context->expires_at_ms, key);
+        }
+        RC_ASSERT(state.live_contexts == live);
+        RC_ASSERT(state.live_bytes == bytes);
+        RC_ASSERT(std::equal(state.expiries.begin(), state.expiries.end(), expiries.begin(),
+                             expiries.end()));
     }));
 }
 

@@ -1,5 +1,6 @@
 #include "model/event.hpp"
 
+#include "base/sha256.hpp"
 #include "model/change.hpp"
 
 #include <gtest/gtest.h>
@@ -42,6 +43,43 @@ TEST(Event, TextDecodesToWhatWasAppended) {
     EXPECT_EQ(event->operation_id, "op-1");
     EXPECT_EQ(event->data, R"({"n":1})");
     EXPECT_EQ(batch.head().position(), head.position());
+}
+
+// The bytes are hashed and stored: they may never change.
+TEST(Event, IsWrittenAsItEverWas) {
+    Context context;
+    context.key = "chat:\"17\"";
+    context.type = ContextType::chat;
+    context.mode = "parallel";
+    context.data = R"({"n":1})";
+    context.tags = {"x", "y\n"};
+    context.version = 3;
+    context.created_by = "laptop";
+    context.last_modified_by = "Büro";
+    context.created_at_ms = 1760000000123;
+    context.updated_at_ms = 1760000000456;
+    context.expires_at_ms = 1760086400456;
+    context.offset = 12;
+    ContextChange change;
+    change.context = std::make_shared<const Context>(context);
+    change.previous_version = 2;
+    EventBatch batch;
+    LogHead head{.epoch = 7, .offset = 11, .hash = genesis_hash("anna", 7), .timestamp_ms = 0};
+    append_change(batch, head, change,
+                  {.source_instance_id = "laptop",
+                   .operation_id = "op-1",
+                   .fingerprint = 5,
+                   .timestamp_ms = 1760000000456,
+                   .salt = {1, 2, 3}});
+    EXPECT_EQ(
+        batch.text(12),
+        R"({"offset":12,"hash":"23f8bfa463a4325f","timestamp":1760000000456,"eventType":"context-updated","kind":"context-changed","scope":"ctx:chat:\"17\"","sourceInstanceId":"laptop","operationId":"op-1")"
+        R"(,"data":{"action":"updated","context":{"contextKey":"chat:\"17\"","contextType":"chat","createdAt":1760000000123,"createdBy":"laptop","data":{"n":1},)"
+        R"("expiresAt":1760086400456,"lastModifiedBy":"Büro","mode":"parallel","offset":12,"tags":["x","y\n"],"updatedAt":1760000000456,"version":3},"previousVersion":2,"strategy":"replace"}})");
+    EXPECT_EQ(to_hex(head.hash),
+              "23f8bfa463a4325f32e63a1e6a2bcc66879b99f51c11ed287f1be85ef392665c");
+    EXPECT_EQ(to_hex(sha256({encode_batch(batch)})),
+              "daac9bdf844bf51b9d14ad7459f470dbe522c404f172ff8d9370f1b8de1fe520");
 }
 
 TEST(Event, EveryTruncatedTextIsDamage) {
