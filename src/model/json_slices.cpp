@@ -1,6 +1,7 @@
 #include "model/json_slices.hpp"
 
 #include "model/json.hpp"
+#include "model/json_scan.hpp"
 
 #include <charconv>
 
@@ -11,7 +12,7 @@ namespace {
 // The quote that ends the string which begins at `at`, its first character; `end` where none does.
 const char* closing_quote(const char* at, const char* end, bool& escaped) {
     for (;;) {
-        at = json::skip_plain(at, end);
+        at = json::plain_end(at, end);
         if (at == end || *at == '"') return at;
         if (*at == '\\') {
             escaped = true;

@@ -2,8 +2,6 @@
 // back as slices of its text. Text from outside goes through json.hpp.
 #pragma once
 
-#include "model/json_text.hpp"
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,8 +10,6 @@
 #include <vector>
 
 namespace dyad::json_slices {
-
-using json::append_integer;
 
 // Reads a JSON string that stands at the front of `in`, quotes and all, and takes it off.
 // False where there is none.

@@ -12,11 +12,6 @@
 namespace dyad::json {
 namespace {
 
-bool is_plain(char c) noexcept {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
-
 // The letter of a two-character escape; 'u' where there is none.
 char escape_letter(char c) noexcept {
     switch (c) {
@@ -199,18 +194,6 @@ constexpr std::size_t kStringBeside = 16;
 constexpr std::size_t kRealMax = 32;
 
 }  // namespace
-
-const char* skip_plain(const char* at, const char* end) noexcept {
-    while (end - at >= 8) {
-        const std::uint64_t word = load(at);
-        const std::uint64_t found = (word | (word - kOnes * 0x20) | quotes_in(word)) & kTops;
-        if (found != 0) return at + std::countr_zero(found) / 8;
-        at += 8;
-    }
-    while (at != end && is_plain(*at))
-        ++at;
-    return at;
-}
 
 void Writer::grow(std::size_t bytes) {
     const std::size_t written = size();

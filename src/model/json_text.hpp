@@ -14,10 +14,6 @@
 
 namespace dyad::json {
 
-// The first byte that is not a plain character of a string: ASCII from 0x20 on but for '"' and
-// '\\'.
-const char* skip_plain(const char* at, const char* end) noexcept;
-
 // An integer as what there is to write of it.
 struct Digits {
     template <std::integral Integer>

@@ -1,14 +1,13 @@
 // The documents of existing instances, written as they know them (wire.md 1.4): all times are
 // integer milliseconds.
-#include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 #include "wire/frames.hpp"
 
 namespace dyad::wire {
 namespace {
 
+using json::append_integer;
 using json::append_string;
-using json_slices::append_integer;
 
 void member(std::string& out, std::string_view name, std::string_view value) {
     out.append(",\"").append(name).append("\":");

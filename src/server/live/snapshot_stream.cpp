@@ -1,6 +1,5 @@
 #include "server/live/snapshot_stream.hpp"
 
-#include "model/json_slices.hpp"
 #include "model/json_text.hpp"
 
 #include <algorithm>
@@ -41,7 +40,7 @@ class StateResponse final : public SnapshotStream {
         const bool last = at_ == order_.size();
         if (last) {
             text.append("],\"timestamp\":");
-            json_slices::append_integer(text, now_ms_);
+            json::append_integer(text, now_ms_);
             text.append("}}");
         }
         frame(out, text, last, !first);
@@ -83,7 +82,7 @@ class SnapshotPages final : public SnapshotStream {
         std::string text = R"({"type":"snapshot","payload":{"position":)";
         json::append_string(text, snapshot_->position.to_string());
         text.append(",\"part\":");
-        json_slices::append_integer(text, part_++);
+        json::append_integer(text, part_++);
         list(text, "contexts", snapshot_->contexts, contexts_,
              [](std::string& to, const ContextPtr& context) { write_context(to, *context); });
         list(text, "modes", snapshot_->modes, modes_, write_mode);
