@@ -23,7 +23,10 @@ std::string_view name_of(const std::string& user_id) {
 }  // namespace
 
 Engine::Engine(Config config, Ports ports)
-    : config_(config), ports_(ports), alive_(std::make_shared<bool>(true)) {
+    : config_(config),
+      ports_(ports),
+      feed_budget_(config.feeds_bytes_max),
+      alive_(std::make_shared<bool>(true)) {
     ports_.bus.set_receiver([this](const Announcement& announcement) { receive(announcement); });
     const std::int64_t now = ports_.clock.steady_ms();
     next_poll_ms_ = now + config_.poll_ms;

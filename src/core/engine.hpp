@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "bus/bus.hpp"
 #include "core/deadlines.hpp"
 #include "core/session.hpp"
@@ -27,6 +28,7 @@ struct Config {
     std::int64_t poll_down_ms = 250;  // while it is down
     std::int64_t retry_ms = 50;       // first pause after an unknown outcome; doubles
     std::int64_t command_ms = 10000;  // a command gets its answer by then
+    std::size_t feeds_bytes_max = limits::feeds_bytes_max;
 };
 
 struct Ports {
@@ -93,6 +95,7 @@ class Engine {
 
     Config config_;
     Ports ports_;
+    FeedBudget feed_budget_;
     std::map<std::string, std::unique_ptr<UserLog>, std::less<>> users_;
     std::vector<UserLog*> dirty_;     // with something to deliver
     std::vector<UserLog*> flushing_;  // those of this round, while it lasts

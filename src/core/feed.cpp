@@ -97,19 +97,33 @@ bool Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Off
 
 void Feed::push(EventBatchPtr batch) {
     CHECK(!batch->empty() && (empty() || batch->first == last() + 1));
-    bytes_ += kept_bytes(*batch);
+    if (empty()) budget_.feeds_ += 1;
+    const std::size_t added = kept_bytes(*batch);
+    bytes_ += added;
+    budget_.bytes_ += added;
     events_ += batch->size();
     blocks_.push_back(std::make_shared<Block>(std::move(batch)));
-    // The newest block stays whatever its size: sessions at the log's end are fed from it.
-    while (blocks_.size() > 1 &&
-           (bytes_ > limits::feed_bytes_max || events_ > limits::feed_events_max)) {
-        bytes_ -= kept_bytes(blocks_.front()->batch());
-        events_ -= blocks_.front()->batch().size();
-        blocks_.pop_front();
-    }
+    while (blocks_.size() > 1 && keeps_too_much())
+        drop_oldest();
+}
+
+bool Feed::keeps_too_much() const noexcept {
+    return bytes_ > limits::feed_bytes_max || events_ > limits::feed_events_max ||
+           budget_.exceeded_by(bytes_);
+}
+
+void Feed::drop_oldest() {
+    const EventBatch& oldest = blocks_.front()->batch();
+    const std::size_t freed = kept_bytes(oldest);
+    bytes_ -= freed;
+    budget_.bytes_ -= freed;
+    events_ -= oldest.size();
+    blocks_.pop_front();
 }
 
 void Feed::clear() noexcept {
+    if (!empty()) budget_.feeds_ -= 1;
+    budget_.bytes_ -= bytes_;
     blocks_.clear();
     bytes_ = 0;
     events_ = 0;

@@ -66,9 +66,34 @@ class Block {
 };
 using BlockPtr = std::shared_ptr<Block>;
 
-// Bounded by feed_bytes_max and feed_events_max; the oldest blocks go first.
+// What the feeds of one engine keep together.
+class FeedBudget {
+  public:
+    explicit FeedBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+    // Whether they keep too much together, and a feed with `kept_bytes` has more than an even part.
+    bool exceeded_by(std::size_t kept_bytes) const noexcept {
+        return bytes_ > bytes_max_ && kept_bytes * feeds_ > bytes_max_;
+    }
+
+  private:
+    friend class Feed;
+
+    const std::size_t bytes_max_;
+    std::size_t bytes_ = 0;
+    std::size_t feeds_ = 0;  // that keep something
+};
+
+// Bounded by feed_bytes_max, feed_events_max and the budget; the oldest blocks go first. The newest
+// block stays whatever its size: sessions at the log's end are fed from it.
+// Lifetime: within the budget's.
 class Feed {
   public:
+    explicit Feed(FeedBudget& budget) : budget_(budget) {}
+    ~Feed() { clear(); }
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
+
     // Requires: the batch follows the newest block, or the feed is empty.
     void push(EventBatchPtr batch);
     void clear() noexcept;
@@ -83,6 +108,10 @@ class Feed {
     Offset last() const { return blocks_.back()->batch().last(); }
 
   private:
+    bool keeps_too_much() const noexcept;
+    void drop_oldest();
+
+    FeedBudget& budget_;
     std::deque<BlockPtr> blocks_;
     std::size_t bytes_ = 0;
     std::size_t events_ = 0;

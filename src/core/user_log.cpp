@@ -20,6 +20,7 @@ std::int64_t later(std::int64_t since_ms, std::int64_t by_ms) {
 UserLog::UserLog(Engine& engine, std::string user_id, std::uint64_t serial)
     : engine_(engine),
       user_id_(std::move(user_id)),
+      feed_(engine.feed_budget_),
       delivery_(*this),
       look_{.user = this, .serial = serial},
       expiry_{.user = this, .serial = serial} {

@@ -22,10 +22,11 @@ std::size_t sweep_ticks_of(const Settings& settings) {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(shortest / 4 / kTickMs, 1, 10));
 }
 
-core::Config heart_config(const Settings& settings) {
+core::Config heart_config(const Settings& settings, std::size_t cells) {
     core::Config config;
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
+    config.feeds_bytes_max = limits::feeds_bytes_max / cells;
     return config;
 }
 
@@ -53,7 +54,7 @@ Cell::~Cell() {
     clients_.clear();
 }
 
-Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts) {
+Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std::size_t cells) {
     std::unique_ptr<Cell> cell(new Cell(shared));
     Cell* const self = cell.get();
     Result<std::unique_ptr<Store>> store = parts.store(
@@ -63,7 +64,7 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts) {
     cell->bus_ = std::make_unique<bus::LocalBus>(
         shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
     cell->engine_ = std::make_unique<core::Engine>(
-        heart_config(shared.settings),
+        heart_config(shared.settings, cells),
         core::Ports{shared.clock, self->random_, *self->store_, *self->bus_, *parts.renderer});
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);

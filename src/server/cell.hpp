@@ -59,7 +59,8 @@ struct Shared {
 class Cell final : public Node {
   public:
     // Errors: the store's.
-    static Result<std::unique_ptr<Cell>> make(Shared& shared, const Parts& parts);
+    static Result<std::unique_ptr<Cell>> make(Shared& shared, const Parts& parts,
+                                              std::size_t cells);
     ~Cell() override;
 
     net::Loop& loop() noexcept { return loop_; }

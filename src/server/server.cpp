@@ -90,7 +90,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& pa
     std::unique_ptr<Server> server(new Server());
     server->shared_ = std::make_unique<Shared>(std::move(settings), port);
     for (std::size_t i = 0; i < cells; ++i) {
-        Result<std::unique_ptr<Cell>> cell = Cell::make(*server->shared_, parts);
+        Result<std::unique_ptr<Cell>> cell = Cell::make(*server->shared_, parts, cells);
         if (!cell) return cell.error();
         server->cells_.push_back(*std::move(cell));
         server->shared_->cells.push_back(server->cells_.back().get());

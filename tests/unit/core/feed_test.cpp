@@ -43,7 +43,8 @@ std::string plain(Block& block, Offset from, Offset to, const std::string& skip)
 }  // namespace
 
 TEST(Feed, FindsTheBlockOfEveryOffsetItHas) {
-    Feed feed;
+    FeedBudget budget(limits::feeds_bytes_max);
+    Feed feed(budget);
     EXPECT_FALSE(feed.find(1));
     Offset next = 5;
     for (const int count : {1, 3, 1, 7, 2}) {
@@ -67,7 +68,8 @@ TEST(Feed, FindsTheBlockOfEveryOffsetItHas) {
 }
 
 TEST(Feed, KeepsAtMostItsBytesAndEventsAndAlwaysTheNewestBlock) {
-    Feed feed;
+    FeedBudget budget(limits::feeds_bytes_max);
+    Feed feed(budget);
     // Kept twice: as it is sent to negotiated clients, and as plain frames.
     const std::size_t block_bytes = limits::feed_bytes_max / 8;
     for (Offset offset = 1; offset <= 10; ++offset)
@@ -82,6 +84,37 @@ TEST(Feed, KeepsAtMostItsBytesAndEventsAndAlwaysTheNewestBlock) {
     EXPECT_EQ(feed.first(), 13u);
     feed.push(batch_of(feed.last() + 1, 1));
     EXPECT_EQ(feed.first(), feed.last());
+}
+
+TEST(Feed, BeyondTheBudgetThoseWithMoreThanAnEvenPartGiveWay) {
+    constexpr std::size_t kText = 1000;
+    const std::size_t block_bytes =  // texts are kept twice
+        2 * batch_of(10, 1, kText)->texts.size() + sizeof(EventEntry);
+    FeedBudget budget(10 * block_bytes);
+    Feed small(budget);
+    small.push(batch_of(1, 1, kText));
+    small.push(batch_of(2, 1, kText));
+    auto large = std::make_unique<Feed>(budget);
+    for (Offset offset = 1; offset <= 8; ++offset)
+        large->push(batch_of(offset, 1, kText));
+    EXPECT_EQ(large->first(), 1u);  // ten in all: just within
+    large->push(batch_of(9, 1, kText));
+    EXPECT_EQ(large->first(), 2u);
+    for (Offset offset = 3; offset <= 5; ++offset)  // not more than an even part: the others must
+        small.push(batch_of(offset, 1, kText));
+    EXPECT_EQ(small.first(), 1u);
+    large->push(batch_of(10, 1, kText));
+    EXPECT_EQ(large->first(), 6u);
+    large->push(batch_of(11, 1, 20 * kText));
+    EXPECT_EQ(large->first(), 11u);  // the newest stays
+    small.push(batch_of(6, 1, kText));
+    EXPECT_EQ(small.first(), 2u);
+    large.reset();  // what a feed kept is free when it goes
+    for (Offset offset = 7; offset <= 11; ++offset)
+        small.push(batch_of(offset, 1, kText));
+    EXPECT_EQ(small.first(), 2u);
+    small.push(batch_of(12, 1, kText));
+    EXPECT_EQ(small.first(), 3u);
 }
 
 TEST(Block, LeavesOutTheFramesOfOneSource) {
