@@ -95,8 +95,9 @@ Status check_response(const ResponseRecord& record) {
         return fail(Errc::invalid_field, "sources: at most " +
                                              std::to_string(limits::response_sources_max) +
                                              " sources are allowed");
-    for (const ResponseSource& source : record.sources)
-        if (Status s = check_source("sources.", source); !s) return s;
+    for (std::size_t i = 0; i < record.sources.size(); ++i)
+        if (Status s = check_source("sources." + std::to_string(i) + ".", record.sources[i]); !s)
+            return s;
     std::string json;
     write_response(json, record);
     return check_document("response", json, limits::response_bytes_max);

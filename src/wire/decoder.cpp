@@ -30,7 +30,7 @@ bool take_envelope(std::size_t index, Field& field, Message& message) {
             return take_name(field, limits::instance_id_bytes_max, message.instance_id);
         case 4:
             // The server's clock decides; the client's is only checked for its form.
-            return field.number();
+            return field.number().good;
         default:
             return field.raw(message.payload);
     }

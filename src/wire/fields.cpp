@@ -80,6 +80,12 @@ bool Field::add_name_to_error() {
     return source_.lexer().refuse(std::move(error));
 }
 
+bool Field::add_name_to_member() {
+    Error error = source_.lexer().take_error();
+    if (error.code != Errc::invalid_json) error.detail.insert(0, quoted(name_) + ".");
+    return source_.lexer().refuse(std::move(error));
+}
+
 bool Field::null_or_wrong(std::string_view wanted) {
     json::Lexer& lexer = source_.lexer();
     const char c = lexer.peek();
@@ -136,10 +142,13 @@ Taken<std::uint64_t> Field::unsigned_integer() {
     return {wrong(kWanted), std::nullopt};
 }
 
-bool Field::number() {
+Taken<double> Field::number() {
     json::Number number;
     bool good = false;
-    return any_number(number, good, "a number") || good;
+    if (!any_number(number, good, "a number")) return {good, std::nullopt};
+    if (!number.is_integer) return {true, number.real};
+    const auto magnitude = static_cast<double>(number.magnitude);
+    return {true, number.negative ? -magnitude : magnitude};
 }
 
 Taken<bool> Field::boolean() {
@@ -164,24 +173,36 @@ bool Field::document(std::string& out) {
     return true;
 }
 
+bool Field::begin_array(bool& more, std::string_view wanted) {
+    json::Lexer& lexer = source_.lexer();
+    if (lexer.peek() != '[') return wrong(wanted);
+    lexer.advance();
+    lexer.skip_space();
+    more = !lexer.take(']');
+    return true;
+}
+
+bool Field::end_element(bool& more) {
+    json::Lexer& lexer = source_.lexer();
+    lexer.skip_space();
+    more = lexer.take(',');
+    if (!more) return lexer.take(']') || lexer.unexpected("',' or ']'") || add_name_to_error();
+    lexer.skip_space();
+    return true;
+}
+
 bool Field::strings(std::vector<std::string>& out) {
     constexpr std::string_view kWanted = "an array of strings";
     json::Lexer& lexer = source_.lexer();
-    if (lexer.peek() != '[') return wrong(kWanted);
-    lexer.advance();
-    lexer.skip_space();
-    for (bool more = !lexer.take(']'); more;) {
+    bool more = false;
+    if (!begin_array(more, kWanted)) return false;
+    while (more) {
         if (lexer.peek() != '"') return wrong(kWanted);
         if (out.size() >= limits::json_members_max) return too_large("has too many elements");
         json::RawString raw;
         if (!lexer.string(raw)) return add_name_to_error();
         json::append_unescaped(out.emplace_back(), raw);
-        lexer.skip_space();
-        more = lexer.take(',');
-        if (more)
-            lexer.skip_space();
-        else if (!lexer.take(']'))
-            return lexer.unexpected("',' or ']'") || add_name_to_error();
+        if (!end_element(more)) return false;
     }
     return true;
 }

@@ -88,23 +88,32 @@ class Field {
     }
     Taken<std::int64_t> integer();
     Taken<std::uint64_t> unsigned_integer();
-    // Any number: nobody wants to know which.
-    bool number();
+    Taken<double> number();
     Taken<bool> boolean();
     // As it was written; `null` is a text too. json::Lexer::raw() says how little is checked.
     bool raw(std::string_view& out);
     // Canonical JSON.
     bool document(std::string& out);
     bool strings(std::vector<std::string>& out);
+    // An object, its members as read_members() takes them; `value` tells only that it was there.
+    template <const auto& known, class Take>
+    Taken<bool> object(Take take);
+    // The elements of an array: `take(field)` for each. Their names are "name.0", "name.1" ...
+    template <class Take>
+    bool elements(Take take);
     // Unknown members are passed over, but must be JSON.
     bool skip();
 
     // The value is read, and is not what it must be; always false.
     [[gnu::cold]] bool wrong(std::string_view wanted);
     [[gnu::cold]] bool too_large(std::string_view limit);
+    // A member's error is this object's; always false.
+    [[gnu::cold]] bool add_name_to_member();
 
   private:
     Taken<std::string_view> special_string();
+    bool begin_array(bool& more, std::string_view wanted);
+    bool end_element(bool& more);
     // Whether `out` is a number; `good` as in Taken.
     bool any_number(json::Number& out, bool& good, std::string_view wanted);
     bool null_or_wrong(std::string_view wanted);
@@ -157,6 +166,24 @@ bool read_members(Source& source, Take take) {
             if (!take(index, field)) return false;
         }
         if (!source.leave_member(more)) return false;
+    }
+    return true;
+}
+
+template <const auto& known, class Take>
+Taken<bool> Field::object(Take take) {
+    if (source_.lexer().peek() != '{') return {null_or_wrong("an object"), std::nullopt};
+    return {read_members<known>(source_, take), true};
+}
+
+template <class Take>
+bool Field::elements(Take take) {
+    bool more = false;
+    if (!begin_array(more, "an array")) return false;
+    for (std::size_t i = 0; more; ++i) {
+        const std::string name = std::string(name_) + "." + std::to_string(i);
+        Field field(name, source_);
+        if (!take(field) || !end_element(more)) return false;
     }
     return true;
 }

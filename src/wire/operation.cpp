@@ -79,7 +79,7 @@ struct Fields {
     std::int64_t transition_duration_ms = 0;
     bool success = true;
     std::optional<std::string> error_message;
-    std::optional<std::string> response;
+    std::optional<Result<ResponseRecord>> response;
     std::optional<EventKind> kind;
     std::optional<std::string> payload;
     std::optional<Version> expected_version;
@@ -153,7 +153,7 @@ bool take_other_member(Member member, Field& field, Fields& f) {
         case kErrorMessage:
             return put(field.string(), f.error_message);
         case kResponse:
-            return field.document(f.response.emplace());
+            return take_response(field, f.response);
         case kKind:
             return put_name(field, f.kind, mcp_kind_by_name,
                             "mcp-tool-executed, mcp-server-added or mcp-server-removed");
@@ -224,12 +224,8 @@ Status set_mode(Fields& f, CommandBody& body) {
 
 Status record_response(Fields& f, CommandBody& body) {
     if (!f.response) return missing("response");
-    Result<ResponseRecord> record = read_response(*f.response);
-    if (!record)
-        return fail(Errc::invalid_field,
-                    "response: must have chatId, messageId, mode, final and sources, each "
-                    "source with sourceType and timestamp");
-    body = RecordResponse{*std::move(record)};
+    if (!*f.response) return f.response->error();
+    body = RecordResponse{**std::move(f.response)};
     return Done{};
 }
 

@@ -38,7 +38,7 @@ bool take_context_member(std::size_t index, Field& field, PutContext& context, b
             return put_name(field, context.type, context_type_by_name, kContextTypes);
         case 2:
             // A clock in existing clients; any number is as good as another.
-            return field.number();
+            return field.number().good;
         case 3:
             return put_name(field, context.strategy, merge_strategy_by_name, kStrategies);
         case 4:

@@ -41,6 +41,8 @@ bool put_name(Field& field, Out& out, ByName by_name, std::string_view wanted) {
     out = *value;
     return true;
 }
+// A response record; null leaves it as it is. The result is an error where a member is missing.
+bool take_response(Field& field, std::optional<Result<ResponseRecord>>& out);
 // Canonical JSON; null leaves it as it is.
 bool put_unless_null(Field& field, std::optional<std::string>& out);
 

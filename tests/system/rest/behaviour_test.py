@@ -158,6 +158,8 @@ def test_users_are_apart(api, server):
     assert other("GET", "/api/v1/events")[0]["last"] == 1
 
 
+SOURCE = {"sourceType": "local", "provider": "p", "model": "m", "responseText": "t"}
+ANSWER = {"chatId": "c", "messageId": "m", "mode": "parallel", **SOURCE}
 BAD = [
     ("GET", "/api/v1/contexts?limit=0", None, 400, "limit"),
     ("GET", "/api/v1/contexts?limit=1001", None, 400, "limit"),
@@ -180,6 +182,13 @@ BAD = [
     ("PUT", "/api/v1/modes/desk", {"mode": "fast"}, 400, "mode"),
     ("POST", "/api/v1/events/mcp", {"payload": {}}, 400, "type"),
     ("POST", "/api/v1/responses", {"chatId": "c"}, 400, "provider"),
+    ("POST", "/api/v1/responses", {**ANSWER, "confidence": "0.9"}, 400, "confidence: must be"),
+    ("POST", "/api/v1/responses", {**ANSWER, "sourceType": "ai"}, 400, "local, external or harm"),
+    ("POST", "/api/v1/responses", {**ANSWER, "timestamp": "now"}, 400, "timestamp: must be"),
+    ("POST", "/api/v1/responses", {**ANSWER, "sources": [{**SOURCE, "costUsd": "1"}]}, 400,
+     "sources.0.costUsd"),
+    ("POST", "/api/v1/responses", {**ANSWER, "sources": [{**SOURCE, "costUsd": -1}]}, 400,
+     "sources.0.costUsd"),
     ("POST", NOTES + "/restore", {}, 400, "version"),
     ("POST", "/api/v1/conflicts/1.1/resolve", {"choice": "both"}, 400, "choice"),
     ("POST", "/api/v1/conflicts/1.1/resolve", {"choice": "stored"}, 404, ""),

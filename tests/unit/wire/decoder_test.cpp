@@ -94,6 +94,33 @@ TEST(Decoder, RefusesEveryBadGoldenFrameWithItsError) {
     }
 }
 
+TEST(Decoder, NamesTheMemberOfAResponseThatIsWrong) {
+    Decoder decoder;
+    const auto refusal = [&](const std::string& members) {
+        const std::string source =
+            R"({"sourceType":"local","provider":"p","model":"m","responseHash":"aa","timestamp":1)";
+        const std::string text =
+            R"({"id":"op-1","type":"command","payload":{"op":"response.record","response":)"
+            R"({"chatId":"c","messageId":"m","mode":"parallel","final":)" +
+            source + R"(},"sources":[)" + source + "}," + source + members + "}]}}}";
+        const std::optional<Error> error = read_all(decoder, text);
+        return error ? error->detail : "";
+    };
+    EXPECT_EQ(refusal(""), "");
+    EXPECT_EQ(refusal(R"(,"confidence":null,"a\"b":[{}],"costUsd":2)"), "");
+    EXPECT_EQ(refusal(R"(,"confidence":"0.9")"), "sources.1.confidence: must be a number");
+    EXPECT_EQ(refusal(R"(,"mcpToolsUsed":{})"),
+              "sources.1.mcpToolsUsed: must be an array of strings");
+    EXPECT_EQ(refusal(R"(,"outputTokens":1e400)"),
+              "sources.1.outputTokens: must be a whole number");
+    EXPECT_EQ(refusal(R"(},{"sourceType":"ai")"),
+              "sources.2.sourceType: must be local, external or harmonized");
+    EXPECT_EQ(refusal(R"(},{"timestamp":1)"), "sources.2.sourceType: is required");
+    EXPECT_EQ(refusal(R"(},null,{"timestamp":1)"), "sources.2: must be an object");
+    EXPECT_EQ(refusal(R"(,"model":"twice")"),
+              "sources.1.model: stands twice in one object; send it once");
+}
+
 TEST(Decoder, TellsBytesThatAreNotUtf8FromTextThatIsNotJson) {
     Decoder decoder;
     for (const char* bad :
