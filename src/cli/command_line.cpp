@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/terminal.hpp"
+#include "cli/whole_number.hpp"
 
 #include <functional>
 #include <memory>
@@ -96,7 +97,7 @@ class Parser {
                        "The instance this is written as [cli-<host>-<user>]")
             ->group(kForAll);
         app.add_option("--timeout", common().timeout_s, "Seconds until it gives up [30]")
-            ->check(CLI::Range(std::int64_t{1}, std::int64_t{3600}))
+            ->check(whole(1, 3600))
             ->type_name("SECONDS")
             ->group(kForAll);
         app.add_option("--env-file", common().env_file, "Read this file instead of .env")
@@ -142,7 +143,7 @@ class Parser {
                                    [this] { return run_top(common(), parsed_.refreshes); });
         CLI::Option* const count = top->add_option("--count", parsed_.refreshes,
                                                    "End after so many refreshes, one a second")
-                                       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+                                       ->check(whole(1, 1'000'000))
                                        ->type_name("N");
         top->add_flag_callback(
                "--once", [this] { parsed_.refreshes = 1; }, "End after the first one")
@@ -166,15 +167,24 @@ class Parser {
         app.add_option("--type", o.type, "chat, project, mode or custom")
             ->check(CLI::IsMember({"chat", "project", "mode", "custom"}))
             ->type_name("TYPE");
-        app.add_option("--tag", o.tags, "A tag; may be repeated")->type_name("TAG");
+        app.add_option("--tag", o.tags, "A tag; may be repeated")
+            ->allow_extra_args(false)
+            ->type_name("TAG");
         app.add_option("--ttl-days", o.ttl_days, "Let it expire so long after now; 0: never")
-            ->check(CLI::Range(std::int64_t{0}, std::int64_t{36500}))
+            ->check(whole(0, 36500))
             ->type_name("N");
+        if (!with_strategy) {
+            app.add_option("--base,--if-version", o.if_version,
+                           "The version that DATA was made from: what changed since is kept")
+                ->check(whole(0))
+                ->type_name("N");
+            return;
+        }
         app.add_option("--if-version", o.if_version,
-                       "Write only if this version is stored; 0: only if there is none")
-            ->check(CLI::NonNegativeNumber)
+                       "Write only if this version is stored; 0: only if there is none; with "
+                       "--strategy merge the version that DATA was made from")
+            ->check(whole(0))
             ->type_name("N");
-        if (!with_strategy) return;
         app.add_flag("--create", o.create, "Write only if there is none");
         app.add_flag("--force", o.force,
                      "Replace whatever is stored (the default without --create and --if-version)");
@@ -201,13 +211,13 @@ class Parser {
         app->alias("list");
         list_filters(*app);
         app->add_option("--limit", o.limit, "At most so many [100]")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app->add_flag("--all", o.all, "All of them");
         app->add_flag("--keys-only", o.keys_only, "Only the keys, one a line");
         app = key_command(*context, "get", "Show a context", run_context_get);
         app->add_option("--version", o.version, "An older version")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app->add_flag("--data-only", o.data_only, "Only the data");
         app = key_command(*context, "set", "Write a context, over whatever is there",
@@ -232,29 +242,29 @@ class Parser {
                       "PATCH is a list of operations (RFC 6902), as a JSON array always is, "
                       "instead of a merge patch (RFC 7396)");
         app->add_option("--if-version", o.if_version, "Only if this version is stored")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app = key_command(*context, "rm", "Delete a context (history keeps it for a while)",
                           run_context_remove);
         app->alias("delete");
         app->add_option("--if-version", o.if_version, "Only if this version is stored")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app =
             key_command(*context, "history", "List the versions of a context", run_context_history);
         app->add_option("--limit", o.limit, "At most so many [100]")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app = key_command(*context, "restore", "Make an older version the current one",
                           run_context_restore);
         app->add_option("VERSION", o.version, "The version, as history lists it")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->required();
         app = leaf(*context, "search", "Search the texts of all contexts",
                    [this] { return run_context_search(common(), parsed_.context); });
         app->add_option("QUERY", o.query, "Words")->required();
         app->add_option("--limit", o.limit, "At most so many [100]")
-            ->check(CLI::PositiveNumber)
+            ->check(whole(1))
             ->type_name("N");
         app = leaf(*context, "watch", "Show changes as they happen, until Ctrl-C",
                    [this] { return run_context_watch(common(), parsed_.context); });
@@ -290,7 +300,7 @@ class Parser {
         app = leaf(*mode, "log", "List the last mode switches",
                    [this] { return run_mode_log(common(), parsed_.limit); });
         app->add_option("--limit", parsed_.limit, "At most so many [20]")
-            ->check(CLI::Range(std::int64_t{1}, limits::page_items_max))
+            ->check(whole(1, limits::page_items_max))
             ->type_name("N");
     }
 
@@ -306,9 +316,10 @@ class Parser {
             ->type_name("TOKEN");
         app->add_flag("-f,--follow", e.follow, "Go on as they happen, also over restarts");
         app->add_option("--limit", e.limit, "At most so many of the past [20]")
-            ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}))
+            ->check(whole(0, 1'000'000))
             ->type_name("N");
         app->add_option("--type", e.types, "Only of this type; may be repeated")
+            ->allow_extra_args(false)
             ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
                                    "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
@@ -329,7 +340,7 @@ class Parser {
         app->add_option("--chat", r.chat, "Only of this chat");
         app->add_option("--provider", r.provider, "Only of this provider");
         app->add_option("--limit", r.limit, "At most so many [50]")
-            ->check(CLI::Range(std::int64_t{1}, limits::page_items_max))
+            ->check(whole(1, limits::page_items_max))
             ->type_name("N");
         app = leaf(*response, "show", "Show where a response comes from",
                    [this] { return run_response_show(common(), parsed_.response); });
@@ -359,16 +370,17 @@ class Parser {
         BenchOptions& b = parsed_.bench;
         CLI::App* app = leaf(app_, "bench", "Measure the running server with durable writes",
                              [this] { return run_bench(common(), parsed_.bench); });
-        const auto whole = [](std::int64_t max) { return CLI::Range(std::int64_t{1}, max); };
         app->add_option("--writers", b.writers, "Connections that write [8]")
-            ->check(whole(256))
+            ->check(whole(1, 256))
             ->type_name("N");
-        app->add_option("--seconds", b.seconds, "How long [5]")->check(whole(600))->type_name("N");
+        app->add_option("--seconds", b.seconds, "How long [5]")
+            ->check(whole(1, 600))
+            ->type_name("N");
         app->add_option("--in-flight", b.in_flight, "Open writes of each connection [1]")
-            ->check(whole(256))
+            ->check(whole(1, 256))
             ->type_name("N");
         app->add_option("--bytes", b.bytes, "Size of each document [200]")
-            ->check(CLI::Range(std::int64_t{16}, std::int64_t{100'000}))
+            ->check(whole(16, 100'000))
             ->type_name("N");
         app->footer(std::string("It writes as a user of its own; --user is not used.\n") + kExits);
 
@@ -407,7 +419,7 @@ class Parser {
 };
 
 CommandNode node_of(const CLI::App& app) {
-    CommandNode node{app.get_name(), app.get_description(), {}, {}};
+    CommandNode node{app.get_name(), app.get_description(), app.get_aliases(), {}, {}};
     for (const CLI::Option* option : app.get_options())
         for (const std::string& name : option->get_lnames())
             node.flags.push_back("--" + name);
@@ -431,6 +443,11 @@ void print_welcome() {
     print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
 }
 
+int complain_of_output() {
+    complain("dyad-memory: the output could not be written");
+    return static_cast<int>(Exit::failed);
+}
+
 }  // namespace
 
 CommandNode command_tree() {
@@ -444,12 +461,13 @@ int run(int argc, char** argv) {
     Parser parser;
     if (argc <= 1) {
         print_welcome();
-        return flush_output() ? 0 : 1;
+        return flush_output() ? 0 : complain_of_output();
     }
     try {
         parser.app().parse(argc, argv);
-    } catch (const CLI::CallForHelp& help) {
-        return parser.app().exit(help);
+    } catch (const CLI::CallForHelp&) {
+        print(parser.app().help());
+        return flush_output() ? 0 : complain_of_output();
     } catch (const CLI::ParseError& error) {
         return explain_usage(error.what(), command_tree(), argc, argv);
     }
@@ -463,11 +481,9 @@ int run(int argc, char** argv) {
     } catch (const std::exception& error) {
         complain(std::string("dyad-memory: failed: ") + printable(error.what()));
     }
-    if (!flush_output()) {
-        complain("dyad-memory: the output could not be written");
-        if (status == 0) status = static_cast<int>(Exit::failed);
-    }
-    return status;
+    if (flush_output()) return status;
+    const int failed = complain_of_output();
+    return status == 0 ? failed : status;
 }
 
 }  // namespace dyad::cli

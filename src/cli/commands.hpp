@@ -107,6 +107,7 @@ int run_config_list(const CommonOptions& common, Table table, bool markdown);
 struct CommandNode {
     std::string name;
     std::string description;
+    std::vector<std::string> aliases;
     std::vector<std::string> flags;  // long ones
     std::vector<CommandNode> children;
 };
@@ -115,6 +116,7 @@ std::string completion_script(const CommandNode& root, const std::string& shell)
 
 // JSON given as text, as `-` (standard input) or as `@file`. Complains and gives nothing where it
 // cannot be read or is no JSON; `what` names it.
-std::optional<std::string> read_json_argument(const std::string& argument, const std::string& what);
+std::optional<std::string> read_json_argument(const CommonOptions& common,
+                                              const std::string& argument, const std::string& what);
 
 }  // namespace dyad::cli

@@ -39,7 +39,8 @@ constexpr const char* kArguments[][2] = {
 constexpr const char* kKeyed[] = {"context get",   "context set",    "context merge",
                                   "context patch", "context rm",     "context history",
                                   "context watch", "context restore"};
-constexpr const char* kKeys = "dyad-memory context ls --keys-only --timeout 1 2>/dev/null";
+constexpr const char* kKeys =
+    "dyad-memory context ls --keys-only --limit 1000 --timeout 1 2>/dev/null";
 
 std::string arguments_of(const std::string& path) {
     for (const auto& [command, values] : kArguments)
@@ -72,8 +73,26 @@ std::string keyed_pattern() {
     return out;
 }
 
+// Keys are anybody's text: they are never expanded, and stand quoted on the line. The shell takes a
+// word apart at colons, so that what stands before the last one goes.
+std::string bash_keys() {
+    return "_dyad_memory_keys() {\n"
+           "    local line=${COMP_LINE:0:COMP_POINT} key quoted\n"
+           "    local typed=${line##*[[:space:]]}\n"
+           "    local before=${typed%\"$1\"}\n"
+           "    while IFS= read -r key; do\n"
+           "        printf -v quoted %q \"$key\"\n"
+           "        [[ $key != -* && ($quoted == \"$typed\"* || $key == \"$typed\"*) ]] &&\n"
+           "            COMPREPLY+=(\"${quoted#\"$before\"}\")\n"
+           "    done < <(" +
+           std::string(kKeys) +
+           ")\n"
+           "}\n";
+}
+
 std::string bash_script(const CommandNode& root) {
-    return "# Completion of dyad-memory for bash: source <(dyad-memory completion bash)\n"
+    return "# Completion of dyad-memory for bash: source <(dyad-memory completion bash)\n" +
+           bash_keys() +
            "_dyad_memory() {\n"
            "    local current=${COMP_WORDS[COMP_CWORD]} path= try word words= IFS=$' \\t\\n'\n"
            "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
@@ -84,10 +103,10 @@ std::string bash_script(const CommandNode& root) {
            "    case $path in\n" +
            bash_cases(root) +
            "    esac\n"
-           "    case $path in\n        " +
-           keyed_pattern() + ")\n            [[ $current == -* ]] || words+=\" $(" + kKeys +
-           ")\" ;;\n    esac\n"
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+           "    case $path in\n        " +
+           keyed_pattern() +
+           ")\n            [[ $current == -* ]] || _dyad_memory_keys \"$current\" ;;\n    esac\n"
            "}\n"
            "complete -o default -F _dyad_memory dyad-memory\n";
 }

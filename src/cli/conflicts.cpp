@@ -72,13 +72,12 @@ int run_conflict_show(const CommonOptions& common, const ConflictOptions& option
 }
 
 int run_conflict_resolve(const CommonOptions& common, const ConflictOptions& options) {
-    if ((options.choice == "value") == options.value.empty()) {
-        complain("dyad-memory: --value goes with the choice \"value\", and only with it");
-        return static_cast<int>(Exit::usage);
-    }
+    if ((options.choice == "value") == options.value.empty())
+        return refuse_usage(common.json,
+                            "--value goes with the choice \"value\", and only with it");
     boost::json::object body{{"choice", options.choice}};
     if (!options.value.empty()) {
-        const auto text = read_json_argument(options.value, "--value");
+        const auto text = read_json_argument(common, options.value, "--value");
         if (!text) return static_cast<int>(Exit::usage);
         body["value"] = *json::parse(*text);
     }

@@ -48,15 +48,12 @@ int print_written(const CommonOptions& common, const Answer& answer, const Conte
 
 int run_context_set(const CommonOptions& common, const ContextOptions& options) {
     const bool replaces = options.strategy.empty() || options.strategy == "replace";
-    if (options.create + options.force + options.if_version.has_value() > 1) {
-        complain("dyad-memory: --create, --force and --if-version exclude each other");
-        return static_cast<int>(Exit::usage);
-    }
-    if (options.create && !replaces) {
-        complain("dyad-memory: --create writes only where there is nothing: leave out --strategy");
-        return static_cast<int>(Exit::usage);
-    }
-    const auto text = read_json_argument(options.data, "DATA");
+    if (options.create + options.force + options.if_version.has_value() > 1)
+        return refuse_usage(common.json, "--create, --force and --if-version exclude each other");
+    if (options.create && !replaces)
+        return refuse_usage(common.json,
+                            "--create writes only where there is nothing: leave out --strategy");
+    const auto text = read_json_argument(common, options.data, "DATA");
     if (!text) return static_cast<int>(Exit::usage);
     boost::json::object body;
     body["data"] = *json::parse(*text);
@@ -81,7 +78,7 @@ int run_context_set(const CommonOptions& common, const ContextOptions& options) 
 }
 
 int run_context_patch(const CommonOptions& common, const ContextOptions& options) {
-    const auto text = read_json_argument(options.data, "PATCH");
+    const auto text = read_json_argument(common, options.data, "PATCH");
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);

@@ -40,25 +40,28 @@ int follow(const CommonOptions& common, RestClient& client, Subscription& subscr
         request.headers.emplace_back("Accept", "text/event-stream");
         if (!parser.last_id().empty())
             request.headers.emplace_back("Last-Event-ID", parser.last_id());
-        request.timeout_ms = kSilenceMs;
+        request.timeout_ms = client.timeout_ms();
         parser.restart();
         bool wanted = true;
+        bool streamed = false;
+        const auto read = [&](std::string_view bytes) {
+            if (told) note(common, "Connected again.");
+            told = false;
+            streamed = connected_once = true;
+            pause_ms = 100;
+            wanted = parser.feed(bytes, subscription.on_event) && flush_output();
+            return wanted && !interrupt.asked();
+        };
         const Result<net::ClientResponse> response =
-            net::http_stream(client.url(), request, [&](std::string_view bytes) {
-                if (told) note(common, "Connected again.");
-                told = false;
-                connected_once = true;
-                pause_ms = 100;
-                wanted = parser.feed(bytes, subscription.on_event) && flush_output();
-                return wanted && !interrupt.asked();
-            });
+            net::http_stream(client.url(), request, "text/event-stream", kSilenceMs, read);
         subscription.after = parser.last_id();
         if (!wanted || interrupt.asked()) break;
-        if (response && response->status != 200 && response->status != 503) {
+        if (response && !streamed && (response->status < 502 || response->status > 504)) {
             Answer answer;
             answer.status = response->status;
+            answer.headers = response->headers;
             answer.body = response->body;
-            RestClient::read_answer(answer);
+            client.read_answer(answer);
             return answer.failure ? report(common, *answer.failure)
                                   : static_cast<int>(Exit::failed);
         }

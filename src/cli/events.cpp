@@ -5,6 +5,7 @@
 #include "net/http.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 
@@ -34,15 +35,26 @@ void show(const CommonOptions& common, const json::Value& event) {
                paint(Colour::dim, "  by " + printable(text_member(event, "sourceInstanceId"))));
 }
 
-// Where the last `limit` events begin.
-Answer newest(RestClient& client, std::int64_t limit, std::string& after) {
-    Answer head = client.get("events?after=0&limit=1");
-    // Where the log's beginning has expired, what is left is asked for in another way.
-    if (!head) return head;
-    const std::int64_t last = integer_member(head.value, "last");
-    const std::int64_t first = std::max<std::int64_t>(1, integer_member(head.value, "firstKept"));
-    after = std::to_string(std::max(first - 1, last - limit));
-    return head;
+// The ends of what is kept of the log.
+struct Kept {
+    std::int64_t before_first = 0;
+    std::int64_t last = 0;
+};
+
+std::optional<Failure> read_kept(RestClient& client, Kept& kept) {
+    const Answer head = client.get("events?limit=1");
+    if (!head) return head.failure;
+    kept.last = integer_member(head.value, "last");
+    kept.before_first = std::max<std::int64_t>(1, integer_member(head.value, "firstKept")) - 1;
+    return std::nullopt;
+}
+
+Failure beyond_the_end(const std::string& since, std::int64_t last) {
+    Failure failure;
+    failure.code = error_row(Errc::invalid_field).name;
+    failure.message =
+        "--since: the log ends at " + std::to_string(last) + ", before \"" + since + "\"";
+    return failure;
 }
 
 // Takes at most `limit` events after `after`, and leaves the token of their end there.
@@ -54,15 +66,48 @@ std::optional<Failure> take_past(RestClient& client, const Take& take, std::stri
         Answer answer = client.get("events?after=" + net::percent_encode(after) +
                                    "&limit=" + std::to_string(page));
         if (!answer) return answer.failure;
+        const std::int64_t last = integer_member(answer.value, "last");
+        if (after.find('.') == std::string::npos && std::atoll(after.c_str()) > last)
+            return beyond_the_end(after, last);
         const std::string end = text_member(answer.value, "position");
         const auto& events = array_member(answer.value, "events");
         if (left > 0)
             for (const json::Value& event : events)
                 take(with_position(event, end));
-        if (left > 0 && !end.empty()) after = end;
+        if ((left > 0 || events.empty()) && !end.empty()) after = end;
         left -= static_cast<std::int64_t>(events.size());
         if (left <= 0 || events.empty()) return std::nullopt;
     }
+}
+
+// Takes the newest `options.limit` events that are wanted, and leaves the token of the end of what
+// was read in `after`. Goes back through the log until there are as many, a page at a time.
+std::optional<Failure> take_newest(RestClient& client, const Take& take,
+                                   const EventsOptions& options, std::string& after) {
+    Kept kept;
+    if (auto failure = read_kept(client, kept)) return failure;
+    std::vector<json::Value> found;  // of all pages so far
+    const std::int64_t size = options.types.empty() ? options.limit : kPage;
+    for (std::int64_t end = kept.last;;) {
+        const std::int64_t begin = std::max(kept.before_first, end - size);
+        std::vector<json::Value> page;
+        std::string place = std::to_string(begin);
+        const auto keep = [&](const json::Value& event) {
+            if (is_wanted(options, event)) page.push_back(event);
+        };
+        if (auto failure = take_past(client, keep, place, end - begin)) return failure;
+        if (end == kept.last) after = std::move(place);
+        page.insert(page.end(), std::make_move_iterator(found.begin()),
+                    std::make_move_iterator(found.end()));
+        found = std::move(page);
+        if (begin == kept.before_first || std::cmp_greater_equal(found.size(), options.limit))
+            break;
+        end = begin;
+    }
+    const auto shown = std::min(found.size(), static_cast<std::size_t>(options.limit));
+    for (std::size_t i = found.size() - shown; i < found.size(); ++i)
+        take(found[i]);
+    return std::nullopt;
 }
 
 void print_token(const CommonOptions& common, const std::string& token) {
@@ -115,17 +160,14 @@ int run_events(const CommonOptions& common, const EventsOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     std::string after = options.since;
-    if (after.empty()) {
-        const Answer head = newest(*client, options.limit, after);
-        if (!head) return report(common, *head.failure);
-    }
     const Take take = [&](const json::Value& event) {
         if (is_wanted(options, event)) show(common, event);
     };
     // A token that was given is followed to the end; without one, the newest ones are shown.
-    const std::int64_t limit = options.follow && !options.since.empty() ? INT64_MAX : options.limit;
-    if (const auto failure = take_past(*client, take, after, limit))
-        return report(common, *failure);
+    const std::int64_t limit = options.follow ? INT64_MAX : options.limit;
+    const auto failure = after.empty() ? take_newest(*client, take, options, after)
+                                       : take_past(*client, take, after, limit);
+    if (failure) return report(common, *failure);
     flush_output();
     if (options.follow) return follow_on(common, *client, after, options.types, take);
     print_token(common, after);

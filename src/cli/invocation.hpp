@@ -26,4 +26,7 @@ struct CommonOptions {
     std::int64_t timeout_s = 30;
 };
 
+// Complains of how the command was given, as JSON where that was asked for; Exit::usage.
+int refuse_usage(bool json, const std::string& message);
+
 }  // namespace dyad::cli

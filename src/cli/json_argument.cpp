@@ -3,6 +3,9 @@
 #include "cli/terminal.hpp"
 #include "model/json.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -11,8 +14,9 @@ namespace dyad::cli {
 namespace {
 
 constexpr std::size_t kBytesMax = 4 << 20;  // more than the server takes, so that it can say so
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-std::optional<std::string> read_all(std::istream& in) {
+Result<std::string> read_all(std::istream& in) {
     std::string text;
     char chunk[16384];
     while (text.size() <= kBytesMax) {
@@ -20,36 +24,48 @@ std::optional<std::string> read_all(std::istream& in) {
         text.append(chunk, static_cast<std::size_t>(in.gcount()));
         if (!in) break;
     }
-    if (in.bad() || text.size() > kBytesMax) return std::nullopt;
+    if (in.bad()) return fail(Errc::unavailable, "cannot be read");
+    if (text.size() > kBytesMax) return fail(Errc::too_large, "is larger than 4 MiB");
+    if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
     return text;
+}
+
+Result<std::string> read_file(const std::string& path) {
+    errno = 0;
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return fail(Errc::unavailable, std::string("cannot be read: ") + std::strerror(errno));
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+        return fail(Errc::unavailable, "cannot be read: it is a folder");
+    return read_all(in);
 }
 
 }  // namespace
 
-std::optional<std::string> read_json_argument(const std::string& argument,
+std::optional<std::string> read_json_argument(const CommonOptions& common,
+                                              const std::string& argument,
                                               const std::string& what) {
-    std::optional<std::string> text = argument;
+    Result<std::string> text = argument;
     std::string from = what;
     if (argument == "-") {
         from.append(" (standard input)");
         text = read_all(std::cin);
     } else if (argument.starts_with('@')) {
         from.append(" (").append(argument.substr(1)).append(")");
-        std::ifstream in(argument.substr(1), std::ios::binary);
-        text = in ? read_all(in) : std::nullopt;
+        text = read_file(argument.substr(1));
     }
     if (!text) {
-        complain("dyad-memory: " + printable(from) + " cannot be read, or is larger than 4 MiB");
+        refuse_usage(common.json, from + " " + text.error().detail);
         return std::nullopt;
     }
     if (const Result<json::Value> value = json::parse(*text); !value) {
-        complain("dyad-memory: " + printable(from) +
-                 " is no good JSON: " + printable(value.error().detail));
-        if (argument.find('"') == std::string::npos && argument.size() > 1 && argument[0] == '{')
+        refuse_usage(common.json, from + " is no good JSON: " + value.error().detail);
+        if (!common.json && argument.find('"') == std::string::npos && argument.size() > 1 &&
+            argument[0] == '{')
             complain("In a shell, put JSON in single quotes: '{\"goal\":\"one memory\"}'");
         return std::nullopt;
     }
-    return text;
+    return *std::move(text);
 }
 
 }  // namespace dyad::cli

@@ -69,7 +69,7 @@ int run_mode_show(const CommonOptions& common, const ModeOptions& options) {
 int run_mode_set(const CommonOptions& common, const ModeOptions& options) {
     boost::json::object body{{"currentMode", options.mode}};
     if (!options.configuration.empty()) {
-        const auto text = read_json_argument(options.configuration, "--config");
+        const auto text = read_json_argument(common, options.configuration, "--config");
         if (!text) return static_cast<int>(Exit::usage);
         body["configuration"] = *json::parse(*text);
     }

@@ -37,7 +37,7 @@ std::vector<std::string> source_row(const std::string& role, const json::Value& 
 }  // namespace
 
 int run_response_add(const CommonOptions& common, const ResponseOptions& options) {
-    const auto text = read_json_argument(options.data, "DATA");
+    const auto text = read_json_argument(common, options.data, "DATA");
     if (!text) return static_cast<int>(Exit::usage);
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);

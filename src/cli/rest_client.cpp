@@ -28,6 +28,13 @@ Exit exit_of(std::string_view code, int status) {
     return Exit::failed;
 }
 
+// As the server says, or a proxy whose server is not there just now.
+bool may_succeed_later(const Answer& answer) {
+    const bool by_proxy = text_member(answer.value, "code").empty();
+    if (by_proxy) return answer.status >= 502 && answer.status <= 504;
+    return is_true(answer.value, "retry");
+}
+
 std::string advice_for(std::string_view code) {
     if (code == "version_conflict")
         return "Read the new version (context get), or write without looking at it (--force).";
@@ -37,6 +44,19 @@ std::string advice_for(std::string_view code) {
     if (code == "internal" || code == "storage_damaged")
         return "See the server's log; dyad-memory doctor checks the rest.";
     return {};
+}
+
+// It travels in a header, which has no blanks at its ends.
+Status check_instance(const std::string& id) {
+    if (id.front() == ' ' || id.back() == ' ')
+        return fail(Errc::invalid_field, "must not begin or end with a blank");
+    if (id.size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
+        return fail(Errc::too_large, "must not be longer than " +
+                                         std::to_string(limits::instance_id_bytes_max) + " bytes");
+    for (const char c : id)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            return fail(Errc::invalid_field, "control characters are not allowed");
+    return Done{};
 }
 
 }  // namespace
@@ -80,12 +100,15 @@ std::optional<RestClient> RestClient::open(const CommonOptions& common) {
                                         problem.name) != std::end(kClientSettings));
         // A server's listening address says nothing against a client's use of it.
         if (!concerns || problem.name == "DYAD_HOST") continue;
-        complain("dyad-memory: " + printable(problem.text));
+        refuse_usage(common.json, problem.text);
         good = false;
     }
     const Result<net::Url> url = net::Url::parse(settings.url());
-    if (good && !url) complain("dyad-memory: " + printable(url.error().detail));
-    if (!good || !url) return std::nullopt;
+    if (good && !url) refuse_usage(common.json, url.error().detail);
+    const Status instance =
+        common.instance.empty() ? Status(Done{}) : check_instance(common.instance);
+    if (!instance) refuse_usage(common.json, "--instance: " + instance.error().detail);
+    if (!good || !url || !instance) return std::nullopt;
     std::optional<std::string> user;
     if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
     return RestClient(*url, std::move(user),
@@ -145,7 +168,10 @@ Answer RestClient::write(const std::string& method, const std::string& path,
     }
     if (!typed) request.headers.emplace_back("Content-Type", "application/json");
     request.body = body;
-    return send(std::move(request), true);
+    Answer answer = send(std::move(request), true);
+    // Every write is answered with the place in the log where it stands.
+    if (answer && text_member(answer.value, "position").empty()) answer.failure = foreign(answer);
+    return answer;
 }
 
 Answer RestClient::send(net::ClientRequest request, bool read_json) {
@@ -173,7 +199,7 @@ Answer RestClient::send(net::ClientRequest request, bool read_json) {
                 read_answer(answer);
             else if (answer.status >= 400)
                 answer.failure = Failure{Exit::failed, "", answer.body, nullptr};
-            again = answer.failure && is_true(answer.failure->problem, "retry");
+            again = answer.failure && may_succeed_later(answer);
         } else {
             answer.failure = unreachable(response.error());
             again = response.error().code == Errc::unavailable;
@@ -187,20 +213,30 @@ Answer RestClient::send(net::ClientRequest request, bool read_json) {
     }
 }
 
-void RestClient::read_answer(Answer& answer) {
-    if (!answer.body.empty()) {
-        Result<json::Value> value = parse_large(answer.body);
-        if (value) {
-            answer.value = *std::move(value);
-        } else if (answer.status < 400) {
-            answer.failure = Failure{Exit::failed, "",
-                                     "what answers there is not this server: no JSON", nullptr};
-            return;
+Failure RestClient::foreign(const Answer& answer) const {
+    Failure failure;
+    failure.code = error_row(Errc::unavailable).name;
+    failure.message = "what answers at " + url_.authority() + " is not dyad-memory";
+    for (const auto& [name, value] : answer.headers)
+        if (name == "location" && answer.status / 100 == 3) {
+            failure.message = url_.authority() + " redirects to " + value;
+            break;
         }
-    }
-    if (answer.status >= 200 && answer.status < 400) return;
+    failure.message.append(" (status ").append(std::to_string(answer.status));
+    failure.message.append("). Give the server's own address in --url or DYAD_URL.");
+    return failure;
+}
+
+void RestClient::read_answer(Answer& answer) const {
+    if (Result<json::Value> value = parse_large(answer.body)) answer.value = *std::move(value);
+    const bool good = answer.status / 100 == 2;
+    if (good && answer.value.is_object()) return;
     Failure failure;
     failure.code = text_member(answer.value, "code");
+    if (good || failure.code.empty()) {
+        answer.failure = foreign(answer);
+        return;
+    }
     failure.exit = exit_of(failure.code, answer.status);
     failure.message = text_member(answer.value, "detail");
     if (failure.message.empty())
@@ -209,6 +245,15 @@ void RestClient::read_answer(Answer& answer) {
         failure.message.append(failure.message.ends_with('.') ? " " : ". ").append(advice);
     failure.problem = answer.value;
     answer.failure = std::move(failure);
+}
+
+int refuse_usage(bool json, const std::string& message) {
+    if (json)
+        complain(json::canonical(boost::json::object{{"code", error_row(Errc::invalid_field).name},
+                                                     {"detail", message}}));
+    else
+        complain("dyad-memory: " + printable(message));
+    return static_cast<int>(Exit::usage);
 }
 
 int report(const CommonOptions& common, const Failure& failure) {

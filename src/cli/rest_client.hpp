@@ -57,9 +57,11 @@ class RestClient {
     net::Headers identity() const;
     Failure unreachable(const Error& error) const;
     // Reads a JSON answer, or the problem document in it.
-    static void read_answer(Answer& answer);
+    void read_answer(Answer& answer) const;
 
   private:
+    // Something else answers than a server of ours.
+    Failure foreign(const Answer& answer) const;
     Answer send(net::ClientRequest request, bool read_json);
 
     net::Url url_;

@@ -48,8 +48,8 @@ server::Parts make_parts(const server::live::PlainRenderer& renderer) {
 void greet(const Resolved& settings, const std::string& data_dir, bool loopback) {
     const std::string& port = settings.text("WS_SYNC_PORT");
     print_line(paint(Colour::bold, "Dyad Distributed Memory ") + DYAD_VERSION + " is running");
-    print_line("  Status page  " + paint(Colour::cyan, settings.url()));
-    print_line("  WebSocket    ws" + settings.url().substr(4) + "/sync");
+    print_line("  Status page  " + paint(Colour::cyan, settings.own_url()));
+    print_line("  WebSocket    ws" + settings.own_url().substr(4) + "/sync");
     print_line("  Memory       " + printable(data_dir) + " (user \"" +
                printable(settings.user_id()) + "\" where a client names none)");
     if (!loopback)
@@ -94,7 +94,7 @@ int run_serve(const CommonOptions& common) {
                               static_cast<std::size_t>(settings.integer("DYAD_CELLS")));
     if (!server) return refuse(server.error(), settings);
     log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " + data_dir +
-                          ", listening at " + settings.url());
+                          ", listening at " + settings.own_url());
     if (output_is_terminal()) greet(settings, data_dir, is_loopback(settings.text("DYAD_HOST")));
     (*server)->run();
     return static_cast<int>(Exit::ok);

@@ -65,6 +65,8 @@ struct Resolved {
     std::string user_id() const;  // "local" where nobody is named
     // Where a client finds the server.
     std::string url() const;
+    // The address that `serve` listens at, as a client of this machine names it.
+    std::string own_url() const;
 };
 
 Resolved resolve(const Inputs& inputs);

@@ -1,5 +1,6 @@
 // What is said of a command line that does not read.
 #include "cli/command_line.hpp"
+#include "cli/invocation.hpp"
 #include "cli/nearest.hpp"
 #include "cli/terminal.hpp"
 
@@ -14,7 +15,9 @@ const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& 
     for (next = 1; next < argc; ++next) {
         const CommandNode* found = nullptr;
         for (const CommandNode& child : at->children)
-            if (child.name == argv[next]) found = &child;
+            if (child.name == argv[next] || std::find(child.aliases.begin(), child.aliases.end(),
+                                                      argv[next]) != child.aliases.end())
+                found = &child;
         if (found == nullptr) return at;
         at = found;
     }
@@ -37,6 +40,8 @@ int explain_usage(const std::string& parser_said, const CommandNode& root, int a
         for (const CommandNode& child : at->children)
             message.append(" ").append(child.name);
     }
+    if (std::find(argv, argv + argc, std::string_view("--json")) != argv + argc)
+        return refuse_usage(true, message);
     complain("dyad-memory: " + printable(message));
     std::string near;
     std::size_t best = 3;

@@ -57,7 +57,20 @@ struct Exchange {
     std::string rest;  // of the body, as far as it came with the head
 };
 
+// One value must not become two lines of the head.
+Status check_head(const ClientRequest& request) {
+    const auto is_line = [](std::string_view text) {
+        return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+    };
+    bool good = is_line(request.method) && is_line(request.target);
+    for (const auto& [name, value] : request.headers)
+        good = good && is_line(name) && is_line(value);
+    if (good) return Done{};
+    return fail(Errc::invalid_field, "a line break or NUL stands in the head of the request");
+}
+
 Result<Exchange> begin(const Url& url, const ClientRequest& request) {
+    if (const Status good = check_head(request); !good) return good.error();
     Result<Fd> fd = connect_tcp(url.host, url.port, request.timeout_ms);
     if (!fd) return fd.error();
     std::string out =
@@ -148,11 +161,14 @@ Result<ClientResponse> http_request(const Url& url, const ClientRequest& request
 }
 
 Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
+                                   std::string_view content_type, std::int64_t silence_ms,
                                    const std::function<bool(std::string_view)>& on_body) {
     Result<Exchange> exchange = begin(url, request);
     if (!exchange) return exchange.error();
-    if (exchange->response.status != 200) return finish(*std::move(exchange), request.timeout_ms);
-    if (Status read = read_body(*exchange, request.timeout_ms, on_body); !read) return read.error();
+    const auto type = exchange->response.header("content-type");
+    if (exchange->response.status != 200 || !type || !type->starts_with(content_type))
+        return finish(*std::move(exchange), request.timeout_ms);
+    if (Status read = read_body(*exchange, silence_ms, on_body); !read) return read.error();
     return std::move(exchange->response);
 }
 

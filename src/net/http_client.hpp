@@ -39,9 +39,10 @@ struct ClientRequest {
 };
 
 Result<ClientResponse> http_request(const Url& url, const ClientRequest& request);
-// Hands over the body as it comes, for a 200 answer; false from `on_body` ends it. `body` of the
-// result holds the body of any other answer.
+// Hands over the body as it comes, for a 200 answer of this type; false from `on_body` ends it, as
+// does so long a silence. `body` of the result holds the body of any other answer.
 Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
+                                   std::string_view content_type, std::int64_t silence_ms,
                                    const std::function<bool(std::string_view)>& on_body);
 
 }  // namespace dyad::net

@@ -37,8 +37,7 @@ bool asset(const CallPtr& call) {
     net::Response response;
     response.content_type = found->content_type;
     response.body = found->bytes;
-    response.headers = {{"X-Content-Type-Options", "nosniff"},
-                        {"Cache-Control", "no-cache"},
+    response.headers = {{"Cache-Control", "no-cache"},
                         {"Referrer-Policy", "no-referrer"},
                         {"Content-Security-Policy",
                          "default-src 'none'; script-src 'self'; style-src 'self'; "

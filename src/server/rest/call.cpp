@@ -29,7 +29,6 @@ std::string_view media_type(std::string_view content_type) {
 
 // No answer of the interface is a page, and none is kept by a cache.
 void add_protection(net::Headers& headers) {
-    headers.emplace_back("X-Content-Type-Options", "nosniff");
     headers.emplace_back("Cache-Control", "no-store");
     headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 }

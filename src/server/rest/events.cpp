@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 namespace dyad::server::rest {
@@ -82,6 +83,20 @@ void write_page(const CallPtr& call, const Start& start, Offset limit, const Log
                more ? call->next_link("after", position->to_string()) : net::Headers{});
 }
 
+void page_after(const CallPtr& call, const Start& start, Offset limit) {
+    call->node().store().read_log(
+        call->user(), start.offset, limits::page_log_bytes_max,
+        [call, start, limit](Result<LogSlice> slice) {
+            if (!slice) return call->problem(slice.error());
+            if (!is_of_this_log(start, *slice))
+                return call->problem(
+                    fail(Errc::history_gone,
+                         "after: this position is not in the log any more; read the contexts, and "
+                         "go on from the position that comes with them"));
+            write_page(call, start, limit, *slice);
+        });
+}
+
 void list(const CallPtr& call) {
     if (const Status known = call->check_query({"after", "limit"}); !known)
         return call->problem(known.error());
@@ -90,16 +105,14 @@ void list(const CallPtr& call) {
     const auto limit =
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
     if (!limit) return call->problem(limit.error());
+    const auto events = static_cast<Offset>(*limit);
+    if (call->query("after")) return page_after(call, *start, events);
+    // From the oldest event that is kept, which reading beyond the end tells.
+    constexpr Offset kBeyond = static_cast<Offset>(std::numeric_limits<std::int64_t>::max());
     call->node().store().read_log(
-        call->user(), start->offset, limits::page_log_bytes_max,
-        [call, start = *start, limit = static_cast<Offset>(*limit)](Result<LogSlice> slice) {
+        call->user(), kBeyond, 1, [call, events](const Result<LogSlice>& slice) {
             if (!slice) return call->problem(slice.error());
-            if (!is_of_this_log(start, *slice))
-                return call->problem(
-                    fail(Errc::history_gone,
-                         "after: this position is not in the log any more; read the contexts, and "
-                         "go on from the position that comes with them"));
-            write_page(call, start, limit, *slice);
+            page_after(call, Start{.offset = slice->first_kept - 1, .position = {}}, events);
         });
 }
 

@@ -141,9 +141,10 @@ TEST(Nearest, CountsSlips) {
 TEST(Completion, EveryShellKnowsEveryCommandAndFlag) {
     const CommandNode root{"dyad-memory",
                            "",
+                           {},
                            {"--json"},
-                           {{"status", "Show it's state", {"--url"}, {}},
-                            {"context", "", {}, {{"get", "", {"--version"}, {}}}}}};
+                           {{"status", "Show it's state", {}, {"--url"}, {}},
+                            {"context", "", {}, {}, {{"get", "", {}, {"--version"}, {}}}}}};
     for (const char* shell : {"bash", "zsh", "fish"}) {
         const std::string script = completion_script(root, shell);
         for (const char* word : {"status", "context get", "json", "url", "version"})

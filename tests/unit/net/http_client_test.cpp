@@ -150,12 +150,14 @@ TEST(HttpStream, HandsOverEachPartAsItComesWithoutItsChunks) {
     {
         const Server server([&](int fd) {
             hear(fd, "\r\n\r\n");
-            say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata: \r\n");
+            say(fd,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n6\r\ndata: \r\n");
             say(fd, "3\r\na\n\n\r\n0\r\n\r\n");
             hear(fd, "never");
         });
         const Result<ClientResponse> response =
-            http_stream(server.url(), {}, [&](std::string_view part) {
+            http_stream(server.url(), {}, "text/event-stream", 10000, [&](std::string_view part) {
                 got += part;
                 return true;
             });
@@ -167,15 +169,40 @@ TEST(HttpStream, HandsOverEachPartAsItComesWithoutItsChunks) {
 TEST(HttpStream, EndsWhenItsReaderHasEnough) {
     const Server server([&](int fd) {
         hear(fd, "\r\n\r\n");
-        say(fd, "HTTP/1.1 200 OK\r\n\r\nfirst");
+        say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\nfirst");
         hear(fd, "never");
     });
     int calls = 0;
-    EXPECT_TRUE(http_stream(server.url(), {}, [&](std::string_view) {
+    EXPECT_TRUE(http_stream(server.url(), {}, "text/event-stream", 10000, [&](std::string_view) {
         ++calls;
         return false;
     }));
     EXPECT_EQ(calls, 1);
+}
+
+TEST(HttpStream, ReadsABodyOfAnotherTypeAsAWhole) {
+    const Server server([](int fd) {
+        hear(fd, "\r\n\r\n");
+        say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>");
+    });
+    int calls = 0;
+    const auto count = [&](std::string_view) { return ++calls < 10; };
+    const Result<ClientResponse> response =
+        http_stream(server.url(), {}, "text/event-stream", 10000, count);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->body, "<p>");
+    EXPECT_EQ(calls, 0);
+}
+
+TEST(HttpClient, SendsNoHeadInWhichAValueBecomesALine) {
+    const Server server([](int fd) { hear(fd, "never"); });
+    for (const char* value : {"zed\r\nDyad-User: eve", "zed\nx: y", "zed\r"}) {
+        ClientRequest request;
+        request.headers = {{"Dyad-Instance", value}};
+        const Result<ClientResponse> response = http_request(server.url(), request);
+        ASSERT_FALSE(response);
+        EXPECT_EQ(response.error().code, Errc::invalid_field);
+    }
 }
 
 // ---- WebSocket ------------------------------------------------------------------------------

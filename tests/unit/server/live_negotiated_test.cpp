@@ -193,10 +193,11 @@ TEST(LiveNegotiated, AStreamOfEventsIsNoInstanceThatIsPresent) {
         net::ClientRequest request;
         request.target = "/api/v1/events/stream";
         request.headers = {{"Dyad-User", "ada"}};
-        static_cast<void>(net::http_stream(server.url(), request, [&](std::string_view) {
-            streaming = true;
-            return !over;
-        }));
+        static_cast<void>(net::http_stream(server.url(), request, "text/event-stream", 10000,
+                                           [&](std::string_view) {
+                                               streaming = true;
+                                               return !over;
+                                           }));
     });
     while (!streaming)
         std::this_thread::yield();

@@ -77,6 +77,22 @@ TEST(RestEvents, PagesFollowEachOtherByPosition) {
     EXPECT_EQ(seen, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
 }
 
+TEST(RestEvents, APageWithoutAPlaceBeginsWithTheOldestEventThatIsKept) {
+    RestRig rig;
+    write(rig, "notes", 3);
+    rig.run(10'000);
+    write(rig, "notes", 2);
+    EXPECT_EQ(rig.ask("GET", "/api/v1/events").at("/events")->get_array().size(), 5U);
+    rig.store().expire_events(rig.clock().wall_ms() - 5'000, [](const Result<std::size_t>&) {});
+    rig.run();
+    const Answer answer = rig.ask("GET", "/api/v1/events");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.number("/firstKept"), 4);
+    ASSERT_EQ(answer.at("/events")->get_array().size(), 2U);
+    EXPECT_EQ(answer.at("/events")->get_array()[0].at("offset").as_int64(), 4);
+    EXPECT_EQ(rig.ask("GET", "/api/v1/events?after=0").status, 410);
+}
+
 TEST(RestEvents, APositionOfAMemoryThatIsStillEmptyIsGoodLater) {
     RestRig rig;
     const std::string empty = rig.ask("GET", "/api/v1/events").text("/position");
