@@ -135,6 +135,8 @@ int run_context_history(const CommonOptions& common, const ContextOptions& optio
                         text_member(context, "lastModifiedBy"),
                         cut(printable(json::canonical(member(context, "data"))), limit)});
     }
+    if (rows.empty())
+        complain("The log has none of its versions any more; the current one: context get");
     print(table({"VERSION", "TIME", "ACTION", "BY", "DATA"}, rows));
     return static_cast<int>(Exit::ok);
 }

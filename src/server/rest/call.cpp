@@ -8,6 +8,7 @@
 #include "server/switches.hpp"
 #include "wire/message.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace dyad::server::rest {
@@ -62,13 +63,17 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
 }
 
 Status Call::check_query(std::initializer_list<std::string_view> names) const {
-    for (const auto& [name, value] : request().query) {
+    for (const auto& parameter : request().query) {
+        const std::string& name = parameter.first;
         bool known = false;
         for (const std::string_view allowed : names)
             known = known || allowed == name;
         if (!known)
             return fail(Errc::invalid_field,
                         name.substr(0, 64) + ": is not a query parameter of this path");
+        const auto same = [&](const auto& other) { return other.first == parameter.first; };
+        if (std::count_if(request().query.begin(), request().query.end(), same) > 1)
+            return fail(Errc::invalid_field, name + ": stands twice in the query; send it once");
     }
     return Done{};
 }

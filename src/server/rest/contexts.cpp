@@ -226,6 +226,17 @@ void patch(const CallPtr& call, const std::string& key) {
     write(call, std::move(fields), merge ? "context.merge-patch" : "context.json-patch", key);
 }
 
+void write_history(const CallPtr& call, const std::vector<HistoryItem>& items, std::size_t limit) {
+    call->page_of("versions", items, limit, [](std::string& out, const HistoryItem& item) {
+        out.append("{\"action\":\"").append(context_action_name(item.action));
+        out.append("\",\"context\":");
+        write_context(out, *item.context);
+        out.append(",\"offset\":").append(std::to_string(item.offset));
+        out.append(",\"timestamp\":").append(std::to_string(item.timestamp_ms));
+        out += '}';
+    });
+}
+
 void history(const CallPtr& call, const std::string& key) {
     if (const Status known = call->check_query({"before", "limit"}); !known)
         return call->problem(known.error());
@@ -235,15 +246,14 @@ void history(const CallPtr& call, const std::string& key) {
         call->user(), key, *page,
         [call, key, limit = page->limit](Result<std::vector<HistoryItem>> items) {
             if (!items) return call->problem(items.error());
-            if (items->empty() && !call->query("before")) return call->problem(no_context(key));
-            call->page_of("versions", *items, limit, [](std::string& out, const HistoryItem& item) {
-                out.append("{\"action\":\"").append(context_action_name(item.action));
-                out.append("\",\"context\":");
-                write_context(out, *item.context);
-                out.append(",\"offset\":").append(std::to_string(item.offset));
-                out.append(",\"timestamp\":").append(std::to_string(item.timestamp_ms));
-                out += '}';
-            });
+            if (!items->empty() || call->query("before")) return write_history(call, *items, limit);
+            // A context may be older than what is kept of the log.
+            call->node().engine().context(
+                call->user(), key, [call, key, limit](const Result<ContextPtr>& found, Position) {
+                    if (!found) return call->problem(found.error());
+                    if (*found == nullptr) return call->problem(no_context(key));
+                    write_history(call, {}, limit);
+                });
         });
 }
 

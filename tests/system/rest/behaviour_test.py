@@ -167,6 +167,7 @@ BAD = [
     ("GET", "/api/v1/contexts?cursor=zz", None, 400, "cursor"),
     ("GET", "/api/v1/contexts?type=nothing", None, 400, "type"),
     ("GET", "/api/v1/events?after=1.2.3.4", None, 400, "after"),
+    ("GET", "/api/v1/events?limit=1&limit=2", None, 400, "limit: stands twice"),
     ("GET", "/api/v1/events/0", None, 400, "offset"),
     ("GET", "/api/v1/events/stream?types=nothing", None, 400, "types"),
     ("GET", "/api/v1/search", None, 400, "q"),

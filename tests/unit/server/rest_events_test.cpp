@@ -93,6 +93,20 @@ TEST(RestEvents, APageWithoutAPlaceBeginsWithTheOldestEventThatIsKept) {
     EXPECT_EQ(rig.ask("GET", "/api/v1/events?after=0").status, 410);
 }
 
+TEST(RestEvents, AContextThatIsOlderThanTheLogHasAnEmptyHistory) {
+    RestRig rig;
+    write(rig, "old", 3);
+    rig.run(10'000);
+    write(rig, "new");
+    rig.store().expire_events(rig.clock().wall_ms() - 5'000, [](const Result<std::size_t>&) {});
+    rig.run();
+    const Answer answer = rig.ask("GET", "/api/v1/contexts/old/history");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.at("/versions")->get_array().size(), 0U);
+    EXPECT_EQ(rig.ask("GET", "/api/v1/contexts/old").number("/version"), 3);
+    EXPECT_EQ(rig.ask("GET", "/api/v1/contexts/never/history").status, 404);
+}
+
 TEST(RestEvents, APositionOfAMemoryThatIsStillEmptyIsGoodLater) {
     RestRig rig;
     const std::string empty = rig.ask("GET", "/api/v1/events").text("/position");
