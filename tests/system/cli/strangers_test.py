@@ -103,12 +103,12 @@ def test_an_instance_that_is_no_name_is_refused(cli, instance):
 
 def complete(cli, line, directory):
     """What bash offers behind `line`, as it would be inserted."""
-    words = line.split(" ")
+    words = [shlex.quote(word) for word in line.split(" ")]
     script = (
         f"PATH={shlex.quote(str(directory))}:$PATH\n"
         "source <(dyad-memory completion bash)\n"
         f"COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}\n"
-        f"COMP_WORDS=({' '.join(shlex.quote(word) for word in words)}) COMP_CWORD={len(words) - 1}\n"
+        f"COMP_WORDS=({' '.join(words)}) COMP_CWORD={len(words) - 1}\n"
         "_dyad_memory\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n")
     env = {**cli.server.environment(), URL: f"http://127.0.0.1:{cli.server.port}",
            "DISTRIBUTED_USER_ID": cli.user}
