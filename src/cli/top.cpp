@@ -55,7 +55,7 @@ void View::refresh() {
 
 void View::read_events() {
     if (after_.empty()) {
-        const Answer head = client_.get("events?after=0&limit=1");
+        const Answer head = client_.get("events?limit=1");
         const std::int64_t last = integer_member(head.value, "last");
         const std::int64_t first =
             std::max<std::int64_t>(1, integer_member(head.value, "firstKept"));

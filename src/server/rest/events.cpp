@@ -87,6 +87,10 @@ void page_after(const CallPtr& call, const Start& start, Offset limit) {
     call->node().store().read_log(
         call->user(), start.offset, limits::page_log_bytes_max,
         [call, start, limit](Result<LogSlice> slice) {
+            if (!slice && slice.error().code == Errc::history_gone)
+                return call->problem(
+                    fail(Errc::history_gone,
+                         slice.error().detail + "; without `after` it begins with the oldest one"));
             if (!slice) return call->problem(slice.error());
             if (!is_of_this_log(start, *slice))
                 return call->problem(

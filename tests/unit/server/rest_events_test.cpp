@@ -90,7 +90,9 @@ TEST(RestEvents, APageWithoutAPlaceBeginsWithTheOldestEventThatIsKept) {
     EXPECT_EQ(answer.number("/firstKept"), 4);
     ASSERT_EQ(answer.at("/events")->get_array().size(), 2U);
     EXPECT_EQ(answer.at("/events")->get_array()[0].at("offset").as_int64(), 4);
-    EXPECT_EQ(rig.ask("GET", "/api/v1/events?after=0").status, 410);
+    const Answer gone = rig.ask("GET", "/api/v1/events?after=0");
+    EXPECT_EQ(gone.status, 410);
+    EXPECT_NE(gone.text("/detail").find("without `after`"), std::string::npos) << gone.body;
 }
 
 TEST(RestEvents, AContextThatIsOlderThanTheLogHasAnEmptyHistory) {
