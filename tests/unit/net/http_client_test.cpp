@@ -195,11 +195,12 @@ TEST(HttpStream, ReadsABodyOfAnotherTypeAsAWhole) {
 }
 
 TEST(HttpClient, SendsNoHeadInWhichAValueBecomesALine) {
-    const Server server([](int fd) { hear(fd, "never"); });
+    const Url url{.host = "127.0.0.1",
+                  .port = 1};  // where nothing answers: it does not come so far
     for (const char* value : {"zed\r\nDyad-User: eve", "zed\nx: y", "zed\r"}) {
         ClientRequest request;
         request.headers = {{"Dyad-Instance", value}};
-        const Result<ClientResponse> response = http_request(server.url(), request);
+        const Result<ClientResponse> response = http_request(url, request);
         ASSERT_FALSE(response);
         EXPECT_EQ(response.error().code, Errc::invalid_field);
     }
