@@ -11,6 +11,14 @@ std::string meant(const RestClient& client, const ModeOptions& options) {
     return options.of.empty() ? client.instance() : options.of;
 }
 
+std::string problem(const json::Value& mode) {
+    if (is_true(mode, "success")) return {};
+    const std::string attempted = text_member(mode, "attemptedMode");
+    const std::string why = text_member(mode, "errorMessage");
+    if (attempted.empty()) return why;
+    return attempted + " failed" + (why.empty() ? "" : ": " + why);
+}
+
 int print_modes(const CommonOptions& common, const Answer& answer, std::string_view list,
                 const char* nothing) {
     if (!answer) return report(common, *answer.failure);
@@ -23,8 +31,7 @@ int print_modes(const CommonOptions& common, const Answer& answer, std::string_v
         const std::string before = text_member(mode, "previousMode");
         rows.push_back({local_time(integer_member(mode, "updatedAt")),
                         text_member(mode, "instanceId"), text_member(mode, "currentMode"),
-                        before.empty() ? "-" : before,
-                        is_true(mode, "success") ? "" : text_member(mode, "errorMessage")});
+                        before.empty() ? "-" : before, problem(mode)});
     }
     if (rows.empty()) {
         print_line(nothing);

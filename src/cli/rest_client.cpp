@@ -3,6 +3,7 @@
 #include "cli/terminal.hpp"
 #include "net/http.hpp"
 #include "net/socket.hpp"
+#include "net/utf8.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -53,6 +54,7 @@ Status check_instance(const std::string& id) {
     if (id.size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
         return fail(Errc::too_large, "must not be longer than " +
                                          std::to_string(limits::instance_id_bytes_max) + " bytes");
+    if (!net::valid_utf8(id)) return fail(Errc::invalid_utf8, "must be UTF-8");
     for (const char c : id)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             return fail(Errc::invalid_field, "control characters are not allowed");

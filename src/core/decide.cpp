@@ -105,6 +105,7 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
         next.created_by = stored->created_by;
         next.created_at_ms = stored->created_at_ms;
         next.expires_at_ms = stored->expires_at_ms;
+        next.expiry_fixed = stored->expiry_fixed;
     }
     if (!broken(Mutation::reuse_version) || !stored) next.version += 1;
     next.last_modified_by = command_.instance_id;
@@ -114,8 +115,9 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
         next.created_by = command_.instance_id;
         next.created_at_ms = at_.now_ms;
         next.expires_at_ms.reset();
+        next.expiry_fixed = false;
         if (at_.context_ttl_ms > 0) next.expires_at_ms = at_.now_ms + at_.context_ttl_ms;
-    } else if (next.expires_at_ms && at_.context_ttl_ms > 0) {
+    } else if (next.expires_at_ms && !next.expiry_fixed && at_.context_ttl_ms > 0) {
         next.expires_at_ms = std::max(*next.expires_at_ms, at_.now_ms + at_.context_ttl_ms);
     }
     if (const ModeState* mode = view_.mode(command_.instance_id))
@@ -162,12 +164,18 @@ Decided Decider::write(const ContextPtr& stored, Context&& next, ContextAction a
 void Decider::apply_options(const PutContext& put, Context& next) const {
     if (put.type) next.type = *put.type;
     if (put.tags) next.tags = *put.tags;
-    if (put.expires_at_ms) next.expires_at_ms = *put.expires_at_ms;
+    if (!put.expires_at_ms && !put.ttl_days) return;
+    constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+    next.expires_at_ms = put.expires_at_ms.value_or(std::nullopt);
+    if (put.ttl_days.value_or(0) > 0) next.expires_at_ms = at_.now_ms + *put.ttl_days * kDayMs;
+    next.expiry_fixed = next.expires_at_ms.has_value();
 }
 
 Decided Decider::operator()(const PutContext& put) const {
     const ContextPtr& stored = view_.context(put.key);
     const ContextPtr& alive = live(stored);
+    if (command_.precondition)
+        if (const auto rejection = check_version(command_, stored)) return *rejection;
     if (put.strategy == MergeStrategy::ignore && alive) return NoChange{alive, put.data};
     if (put.strategy == MergeStrategy::merge && alive) return merge(put, stored);
     if (!put.force) {
@@ -280,6 +288,7 @@ Decided Decider::remove(const ContextPtr& stored, ContextAction action) const {
     next.deleted = true;
     next.tags.clear();
     next.expires_at_ms.reset();
+    next.expiry_fixed = false;
     return write(stored, std::move(next), action, MergeStrategy::replace, {},
                  view_.conflicts_of(stored->key));
 }
@@ -370,12 +379,18 @@ Decided Decider::operator()(const SetMode& set) const {
                           " was expected, the mode is at version " + std::to_string(version));
     ModeState next;
     next.instance_id = instance;
-    next.current = set.mode;
-    if (stored) next.previous = stored->current;
-    next.configuration = set.configuration;
+    next.activated_at_ms = at_.now_ms;
+    if (set.success) {
+        next.current = set.mode;
+        next.configuration = set.configuration;
+        if (stored) next.previous = stored->current;
+        if (stored && stored->current == set.mode) next.activated_at_ms = stored->activated_at_ms;
+    } else {
+        // What failed leaves the mode as it was: what is private stays private.
+        if (stored) next = *stored;
+        next.attempted = set.mode;
+    }
     next.context_snapshot = set.context_snapshot;
-    next.activated_at_ms =
-        stored && stored->current == set.mode ? stored->activated_at_ms : at_.now_ms;
     next.updated_at_ms = at_.now_ms;
     next.sync_version = version + 1;
     next.transition_duration_ms = set.transition_duration_ms;

@@ -123,7 +123,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
     }
     if (entry.fingerprint != pending.fingerprint) {
         reply(pending, Rejection{fail(Errc::operation_reused,
-                                      "id: this operation id was used for something else at "
+                                      "id, or Idempotency-Key: was used for something else at "
                                       "offset " +
                                           std::to_string(offset) + "; choose a new one"),
                                  nullptr});

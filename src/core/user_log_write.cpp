@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t kRetryPauseMaxMs = 2000;
 constexpr int kExpiriesPerTick = 64;
-constexpr std::string_view kServerInstance = "dyad-server";
 constexpr std::size_t kKeyBits = 1024;
 
 }  // namespace

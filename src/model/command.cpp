@@ -54,9 +54,25 @@ Status check_tags(const std::vector<std::string>& tags) {
     return Done{};
 }
 
+Status check_instance(const std::string& id) {
+    if (Status s = check_name("instanceId", id, limits::instance_id_bytes_max); !s) return s;
+    if (id == kServerInstance)
+        return fail(Errc::invalid_field, "instanceId: \"" + std::string(kServerInstance) +
+                                             "\" is the server's own; choose another one");
+    return Done{};
+}
+
 Status check_put(const PutContext& put) {
     if (Status s = check_name("contextKey", put.key, limits::context_key_bytes_max); !s) return s;
     if (Status s = check_object("data", put.data); !s) return s;
+    if (put.ttl_days && put.expires_at_ms)
+        return fail(Errc::invalid_field, "ttlDays: excludes expiresAt; send one of the two");
+    if (put.ttl_days && (*put.ttl_days < 0 || *put.ttl_days > 36500))
+        return fail(Errc::invalid_field, "ttlDays: must be a whole number from 0 to 36500");
+    constexpr std::int64_t kSecondsLookLike = 100'000'000'000;  // in milliseconds: March 1973
+    if (put.expires_at_ms && *put.expires_at_ms && **put.expires_at_ms < kSecondsLookLike)
+        return fail(Errc::invalid_field,
+                    "expiresAt: must be in milliseconds since 1970, such as 1767225600000");
     if (put.tags) return check_tags(*put.tags);
     return Done{};
 }
@@ -78,7 +94,11 @@ Status check_source(std::string_view field, const ResponseSource& source) {
         return fail(Errc::invalid_field, prefix + "confidence: must be from 0 to 1");
     if ((source.input_tokens && *source.input_tokens < 0) ||
         (source.output_tokens && *source.output_tokens < 0))
-        return fail(Errc::invalid_field, prefix + "tokens: must not be negative");
+        return fail(
+            Errc::invalid_field,
+            prefix +
+                (source.input_tokens && *source.input_tokens < 0 ? "inputTokens" : "outputTokens") +
+                ": must not be negative");
     if (source.cost_usd && !(*source.cost_usd >= 0))
         return fail(Errc::invalid_field, prefix + "costUsd: must not be negative");
     return check_name(prefix + "responseHash", source.response_hash, 128);
@@ -105,9 +125,7 @@ Status check_response(const ResponseRecord& record) {
 
 Status check_mode(const SetMode& set) {
     if (set.instance_id) {
-        if (Status s = check_name("instanceId", *set.instance_id, limits::instance_id_bytes_max);
-            !s)
-            return s;
+        if (Status s = check_instance(*set.instance_id); !s) return s;
     }
     if (set.configuration) {
         if (Status s = check_object("configuration", *set.configuration); !s) return s;
@@ -155,6 +173,7 @@ std::uint64_t Command::fingerprint() const {
                        if (c.expires_at_ms)
                            hash_number(
                                h, static_cast<std::uint64_t>(c.expires_at_ms->value_or(INT64_MIN)));
+                       if (c.ttl_days) hash_number(h, static_cast<std::uint64_t>(*c.ttl_days));
                    },
                    [&](const MergePatchContext& c) {
                        hash_into(h, c.key);
@@ -202,8 +221,8 @@ std::uint64_t Command::fingerprint() const {
 }
 
 Status validate(const Command& command) {
-    if (Status s = check_name("instanceId", command.instance_id, limits::instance_id_bytes_max); !s)
-        return s;
+    const bool own = std::holds_alternative<ExpireContext>(command.body);
+    if (Status s = own ? Done{} : check_instance(command.instance_id); !s) return s;
     if (Status s = check_name("id", command.operation_id, limits::operation_id_bytes_max); !s)
         return s;
     const auto key_of = [](const std::string& key) {

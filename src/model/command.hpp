@@ -23,6 +23,8 @@ struct PutContext {
     std::optional<std::vector<std::string>> tags;
     // When it expires; outer absent: the default of the server, or unchanged; inner absent: never.
     std::optional<std::optional<std::int64_t>> expires_at_ms;
+    // The same, counted from the event; 0: never.
+    std::optional<std::int64_t> ttl_days;
     // Filled by the heart: the data at the expected version, where a three-way merge needs it.
     std::optional<std::optional<std::string>> base_data;
 };
@@ -73,11 +75,16 @@ using CommandBody =
     std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext, RestoreContext,
                  ResolveConflict, SetMode, RecordResponse, AnnounceMcp, ExpireContext>;
 
+// Who writes what the server does by itself.
+inline constexpr std::string_view kServerInstance = "dyad-server";
+
 struct Command {
     std::string instance_id;
     std::string operation_id;
     std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
     CommandBody body;
+    // The expected version is tested before all else, whatever the strategy and `force`.
+    bool precondition = false;
     bool brief = false;  // the reply's result is not wanted, and not made
 
     // Equal for equal commands: exposes an operation id used for something else.

@@ -46,6 +46,7 @@ struct Context {
     std::int64_t created_at_ms = 0;
     std::int64_t updated_at_ms = 0;
     std::optional<std::int64_t> expires_at_ms;
+    bool expiry_fixed = false;  // set by a writer; otherwise each write moves it on
     bool deleted = false;
     std::uint64_t offset = 0;  // of the event that made it so
 };

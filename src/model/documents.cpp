@@ -76,6 +76,7 @@ void write(Writer& out, const Context& context) {
     out.raw(R"(,"data":)").raw(context.data);
     if (context.deleted) out.raw(R"(,"deleted":true)");
     out.raw(R"(,"expiresAt":)").integer_or_null(context.expires_at_ms);
+    if (context.expiry_fixed) out.raw(R"(,"expiryFixed":true)");
     out.raw(R"(,"lastModifiedBy":)").string(context.last_modified_by);
     out.raw(R"(,"mode":)").string(context.mode);
     out.raw(R"(,"offset":)").integer(context.offset);
@@ -109,6 +110,7 @@ Result<Context> read_context(std::string_view text) {
     context.created_at_ms = object->integer("createdAt").value_or(0);
     context.updated_at_ms = object->integer("updatedAt").value_or(0);
     context.expires_at_ms = object->integer("expiresAt");
+    context.expiry_fixed = object->is_true("expiryFixed");
     context.deleted = object->is_true("deleted");
     context.offset = static_cast<std::uint64_t>(object->integer("offset").value_or(0));
     return context;
@@ -117,6 +119,7 @@ Result<Context> read_context(std::string_view text) {
 void write(Writer& out, const ModeState& state) {
     const Capabilities& can = capabilities_of(state.current);
     out.raw(R"({"activatedAt":)").integer(state.activated_at_ms);
+    if (state.attempted) out.raw(R"(,"attemptedMode":)").string(mode_name(*state.attempted));
     out.raw(R"(,"capabilities":{"externalAI":)").boolean(can.external_ai);
     out.raw(R"(,"localAI":)").boolean(can.local_ai);
     out.raw(R"(,"multiChannel":)").boolean(can.multi_channel);
@@ -160,6 +163,7 @@ Result<ModeState> read_mode(std::string_view text) {
     state.sync_version = static_cast<std::uint64_t>(object->integer("syncVersion").value_or(0));
     state.transition_duration_ms = object->integer("transitionDuration").value_or(0);
     state.success = object->is_true("success");
+    state.attempted = mode_by_name(object->string("attemptedMode").value_or(""));
     state.error_message = object->string("errorMessage");
     return state;
 }

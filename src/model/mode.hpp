@@ -34,6 +34,7 @@ struct ModeState {
     // The transition:
     std::int64_t transition_duration_ms = 0;
     bool success = true;
+    std::optional<Mode> attempted;  // where it failed: the mode that was meant
     std::optional<std::string> error_message;
     std::optional<std::string> context_snapshot;  // canonical JSON
 };

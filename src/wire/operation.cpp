@@ -5,7 +5,7 @@
 namespace dyad::wire {
 namespace {
 
-constexpr std::array<std::string_view, 24> kMembers = {"op",
+constexpr std::array<std::string_view, 25> kMembers = {"op",
                                                        "contextKey",
                                                        "contextType",
                                                        "mergeStrategy",
@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 24> kMembers = {"op",
                                                        "force",
                                                        "tags",
                                                        "expiresAt",
+                                                       "ttlDays",
                                                        "patch",
                                                        "version",
                                                        "expectedVersion",
@@ -39,6 +40,7 @@ enum Member : std::size_t {
     kForce,
     kTags,
     kExpiresAt,
+    kTtlDays,
     kPatch,
     kVersion,
     kExpectedVersion,
@@ -67,6 +69,7 @@ struct Fields {
     std::optional<ContextType> type;
     std::optional<std::vector<std::string>> tags;
     std::optional<std::optional<std::int64_t>> expires_at_ms;
+    std::optional<std::int64_t> ttl_days;
     std::optional<std::string> patch;
     std::optional<Version> version;
     std::optional<std::string> conflict_id;
@@ -121,6 +124,8 @@ bool take_context_member(Member member, Field& field, Fields& f) {
             f.expires_at_ms = time.value;
             return time.good;
         }
+        case kTtlDays:
+            return put(field.integer(), f.ttl_days);
         case kPatch:
             return field.document(f.patch.emplace());
         case kVersion:
@@ -179,6 +184,7 @@ Status put_context(Fields& f, CommandBody& body) {
     context.type = f.type;
     context.tags = std::move(f.tags);
     context.expires_at_ms = f.expires_at_ms;
+    context.ttl_days = f.ttl_days;
     return Done{};
 }
 

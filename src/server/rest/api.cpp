@@ -106,7 +106,8 @@ void route(const CallPtr& call) {
         return;
     }
     target.remove_prefix(kPrefix.size());
-    if ((target == "openapi.yaml" || target == "openapi.json") && reading) {
+    if (target == "openapi.yaml" || target == "openapi.json") {
+        if (!reading) return wrong_method(call, "GET, HEAD");
         if (!asset(call)) not_found(call);
         return;
     }
@@ -123,7 +124,6 @@ void route(const CallPtr& call) {
 }  // namespace
 
 void Api::handle(ExchangePtr exchange) {
-    metrics::http_requests.add();
     Result<CallPtr> call = Call::make(node_, exchange);
     if (call) {
         route(*call);

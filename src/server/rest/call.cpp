@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
+#include "net/utf8.hpp"
 #include "server/problem.hpp"
 #include "server/switches.hpp"
 #include "wire/message.hpp"
@@ -21,27 +22,36 @@ wire::Decoder& decoder() {
     return instance;
 }
 
-std::string_view media_type(std::string_view content_type) {
-    content_type = content_type.substr(0, content_type.find(';'));
-    while (!content_type.empty() && content_type.back() == ' ')
-        content_type.remove_suffix(1);
-    return content_type;
-}
-
 // No answer of the interface is a page, and none is kept by a cache.
 void add_protection(net::Headers& headers) {
     headers.emplace_back("Cache-Control", "no-store");
     headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 }
 
-Result<std::string> operation_id(const net::Request& request, Random& random) {
-    const auto key = request.header("idempotency-key");
-    if (!key) return random.uuid4();
-    if (key->empty() || key->size() > static_cast<std::size_t>(limits::operation_id_bytes_max))
-        return fail(Errc::invalid_field, "Idempotency-Key: must have 1 to " +
-                                             std::to_string(limits::operation_id_bytes_max) +
-                                             " bytes; leave it out and the server makes one");
-    return std::string(*key);
+// A header that becomes a part of the memory: one, of characters that JSON can carry. Two of them
+// could be taken for different ones by a proxy and by this server.
+Result<std::optional<std::string>> identity_header(const net::Request& request,
+                                                   std::string_view name, std::string_view shown,
+                                                   std::int64_t bytes_max) {
+    const auto is_it = [&](const auto& header) { return header.first == name; };
+    const auto count = std::count_if(request.headers.begin(), request.headers.end(), is_it);
+    if (count == 0) return std::optional<std::string>();
+    const auto refused = [&](Errc code, const std::string& what) {
+        return fail(code, std::string(shown) + ": " + what);
+    };
+    if (count > 1) return refused(Errc::invalid_field, "stands twice; send it once");
+    const std::string value(*request.header(name));
+    if (value.empty())
+        return refused(Errc::invalid_field, "is empty; leave it out, or give it a value");
+    if (value.size() > static_cast<std::size_t>(bytes_max))
+        return refused(Errc::too_large,
+                       "at most " + std::to_string(bytes_max) + " bytes are allowed");
+    if (!net::valid_utf8(value))
+        return refused(Errc::invalid_utf8, "is not UTF-8; encode the text as UTF-8");
+    if (std::any_of(value.begin(), value.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return refused(Errc::invalid_field, "control characters are not allowed");
+    return std::optional<std::string>(value);
 }
 
 }  // namespace
@@ -49,16 +59,15 @@ Result<std::string> operation_id(const net::Request& request, Random& random) {
 Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     CallPtr call(new Call(node, std::move(exchange)));
     const net::Request& request = call->request();
-    Result<std::string> user =
-        auth::user_of(request.header("dyad-user").value_or(""), node.settings().user_id);
-    if (!user) return fail(user.error().code, "Dyad-User: " + user.error().detail);
-    call->user_ = *std::move(user);
-    call->instance_ = request.header("dyad-instance").value_or(kDefaultInstance);
-    if (call->instance_.empty() ||
-        call->instance_.size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
-        return fail(Errc::invalid_field, "Dyad-Instance: must have 1 to " +
-                                             std::to_string(limits::instance_id_bytes_max) +
-                                             " bytes");
+    auto user = identity_header(request, "dyad-user", "Dyad-User", limits::user_id_bytes_max);
+    if (!user) return user.error();
+    Result<std::string> meant = auth::user_of(user->value_or(""), node.settings().user_id);
+    if (!meant) return fail(meant.error().code, "Dyad-User: " + meant.error().detail);
+    call->user_ = *std::move(meant);
+    auto instance =
+        identity_header(request, "dyad-instance", "Dyad-Instance", limits::instance_id_bytes_max);
+    if (!instance) return instance.error();
+    call->instance_ = (*std::move(instance)).value_or(std::string(kDefaultInstance));
     return call;
 }
 
@@ -105,9 +114,18 @@ Result<PageRequest> Call::page() const {
     return PageRequest{static_cast<Offset>(*before), static_cast<std::size_t>(*limit)};
 }
 
+std::string Call::media_type() const {
+    std::string type(request().header("content-type").value_or(""));
+    type.resize(std::min(type.find(';'), type.size()));
+    while (!type.empty() && (type.back() == ' ' || type.back() == '\t'))
+        type.pop_back();
+    for (char& c : type)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return type;
+}
+
 Result<boost::json::object> Call::body() const {
-    const std::string_view type = media_type(request().header("content-type").value_or(""));
-    if (type != kJson)
+    if (media_type() != kJson)
         return fail(Errc::unsupported_media_type, "Content-Type: must be application/json");
     Result<json::Value> value = json::parse(request().body);
     if (!value) return value.error();
@@ -152,12 +170,14 @@ void Call::submit(boost::json::object fields, std::function<void(const Reply&)> 
         return;
     }
     command->instance_id = instance_;
-    Result<std::string> id = operation_id(request(), node_.random());
-    if (!id) {
-        problem(id.error());
+    command->precondition = version_status == 412;
+    auto key = identity_header(request(), "idempotency-key", "Idempotency-Key",
+                               limits::operation_id_bytes_max);
+    if (!key) {
+        problem(key.error());
         return;
     }
-    command->operation_id = *std::move(id);
+    command->operation_id = *key ? **std::move(key) : node_.random().uuid4();
     if (const Status valid = validate(*command); !valid) {
         problem(valid.error());
         return;

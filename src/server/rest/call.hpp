@@ -42,6 +42,8 @@ class Call : public std::enable_shared_from_this<Call> {
     // `before` and `limit`. Errors: invalid_field.
     Result<PageRequest> page() const;
     // The body, which must be a JSON object of this content type.
+    // Content-Type without its parameters, in lower case.
+    std::string media_type() const;
     // Errors: unsupported_media_type, and those of json::parse.
     Result<boost::json::object> body() const;
 
@@ -107,5 +109,9 @@ void stream_events(const CallPtr& call);
 void responses(const CallPtr& call);
 // "405 Method Not Allowed" with what is allowed.
 void wrong_method(const CallPtr& call, std::string_view allowed);
+
+// Puts If-Match and If-None-Match of a write into its operation. True where there is one: then the
+// version is tested before all else, and another one answers 412.
+Result<bool> expect_version(const CallPtr& call, boost::json::object& fields);
 
 }  // namespace dyad::server::rest

@@ -18,46 +18,6 @@ Error no_context(const std::string& key) {
     return fail(Errc::not_found, "there is no context \"" + key + "\"");
 }
 
-// `"7"` is a version, `*` any.
-struct Precondition {
-    bool present = false;
-    bool any = false;
-    Version version = 0;
-};
-Result<Precondition> precondition(const net::Request& request, std::string_view name) {
-    const auto text = request.header(name);
-    Precondition found;
-    if (!text) return found;
-    found.present = true;
-    if (*text == "*") {
-        found.any = true;
-        return found;
-    }
-    std::string_view digits = *text;
-    const bool quoted = digits.size() > 2 && digits.front() == '"' && digits.back() == '"';
-    if (quoted) digits = digits.substr(1, digits.size() - 2);
-    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), found.version);
-    if (!quoted || end.ec != std::errc() || end.ptr != digits.data() + digits.size())
-        return fail(Errc::invalid_field,
-                    std::string(name) + ": must be one version in quotes, as in ETag, or *");
-    return found;
-}
-
-// Puts If-Match and If-None-Match into the operation. True where a version was expected by header.
-Result<bool> expect_version(const CallPtr& call, object& fields) {
-    const auto match = precondition(call->request(), "if-match");
-    if (!match) return match.error();
-    const auto none = precondition(call->request(), "if-none-match");
-    if (!none) return none.error();
-    if (none->present && !none->any)
-        return fail(Errc::invalid_field, "If-None-Match: must be * here");
-    if (match->present && match->any)
-        return fail(Errc::invalid_field, "If-Match: must be a version here; read it first");
-    if (match->present) fields["expectedVersion"] = match->version;
-    if (none->present) fields["expectedVersion"] = 0;
-    return match->present || none->present;
-}
-
 // If-None-Match of a read: any of a list of entity tags, weak ones too (RFC 9110 section 13.1.2).
 bool is_cached(const net::Request& request, Version version) {
     std::string_view list = request.header("if-none-match").value_or("");
@@ -200,22 +160,13 @@ void write(const CallPtr& call, object fields, std::string_view op, const std::s
 void put(const CallPtr& call, const std::string& key) {
     Result<object> body = call->body();
     if (!body) return call->problem(body.error());
-    if (const auto* days = body->if_contains("ttlDays")) {
-        if (!days->is_int64() || days->get_int64() < 0 || days->get_int64() > 36500)
-            return call->problem(
-                fail(Errc::invalid_field, "ttlDays: must be a whole number from 0 to 36500"));
-        const std::int64_t ttl = days->get_int64() * 86'400'000;
-        body->erase("ttlDays");
-        if (ttl > 0) (*body)["expiresAt"] = call->node().clock().wall_ms() + ttl;
-        if (ttl == 0) (*body)["expiresAt"] = nullptr;
-    }
     write(call, *std::move(body), "context.put", key);
 }
 
 void patch(const CallPtr& call, const std::string& key) {
-    const std::string_view type = call->request().header("content-type").value_or("");
-    const bool merge = type.starts_with("application/merge-patch+json");
-    if (!merge && !type.starts_with("application/json-patch+json"))
+    const std::string type = call->media_type();
+    const bool merge = type == "application/merge-patch+json";
+    if (!merge && type != "application/json-patch+json")
         return call->problem(fail(Errc::unsupported_media_type,
                                   "Content-Type: must be application/merge-patch+json or "
                                   "application/json-patch+json"));
@@ -337,7 +288,11 @@ void conflicts(const CallPtr& call) {
         if (!body) return call->problem(body.error());
         (*body)["op"] = "conflict.resolve";
         (*body)["conflictId"] = path[1];
-        return call->submit(*std::move(body), [call](const Reply& reply) { call->written(reply); });
+        const Result<bool> expected = expect_version(call, *body);
+        if (!expected) return call->problem(expected.error());
+        return call->submit(
+            *std::move(body), [call](const Reply& reply) { call->written(reply); },
+            *expected ? 412 : 409);
     }
     if (path.size() != 1)
         return call->problem(fail(Errc::not_found, "POST /conflicts/{id}/resolve resolves one"));

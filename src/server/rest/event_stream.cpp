@@ -211,8 +211,11 @@ void stream_events(const CallPtr& call) {
         types.emplace(name);
         names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
     }
+    const std::string snapshot = call->query("snapshot").value_or("false");
+    if (snapshot != "true" && snapshot != "false")
+        return call->problem(fail(Errc::invalid_field, "snapshot: must be true or false"));
     const auto stream = std::make_shared<EventStream>(call, std::move(types));
-    stream->start(resume, lost || call->query("snapshot") == "true");
+    stream->start(resume, lost || snapshot == "true");
 }
 
 }  // namespace dyad::server::rest

@@ -164,6 +164,13 @@ void announce(const CallPtr& call) {
                                   "mcp:server-removed"));
     std::string name(kind->get_string());
     if (name.starts_with("mcp:")) name[3] = '-';
+    constexpr std::string_view kNames[] = {"mcp-tool-executed", "mcp-server-added",
+                                           "mcp-server-removed"};
+    if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames))
+        return call->problem(
+            fail(Errc::invalid_field, std::string(member) +
+                                          ": must be mcp:tool-executed, mcp:server-added or "
+                                          "mcp:server-removed"));
     object fields;
     fields["op"] = "mcp.announce";
     fields["kind"] = name;

@@ -13,20 +13,21 @@ constexpr std::string_view kSourceMembers[] = {
     "sourceType",   "provider",    "model",        "confidence", "responseHash",
     "mcpToolsUsed", "inputTokens", "outputTokens", "costUsd",    "timestamp"};
 
-// Fills in what a client may leave out of a source: the time, and the hash where it sent the text,
-// which is not kept.
-Status complete_source(object& source, std::int64_t now_ms) {
+// Fills in what a client may leave out of a source: the hash where it sent the text, which is not
+// kept; the time is the event's then.
+Status complete_source(object& source, const std::string& prefix) {
     if (const auto* text = source.if_contains("responseText")) {
-        if (!text->is_string()) return fail(Errc::invalid_field, "responseText: must be a string");
+        if (!text->is_string())
+            return fail(Errc::invalid_field, prefix + "responseText: must be a string");
         const auto& bytes = text->get_string();
         const std::string hash = to_hex(sha256({std::string_view(bytes.data(), bytes.size())}));
         source.erase("responseText");
         source["responseHash"] = hash;
     }
-    if (!source.contains("timestamp")) source["timestamp"] = now_ms;
+    if (!source.contains("timestamp")) source["timestamp"] = 0;  // the event's
     for (const char* name : {"provider", "model", "responseHash", "sourceType"})
         if (!source.contains(name))
-            return fail(Errc::missing_field, std::string(name) + ": is required" +
+            return fail(Errc::missing_field, prefix + name + ": is required" +
                                                  (std::string_view(name) == "responseHash"
                                                       ? " (or responseText, to have it hashed)"
                                                       : ""));
@@ -36,7 +37,6 @@ Status complete_source(object& source, std::int64_t now_ms) {
 void record(const CallPtr& call) {
     Result<object> body = call->body();
     if (!body) return call->problem(body.error());
-    const std::int64_t now = call->node().clock().wall_ms();
     // The final answer's members stand at the top, as in the documents of existing instances.
     object final;
     if (auto* given = body->if_contains("final")) {
@@ -48,25 +48,27 @@ void record(const CallPtr& call) {
             if (const auto* value = body->if_contains(name)) final[name] = *value;
         if (const auto* text = body->if_contains("responseText")) final["responseText"] = *text;
     }
-    if (const Status complete = complete_source(final, now); !complete)
+    if (const Status complete = complete_source(final, ""); !complete)
         return call->problem(complete.error());
     boost::json::array sources;
     if (auto* given = body->if_contains("sources")) {
         if (!given->is_array())
             return call->problem(fail(Errc::invalid_field, "sources: must be an array"));
         sources = given->get_array();
+        std::size_t number = 0;
         for (auto& source : sources) {
+            const std::string prefix = "sources." + std::to_string(number++) + ".";
             if (!source.is_object())
                 return call->problem(
                     fail(Errc::invalid_field, "sources: each must be a JSON object"));
-            if (const Status complete = complete_source(source.get_object(), now); !complete)
+            if (const Status complete = complete_source(source.get_object(), prefix); !complete)
                 return call->problem(complete.error());
         }
     }
     object response;
     for (const char* name : {"chatId", "messageId", "mode", "metadata"})
         if (const auto* value = body->if_contains(name)) response[name] = *value;
-    response["timestamp"] = now;
+    response["timestamp"] = 0;  // the event's: a request that is sent again is the same
     response["final"] = std::move(final);
     response["sources"] = std::move(sources);
     object fields;

@@ -33,7 +33,11 @@ void set_mode(const CallPtr& call, const std::string& instance) {
     }
     (*body)["op"] = "mode.set";
     (*body)["instanceId"] = instance;
-    call->submit(*std::move(body), [call](const Reply& reply) { call->written(reply); });
+    const Result<bool> expected = expect_version(call, *body);
+    if (!expected) return call->problem(expected.error());
+    call->submit(
+        *std::move(body), [call](const Reply& reply) { call->written(reply); },
+        *expected ? 412 : 409);
 }
 
 }  // namespace

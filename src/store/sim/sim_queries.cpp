@@ -223,7 +223,7 @@ std::vector<ResponseRecord> responses(const SimDatabase& database, const std::st
 Result<std::vector<SearchHit>> search(const SimDatabase& database, const std::string& user_id,
                                       const std::string& query, std::size_t limit) {
     const std::vector<std::string> words = words_of(query);
-    if (words.empty()) return fail(Errc::invalid_field, "query: must contain a word");
+    if (words.empty()) return fail(Errc::invalid_field, "q: must contain a word");
     std::vector<SearchHit> hits;
     const UserRecord* record = database.find(user_id);
     if (record == nullptr) return hits;

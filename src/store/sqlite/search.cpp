@@ -19,7 +19,7 @@ std::string one_line(std::string_view text) {
 }
 
 Error bad_query(const char* what) {
-    return fail(Errc::invalid_field, std::string("query: ") + what +
+    return fail(Errc::invalid_field, std::string("q: ") + what +
                                          "; write words, \"phrases\", word*, OR, NOT and brackets");
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import uuid
 
 import pytest
@@ -33,7 +34,77 @@ def test_a_repeated_request_is_applied_once_and_answered_alike(api):
         assert again == first and headers["idempotency-replayed"] == "true"
     assert len(rest.read_log(api.server, api.user)) == 1
     refused, _ = api("PUT", NOTES, {"data": {"a": 2}}, expect=409, Idempotency_Key="op-1")
-    assert refused["code"] == "operation_reused"
+    assert refused["code"] == "operation_reused" and "Idempotency-Key" in refused["detail"]
+
+
+@pytest.mark.parametrize("method,target,body,status", [
+    ("PUT", NOTES, {"data": {}, "ttlDays": 3}, 201),
+    ("POST", "/api/v1/responses", {"chatId": "c", "messageId": "m", "mode": "didactic",
+                                   "sourceType": "external", "provider": "p", "model": "m",
+                                   "responseText": "t", "sources": []}, 201),
+])
+def test_what_the_server_dates_itself_is_the_same_when_it_is_sent_again_later(
+        api, method, target, body, status):
+    first, _ = api(method, target, body, expect=status, Idempotency_Key="op-1")
+    time.sleep(0.02)
+    again, headers = api(method, target, body, expect=status, Idempotency_Key="op-1")
+    assert again == first and headers["idempotency-replayed"] == "true"
+    assert len(rest.read_log(api.server, api.user)) == 1
+
+
+def test_an_expiry_that_was_set_is_not_moved_by_later_writes(api):
+    made, _ = api("PUT", NOTES, {"data": {}, "ttlDays": 1}, expect=201)
+    context = made["context"]
+    assert context["expiryFixed"] and context["expiresAt"] == context["updatedAt"] + 86_400_000
+    api("PUT", NOTES, {"data": {"a": 1}, "force": True})
+    assert api("GET", NOTES)[0]["expiresAt"] == context["expiresAt"]
+    api("PUT", NOTES, {"data": {"a": 1}, "force": True, "ttlDays": 0})
+    assert api("GET", NOTES)[0]["expiresAt"] is None
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"force": True}, {"mergeStrategy": "merge"}, {"mergeStrategy": "ignore"}])
+def test_a_condition_in_the_header_holds_whatever_the_body_says(api, more):
+    api("PUT", NOTES, {"data": {"a": 1}}, expect=201)
+    for condition in ({"If_Match": '"7"'}, {"If_None_Match": "*"}):
+        refused, _ = api("PUT", NOTES, {"data": {"a": 2}, **more}, expect=412, **condition)
+        assert refused["code"] == "version_conflict"
+    assert api("GET", NOTES)[0]["data"] == {"a": 1}
+
+
+def test_conditions_that_contradict_each_other_are_refused(api):
+    api("PUT", NOTES, {"data": {"a": 1}}, expect=201)
+    both, _ = api("PUT", NOTES, {"data": {}}, expect=400, If_Match='"1"', If_None_Match="*")
+    assert "If-Match" in both["detail"]
+    other, _ = api("PUT", NOTES, {"data": {}, "expectedVersion": 2}, expect=400, If_Match='"1"')
+    assert "expectedVersion" in other["detail"]
+    api("PUT", NOTES, {"data": {}, "expectedVersion": 1}, If_Match='"1"')
+
+
+def test_a_mode_and_a_conflict_are_written_on_their_condition(api):
+    desk = "/api/v1/modes/desk"
+    api("PUT", desk, {"mode": "didactic"}, If_None_Match="*")
+    api("PUT", desk, {"mode": "parallel"}, expect=412, If_None_Match="*")
+    api("PUT", desk, {"mode": "parallel"}, expect=412, If_Match='"7"')
+    _, headers = api("PUT", desk, {"mode": "parallel"}, If_Match='"1"')
+    assert headers["etag"] == '"2"'
+    api("PUT", NOTES, {"data": {"a": 1}}, expect=201)
+    api("PUT", NOTES, {"data": {"a": 2}, "expectedVersion": 1})
+    api("PUT", NOTES, {"data": {"a": 3}, "expectedVersion": 1, "mergeStrategy": "merge"})
+    conflict = api("GET", "/api/v1/conflicts")[0]["conflicts"][0]["id"]
+    resolve = f"/api/v1/conflicts/{conflict}/resolve"
+    api("POST", resolve, {"choice": "incoming"}, expect=412, If_Match='"2"')
+    api("POST", resolve, {"choice": "incoming"}, If_Match='"3"')
+    assert api("GET", NOTES)[0]["data"] == {"a": 3}
+
+
+@pytest.mark.parametrize("name", ["Dyad_User", "Dyad_Instance", "Idempotency_Key"])
+@pytest.mark.parametrize("value", ["", "\xff\xfe", "a\x85", "\xed\xa0\x80"])
+def test_what_names_somebody_or_something_is_utf8_or_refused(api, name, value):
+    status, _, body = raw(api, "PUT", NOTES, b'{"data":{}}', Content_Type="application/json",
+                          **{name: value})
+    assert status == 400 and name.replace("_", "-") in json.loads(body)["detail"]
+    assert rest.read_log(api.server, api.user) == []
 
 
 def test_an_acknowledged_write_is_there_after_kill_9_and_its_repetition_is_known(make_server):
@@ -170,7 +241,9 @@ BAD = [
     ("GET", "/api/v1/events?limit=1&limit=2", None, 400, "limit: stands twice"),
     ("GET", "/api/v1/events/0", None, 400, "offset"),
     ("GET", "/api/v1/events/stream?types=nothing", None, 400, "types"),
+    ("GET", "/api/v1/events/stream?snapshot=1", None, 400, "snapshot"),
     ("GET", "/api/v1/search", None, 400, "q"),
+    ("GET", "/api/v1/search?q=(a", None, 400, "q: "),
     ("GET", "/api/v1/search?q=" + "x" * 1025, None, 413, "q"),
     ("PUT", NOTES, {}, 400, "data"),
     ("PUT", NOTES, {"data": []}, 400, "data"),
@@ -178,10 +251,19 @@ BAD = [
     ("PUT", NOTES, {"data": {}, "contextType": "none"}, 400, "contextType"),
     ("PUT", NOTES, {"data": {}, "mergeStrategy": "none"}, 400, "mergeStrategy"),
     ("PUT", NOTES, {"data": {}, "ttlDays": -1}, 400, "ttlDays"),
+    ("PUT", NOTES, {"data": {}, "ttlDays": 36501}, 400, "ttlDays"),
+    ("PUT", NOTES, {"data": {}, "ttlDays": 1, "expiresAt": None}, 400, "ttlDays"),
+    ("PUT", NOTES, {"data": {}, "expiresAt": 1767225600}, 400, "milliseconds"),
+    ("PUT", "/api/v1/modes/dyad-server", {"mode": "parallel"}, 400, "instanceId"),
     ("PUT", NOTES, {"data": {"x": "y" * 262144}}, 413, "data"),
     ("PUT", "/api/v1/contexts/" + "k" * 257, {"data": {}}, 413, "contextKey"),
     ("PUT", "/api/v1/modes/desk", {"mode": "fast"}, 400, "mode"),
     ("POST", "/api/v1/events/mcp", {"payload": {}}, 400, "type"),
+    ("POST", "/api/v1/events/mcp", {"type": "mcp:x", "payload": {}}, 400, "type: must be"),
+    ("POST", "/api/v1/responses", {**ANSWER, "sources": [{**SOURCE, "inputTokens": -1}]}, 400,
+     "sources.0.inputTokens"),
+    ("POST", "/api/v1/responses", {**ANSWER, "sources": [{"provider": "p"}]}, 400,
+     "sources.0.model"),
     ("POST", "/api/v1/responses", {"chatId": "c"}, 400, "provider"),
     ("POST", "/api/v1/responses", {**ANSWER, "confidence": "0.9"}, 400, "confidence: must be"),
     ("POST", "/api/v1/responses", {**ANSWER, "sourceType": "ai"}, 400, "local, external or harm"),
@@ -256,6 +338,11 @@ def test_bodies_are_read_strictly(api, body, code, status):
 def test_only_json_is_taken(api):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         assert raw(api, "PUT", NOTES, b'{"data":{}}', Content_Type=kind)[0] == 415
+    mixed = "Application/JSON; charset=utf-8"
+    assert raw(api, "PUT", NOTES, b'{"data":{}}', Content_Type=mixed)[0] == 201
+    for kind, status in (("application/merge-patch+jsonx", 415),
+                         ("Application/Merge-Patch+JSON", 200)):
+        assert raw(api, "PATCH", NOTES, b'{"a":1}', Content_Type=kind)[0] == status
 
 
 @pytest.mark.parametrize("target", [
@@ -270,6 +357,7 @@ def test_other_paths_are_problem_documents(api, target):
 @pytest.mark.parametrize("target,allowed", [
     ("/api/v1/status", "GET, HEAD"), ("/api/v1/contexts", "GET, HEAD"),
     (NOTES, "GET, HEAD, PUT, PATCH, DELETE"), ("/api/v1/events/mcp", "POST"),
+    ("/api/v1/openapi.yaml", "GET, HEAD"),
     ("/api/v1/responses", "GET, HEAD, POST"), ("/healthz", "GET, HEAD"), ("/", "GET, HEAD")])
 def test_other_methods_are_told_what_is_allowed(api, target, allowed):
     status, headers, _ = raw(api, "OPTIONS", target)

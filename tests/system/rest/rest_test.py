@@ -64,10 +64,12 @@ def modes(api):
     written, headers = api("PUT", "/api/v1/modes/desk-1", body)
     assert written["mode"]["capabilities"]["multiChannel"] and headers["etag"] == '"1"'
     api("PUT", "/api/v1/modes/desk-1", {"mode": "inspired", "success": False, "errorMessage": "x"})
-    assert api("GET", "/api/v1/modes/desk-1")[0]["previousMode"] == "parallel"
+    now = api("GET", "/api/v1/modes/desk-1")[0]
+    assert (now["currentMode"], now["success"], now["errorMessage"]) == ("parallel", False, "x")
     assert len(api("GET", "/api/v1/modes")[0]["modes"]) == 1
     newest_first = api("GET", "/api/v1/transitions?instance=desk-1&limit=10")[0]["transitions"]
-    assert [one["currentMode"] for one in newest_first] == ["inspired", "parallel"]
+    assert [one["currentMode"] for one in newest_first] == ["parallel", "parallel"]
+    assert newest_first[0]["attemptedMode"] == "inspired" and newest_first[0]["syncVersion"] == 2
 
 
 def contexts(api):

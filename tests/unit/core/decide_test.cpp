@@ -85,6 +85,16 @@ TEST(Decide, AWriteProlongsTheLifeOfAContextAndNeverShortensIt) {
     far.expires_at_ms = kNow + 100 * kTtl;
     desk.take(far);
     EXPECT_EQ(desk.take(forced("{}"))->expires_at_ms, kNow + 100 * kTtl);
+    PutContext soon = forced("{}");
+    soon.expires_at_ms = desk.now + 60'000;
+    EXPECT_TRUE(desk.take(soon)->expiry_fixed);
+    EXPECT_EQ(desk.take(forced("{}"))->expires_at_ms, desk.now + 60'000);
+    PutContext days = forced("{}");
+    days.ttl_days = 2;
+    desk.now += 1'000;
+    EXPECT_EQ(desk.take(days)->expires_at_ms, desk.now + 2 * 86'400'000LL);
+    days.ttl_days = 0;
+    EXPECT_FALSE(desk.take(days)->expires_at_ms);
     PutContext never = forced("{}");
     never.expires_at_ms = std::optional<std::int64_t>();
     EXPECT_FALSE(desk.take(never)->expires_at_ms);
@@ -326,6 +336,45 @@ TEST(Decide, AModeCountsItsChanges) {
     desk.now += 50;
     desk.take(SetMode{.mode = Mode::parallel});
     EXPECT_EQ(desk.state.modes.at("desk").activated_at_ms, kNow + 50) << "it went on";
+}
+
+TEST(Decide, ATransitionThatFailedLeavesTheModeAsItWas) {
+    Desk desk;
+    const SetMode failed{.mode = Mode::didactic, .success = false, .error_message = "no key"};
+    desk.take(failed);
+    EXPECT_EQ(desk.state.modes.at("desk").current, Mode::inspired) << "the default";
+    SetMode parallel{.mode = Mode::parallel};
+    parallel.configuration = "{\"a\":1}";
+    desk.take(parallel);
+    EXPECT_FALSE(desk.state.modes.at("desk").attempted);
+    desk.now += 50;
+    desk.take(failed);
+    const ModeState& mode = desk.state.modes.at("desk");
+    EXPECT_EQ(mode.current, Mode::parallel);
+    EXPECT_EQ(mode.previous, Mode::inspired);
+    EXPECT_EQ(mode.configuration, "{\"a\":1}");
+    EXPECT_EQ(mode.attempted, Mode::didactic);
+    EXPECT_EQ(mode.error_message, "no key");
+    EXPECT_EQ(mode.activated_at_ms, kNow);
+    EXPECT_EQ(mode.sync_version, 3u);
+}
+
+TEST(Decide, APreconditionIsTestedWhateverTheStrategyAndForce) {
+    Desk desk;
+    desk.take(put("{\"a\":1}"));
+    for (const MergeStrategy strategy :
+         {MergeStrategy::replace, MergeStrategy::merge, MergeStrategy::ignore}) {
+        PutContext body = forced("{\"a\":2}");
+        body.strategy = strategy;
+        Command command;
+        command.expected_version = 7;
+        command.body = body;
+        command.precondition = true;
+        const View view(desk.state);
+        const Decided decided =
+            decide(view, command, {.now_ms = kNow, .offset = 2, .context_ttl_ms = kTtl});
+        EXPECT_EQ(rejected(decided), Errc::version_conflict);
+    }
     desk.take(SetMode{.mode = Mode::didactic, .instance_id = "laptop"});
     EXPECT_EQ(desk.state.modes.at("laptop").sync_version, 1u);
 }

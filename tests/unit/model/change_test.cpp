@@ -58,6 +58,7 @@ Context any_context() {
     context.created_at_ms = *moment();
     context.updated_at_ms = *moment();
     if (*arbitrary<bool>()) context.expires_at_ms = *moment();
+    context.expiry_fixed = *arbitrary<bool>();
     context.offset = *rc::gen::inRange<Offset>(1, 1ULL << 62);
     return context;
 }
@@ -115,6 +116,7 @@ TEST(Change, ContextsComeBackFromTheLogAsTheyWere) {
         RC_ASSERT(back.context->created_by == context.created_by);
         RC_ASSERT(back.context->last_modified_by == context.last_modified_by);
         RC_ASSERT(back.context->expires_at_ms == context.expires_at_ms);
+        RC_ASSERT(back.context->expiry_fixed == context.expiry_fixed);
         RC_ASSERT(back.context->deleted == context.deleted);
         RC_ASSERT(back.context->version == context.version);
         RC_ASSERT(back.action == change.action);
@@ -181,6 +183,7 @@ TEST(Change, ModesComeBackFromTheLogAsTheyWere) {
         if (*arbitrary<bool>()) state.context_snapshot = *json();
         if (*arbitrary<bool>()) state.error_message = *text();
         state.success = *arbitrary<bool>();
+        if (*arbitrary<bool>()) state.attempted = static_cast<Mode>(*rc::gen::inRange(0, 3));
         state.transition_duration_ms = *moment();
         state.activated_at_ms = *moment();
         state.updated_at_ms = *moment();
@@ -193,6 +196,7 @@ TEST(Change, ModesComeBackFromTheLogAsTheyWere) {
         RC_ASSERT(back.context_snapshot == state.context_snapshot);
         RC_ASSERT(back.error_message == state.error_message);
         RC_ASSERT(back.success == state.success);
+        RC_ASSERT(back.attempted == state.attempted);
         RC_ASSERT(back.transition_duration_ms == state.transition_duration_ms);
     }));
 }

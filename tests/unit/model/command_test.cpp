@@ -57,6 +57,7 @@ TEST(Command, FingerprintSeesEveryFieldOfAPut) {
          [](PutContext& c) { c.force = true; }, [](PutContext& c) { c.type = ContextType::chat; },
          [](PutContext& c) { c.type = ContextType::custom; },
          [](PutContext& c) { c.tags.emplace(); }, [](PutContext& c) { c.tags = {{"a"}}; },
+         [](PutContext& c) { c.ttl_days = 0; }, [](PutContext& c) { c.ttl_days = 1; },
          [](PutContext& c) { c.expires_at_ms.emplace(); },
          [](PutContext& c) { c.expires_at_ms = 5; }});
 }

@@ -34,7 +34,7 @@ TEST(SearchQuery, WhatDoesNotParseIsAnErrorThatSaysWhatToDo) {
         const auto result = compile_query(query);
         ASSERT_FALSE(result) << query;
         EXPECT_EQ(result.error().code, Errc::invalid_field);
-        EXPECT_NE(result.error().detail.find("query: "), std::string::npos);
+        EXPECT_NE(result.error().detail.find("q: "), std::string::npos);
     }
     EXPECT_FALSE(compile_query(std::string(2000, 'a')));
     EXPECT_FALSE(compile_query(std::string("a\0b", 3)));
