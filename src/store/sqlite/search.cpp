@@ -120,15 +120,17 @@ class QueryParser {
     std::string out_;
 };
 
-void collect_strings(const json::Value& value, std::string& out) {
+void collect(const json::Value& value, std::string& out) {
     if (const auto* text = value.if_string()) {
         out.append(text->data(), text->size()).push_back('\n');
+    } else if (value.is_number()) {
+        out.append(json::canonical(value)).push_back('\n');
     } else if (const auto* array = value.if_array()) {
         for (const auto& element : *array)
-            collect_strings(element, out);
+            collect(element, out);
     } else if (const auto* object = value.if_object()) {
         for (const auto& member : *object)
-            collect_strings(member.value(), out);
+            collect(member.value(), out);
     }
 }
 
@@ -144,10 +146,12 @@ Result<std::string> compile_query(std::string_view query) {
     return QueryParser(query).run();
 }
 
-std::string searchable_text(std::string_view document) {
-    const Result<json::Value> value = json::parse(document);
+std::string searchable_text(const Context& context) {
+    const Result<json::Value> value = json::parse(context.data);
     std::string out;
-    if (value) collect_strings(*value, out);
+    if (value) collect(*value, out);
+    for (const std::string& tag : context.tags)
+        out.append(tag).push_back('\n');
     return out;
 }
 
@@ -172,7 +176,7 @@ Result<bool> Search::index_some(std::int64_t user, std::size_t limit) {
             if (!context) return context.error();
             changes.push_back({.key = std::string(rows.text(0)),
                                .offset = rows.natural(1),
-                               .text = searchable_text(context->data),
+                               .text = searchable_text(*context),
                                .deleted = rows.integer(2) != 0});
         }
         const Status status = rows.status();

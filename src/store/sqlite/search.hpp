@@ -1,4 +1,4 @@
-// Full-text search over live contexts: their keys and the strings in their data.
+// Full-text search over live contexts: their keys, tags and what their data says.
 //
 // The index follows the contexts at a distance (head.searchable_to) and catches up when there is
 // time, and before a search: writing it on the way of every change would cost more than the change.
@@ -25,8 +25,9 @@ namespace dyad::sqlite {
 // group it stands in. Errors: invalid_field.
 Result<std::string> compile_query(std::string_view query);
 
-// The strings in a JSON text, member names left out, one per line.
-std::string searchable_text(std::string_view json);
+// The strings and numbers of a context's data, without the names of its members, and its tags; one
+// per line.
+std::string searchable_text(const Context& context);
 
 class Search {
   public:

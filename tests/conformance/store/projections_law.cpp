@@ -209,6 +209,15 @@ TEST_P(StoreSearch, FindsLiveContextsOfOneUser) {
     backend_->restart(false);
     EXPECT_EQ(found("ada", "onion"), (Keys{"plan", "recipe:soup"}));
 
+    ContextChange bill = context_change(ada, "bill", "of the plumber");
+    auto with_more = std::make_shared<Context>(*bill.context);
+    with_more->data = R"({"note":"of the plumber","number":4711})";
+    with_more->tags = {"unpaid"};
+    bill.context = std::move(with_more);
+    put(ada, bill);
+    for (const char* query : {"bill", "plumber", "4711", "unpaid", "unpaid 4711"})
+        EXPECT_EQ(found("ada", query), Keys{"bill"}) << query;
+
     const auto hits =
         ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", "onion", 1, done); });
     ASSERT_TRUE(hits);

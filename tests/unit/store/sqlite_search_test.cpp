@@ -41,11 +41,14 @@ TEST(SearchQuery, WhatDoesNotParseIsAnErrorThatSaysWhatToDo) {
     EXPECT_FALSE(compile_query(std::string(100, '(') + "a" + std::string(100, ')')));
 }
 
-TEST(SearchableText, HasTheStringsAndNotTheNames) {
-    EXPECT_EQ(searchable_text(R"({"a":"one","b":["two",3,{"c":"three"}],"d":null})"),
-              "one\ntwo\nthree\n");
-    EXPECT_EQ(searchable_text("null"), "");
-    EXPECT_EQ(searchable_text("not json"), "");
+TEST(SearchableText, HasValuesAndTagsAndNoNames) {
+    Context context;
+    context.data = R"({"a":"one","b":["two",3,{"c":"three","f":-1.5}],"d":null,"e":true})";
+    context.tags = {"work", "now"};
+    EXPECT_EQ(searchable_text(context), "one\ntwo\n3\nthree\n-1.5\nwork\nnow\n");
+    context.data = "null";
+    context.tags.clear();
+    EXPECT_EQ(searchable_text(context), "");
 }
 
 }  // namespace dyad::sqlite
