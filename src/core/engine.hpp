@@ -29,6 +29,7 @@ struct Config {
     std::int64_t retry_ms = 50;       // first pause after an unknown outcome; doubles
     std::int64_t command_ms = 10000;  // a command gets its answer by then
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
+    std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
 };
 
 struct Ports {
@@ -104,6 +105,7 @@ class Engine {
     Deadlines expiries_;              // by the wall clock: of their contexts
     std::size_t session_count_ = 0;
     std::size_t waiting_ = 0;  // commands without an answer
+    std::size_t waiting_bytes_ = 0;
     std::int64_t next_poll_ms_ = 0;
     std::int64_t next_sweep_ms_ = 0;
     std::int64_t next_expiry_ms_ = 0;

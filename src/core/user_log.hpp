@@ -32,6 +32,7 @@ struct Pending {
     std::uint64_t fingerprint = 0;
     std::uint64_t key = 0;  // operation_key
     std::int64_t since_ms = 0;
+    std::size_t bytes = 0;
     int tries = 0;
     bool sent_unknown = false;  // an append that held it got no answer
     bool fresh = false;         // the log was read to its end after the command came

@@ -21,8 +21,11 @@ void UserLog::submit(Pending&& pending) {
     pending.since_ms = used_ms_;
     pending.key = operation_key(pending.command->instance_id, pending.command->operation_id);
     pending.fingerprint = pending.command->fingerprint();
+    pending.bytes = pending.command->bytes();
     engine_.waiting_ += 1;
-    if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max)) {
+    engine_.waiting_bytes_ += pending.bytes;
+    if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max) ||
+        engine_.waiting_bytes_ > engine_.config_.commands_bytes_max) {
         reply(pending,
               Rejection{fail(Errc::unavailable, "too many commands wait; slow down"), nullptr});
         return;
@@ -35,6 +38,7 @@ void UserLog::submit(Pending&& pending) {
 void UserLog::reply(Pending& pending, std::variant<Reply, Rejection>&& answer) {
     if (!pending.done) return;  // it was answered when its time was over
     engine_.waiting_ -= 1;
+    engine_.waiting_bytes_ -= pending.bytes;
     if (auto* rejection = std::get_if<Rejection>(&answer)) {
         rejection->operation_id = pending.command->operation_id;
         metrics::commits_rejected.add();

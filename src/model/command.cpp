@@ -156,6 +156,26 @@ void hash_optional(std::uint64_t& seed, const std::optional<std::string>& text) 
 
 }  // namespace
 
+std::size_t Command::bytes() const {
+    const auto size = [](const std::optional<std::string>& text) {
+        return text ? text->size() : 0;
+    };
+    constexpr std::size_t kSourceBytes = 512;
+    const std::size_t texts = std::visit(
+        Overloaded{
+            [](const PutContext& c) { return c.data.size(); },
+            [](const MergePatchContext& c) { return c.patch.size(); },
+            [](const JsonPatchContext& c) { return c.patch.size(); },
+            [&](const ResolveConflict& c) { return size(c.value); },
+            [&](const SetMode& c) { return size(c.configuration) + size(c.context_snapshot); },
+            [](const RecordResponse& c) { return (c.record.sources.size() + 1) * kSourceBytes; },
+            [](const AnnounceMcp& c) { return c.payload.size(); },
+            [](const auto&) { return std::size_t{0}; },
+        },
+        body);
+    return sizeof(Command) + texts;
+}
+
 std::uint64_t Command::fingerprint() const {
     std::uint64_t h = body.index();
     hash_number(h, expected_version.value_or(UINT64_MAX));

@@ -87,6 +87,8 @@ struct Command {
     bool precondition = false;
     bool brief = false;  // the reply's result is not wanted, and not made
 
+    // About how much memory it takes.
+    std::size_t bytes() const;
     // Equal for equal commands: exposes an operation id used for something else.
     std::uint64_t fingerprint() const;
 };

@@ -1,5 +1,6 @@
 #include "server/client.hpp"
 
+#include "base/limits.hpp"
 #include "server/cell.hpp"
 #include "server/http_session.hpp"
 
@@ -8,7 +9,7 @@
 namespace dyad::server {
 namespace {
 
-// How long a client may take to close its side, or to read what was sent last.
+// How long a client may take to close its side.
 constexpr std::uint32_t kLingerSeconds = 5;
 
 }  // namespace
@@ -34,14 +35,22 @@ void Client::continue_reading() {
 void Client::close() {
     if (closing()) return;
     closing_since_s_ = std::max(static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000), 1U);
+    closing_bytes_ = static_cast<std::uint32_t>(held_bytes());
     close_after_output();
 }
 
 bool Client::check(std::int64_t now_ms) {
-    if (closing_since_s_ != 0)
-        return static_cast<std::uint32_t>(now_ms / 1000) - closing_since_s_ < kLingerSeconds;
-    protocol_->check(now_ms);
-    return true;
+    if (closing_since_s_ == 0) {
+        protocol_->check(now_ms);
+        return true;
+    }
+    const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
+    if (const auto held = static_cast<std::uint32_t>(held_bytes()); held != closing_bytes_) {
+        closing_bytes_ = held;
+        closing_since_s_ = now_s;
+    }
+    constexpr auto kStallSeconds = static_cast<std::uint32_t>(limits::write_stall_ms / 1000);
+    return now_s - closing_since_s_ < (held_bytes() > 0 ? kStallSeconds : kLingerSeconds);
 }
 
 void Client::on_closed() {

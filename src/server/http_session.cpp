@@ -196,6 +196,13 @@ void HttpSession::answered(bool keep_alive) {
         client_.close();
         return;
     }
+    if (client_.held_bytes() == 0) return next_request();
+    enter(Phase::sending);
+    held_bytes_ = client_.held_bytes();
+    client_.pause_reading(true);
+}
+
+void HttpSession::next_request() {
     enter(Phase::idle);
     if (inside_) return;
     client_.pause_reading(false);
@@ -203,6 +210,7 @@ void HttpSession::answered(bool keep_alive) {
 }
 
 void HttpSession::on_drained() {
+    if (phase_ == Phase::sending && !client_.closing()) return next_request();
     if (phase_ == Phase::streaming && exchange_) {
         const std::shared_ptr<HttpExchange> exchange = exchange_;
         exchange->tell_writable();
@@ -233,6 +241,14 @@ void HttpSession::check(std::int64_t now_ms) {
             return;
         case Phase::answering:
             return;  // handlers have their own time-outs
+        case Phase::sending:
+            if (client_.held_bytes() != held_bytes_) {
+                held_bytes_ = client_.held_bytes();
+                since_ms_ = now_ms;
+            } else if (waited >= limits::write_stall_ms) {
+                client_.close();
+            }
+            return;
         case Phase::streaming:
             // Output that is held counts from when it began to be held.
             if (client_.held_bytes() == 0) since_ms_ = now_ms;
@@ -245,7 +261,7 @@ void HttpSession::check(std::int64_t now_ms) {
 }
 
 void HttpSession::drain() {
-    if (phase_ == Phase::idle) client_.close();
+    if (phase_ == Phase::idle || phase_ == Phase::sending) client_.close();
     if (phase_ == Phase::streaming) shut(Errc::draining);
 }
 

@@ -31,7 +31,8 @@ class HttpSession final : public Protocol {
 
   private:
     friend class HttpExchange;
-    enum class Phase : std::uint8_t { idle, header, body, answering, streaming };
+    // `sending`: an answer that the socket does not take at once; the next request waits for it.
+    enum class Phase : std::uint8_t { idle, header, body, answering, sending, streaming };
 
     void enter(Phase phase);
     // The request is whole: answers it itself, hands it to the handler, or upgrades.
@@ -42,6 +43,7 @@ class HttpSession final : public Protocol {
     void refuse(const Error& error, int status = 0);
     void send_response(net::Response response, bool keep_alive, bool head_only);
     void answered(bool keep_alive);
+    void next_request();
 
     Client& client_;
     net::RequestReader reader_;
@@ -50,6 +52,7 @@ class HttpSession final : public Protocol {
     std::int64_t since_ms_;                   // of the phase; steady
     std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
     std::string backlog_;
+    std::size_t held_bytes_ = 0;  // while sending, as of since_ms_
 };
 
 }  // namespace dyad::server

@@ -58,8 +58,7 @@ void LiveHub::presence_changed(LiveUser& user) {
     presence_.push_back(&user);
 }
 
-void LiveHub::send_presence(LiveUser& user) {
-    user.presence_changed = false;
+std::string LiveHub::presence_frame(const LiveUser& user) {
     const std::vector<core::Presence> present = engine().presence(user.id);
     std::vector<wire::PresentInstance> instances;
     instances.reserve(present.size());
@@ -67,8 +66,18 @@ void LiveHub::send_presence(LiveUser& user) {
         instances.push_back({p.instance_id, p.connections, p.connected_at_ms, p.last_seen_ms});
     std::string frame;
     wire::write_presence(frame, instances);
+    return frame;
+}
+
+void LiveHub::say_presence(const LiveUser& user, LiveSession& session) {
+    session.say_presence(presence_frame(user));
+}
+
+void LiveHub::send_presence(LiveUser& user) {
+    user.presence_changed = false;
+    const std::string frame = presence_frame(user);
     for (LiveSession* session : user.negotiated)
-        session->say(frame);
+        session->say_presence(frame);
 }
 
 void LiveHub::tick(std::int64_t now_ms) {
@@ -89,7 +98,7 @@ void LiveHub::before_flush() {
 }
 
 void LiveHub::after_flush() {
-    std::erase_if(asking_, [](const auto& ask) { return ask.first->ask_state(ask.second); });
+    std::erase_if(asking_, [](LiveSession* session) { return session->answer_states(); });
     std::erase_if(catching_up_, [](LiveSession* session) { return session->check_caught_up(); });
     for (LiveSession* session : std::exchange(dirty_, {}))
         session->flush_output();
@@ -100,7 +109,7 @@ void LiveHub::forget(LiveSession& session) {
     std::erase(dirty_, &session);
     std::erase(ended_, &session);
     std::erase(catching_up_, &session);
-    std::erase_if(asking_, [&session](const auto& ask) { return ask.first == &session; });
+    std::erase(asking_, &session);
     clients_.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -53,10 +53,9 @@ class LiveHub final : public LiveService {
     void mark_ended(LiveSession& session) { ended_.push_back(&session); }
     // Waits to be told that it has everything.
     void mark_catching_up(LiveSession& session) { catching_up_.push_back(&session); }
-    // Asks for the state when `after` of its calls are answered.
-    void mark_asking(LiveSession& session, std::uint32_t after) {
-        asking_.emplace_back(&session, after);
-    }
+    // Asks for the state at the end of a turn.
+    void mark_asking(LiveSession& session) { asking_.push_back(&session); }
+    void say_presence(const LiveUser& user, LiveSession& session);
     // Forgets a session that is about to be destroyed.
     void forget(LiveSession& session);
     std::uint32_t now_ds() noexcept {
@@ -69,6 +68,7 @@ class LiveHub final : public LiveService {
   private:
     void finish_ended();
     void presence_changed(LiveUser& user);
+    std::string presence_frame(const LiveUser& user);
     void send_presence(LiveUser& user);
 
     Cell& cell_;
@@ -77,7 +77,7 @@ class LiveHub final : public LiveService {
     std::vector<LiveSession*> dirty_;
     std::vector<LiveSession*> ended_;
     std::vector<LiveSession*> catching_up_;
-    std::vector<std::pair<LiveSession*, std::uint32_t>> asking_;
+    std::vector<LiveSession*> asking_;
     std::vector<std::unique_ptr<std::string>> buffers_;  // spare
     std::vector<LiveUser*> presence_;                    // whose presence changed
     std::vector<iovec> parts_;                           // scratch of a delivery

@@ -156,10 +156,11 @@ void LiveSession::command(const Message& message) {
         return refuse(on.error());
     if (hub_.cell().draining())
         return refuse(fail(Errc::draining, "send it again, with the same id, elsewhere"));
-    begin_call();
+    const std::size_t bytes = message.payload.size();
+    begin_call(bytes);
     hub_.engine().submit(session_, *std::move(command),
-                         [this](const std::variant<Reply, Rejection>& reply) {
-                             end_call();
+                         [this, bytes](const std::variant<Reply, Rejection>& reply) {
+                             end_call(bytes);
                              answer(reply);
                          });
 }
@@ -175,23 +176,34 @@ void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {
 }
 
 void LiveSession::state_request() {
-    const std::uint32_t asked_so_far = answered_ + in_flight_;
-    if (!ask_state(asked_so_far)) hub_.mark_asking(*this, asked_so_far);
+    const bool first = !state_requests_;
+    if (first) state_requests_ = std::make_unique<std::deque<std::uint32_t>>();
+    state_requests_->push_back(answered_ + in_flight_);
+    if (first && !answer_states()) hub_.mark_asking(*this);
 }
 
-bool LiveSession::ask_state(std::uint32_t after) {
-    if (ended_) return true;
-    if (static_cast<std::int32_t>(answered_ - after) < 0) return false;
-    begin_call();
-    hub_.engine().snapshot(
-        user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {
-            end_call();
-            if (ended_) return;
-            if (snapshot)
-                start_stream(state_response(hub_.speaker(user_), hub_.new_id(), *snapshot));
-            else
-                say_error(snapshot.error(), {});
-        });
+// One state is on its way at a time: however many are asked for, no more is kept for a client that
+// does not read them.
+bool LiveSession::answer_states() {
+    while (state_requests_ && !ended_) {
+        const std::uint32_t after = state_requests_->front();
+        if (streams_ || reading_state_ || static_cast<std::int32_t>(answered_ - after) < 0)
+            return false;
+        state_requests_->pop_front();
+        if (state_requests_->empty()) state_requests_.reset();
+        reading_state_ = true;
+        begin_call();
+        hub_.engine().snapshot(
+            user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {
+                reading_state_ = false;
+                end_call();
+                if (ended_) return;
+                if (snapshot)
+                    start_stream(state_response(hub_.speaker(user_), hub_.new_id(), *snapshot));
+                else
+                    say_error(snapshot.error(), {});
+            });
+    }
     return true;
 }
 

@@ -21,9 +21,6 @@ std::uint32_t elapsed(std::uint32_t now, std::uint32_t since) {
     return now > since ? now - since : 0;
 }
 
-// Commands of one connection that wait for their answer.
-constexpr std::uint16_t kInFlightMax = 1024;
-
 iovec part(std::string_view bytes) {
     return {const_cast<char*>(bytes.data()), bytes.size()};
 }
@@ -78,6 +75,11 @@ void LiveSession::say(std::string_view frames) {
     if (!ended_) output().append(frames);
 }
 
+void LiveSession::say_presence(std::string_view frame) {
+    missed_presence_ = streams_ || client_.held_bytes() > 0;
+    if (!missed_presence_) say(frame);
+}
+
 // ---- input ----------------------------------------------------------------------------------
 
 std::unique_ptr<Protocol> LiveSession::on_bytes(std::span<char>& bytes) {
@@ -116,19 +118,24 @@ bool LiveSession::on_close(std::uint16_t code, std::string_view) {
 
 void LiveSession::adjust_reading() {
     const std::size_t waiting = client_.held_bytes() + (output_ ? output_->size() : 0);
+    const std::size_t asked = state_requests_ ? state_requests_->size() : 0;
     const bool pause = waiting > static_cast<std::size_t>(limits::output_held_bytes_max) ||
-                       in_flight_ >= kInFlightMax;
+                       in_flight_ >= limits::connection_commands_max ||
+                       in_flight_bytes_ >= limits::connection_commands_bytes_max ||
+                       asked >= static_cast<std::size_t>(limits::connection_state_requests_max);
     if (pause == paused_) return;
     paused_ = pause;
     client_.pause_reading(pause);
 }
 
-void LiveSession::begin_call() {
+void LiveSession::begin_call(std::size_t bytes) {
     in_flight_ += 1;
+    in_flight_bytes_ += static_cast<std::uint32_t>(bytes);
 }
 
-void LiveSession::end_call() {
+void LiveSession::end_call(std::size_t bytes) {
     in_flight_ -= 1;
+    in_flight_bytes_ -= static_cast<std::uint32_t>(bytes);
     answered_ += 1;
     if (paused_ && !ended_) adjust_reading();
 }
@@ -144,9 +151,17 @@ bool LiveSession::pump() {
             if (!sent) return false;
             continue;
         }
+        if (!streams_ && missed_presence_ && user_ != nullptr) {
+            missed_presence_ = false;
+            hub_.say_presence(*user_, *this);
+            continue;
+        }
         if (!streams_) return true;
         std::unique_ptr<std::string> piece = hub_.take_buffer();
-        if (!streams_->front()->next(*piece)) streams_->pop_front();
+        if (!streams_->front()->next(*piece)) {
+            piece->append(streams_->front()->newer);
+            streams_->pop_front();
+        }
         if (streams_->empty()) streams_.reset();
         const bool sent = client_.send(*piece);
         hub_.give_buffer(std::move(piece));
@@ -173,8 +188,7 @@ void LiveSession::on_drained() {
     hub_.engine().writable(session_);
 }
 
-void LiveSession::append_events(const std::vector<std::string_view>& pieces) {
-    std::string& out = output();
+void LiveSession::append_events(std::string& out, const std::vector<std::string_view>& pieces) {
     if (!negotiated_) {
         for (std::string_view piece : pieces)
             out.append(piece);
@@ -191,7 +205,7 @@ void LiveSession::append_events(const std::vector<std::string_view>& pieces) {
 bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
     if (ended_) return false;
     if (streams_ || client_.held_bytes() > 0) {
-        append_events(pieces);
+        append_events(streams_ ? streams_->back()->newer : output(), pieces);
         blocked_ = true;
         return false;
     }

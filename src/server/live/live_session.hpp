@@ -53,9 +53,11 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
 
     // From the hub.
     void finish_end();  // between turns of the heart
-    // Asks for the state once the commands that came before the question are answered: a client
-    // reads what it wrote. True once it has asked, or has ended.
-    bool ask_state(std::uint32_t after);
+    // Answers the state requests, one after the other, each once the commands that came before it
+    // are answered: a client reads what it wrote. True where none is left.
+    bool answer_states();
+    // Not while the client is behind: it gets the newest then, instead of all of them.
+    void say_presence(std::string_view frame);
     void flush_output();     // at the end of the turn
     bool check_caught_up();  // after the heart's flush; true once it was told, or has ended
     bool negotiated() const noexcept { return negotiated_; }
@@ -97,12 +99,13 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void start_stream(std::unique_ptr<SnapshotStream> stream);
     // Sends what there is to send while the socket takes it. True: nothing is left.
     bool pump();
-    void begin_call();
-    void end_call();
+    // Calls of the heart, and the bytes of the messages that they came in.
+    void begin_call(std::size_t bytes = 0);
+    void end_call(std::size_t bytes = 0);
     // Stops reading where answers would pile up, and starts again.
     void adjust_reading();
     void end_with(std::string_view close_payload);
-    void append_events(const std::vector<std::string_view>& pieces);
+    void append_events(std::string& out, const std::vector<std::string_view>& pieces);
     std::uint32_t ping_after() const;
 
     LiveHub& hub_;
@@ -112,6 +115,8 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     LiveUser* user_ = nullptr;             // null until it is registered
     std::unique_ptr<std::string> output_;  // collected, not sent
     std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;
+    // Of each state request: how many calls of the heart have called back before it is answered.
+    std::unique_ptr<std::deque<std::uint32_t>> state_requests_;
     // Steady times in tenths of a second.
     const std::uint32_t opened_ds_;
     std::uint32_t seen_ds_;  // the last sign of life
@@ -119,8 +124,9 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     std::uint32_t message_since_ds_ = 0;  // an unfinished message; 0: none
     std::uint32_t held_since_ds_ = 0;     // output without progress; 0: none
     std::uint32_t held_bytes_ = 0;        // as of then
-    std::uint32_t answered_ = 0;          // calls of the heart that have called back
-    std::uint16_t in_flight_ = 0;         // calls of the heart that will call back
+    std::uint32_t in_flight_bytes_ = 0;
+    std::uint32_t answered_ = 0;   // calls of the heart that have called back
+    std::uint16_t in_flight_ = 0;  // calls of the heart that will call back
     bool negotiated_ : 1;
     bool dirty_ : 1 = false;           // in the hub's list
     bool ended_ : 1 = false;           // a close frame was or will be sent, or it is gone
@@ -128,6 +134,8 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     bool paused_ : 1 = false;          // reading
     bool wants_snapshot_ : 1 = false;  // it asked for one: no `reset` before it
     bool catching_up_ : 1 = false;     // in the hub's list
+    bool reading_state_ : 1 = false;   // the heart is asked for it
+    bool missed_presence_ : 1 = false;
 };
 
 }  // namespace dyad::server::live

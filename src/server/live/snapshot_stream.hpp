@@ -21,6 +21,9 @@ class SnapshotStream {
     virtual bool next(std::string& out) = 0;
     // True between the fragments of one message: no other message may be sent there.
     virtual bool inside_message() const noexcept = 0;
+
+    // Frames of events that are newer than the snapshot, and so may only follow it.
+    std::string newer;
 };
 
 std::unique_ptr<SnapshotStream> state_response(const wire::Speaker& from, std::string id,

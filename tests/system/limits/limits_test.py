@@ -206,3 +206,72 @@ def test_pages_have_a_limit(server):
         assert len(json.loads(body)["events"]) <= 1000
     else:
         assert status == 400 and b"1000" in body
+
+
+def send_without_reading(client, kind, payload, count):
+    """So many messages, or as many as the server takes."""
+    message = json.dumps({"type": kind, "userId": client.user, "payload": payload})
+    client.raw.sock.settimeout(1)
+    try:
+        client.raw.sock.sendall(frames.frame(frames.TEXT, message) * count)
+    except TimeoutError:
+        pass
+
+
+@pytest.mark.parametrize("kind", [Plain, V2])
+def test_states_that_are_asked_for_and_not_read_cost_little_memory(make_server, kind):
+    server = make_server().start()
+    with V2(server.port, "ada") as writer:
+        for first in range(0, 4000, 200):
+            begun = [writer.begin({"op": "context.put", "contextKey": f"k{n}",
+                                   "data": {"x": "y" * 2000}}) for n in range(first, first + 200)]
+            for operation in begun:
+                writer.finish(operation)
+    asker = kind(server.port, "ada")
+    before = server.memory_bytes()
+    send_without_reading(asker, "state-request", {}, 20_000)
+    time.sleep(0.5)
+    grown = server.memory_bytes() - before
+    assert grown < 32 * 1024 * 1024, f"{grown >> 20} MiB"
+    with V2(server.port, "ada") as other:
+        assert other.put("alive", {})
+    asker.raw.close()
+
+
+def test_answers_that_are_not_read_hold_up_the_next_request_only(make_server):
+    server = make_server().start()
+    request = f"GET /api/v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n"
+    raw = Raw(server.port)
+    before = server.memory_bytes()
+    raw.send(request.encode() * 1500)
+    time.sleep(1)
+    grown = server.memory_bytes() - before
+    assert grown < 16 * 1024 * 1024, f"{grown >> 20} MiB"
+    assert server.get("/healthz")[0] == 200
+    for _ in range(1500):
+        answer = raw.read_http()
+        assert answer.status == 200 and answer.body
+    raw.close()
+
+
+def test_a_slow_reader_gets_the_last_answer_whole(make_server):
+    server = make_server().start()
+    with V2(server.port, "ada") as writer:
+        for n in range(40):
+            writer.put(f"k{n}", {"x": "y" * 250_000})
+    raw = Raw(server.port, timeout=60)
+    raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    raw.send(f"GET /api/v1/contexts?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+             "Dyad-User: ada\r\nConnection: close\r\n\r\n".encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += raw.sock.recv(1)
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    got, started = 0, time.monotonic()
+    while got < length:
+        piece = raw.sock.recv(8192)
+        assert piece, f"{got} of {length} bytes after {time.monotonic() - started:.0f} s"
+        got += len(piece)
+        if time.monotonic() - started < 9:
+            time.sleep(0.02)
+    raw.close()

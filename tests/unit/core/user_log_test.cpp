@@ -349,6 +349,24 @@ TEST(UserLog, TooManyWaitingCommandsAreSentAway) {
     EXPECT_EQ(away, 5);
 }
 
+TEST(UserLog, WaitingCommandsOfAllUsersHaveABoundInBytes) {
+    core::Config config;
+    config.commands_bytes_max = 100'000;
+    CoreRig rig(1, config);
+    rig.node().gated.hold(Call::load);
+    const std::string data = "{\"x\":\"" + std::string(20'000, 'y') + "\"}";
+    int away = 0;
+    for (int i = 0; i < 12; ++i) {
+        rig.user = i % 2 == 0 ? "ada" : "bob";
+        away += error_in(*rig.begin(rig.put("k", data))) == Errc::unavailable ? 1 : 0;
+    }
+    EXPECT_EQ(away, 8);
+    rig.node().gated.release(Call::load);
+    rig.settle();
+    for (int i = 0; i < 8; ++i)
+        EXPECT_TRUE(reply_in(rig.submit(rig.put("again" + std::to_string(i), data))));
+}
+
 TEST(UserLog, CommandsOfOneTurnAreOneBatchInTheirOrder) {
     CoreRig rig;
     rig.grow(1);
