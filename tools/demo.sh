@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts the server on its embedded store and shows it working; it runs until Ctrl-C.
+# Starts the server on its embedded store and shows it working; it runs until Ctrl-C
+# (with --stop: until all is shown).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 binary=build/release/dyad-memory
@@ -43,9 +44,9 @@ show context get project/plan
 show mode set didactic
 show status
 grep -F '[websocket_sync] WebSocket server started' "$folder/server.log"
-printf '\nThe server runs: %s (WebSocket ws://127.0.0.1:%s/sync, data in %s)\n' \
-    "$url" "$port" "$folder"
 if [ $stay = yes ]; then
+    printf '\nThe server runs: %s (WebSocket ws://127.0.0.1:%s/sync, data in %s)\n' \
+        "$url" "$port" "$folder"
     echo "Stop it with Ctrl-C. The memory stays: ./x demo finds it again."
     trap 'kill -TERM $server 2>/dev/null' INT TERM
     wait $server || true

@@ -5,7 +5,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=60
-[ "${1:-}" != --seconds ] || seconds=$2
+if [ $# -gt 0 ]; then
+    if [ $# != 2 ] || [ "$1" != --seconds ] || ! [[ $2 =~ ^[1-9][0-9]*$ ]]; then
+        echo "usage: ./x fuzz [--seconds N]   N seconds for each target, default $seconds" >&2
+        exit 2
+    fi
+    seconds=$2
+fi
 passed=0 failed=0
 for program in build/fuzz/tests/fuzz/fuzz_*; do
     [ -x "$program" ] && [ -f "$program" ] || continue
