@@ -7,6 +7,8 @@
 #include "server/live/snapshot_stream.hpp"
 #include "server/switches.hpp"
 
+#include <numeric>
+
 namespace dyad::server::live {
 namespace {
 
@@ -156,11 +158,10 @@ void LiveSession::command(const Message& message) {
         return refuse(on.error());
     if (hub_.cell().draining())
         return refuse(fail(Errc::draining, "send it again, with the same id, elsewhere"));
-    const std::size_t bytes = message.payload.size();
-    begin_call(bytes);
+    const Call call = begin_call(message.payload.size());
     hub_.engine().submit(session_, *std::move(command),
-                         [this, bytes](const std::variant<Reply, Rejection>& reply) {
-                             end_call(bytes);
+                         [this, call](const std::variant<Reply, Rejection>& reply) {
+                             end_call(call);
                              answer(reply);
                          });
 }
@@ -178,7 +179,9 @@ void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {
 void LiveSession::state_request() {
     const bool first = !state_requests_;
     if (first) state_requests_ = std::make_unique<std::deque<std::uint32_t>>();
-    state_requests_->push_back(answered_ + in_flight_);
+    const auto before = std::accumulate(state_requests_->begin(), state_requests_->end(), 0U);
+    state_requests_->push_back(in_flight_ - before);
+    states_asked_ += 1;
     if (first && !answer_states()) hub_.mark_asking(*this);
 }
 
@@ -186,17 +189,13 @@ void LiveSession::state_request() {
 // does not read them.
 bool LiveSession::answer_states() {
     while (state_requests_ && !ended_) {
-        const std::uint32_t after = state_requests_->front();
-        if (streams_ || reading_state_ || static_cast<std::int32_t>(answered_ - after) < 0)
-            return false;
+        if (streams_ || reading_state_ || state_requests_->front() > 0) return false;
         state_requests_->pop_front();
         if (state_requests_->empty()) state_requests_.reset();
         reading_state_ = true;
-        begin_call();
         hub_.engine().snapshot(
             user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {
                 reading_state_ = false;
-                end_call();
                 if (ended_) return;
                 if (snapshot)
                     start_stream(state_response(hub_.speaker(user_), hub_.new_id(), *snapshot));

@@ -128,15 +128,19 @@ void LiveSession::adjust_reading() {
     client_.pause_reading(pause);
 }
 
-void LiveSession::begin_call(std::size_t bytes) {
+LiveSession::Call LiveSession::begin_call(std::size_t bytes) {
+    const Call call{states_asked_, static_cast<std::uint32_t>(bytes)};
     in_flight_ += 1;
-    in_flight_bytes_ += static_cast<std::uint32_t>(bytes);
+    in_flight_bytes_ += call.bytes;
+    return call;
 }
 
-void LiveSession::end_call(std::size_t bytes) {
+void LiveSession::end_call(Call call) {
     in_flight_ -= 1;
-    in_flight_bytes_ -= static_cast<std::uint32_t>(bytes);
-    answered_ += 1;
+    in_flight_bytes_ -= call.bytes;
+    // The state requests that wait are the last that were made.
+    if (const std::uint32_t later = states_asked_ - call.asked_before; later > 0)
+        state_requests_->at(state_requests_->size() - later) -= 1;
     if (paused_ && !ended_) adjust_reading();
 }
 

@@ -67,7 +67,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void on_drained() override;
     void on_closed() override;
     void check(std::int64_t now_ms) override;
-    bool in_use() const override { return in_flight_ > 0; }
+    bool in_use() const override { return in_flight_ > 0 || reading_state_; }
     void drain() override;
     void shut(Errc why) override;
 
@@ -99,9 +99,13 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void start_stream(std::unique_ptr<SnapshotStream> stream);
     // Sends what there is to send while the socket takes it. True: nothing is left.
     bool pump();
-    // Calls of the heart, and the bytes of the messages that they came in.
-    void begin_call(std::size_t bytes = 0);
-    void end_call(std::size_t bytes = 0);
+    // A command that the heart has, by how many states were asked for before it.
+    struct Call {
+        std::uint32_t asked_before;
+        std::uint32_t bytes;  // of its message
+    };
+    Call begin_call(std::size_t bytes);
+    void end_call(Call call);
     // Stops reading where answers would pile up, and starts again.
     void adjust_reading();
     void end_with(std::string_view close_payload);
@@ -115,7 +119,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     LiveUser* user_ = nullptr;             // null until it is registered
     std::unique_ptr<std::string> output_;  // collected, not sent
     std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;
-    // Of each state request: how many calls of the heart have called back before it is answered.
+    // Of each state request: how many commands between it and the one before have no answer yet.
     std::unique_ptr<std::deque<std::uint32_t>> state_requests_;
     // Steady times in tenths of a second.
     const std::uint32_t opened_ds_;
@@ -125,8 +129,8 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     std::uint32_t held_since_ds_ = 0;     // output without progress; 0: none
     std::uint32_t held_bytes_ = 0;        // as of then
     std::uint32_t in_flight_bytes_ = 0;
-    std::uint32_t answered_ = 0;   // calls of the heart that have called back
-    std::uint16_t in_flight_ = 0;  // calls of the heart that will call back
+    std::uint32_t states_asked_ = 0;
+    std::uint16_t in_flight_ = 0;  // commands that will be answered
     bool negotiated_ : 1;
     bool dirty_ : 1 = false;           // in the hub's list
     bool ended_ : 1 = false;           // a close frame was or will be sent, or it is gone
