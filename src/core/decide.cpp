@@ -117,8 +117,11 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
         next.expires_at_ms.reset();
         next.expiry_fixed = false;
         if (at_.context_ttl_ms > 0) next.expires_at_ms = at_.now_ms + at_.context_ttl_ms;
-    } else if (next.expires_at_ms && !next.expiry_fixed && at_.context_ttl_ms > 0) {
-        next.expires_at_ms = std::max(*next.expires_at_ms, at_.now_ms + at_.context_ttl_ms);
+    } else if (next.expires_at_ms && !next.expiry_fixed) {
+        if (at_.context_ttl_ms > 0)
+            next.expires_at_ms = std::max(*next.expires_at_ms, at_.now_ms + at_.context_ttl_ms);
+        else
+            next.expires_at_ms.reset();  // contexts have come to stay for ever since
     }
     if (const ModeState* mode = view_.mode(command_.instance_id))
         next.mode = mode_name(mode->current);

@@ -104,6 +104,20 @@ TEST(Decide, AWriteProlongsTheLifeOfAContextAndNeverShortensIt) {
     EXPECT_FALSE(without.take(put("{}"))->expires_at_ms);
 }
 
+TEST(Decide, WhereContextsStayForEverAWriteTakesTheDefaultExpiryAwayAndNoOther) {
+    Desk desk;
+    EXPECT_TRUE(desk.take(put("{}"))->expires_at_ms);
+    PutContext soon = put("{}");
+    soon.key = "soon";
+    soon.expires_at_ms = kNow + 60'000;
+    desk.take(soon);
+    desk.ttl = 0;
+    EXPECT_FALSE(desk.take(forced("{}"))->expires_at_ms);
+    PutContext again = forced("{}");
+    again.key = "soon";
+    EXPECT_EQ(desk.take(again)->expires_at_ms, kNow + 60'000);
+}
+
 TEST(Decide, IgnoreKeepsWhatIsStoredAndGivesBothBack) {
     Desk desk;
     desk.take(put("{\"a\":1}"));
