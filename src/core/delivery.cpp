@@ -87,15 +87,10 @@ std::vector<Presence> Delivery::presence() const {
     std::map<std::string_view, Presence> by_instance;
     for (const auto& session : sessions_) {
         if (session->instance_id.empty()) continue;
-        auto [at, fresh] = by_instance.try_emplace(session->instance_id);
-        Presence& presence = at->second;
-        if (fresh) {
-            presence.instance_id = session->instance_id;
-            presence.connected_at_ms = session->connected_at_ms;
-        }
-        presence.connections += 1;
-        presence.connected_at_ms = std::min(presence.connected_at_ms, session->connected_at_ms);
-        presence.last_seen_ms = std::max(presence.last_seen_ms, session->last_seen_ms);
+        const Presence one{session->instance_id, 1, session->connected_at_ms,
+                           session->last_seen_ms};
+        const auto [at, fresh] = by_instance.try_emplace(session->instance_id, one);
+        if (!fresh) at->second.add(one);
     }
     std::vector<Presence> list;
     for (auto& [id, presence] : by_instance)

@@ -4,6 +4,7 @@
 #include "core/feed.hpp"
 #include "model/change.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -91,6 +92,13 @@ struct Presence {
     std::size_t connections = 0;
     std::int64_t connected_at_ms = 0;
     std::int64_t last_seen_ms = 0;
+
+    // More connections of the same instance.
+    void add(const Presence& other) {
+        connections += other.connections;
+        connected_at_ms = std::min(connected_at_ms, other.connected_at_ms);
+        last_seen_ms = std::max(last_seen_ms, other.last_seen_ms);
+    }
 };
 
 }  // namespace dyad::core

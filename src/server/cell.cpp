@@ -5,6 +5,8 @@
 #include "base/metrics.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace dyad::server {
 namespace {
@@ -114,6 +116,41 @@ std::size_t Cell::live_client_count() const {
     for (const Cell* cell : shared_.cells)
         count += cell->live_->client_count();
     return count;
+}
+
+void Cell::presence(const std::string& user_id, PresenceFn done) {
+    if (shared_.cells.size() == 1) return done(engine_->presence(user_id));
+    // On this cell's thread only, but for its owners' count.
+    struct Gathered {
+        std::map<std::string, core::Presence> by_instance;
+        std::size_t missing;
+        PresenceFn done;
+
+        void take(const std::vector<core::Presence>& some) {
+            for (const core::Presence& one : some) {
+                const auto [at, fresh] = by_instance.try_emplace(one.instance_id, one);
+                if (!fresh) at->second.add(one);
+            }
+            if (--missing != 0) return;
+            std::vector<core::Presence> all;
+            for (const auto& [id, presence] : by_instance)
+                all.push_back(presence);
+            std::exchange(done, nullptr)(all);
+        }
+    };
+    const auto gathered =
+        std::make_shared<Gathered>(Gathered{{}, shared_.cells.size(), std::move(done)});
+    for (Cell* const cell : shared_.cells)
+        cell->loop_.post([cell, user_id, asker = this, gathered] {
+            asker->loop_.post(
+                [gathered, some = cell->engine_->presence(user_id)] { gathered->take(some); });
+        });
+}
+
+void Cell::tell_presence_changed(const std::string& user_id) {
+    for (Cell* const cell : shared_.cells)
+        if (cell != this)
+            cell->loop_.post([cell, user_id] { cell->live_->presence_changed(user_id); });
 }
 
 void Cell::tick() {

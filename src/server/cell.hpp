@@ -40,7 +40,7 @@ struct Parts {
     const core::Renderer* renderer = nullptr;
 };
 
-// What all cells of a server have in common. Immutable but for the atomics.
+// What all cells of a server have in common. Immutable but for the counters.
 struct Shared {
     Settings settings;
     std::string instance_id;
@@ -52,6 +52,7 @@ struct Shared {
     std::vector<Cell*> cells;
     std::atomic<std::size_t> connections{0};
     std::atomic<bool> draining{false};
+    SessionCounts session_counts;
 
     Shared(Settings from, std::uint16_t bound_port);
 };
@@ -83,6 +84,8 @@ class Cell final : public Node {
     bool is_crowded() const noexcept;
     void discard(Client& client);
     void continue_later(Client& client) { waiting_.push_back(&client); }
+    // Tells the other cells that instances of this user have come or gone.
+    void tell_presence_changed(const std::string& user_id);
 
     // Node
     const Settings& settings() const override { return shared_.settings; }
@@ -94,6 +97,8 @@ class Cell final : public Node {
     Clock& clock() override { return shared_.clock; }
     Random& random() override { return random_; }
     std::size_t live_client_count() const override;
+    void presence(const std::string& user_id, PresenceFn done) override;
+    SessionCounts& session_counts() override { return shared_.session_counts; }
     bool draining() const override { return shared_.draining.load(std::memory_order_relaxed); }
     void after(std::int64_t delay_ms, std::function<void()> call) override {
         loop_.after(delay_ms, std::move(call));

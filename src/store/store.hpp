@@ -155,7 +155,8 @@ class Store {
     // The offset of the event with this operation key, newest first; 0 where there is none.
     virtual void find_operation(const std::string& user_id, std::uint64_t operation_key,
                                 Callback<Offset> done) = 0;
-    // True where other processes write the same logs: the heart then polls for what they wrote.
+    // True where others, processes or cells, write the same logs: the heart then looks for what
+    // they wrote before it answers, and polls for it.
     virtual bool shared() const = 0;
     // The durable end of each of these users' logs, in their order; epoch 0 where there is no log.
     // At most one indexed read for each, whatever the logs' lengths.

@@ -82,7 +82,7 @@ class Server:
     def environment(self):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
         for name, value in os.environ.items():
-            if name.startswith(("ASAN_", "TSAN_", "UBSAN_", "LSAN_")):
+            if name.startswith(("ASAN_", "TSAN_", "UBSAN_", "LSAN_")) or name == "DYAD_CELLS":
                 env[name] = value
         env.update(self.env)
         return env

@@ -1,5 +1,6 @@
 #include "server/live/live_hub.hpp"
 
+#include "base/limits.hpp"
 #include "server/live/live_session.hpp"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ wire::Speaker LiveHub::speaker(const LiveUser* user) const {
 }
 
 LiveUser* LiveHub::enter(const std::string& user_id, LiveSession* negotiated) {
+    if (!cell_.session_counts().take(user_id, limits::sessions_per_user_max)) return nullptr;
     auto& slot = users_[user_id];
     if (!slot) {
         slot = std::make_unique<LiveUser>();
@@ -38,10 +40,13 @@ LiveUser* LiveHub::enter(const std::string& user_id, LiveSession* negotiated) {
     slot->sessions += 1;
     if (negotiated != nullptr) slot->negotiated.push_back(negotiated);
     presence_changed(*slot);
+    cell_.tell_presence_changed(user_id);
     return slot.get();
 }
 
 void LiveHub::leave(LiveUser& user, LiveSession* negotiated) {
+    cell_.session_counts().release(user.id);
+    cell_.tell_presence_changed(user.id);
     if (negotiated != nullptr) std::erase(user.negotiated, negotiated);
     user.sessions -= 1;
     if (user.sessions > 0) {
@@ -58,26 +63,26 @@ void LiveHub::presence_changed(LiveUser& user) {
     presence_.push_back(&user);
 }
 
-std::string LiveHub::presence_frame(const LiveUser& user) {
-    const std::vector<core::Presence> present = engine().presence(user.id);
-    std::vector<wire::PresentInstance> instances;
-    instances.reserve(present.size());
-    for (const core::Presence& p : present)
-        instances.push_back({p.instance_id, p.connections, p.connected_at_ms, p.last_seen_ms});
-    std::string frame;
-    wire::write_presence(frame, instances);
-    return frame;
-}
-
-void LiveHub::say_presence(const LiveUser& user, LiveSession& session) {
-    session.say_presence(presence_frame(user));
+void LiveHub::presence_changed(const std::string& user_id) {
+    const auto at = users_.find(user_id);
+    if (at != users_.end()) presence_changed(*at->second);
 }
 
 void LiveHub::send_presence(LiveUser& user) {
     user.presence_changed = false;
-    const std::string frame = presence_frame(user);
-    for (LiveSession* session : user.negotiated)
-        session->say_presence(frame);
+    cell_.presence(user.id, [this, id = user.id](const std::vector<core::Presence>& present) {
+        const auto at = users_.find(id);
+        if (at == users_.end()) return;
+        std::vector<wire::PresentInstance> instances;
+        instances.reserve(present.size());
+        for (const core::Presence& p : present)
+            instances.push_back({p.instance_id, p.connections, p.connected_at_ms, p.last_seen_ms});
+        LiveUser& told = *at->second;
+        told.presence.clear();
+        wire::write_presence(told.presence, instances);
+        for (LiveSession* session : told.negotiated)
+            session->say_presence(told.presence);
+    });
 }
 
 void LiveHub::tick(std::int64_t now_ms) {

@@ -22,6 +22,7 @@ struct LiveUser {
     std::string id;
     std::size_t sessions = 0;
     std::vector<LiveSession*> negotiated;  // told of presence
+    std::string presence;                  // the frame they were told last
     bool presence_changed = false;
 };
 
@@ -34,6 +35,7 @@ class LiveHub final : public LiveService {
     void before_flush() override;
     void after_flush() override;
     void tick(std::int64_t now_ms) override;
+    void presence_changed(const std::string& user_id) override;
     std::size_t client_count() const override { return clients_.load(std::memory_order_relaxed); }
 
     // For the sessions.
@@ -45,6 +47,7 @@ class LiveHub final : public LiveService {
     std::int64_t ping_interval_ms() const { return cell_.settings().ping_interval_ms; }
     std::int64_t stale_timeout_ms() const { return cell_.settings().stale_timeout_ms; }
 
+    // Null where the user has as many sessions as are allowed.
     LiveUser* enter(const std::string& user_id, LiveSession* negotiated);
     void leave(LiveUser& user, LiveSession* negotiated);
     // Has output of this turn.
@@ -55,7 +58,6 @@ class LiveHub final : public LiveService {
     void mark_catching_up(LiveSession& session) { catching_up_.push_back(&session); }
     // Asks for the state at the end of a turn.
     void mark_asking(LiveSession& session) { asking_.push_back(&session); }
-    void say_presence(const LiveUser& user, LiveSession& session);
     // Forgets a session that is about to be destroyed.
     void forget(LiveSession& session);
     std::uint32_t now_ds() noexcept {
@@ -68,7 +70,6 @@ class LiveHub final : public LiveService {
   private:
     void finish_ended();
     void presence_changed(LiveUser& user);
-    std::string presence_frame(const LiveUser& user);
     void send_presence(LiveUser& user);
 
     Cell& cell_;

@@ -101,14 +101,13 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
         say_error(user.error(), {});
         return false;
     }
-    if (hub_.engine().session_count(*user) >=
-        static_cast<std::size_t>(limits::sessions_per_user_max)) {
+    user_ = hub_.enter(*user, negotiated_ ? this : nullptr);
+    if (user_ == nullptr) {
         const Error error = fail(Errc::limit_reached, "this user has too many connections");
         say_error(error, {});
         end(error);
         return false;
     }
-    user_ = hub_.enter(*user, negotiated_ ? this : nullptr);
     request.user_id = user_->id;
     request.instance_id = instance_id.empty() ? client_id() : std::string(instance_id);
     request.dialect = negotiated_ ? core::Dialect::negotiated : core::Dialect::plain;

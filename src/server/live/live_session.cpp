@@ -157,7 +157,7 @@ bool LiveSession::pump() {
         }
         if (!streams_ && missed_presence_ && user_ != nullptr) {
             missed_presence_ = false;
-            hub_.say_presence(*user_, *this);
+            say_presence(user_->presence);
             continue;
         }
         if (!streams_) return true;
@@ -208,6 +208,7 @@ void LiveSession::append_events(std::string& out, const std::vector<std::string_
 
 bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
     if (ended_) return false;
+    if (streams_ && client_.held_bytes() == 0) pump();  // what comes before the events
     if (streams_ || client_.held_bytes() > 0) {
         append_events(streams_ ? streams_->back()->newer : output(), pieces);
         blocked_ = true;

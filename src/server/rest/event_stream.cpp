@@ -41,6 +41,7 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     EventStream(CallPtr call, std::set<std::string> types)
         : call_(std::move(call)), types_(std::move(types)) {}
 
+    // Requires: the session was counted.
     void start(std::optional<Position> resume, bool snapshot) {
         Exchange& exchange = call_->exchange();
         exchange.begin_stream("text/event-stream");
@@ -160,7 +161,9 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     void stop() {
         call_->exchange().on_writable(nullptr);
         call_->exchange().on_closed(nullptr);
-        if (session_ != nullptr) call_->node().engine().detach(std::exchange(session_, nullptr));
+        if (session_ == nullptr) return;
+        call_->node().engine().detach(std::exchange(session_, nullptr));
+        call_->node().session_counts().release(call_->user());
     }
 
     void beat() {
@@ -214,6 +217,8 @@ void stream_events(const CallPtr& call) {
     const std::string snapshot = call->query("snapshot").value_or("false");
     if (snapshot != "true" && snapshot != "false")
         return call->problem(fail(Errc::invalid_field, "snapshot: must be true or false"));
+    if (!call->node().session_counts().take(call->user(), limits::sessions_per_user_max))
+        return call->problem(fail(Errc::limit_reached, "this user has too many connections"));
     const auto stream = std::make_shared<EventStream>(call, std::move(types));
     stream->start(resume, lost || snapshot == "true");
 }

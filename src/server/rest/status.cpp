@@ -23,6 +23,38 @@ void write_presence(std::string& out, const core::Presence& presence) {
     out.append(",\"lastSeen\":").append(std::to_string(presence.last_seen_ms)).append("}");
 }
 
+void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
+                     const std::vector<core::Presence>& present) {
+    struct Instance {
+        const ModeState* mode = nullptr;
+        const core::Presence* presence = nullptr;
+    };
+    std::map<std::string_view, Instance> instances;
+    for (const ModeState& mode : modes)
+        instances[mode.instance_id].mode = &mode;
+    for (const core::Presence& presence : present)
+        instances[presence.instance_id].presence = &presence;
+    std::string out = "{\"instances\":[";
+    bool first = true;
+    for (const auto& [id, instance] : instances) {
+        if (!std::exchange(first, false)) out += ',';
+        out.append("{\"instanceId\":");
+        json::append_string(out, id);
+        out.append(",\"mode\":");
+        if (instance.mode != nullptr)
+            write_mode(out, *instance.mode);
+        else
+            out.append("null");
+        out.append(",\"presence\":");
+        if (instance.presence != nullptr)
+            write_presence(out, *instance.presence);
+        else
+            out.append("null");
+        out += '}';
+    }
+    call->json(out.append("]}"));
+}
+
 void set_mode(const CallPtr& call, const std::string& instance) {
     Result<object> body = call->body();
     if (!body) return call->problem(body.error());
@@ -89,35 +121,10 @@ void get_instances(const CallPtr& call) {
     call->node().engine().snapshot(
         call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
             if (!snapshot) return call->problem(snapshot.error());
-            struct Instance {
-                const ModeState* mode = nullptr;
-                const core::Presence* presence = nullptr;
-            };
-            const auto present = call->node().engine().presence(call->user());
-            std::map<std::string_view, Instance> instances;
-            for (const ModeState& mode : (*snapshot)->modes)
-                instances[mode.instance_id].mode = &mode;
-            for (const core::Presence& presence : present)
-                instances[presence.instance_id].presence = &presence;
-            std::string out = "{\"instances\":[";
-            bool first = true;
-            for (const auto& [id, instance] : instances) {
-                if (!std::exchange(first, false)) out += ',';
-                out.append("{\"instanceId\":");
-                json::append_string(out, id);
-                out.append(",\"mode\":");
-                if (instance.mode != nullptr)
-                    write_mode(out, *instance.mode);
-                else
-                    out.append("null");
-                out.append(",\"presence\":");
-                if (instance.presence != nullptr)
-                    write_presence(out, *instance.presence);
-                else
-                    out.append("null");
-                out += '}';
-            }
-            call->json(out.append("]}"));
+            call->node().presence(call->user(), [call, modes = *std::move(snapshot)](
+                                                    const std::vector<core::Presence>& present) {
+                write_instances(call, modes->modes, present);
+            });
         });
 }
 

@@ -73,6 +73,10 @@ class Database {
     void expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done);
     StoreHealth health() const;
 
+    // How many cells use it: one more, or one less.
+    void count_cell(int by) noexcept { cells_.fetch_add(by, std::memory_order_relaxed); }
+    int cells() const noexcept { return cells_.load(std::memory_order_relaxed); }
+
     // Finishes what was submitted, applies it, and closes the database. Idempotent. Not on the
     // writer's thread.
     void stop();
@@ -105,6 +109,7 @@ class Database {
     void work_while_idle();
 
     DatabaseOptions options_;
+    std::atomic<int> cells_{0};
     std::unique_ptr<FolderLock> lock_;
     std::unique_ptr<Journaled> store_;
 

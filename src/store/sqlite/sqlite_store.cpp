@@ -46,10 +46,13 @@ void read_on(Database& database, const std::shared_ptr<Cell>& cell,
 }  // namespace
 
 SqliteStore::SqliteStore(std::shared_ptr<Database> database, Cell::Post post)
-    : database_(std::move(database)), cell_(std::make_shared<Cell>(std::move(post))) {}
+    : database_(std::move(database)), cell_(std::make_shared<Cell>(std::move(post))) {
+    database_->count_cell(1);
+}
 
 SqliteStore::~SqliteStore() {
     cell_->close();
+    database_->count_cell(-1);
 }
 
 template <class T, class Ask>

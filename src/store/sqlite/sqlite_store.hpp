@@ -22,7 +22,7 @@ class SqliteStore final : public Store {
                   Callback<LogSlice> done) override;
     void find_operation(const std::string& user_id, std::uint64_t operation_key,
                         Callback<Offset> done) override;
-    bool shared() const override { return false; }
+    bool shared() const override { return database_->cells() > 1; }
     void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) override;
     void history(const std::string& user_id, const std::string& key, PageRequest page,
                  Callback<std::vector<HistoryItem>> done) override;
