@@ -319,6 +319,24 @@ std::size_t FaultDisk::size(const std::string& name) const {
     return inode == nullptr ? 0 : inode->shown.size();
 }
 
+FaultDisk::Files FaultDisk::files() const {
+    Files all;
+    for (const auto& [name, inode] : names_)
+        all[name] = inode->shown;
+    return all;
+}
+
+void FaultDisk::put(const Files& files) {
+    names_.clear();
+    for (const auto& [name, bytes] : files) {
+        auto inode = std::make_shared<Inode>();
+        inode->shown = inode->durable = bytes;
+        names_[name] = std::move(inode);
+    }
+    durable_names_ = names_;
+    name_changes_.clear();
+}
+
 FaultVfs::FaultVfs(std::string name, FaultDisk& disk)
     : name_(std::move(name)), vfs_(std::make_unique<sqlite3_vfs>()) {
     *vfs_ = {};

@@ -58,6 +58,10 @@ class FaultDisk {
     // Damages a file as a failing disk does, synced or not.
     void corrupt(const std::string& name, std::size_t at, std::string_view bytes);
     std::size_t size(const std::string& name) const;
+    // All files as readers see them; and back to such a state.
+    using Files = std::map<std::string, std::string>;
+    Files files() const;
+    void put(const Files& files);
     std::uint64_t syncs() const noexcept { return syncs_; }
     std::uint64_t writes() const noexcept { return writes_; }
 

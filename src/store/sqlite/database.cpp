@@ -45,6 +45,8 @@ Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random
     options.store.commits_meanwhile = true;
     auto store = Journaled::open(options.store, random);
     if (!store) return store.error();
+    const Status named = (*lock)->name_holder();
+    if (!named) return named.error();
     std::shared_ptr<Database> database(new Database(std::move(options)));
     database->lock_ = std::move(*lock);
     database->store_ = std::move(*store);

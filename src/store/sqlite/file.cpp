@@ -34,11 +34,17 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, boo
     std::unique_ptr<File> file(new File(std::move(path)));
     file->memory_ = std::make_unique<char[]>(static_cast<std::size_t>(vfs.szOsFile));
     file->file_ = reinterpret_cast<sqlite3_file*>(file->memory_.get());
+    // As a journal, a VFS gives it the database's permissions, and looks for the database.
     const int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_MAIN_JOURNAL | (create ? SQLITE_OPEN_CREATE : 0);
+        SQLITE_OPEN_READWRITE |
+        (create ? SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_CREATE : SQLITE_OPEN_MAIN_DB);
     int granted = 0;
     const int code = vfs.xOpen(&vfs, file->path_.c_str(), file->file_, flags, &granted);
-    if (code != SQLITE_OK) return io_error(code, "opening", file->path());
+    if (code != SQLITE_OK) {
+        Error error = io_error(code, "opening", file->path());
+        error.detail += "; it must be a file that the server's user may read and write";
+        return error;
+    }
     if ((granted & SQLITE_OPEN_READONLY) != 0)
         return fail(Errc::storage_unavailable, std::string(file->path()) +
                                                    ": may only be read; give the server's user the "
@@ -46,12 +52,21 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, boo
     return file;
 }
 
-Result<bool> File::exists(sqlite3_vfs& vfs, std::string path) {
-    path = with_terminators(std::move(path));
-    int found = 0;
-    const int code = vfs.xAccess(&vfs, path.c_str(), SQLITE_ACCESS_EXISTS, &found);
-    if (code != SQLITE_OK) return io_error(code, "looking for it", path.c_str());
-    return found != 0;
+Result<std::optional<std::uint64_t>> File::look(sqlite3_vfs& vfs, const std::string& path) {
+    const auto file = open(vfs, path, false);
+    if (file) {
+        const Result<std::uint64_t> bytes = (*file)->size();
+        if (!bytes) return bytes.error();
+        return std::optional(*bytes);
+    }
+    // To SQLite an empty file does not exist, unless one asks whether it may be written.
+    for (const int question : {SQLITE_ACCESS_EXISTS, SQLITE_ACCESS_READWRITE}) {
+        int there = 0;
+        const std::string name = with_terminators(path);
+        if (vfs.xAccess(&vfs, name.c_str(), question, &there) != SQLITE_OK || there != 0)
+            return file.error();
+    }
+    return std::optional<std::uint64_t>();
 }
 
 Result<std::uint64_t> File::size() const {

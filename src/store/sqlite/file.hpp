@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,9 @@ class File {
     // Errors: storage_unavailable.
     static Result<std::unique_ptr<File>> open(sqlite3_vfs& vfs, std::string path, bool create);
 
-    // True where there is one that is not empty. Errors: storage_unavailable.
-    static Result<bool> exists(sqlite3_vfs& vfs, std::string path);
+    // How long it is; nothing where there is none. Errors: storage_unavailable where there is
+    // something that cannot be opened as a file.
+    static Result<std::optional<std::uint64_t>> look(sqlite3_vfs& vfs, const std::string& path);
 
     ~File();
     File(const File&) = delete;

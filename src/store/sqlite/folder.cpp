@@ -1,10 +1,14 @@
 #include "store/sqlite/folder.hpp"
 
+#include "store/sqlite/whole.hpp"
+
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstring>
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +25,10 @@ Status make_folder(const std::string& folder) {
     for (std::size_t at = folder.find('/', 1); at != std::string::npos;
          at = folder.find('/', at + 1))
         (void)::mkdir(folder.substr(0, at).c_str(), 0700);  // the last one tells
-    if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return Done{};
+    struct stat status{};
+    if (::mkdir(folder.c_str(), 0700) == 0) return Done{};
+    if (errno == EEXIST && ::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+        return Done{};
     return unavailable(folder, "making the folder",
                        "choose another folder, or give the server's user the right to make it");
 }
@@ -38,42 +45,84 @@ std::string holder(int file) {
     char text[32];
     const ssize_t bytes = ::pread(file, text, sizeof text, 0);
     int process = 0;
-    if (bytes <= 0 || std::from_chars(text, text + bytes, process).ec != std::errc())
-        return "another process";
+    if (bytes <= 0 || std::from_chars(text, text + bytes, process).ec != std::errc() ||
+        process <= 0 || (::kill(process, 0) != 0 && errno == ESRCH))
+        return "another process";  // one that opens the store at this moment
     return "process " + std::to_string(process);
+}
+
+// Each part of a store is a file of the folder itself.
+Status check_kinds(const std::string& folder) {
+    for (const char* name :
+         {"memory.lock", "memory.db", "memory.db-log0", "memory.db-log1", "memory.db-journal"}) {
+        const std::string path = folder + "/" + name;
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) continue;
+        return fail(Errc::storage_unavailable,
+                    path + ": is " +
+                        (S_ISDIR(status.st_mode)   ? "a folder"
+                         : S_ISLNK(status.st_mode) ? "a symbolic link"
+                                                   : "no regular file") +
+                        ", where a file of the store should be; move it away or choose another "
+                        "folder");
+    }
+    return Done{};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) {
-    const Status made = make_folder(folder);
-    if (!made) return made.error();
-    constexpr const char* kAdvice = "give the server's user the right to write into the folder";
-    const std::string path = folder + "/memory.lock";
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0) return unavailable(path, "opening", kAdvice);
-    std::unique_ptr<FolderLock> lock(new FolderLock(file));
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return unavailable(path, "locking", "use a local disk");
-        return fail(Errc::storage_locked, folder + ": " + holder(file) +
-                                              " uses this folder; stop it, or choose another "
-                                              "folder");
+Status FolderLock::open_and_lock(bool create) {
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+    file_ = ::open(path_.c_str(), flags);
+    if (file_ < 0 && errno == ENOENT) {
+        if (!create) return Done{};
+        file_ = ::open(path_.c_str(), flags | O_CREAT | O_EXCL, 0600);
+        made_ = file_ >= 0;
     }
-    const std::string process = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(file, 0) != 0 ||
-        ::pwrite(file, process.data(), process.size(), 0) != static_cast<ssize_t>(process.size()))
-        return unavailable(path, "writing", "free some space on its disk");
+    if (file_ < 0)
+        return unavailable(path_, "opening",
+                           "give the server's user the right to write into the folder");
+    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return Done{};
+    if (errno != EWOULDBLOCK) return unavailable(path_, "locking", "use a local disk");
+    return fail(Errc::storage_locked, path_.substr(0, path_.rfind('/')) + ": " + holder(file_) +
+                                          " uses this folder; stop it, or choose another folder");
+}
 
+Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) {
+    Status done = make_folder(folder);
+    if (done) done = check_kinds(folder);
+    if (!done) return done.error();
+    std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
+    done = lock->open_and_lock(false);  // where there is none, nobody holds it
+    if (!done) return done.error();
     const std::string database = folder + "/" + kDatabaseName;
-    const int made_file = ::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (made_file < 0) return unavailable(database, "opening", kAdvice);
-    ::close(made_file);  // nobody holds a lock on it yet that closing could release
+    const Result<Found> found = look_at_files(*sqlite3_vfs_find(nullptr), database);
+    if (!found) return found.error();
+    if (lock->file_ < 0) done = lock->open_and_lock(true);
+    if (!done) return done.error();
+    if (*found == Found::store) return lock;
+    const int file = ::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0)
+        return unavailable(database, "opening",
+                           "give the server's user the right to write into the folder");
+    ::close(file);  // nobody holds a lock on it yet that closing could release
     sync_folder(folder);
     return lock;
 }
 
+Status FolderLock::name_holder() {
+    const std::string process = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(file_, 0) == 0 && ::pwrite(file_, process.data(), process.size(), 0) ==
+                                          static_cast<ssize_t>(process.size())) {
+        made_ = false;
+        return Done{};
+    }
+    return unavailable(path_, "writing", "free some space on its disk");
+}
+
 FolderLock::~FolderLock() {
-    ::close(file_);
+    if (made_) (void)::unlink(path_.c_str());
+    if (file_ >= 0) ::close(file_);
 }
 
 }  // namespace dyad::sqlite

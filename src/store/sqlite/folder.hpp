@@ -11,19 +11,28 @@ namespace dyad::sqlite {
 
 inline constexpr const char* kDatabaseName = "memory.db";
 
-// Holds `memory.lock` for as long as it lives. The file names the process that holds it.
+// Holds `memory.lock` for as long as it lives.
 class FolderLock {
   public:
-    // Makes the folder (0700) and an empty database in it (0600) where they are missing.
-    // Errors: storage_locked, naming the other process; storage_unavailable.
+    // Makes the folder (0700) and an empty database in it (0600) where no part of a store is there;
+    // a folder that is not whole is refused as it is.
+    // Errors: storage_locked, naming the other process; storage_unavailable; those of whole.hpp.
     static Result<std::unique_ptr<FolderLock>> take(const std::string& folder);
+    // Removes `memory.lock` where it was made and nobody was named in it.
     ~FolderLock();
     FolderLock(const FolderLock&) = delete;
     FolderLock& operator=(const FolderLock&) = delete;
 
+    // Writes this process's number into the file: the store could be opened.
+    Status name_holder();
+
   private:
-    explicit FolderLock(int file) noexcept : file_(file) {}
-    int file_;
+    explicit FolderLock(std::string path) : path_(std::move(path)) {}
+    Status open_and_lock(bool create);
+
+    std::string path_;
+    int file_ = -1;
+    bool made_ = false;
 };
 
 }  // namespace dyad::sqlite

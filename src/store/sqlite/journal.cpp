@@ -1,6 +1,7 @@
 #include "store/sqlite/journal.hpp"
 
 #include "base/check.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -12,11 +13,43 @@ std::string half_path(const Journal::Place& place, std::size_t index) {
     return place.database + "-log" + std::to_string(index);
 }
 
-Error of_file(const File& file, const Error& error) {
-    return fail(error.code,
-                std::string(file.path()) + ": " + error.detail +
-                    "; restore the folder from a backup, or keep it for examination",
-                error.where);
+Error damaged(const std::string& path, const std::string& what) {
+    return fail(Errc::storage_damaged, path + ": " + what + "; " + kDamageAdvice);
+}
+
+std::string of_bytes(std::uint64_t is, std::uint64_t was) {
+    return " (" + std::to_string(is) + " of " + std::to_string(was) + " bytes)";
+}
+
+// Against the header, which is whole.
+Status check_belongs(const std::string& path, const JournalHeader& header,
+                     const Journal::Place& place, std::size_t index, std::uint64_t bytes) {
+    if (header.store_id != place.store_id)
+        return damaged(path, "belongs to another store than " + place.database +
+                                 ": files of two folders or backups were mixed");
+    if (header.index != index)
+        return damaged(path, "has the content of -log" + std::to_string(header.index) +
+                                 ": the two files were swapped or one copied over the other");
+    if (bytes < header.file_bytes)
+        return damaged(path,
+                       "is shorter than when it was made" + of_bytes(bytes, header.file_bytes));
+    if (bytes > header.file_bytes)
+        return damaged(path,
+                       "is longer than when it was made" + of_bytes(bytes, header.file_bytes));
+    return Done{};
+}
+
+// Where a journal is to be made, at most the zeros and the header of an attempt may be.
+Status check_has_no_records(const File& file) {
+    const Result<std::uint64_t> size = file.size();
+    const Result<std::string> bytes = size ? file.read(0, *size) : size.error();
+    if (!bytes) return bytes.error();
+    if (bytes->size() <= kRecordsBegin ||
+        bytes->find_first_not_of('\0', kRecordsBegin) == std::string::npos)
+        return Done{};
+    return damaged(file.path(),
+                   "has records, but the database says that it was never used: the "
+                   "database is older than it, or another one");
 }
 
 }  // namespace
@@ -26,7 +59,8 @@ Status Journal::create(const Place& place, std::size_t file_bytes) {
     for (std::size_t index = 0; index < 2; ++index) {
         auto file = File::open(*place.vfs, half_path(place, index), true);
         if (!file) return file.error();
-        Status done = (*file)->truncate(0);
+        Status done = check_has_no_records(**file);
+        if (done) done = (*file)->truncate(0);
         for (std::size_t at = 0; done && at < file_bytes; at += zeros.size())
             done = (*file)->write(
                 at, std::string_view(zeros).substr(0, std::min(zeros.size(), file_bytes - at)));
@@ -41,23 +75,26 @@ Status Journal::create(const Place& place, std::size_t file_bytes) {
 }
 
 Status Journal::open_half(std::size_t index, Recovered& recovered) {
-    auto opened = File::open(*place_.vfs, half_path(place_, index), false);
-    if (!opened)
-        return fail(opened.error().code, opened.error().detail +
-                                             "; the file belongs to the database: let the server's "
-                                             "user write it, or restore the folder from a backup");
+    const std::string path = half_path(place_, index);
+    const auto there = File::look(*place_.vfs, path);
+    if (!there) return there.error();
+    if (there->value_or(0) == 0)
+        return damaged(path, (*there ? std::string("is empty") : std::string("is missing")) +
+                                 ": the newest writes are in it, and not yet in " +
+                                 place_.database);
+    auto opened = File::open(*place_.vfs, path, false);
+    if (!opened) return opened.error();
     Half& half = halves_[index];
     half.file = std::move(*opened);
-    const Result<std::uint64_t> size = half.file->size();
-    if (!size) return size.error();
-    Result<std::string> bytes = half.file->read(0, *size);
+    Result<std::string> bytes = half.file->read(0, **there);
     if (!bytes) return bytes.error();
     const Result<JournalHeader> header = decode_header(*bytes);
-    if (!header) return of_file(*half.file, header.error());
-    if (header->store_id != place_.store_id || header->index != index ||
-        header->file_bytes != bytes->size() || bytes->size() % 8 != 0)
-        return of_file(*half.file,
-                       fail(Errc::storage_damaged, "it does not belong to this database"));
+    if (!header && header.error().code == Errc::storage_newer)
+        return fail(Errc::storage_newer, path + ": " + header.error().detail +
+                                             "; use that version, or restore a backup made before");
+    if (!header) return damaged(path, header.error().detail);
+    const Status belongs = check_belongs(path, *header, place_, index, bytes->size());
+    if (!belongs) return belongs;
     file_bytes_ = bytes->size();
     recovered.bytes = *std::move(bytes);
     recovered.scan = scan_records(recovered.bytes, place_.store_id, applied_);
@@ -70,17 +107,39 @@ Status Journal::open_half(std::size_t index, Recovered& recovered) {
 }
 
 Status Journal::check_dense(const std::array<Recovered, 2>& recovered, std::uint64_t end) const {
-    std::uint64_t beyond = 0;
+    std::uint64_t highest = 0;
     for (const Recovered& half : recovered) {
-        beyond = std::max(beyond, half.scan.beyond_max);
-        if (!half.scan.chain.empty()) beyond = std::max(beyond, half.scan.chain.back().sequence);
+        highest = std::max(highest, half.scan.beyond_max);
+        if (!half.scan.chain.empty()) highest = std::max(highest, half.scan.chain.back().sequence);
     }
-    if (beyond <= end) return Done{};
-    return fail(Errc::storage_damaged,
-                place_.database + "-log0, -log1: commit " + std::to_string(end + 1) +
-                    " is damaged or missing, but commit " + std::to_string(beyond) +
-                    " is there; acknowledged data would be lost. Restore the folder from a "
-                    "backup, or keep it for examination");
+    if (highest > end)
+        return damaged(place_after(recovered, end),
+                       "commit " + std::to_string(end + 1) + " is damaged or missing, but commit " +
+                           std::to_string(highest) +
+                           " after it is whole; acknowledged data would be lost");
+    // The last applied record stays until others have taken its place.
+    if (highest < applied_)
+        return damaged(half_path(place_, 0) + ", -log1",
+                       "end at commit " + std::to_string(highest) + ", but " + place_.database +
+                           " has commit " + std::to_string(applied_) +
+                           ": the journals are older than it, or damaged there, and what came "
+                           "after may be missing");
+    return Done{};
+}
+
+// The file and the byte where the record after `end` should be.
+std::string Journal::place_after(const std::array<Recovered, 2>& recovered,
+                                 std::uint64_t end) const {
+    std::size_t index = recovered[1].scan.beyond_max > recovered[0].scan.beyond_max ? 1 : 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+        const Scan& scan = recovered[i].scan;
+        if (scan.chain.empty() || scan.chain.back().sequence != end) continue;
+        const bool goes_on_there = scan.beyond_max <= end && recovered[1 - i].scan.beyond_max > end;
+        index = goes_on_there ? 1 - i : i;
+    }
+    const auto& chain = recovered[index].scan.chain;
+    return half_path(place_, index) + " at byte " +
+           std::to_string(chain.empty() ? kRecordsBegin : chain.back().end);
 }
 
 Status Journal::replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const {
@@ -138,12 +197,18 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     journal->next_sequence_ = end + 1;
     journal->active_ =
         journal->halves_[1].last_sequence > journal->halves_[0].last_sequence ? 1 : 0;
+    // Where an applied record before the last one is damaged, the next would not continue the run
+    // of whole ones: it begins the other file.
+    const auto& run = recovered[journal->active_].scan.chain;
+    if (end != 0 && (run.empty() || run.back().sequence != end))
+        journal->halves_[journal->active_].end = journal->file_bytes_;
+    const Status replayed = journal->replay_all(recovered, replay);
+    if (!replayed) return replayed.error();
+    // Only now that nothing speaks against the files is anything written.
     for (std::size_t index = 0; index < 2; ++index) {
         const Status done = journal->make_durable(index, recovered[index]);
         if (!done) return done.error();
     }
-    const Status replayed = journal->replay_all(recovered, replay);
-    if (!replayed) return replayed.error();
     return journal;
 }
 

@@ -34,7 +34,8 @@ class Journal {
     // One record's payload, and what it takes of a file.
     using Replay = std::function<Status(std::string_view payload, std::size_t record_bytes)>;
 
-    // Makes both files, over what there may be of them, and returns once they are durable.
+    // Makes both files, over what a first start that was broken off left of them, and returns once
+    // they are durable. Errors: storage_damaged where one has records; storage_full.
     static Status create(const Place& place, std::size_t file_bytes);
     // Reads the records after `applied`, in order, and makes sure that they are durable.
     // Errors: storage_damaged, storage_newer, storage_unavailable, and those of `replay`.
@@ -74,7 +75,10 @@ class Journal {
 
     explicit Journal(const Place& place) : place_(place) {}
     Status open_half(std::size_t index, Recovered& recovered);
+    // What follows the applied record must be there without a gap, and nothing may be missing
+    // before it.
     Status check_dense(const std::array<Recovered, 2>& recovered, std::uint64_t end) const;
+    std::string place_after(const std::array<Recovered, 2>& recovered, std::uint64_t end) const;
     Status replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const;
     // Writes what was read once more: after a failed sync the kernel shows pages that never
     // reached the disk, and would not write them again by itself.

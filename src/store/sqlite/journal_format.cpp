@@ -39,9 +39,9 @@ Result<JournalHeader> decode_header(std::string_view bytes) {
     const auto magic = take_bytes(bytes, kHeaderMagic.size());
     const auto version = take_le<std::uint32_t>(bytes);
     if (!magic || *magic != kHeaderMagic || !version)
-        return fail(Errc::storage_damaged, "it does not begin as a journal of this product does");
+        return fail(Errc::storage_damaged, "does not begin as a journal does");
     if (*version > kJournalVersion)
-        return fail(Errc::storage_newer, "a newer version wrote it (format " +
+        return fail(Errc::storage_newer, "a newer version of this program wrote it (format " +
                                              std::to_string(*version) + "; this version knows " +
                                              std::to_string(kJournalVersion) + ")");
     const auto index = take_le<std::uint32_t>(bytes);
@@ -50,7 +50,7 @@ Result<JournalHeader> decode_header(std::string_view bytes) {
     const std::size_t covered = whole.size() - bytes.size();
     const auto checksum = take_le<std::uint64_t>(bytes);
     if (!checksum || *checksum != hash64(whole.substr(0, covered)))
-        return fail(Errc::storage_damaged, "its header does not match its checksum");
+        return fail(Errc::storage_damaged, "its first bytes, the header, are damaged");
     return JournalHeader{.index = *index, .store_id = *store_id, .file_bytes = *file_bytes};
 }
 
@@ -113,7 +113,7 @@ Scan scan_records(std::string_view file, std::uint64_t store_id, std::uint64_t a
         std::uint64_t sequence;
         std::memcpy(&magic, file.data() + at, 4);
         std::memcpy(&sequence, file.data() + at + 8, 8);
-        if (magic != kRecordMagic || sequence <= applied || sequence <= scan.beyond_max) continue;
+        if (magic != kRecordMagic || sequence < applied || sequence <= scan.beyond_max) continue;
         if (read_record(file, at, store_id)) scan.beyond_max = sequence;
     }
     return scan;

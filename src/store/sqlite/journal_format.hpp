@@ -60,7 +60,7 @@ struct Scan {
     std::uint64_t beyond_max = 0;  // the highest sequence of a whole record after the chain's end
 };
 // Looks for records in a file's bytes. Records after the chain are searched for only where their
-// sequence is above `applied`: older ones are expected there, left from the file's last use.
+// sequence is `applied` or above: older ones are expected there, left from the file's last use.
 Scan scan_records(std::string_view file, std::uint64_t store_id, std::uint64_t applied);
 
 }  // namespace dyad::sqlite

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/schema.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 
@@ -36,8 +37,11 @@ Result<std::unique_ptr<Journaled>> Journaled::open(JournaledOptions options, Ran
     if (!options.on_fatal) options.on_fatal = exit_at_once;
     CHECK(options.journal_file_bytes % 4096 == 0 && options.journal_file_bytes >= 8192);
     std::unique_ptr<Journaled> store(new Journaled(std::move(options)));
+    // Nothing is written to a store before all of it was found good.
     Status done = store->open_database(random);
     if (done) done = store->open_journal();
+    if (done) done = store->settle_rollback_journal();
+    if (done) done = migrate(*store->db_);
     if (!done) return done.error();
     return store;
 }
@@ -62,11 +66,10 @@ void Journaled::stop_if_sync_failed(const Error& error) {
 // first.
 Status Journaled::settle_rollback_journal() {
     constexpr std::size_t kHeaderBytes = 28;  // SQLite file format, 3. "The Rollback Journal"
-    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
     const std::string path = options_.database + "-journal";
-    const Result<bool> exists = File::exists(*vfs, path);
-    if (!exists || !*exists) return exists ? Status(Done{}) : Status(exists.error());
-    const auto file = File::open(*vfs, path, false);
+    const auto bytes = File::look(vfs(), path);
+    if (!bytes || bytes->value_or(0) == 0) return bytes ? Status(Done{}) : Status(bytes.error());
+    const auto file = File::open(vfs(), path, false);
     if (!file) return file.error();
     const Result<std::string> header = (*file)->read(0, kHeaderBytes);
     if (!header) return header.error();
@@ -77,37 +80,66 @@ Status Journaled::settle_rollback_journal() {
 }
 
 Status Journaled::open_database(Random& random) {
-    const Status settled = settle_rollback_journal();
-    if (!settled) return settled;
+    const auto found = look_at_files(vfs(), options_.database);
+    if (!found) return found.error();
     auto opened = Connection::open({.path = options_.database,
                                     .vfs = options_.vfs,
                                     .page_bytes = options_.page_bytes,
                                     .extra_pragmas = options_.extra_pragmas});
     if (!opened) return opened.error();
     db_ = std::move(*opened);
-    Status done = migrate(*db_);
-    if (!done) return done;
     log_.emplace(*db_, options_.segments);
     expired_.emplace(*db_);
     projections_.emplace(*db_);
     queries_.emplace(*db_, *log_);
     search_.emplace(*db_);
-    done = db_->execute("INSERT OR IGNORE INTO meta(key, value) VALUES('store_id', ?)",
-                        random.next_u64());
-    if (!done) return done;
+    const auto version = db_->number("PRAGMA user_version");
+    if (!version) return version.error();
+    if (*version == 0) {  // a first start
+        Status done = settle_rollback_journal();
+        if (done) done = migrate(*db_);
+        if (!done) return done;
+    }
+    const auto ids = db_->number("SELECT count(*) FROM meta WHERE key = 'store_id'");
+    if (!ids) return ids.error();
+    if (*ids == 0) {
+        Status done = settle_rollback_journal();
+        if (done)
+            done = db_->execute("INSERT INTO meta(key, value) VALUES('store_id', ?)",
+                                random.next_u64());
+        if (!done) return done;
+    }
     const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
     if (!id) return id.error();
     store_id_ = static_cast<std::uint64_t>(*id);
     return Done{};
 }
 
+sqlite3_vfs& Journaled::vfs() const {
+    sqlite3_vfs* found = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
+    CHECK(found != nullptr);
+    return *found;
+}
+
+// Journals are only made for a store that never had any.
+Status Journaled::has_no_user() {
+    const auto users = db_->number("SELECT count(*) FROM users");
+    if (!users) return users.error();
+    if (*users == 0) return Done{};
+    return fail(Errc::storage_damaged, options_.database +
+                                           ": has users, but says that its journals were never "
+                                           "made; " +
+                                           kDamageAdvice);
+}
+
 Status Journaled::open_journal() {
-    sqlite3_vfs* vfs = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
-    const Journal::Place place{.vfs = vfs, .database = options_.database, .store_id = store_id_};
+    const Journal::Place place{.vfs = &vfs(), .database = options_.database, .store_id = store_id_};
     const auto made = db_->number("SELECT value FROM meta WHERE key = 'journal_made'");
     if (!made) return made.error();
     if (*made == 0) {
-        Status done = Journal::create(place, options_.journal_file_bytes);
+        Status done = has_no_user();
+        if (done) done = settle_rollback_journal();
+        if (done) done = Journal::create(place, options_.journal_file_bytes);
         if (done) done = db_->execute("INSERT INTO meta(key, value) VALUES('journal_made', 1)");
         if (!done) return done;
     }

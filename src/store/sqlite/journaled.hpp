@@ -145,7 +145,9 @@ class Journaled {
     };
 
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
+    sqlite3_vfs& vfs() const;
     Status settle_rollback_journal();
+    Status has_no_user();
     Status open_database(Random& random);
     Status open_journal();
     Status replay(std::string_view payload, std::size_t record_bytes);

@@ -107,6 +107,7 @@ def test_doctor_neither_completes_nor_converts_a_store(make_server, sql, says):
     server = make_server().start()
     assert server.stop() == 0
     database = sqlite3.connect(server.data_dir / "memory.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode=PERSIST")
     database.execute(sql)
     database.close()
     for log in server.data_dir.glob("memory.db-log*"):

@@ -8,6 +8,7 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 namespace dyad::sqlite {
 namespace {
@@ -377,6 +378,12 @@ TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
         ASSERT_TRUE(user);
         ASSERT_TRUE(tables.append(*user, batches, log.head()));
         ASSERT_TRUE(Projections(**connection).apply(*user, batches));
+        ASSERT_TRUE((*connection)
+                        ->script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
+                                 "('journal_made', 1)"));
+        ASSERT_TRUE(Journal::create(
+            {.vfs = sqlite3_vfs_find(vfs_.name().c_str()), .database = "/m.db", .store_id = 7},
+            64 * 1024));
     }
     ASSERT_TRUE(open());
     expect_holds(log);
