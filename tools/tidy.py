@@ -43,6 +43,7 @@ FOREIGN = {
     r"boost/(beast|asio)": {"net"},
     r"sqlite3\.h": {"store/sqlite"},
     r"CLI/": {"cli"},
+    r"curl/": {"cli"},
     r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},
 }
 NAMES = re.compile(r"(manager|helper|util|utils|common|misc)(s)?$", re.IGNORECASE)

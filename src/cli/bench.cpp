@@ -4,8 +4,8 @@
 #include "cli/interrupt.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
+#include "cli/websocket_client.hpp"
 #include "net/http.hpp"
-#include "net/websocket_client.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -31,7 +31,7 @@ struct Progress {
 // One connection. Threads: run() on its own thread; the rest before and after.
 class Writer {
   public:
-    Writer(const net::Url& url, std::string user, std::size_t number, const BenchOptions& options)
+    Writer(const Url& url, std::string user, std::size_t number, const BenchOptions& options)
         : url_(url), user_(std::move(user)), number_(number), options_(options) {}
 
     std::string key() const { return "bench/" + std::to_string(number_); }
@@ -46,20 +46,19 @@ class Writer {
     Status send_one();
     bool receive_one(Progress& progress);
 
-    net::Url url_;
+    Url url_;
     std::string user_;
     std::size_t number_;
     BenchOptions options_;
-    std::unique_ptr<net::WebSocketClient> socket_;
+    std::unique_ptr<WebSocketClient> socket_;
     std::map<std::string, SteadyClock::time_point> open_;
     std::int64_t sent_ = 0;
 };
 
 Status Writer::connect(std::int64_t timeout_ms) {
-    Result<net::WebSocketClient> socket =
-        net::WebSocketClient::connect(url_, "/sync", "dyad.v2", timeout_ms);
+    Result<WebSocketClient> socket = WebSocketClient::connect(url_, "/sync", "dyad.v2", timeout_ms);
     if (!socket) return socket.error();
-    socket_ = std::make_unique<net::WebSocketClient>(*std::move(socket));
+    socket_ = std::make_unique<WebSocketClient>(*std::move(socket));
     boost::json::object payload{
         {"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}};
     boost::json::object hello{{"type", "hello"}, {"payload", std::move(payload)}};
@@ -153,7 +152,7 @@ void watch(Progress& progress, const CommonOptions& common, const BenchOptions& 
 }
 
 // What was written goes again; the events of it expire like all others.
-void clean_up(const net::Url& url, const std::string& user, std::size_t writers,
+void clean_up(const Url& url, const std::string& user, std::size_t writers,
               std::int64_t timeout_ms) {
     RestClient client(url, user, "bench", timeout_ms);
     for (std::size_t i = 0; i < writers; ++i)
@@ -218,7 +217,7 @@ int run_bench(const CommonOptions& common, const BenchOptions& options) {
     if (!common.json)
         complain(std::to_string(options.writers) + " writers, " +
                  std::to_string(options.in_flight) + " open writes each, for " +
-                 std::to_string(options.seconds) + " s at " + client->url().authority());
+                 std::to_string(options.seconds) + " s at " + client->url().text());
     const Interrupt interrupt;
     Progress progress;
     const auto start = SteadyClock::now();

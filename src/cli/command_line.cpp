@@ -27,6 +27,16 @@ constexpr const char* kTokens =
     "             last line of standard error.\n";
 constexpr const char* kForAll = "Options of every command";
 
+// One of these words, in any letter case.
+CLI::IsMember word_of(std::vector<std::string> words) {
+    return CLI::IsMember(std::move(words), CLI::ignore_case);
+}
+
+CLI::Validator not_empty() {
+    return CLI::Validator(
+        [](const std::string& text) { return text.empty() ? "is given without a value" : ""; }, "");
+}
+
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
     CommonOptions common;
@@ -101,6 +111,7 @@ class Parser {
             ->type_name("SECONDS")
             ->group(kForAll);
         app.add_option("--env-file", common().env_file, "Read this file instead of .env")
+            ->check(not_empty())
             ->type_name("FILE")
             ->group(kForAll);
     }
@@ -165,7 +176,7 @@ class Parser {
         app.add_option("DATA", o.data, "A JSON object; - reads standard input, @FILE a file")
             ->required();
         app.add_option("--type", o.type, "chat, project, mode or custom")
-            ->check(CLI::IsMember({"chat", "project", "mode", "custom"}))
+            ->transform(word_of({"chat", "project", "mode", "custom"}))
             ->type_name("TYPE");
         app.add_option("--tag", o.tags, "A tag; may be repeated")
             ->allow_extra_args(false)
@@ -190,14 +201,14 @@ class Parser {
                      "Replace whatever is stored (the default without --create and --if-version)");
         app.add_option("--strategy", o.strategy,
                        "replace, merge (three-way) or ignore (keep what is stored) [replace]")
-            ->check(CLI::IsMember({"replace", "merge", "ignore"}))
+            ->transform(word_of({"replace", "merge", "ignore"}))
             ->type_name("NAME");
     }
 
     void list_filters(CLI::App& app) {
         ContextOptions& o = parsed_.context;
         app.add_option("--type", o.type, "Only chat, project, mode or custom")
-            ->check(CLI::IsMember({"chat", "project", "mode", "custom"}))
+            ->transform(word_of({"chat", "project", "mode", "custom"}))
             ->type_name("TYPE");
         app.add_option("--tag", o.tag, "Only with this tag");
         app.add_option("--prefix", o.prefix, "Only keys that begin so");
@@ -285,7 +296,7 @@ class Parser {
             leaf(*mode, "set", "Set it", [this] { return run_mode_set(common(), parsed_.mode); });
         app->add_option("MODE", o.mode, "inspired, didactic or parallel")
             ->required()
-            ->check(CLI::IsMember({"inspired", "didactic", "parallel"}));
+            ->transform(word_of({"inspired", "didactic", "parallel"}));
         app->add_option("--config", o.configuration,
                         "The mode's configuration: JSON; - reads standard input, @FILE a file")
             ->type_name("JSON");
@@ -310,7 +321,7 @@ class Parser {
         CLI::App* app = leaf(app_, "events", "Show the log of changes",
                              [this] { return run_events(common(), parsed_.events); });
         app->add_option("what", parsed_.events_what, "The newest events; the default")
-            ->check(CLI::IsMember({"tail"}))
+            ->transform(word_of({"tail"}))
             ->type_name("tail");
         app->add_option("--since", e.since, "Only what came after this token or offset")
             ->type_name("TOKEN");
@@ -320,8 +331,8 @@ class Parser {
             ->type_name("N");
         app->add_option("--type", e.types, "Only of this type; may be repeated")
             ->allow_extra_args(false)
-            ->check(CLI::IsMember({"context-updated", "mode-changed", "response-generated",
-                                   "mcp-tool-executed", "config-updated"}))
+            ->transform(word_of({"context-updated", "mode-changed", "response-generated",
+                                 "mcp-tool-executed", "config-updated"}))
             ->type_name("TYPE");
         app->footer(std::string(kTokens) + kExits);
         leaf(app_, "instances", "List the instances that take part",
@@ -361,7 +372,7 @@ class Parser {
         app->add_option("ID", c.id, "As ls lists it")->required();
         app->add_option("CHOICE", c.choice, "stored, incoming, or value with --value")
             ->required()
-            ->check(CLI::IsMember({"stored", "incoming", "value"}));
+            ->transform(word_of({"stored", "incoming", "value"}));
         app->add_option("--value", c.value, "The value to write: JSON; - or @FILE")
             ->type_name("JSON");
     }
@@ -405,7 +416,7 @@ class Parser {
         });
         app->add_option("SHELL", parsed_.shell, "bash, zsh or fish")
             ->required()
-            ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+            ->transform(word_of({"bash", "zsh", "fish"}));
         app->footer(
             "bash:  source <(dyad-memory completion bash)\n"
             "zsh:   source <(dyad-memory completion zsh)\n"
@@ -428,21 +439,6 @@ CommandNode node_of(const CLI::App& app) {
     return node;
 }
 
-void print_welcome() {
-    print_line(paint(Colour::bold, "dyad-memory") + ": one memory for many AI assistants\n");
-    const auto line = [](const char* command, const char* what) {
-        std::string text = "  " + paint(Colour::cyan, command);
-        text.append(42 - columns_of(command), ' ');
-        print_line(text + what);
-    };
-    line("dyad-memory serve", "run the server");
-    line("dyad-memory status", "see whether everything works");
-    line("dyad-memory context set KEY '{\"a\":1}'", "remember something");
-    line("dyad-memory context get KEY", "read it again");
-    line("dyad-memory events --follow", "watch changes as they happen");
-    print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
-}
-
 int complain_of_output() {
     complain("dyad-memory: the output could not be written");
     return static_cast<int>(Exit::failed);
@@ -458,6 +454,7 @@ CommandNode command_tree() {
 }
 
 int run(int argc, char** argv) {
+    prepare_streams();
     Parser parser;
     if (argc <= 1) {
         print_welcome();

@@ -11,7 +11,7 @@ std::string path_of(const ContextOptions& options) {
     return "contexts/" + net::percent_encode(options.key);
 }
 
-net::Headers if_match(const ContextOptions& options) {
+Headers if_match(const ContextOptions& options) {
     if (!options.if_version) return {};
     return {{"If-Match", "\"" + std::to_string(*options.if_version) + "\""}};
 }
@@ -67,7 +67,7 @@ int run_context_set(const CommonOptions& common, const ContextOptions& options) 
     if (options.if_version) body["expectedVersion"] = *options.if_version;
     if (!options.strategy.empty()) body["mergeStrategy"] = options.strategy;
     if (replaces && !options.if_version && !options.create) body["force"] = true;
-    net::Headers headers;
+    Headers headers;
     if (options.create) headers.emplace_back("If-None-Match", "*");
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
@@ -86,7 +86,7 @@ int run_context_patch(const CommonOptions& common, const ContextOptions& options
     const std::size_t first = text->find_first_not_of(" \t\r\n");
     const bool operations =
         options.json_patch || (first != std::string::npos && (*text)[first] == '[');
-    net::Headers headers = if_match(options);
+    Headers headers = if_match(options);
     headers.emplace_back("Content-Type", operations ? "application/json-patch+json"
                                                     : "application/merge-patch+json");
     return print_written(common, client->write("PATCH", path_of(options), *text, headers), options,

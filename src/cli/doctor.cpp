@@ -63,11 +63,10 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
 }
 
 // Where nothing answers at the server's address: whether one could be started there.
-void check_without_server(const Resolved& settings, const net::Url& url,
-                          std::vector<Finding>& out) {
+void check_without_server(const Resolved& settings, const Url& url, std::vector<Finding>& out) {
     const bool meant = settings.at("DYAD_URL").given;
     out.push_back({meant ? Verdict::fail : Verdict::warn, "Server",
-                   "nothing answers at " + url.authority(),
+                   "nothing answers at " + url.text(),
                    meant ? "start it there, or correct --url or DYAD_URL"
                          : "start it: dyad-memory serve (then run doctor again)"});
     const std::string holder = net::port_holder(url.port);
@@ -147,13 +146,13 @@ int run_doctor(const CommonOptions& common) {
     check_settings(inputs, settings, findings);
     append(findings, ops::check_folder(settings.data_dir()));
     std::int64_t server_ms = 0;
-    if (const Result<net::Url> url = net::Url::parse(settings.url())) {
+    if (const Result<Url> url = Url::parse(settings.url())) {
         CommonOptions quick = common;
         quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 10);
         std::optional<std::string> user;
         if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
         RestClient client(*url, user, default_instance(), quick.timeout_s * 1000);
-        if (net::connect_tcp(url->host, url->port, 2000))
+        if (try_connect(*url, 2000))
             check_with_server(client, server_ms, findings);
         else
             check_without_server(settings, *url, findings);

@@ -2,8 +2,8 @@
 
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
+#include "cli/websocket_client.hpp"
 #include "net/http.hpp"
-#include "net/websocket_client.hpp"
 
 #include <memory>
 
@@ -79,10 +79,10 @@ class PlainClient {
     PlainClient(std::string user, std::string instance)
         : user_(std::move(user)), instance_(std::move(instance)) {}
 
-    Status connect(const net::Url& url) {
-        Result<net::WebSocketClient> socket = net::WebSocketClient::connect(url, "/", "", kWaitMs);
+    Status connect(const Url& url) {
+        Result<WebSocketClient> socket = WebSocketClient::connect(url, "/", "", kWaitMs);
         if (!socket) return socket.error();
-        socket_ = std::make_unique<net::WebSocketClient>(*std::move(socket));
+        socket_ = std::make_unique<WebSocketClient>(*std::move(socket));
         return wait_for("connect");
     }
     Status send(const char* type, boost::json::object payload) {
@@ -110,7 +110,7 @@ class PlainClient {
     std::string instance_;
     SystemRandom random_;
     SystemClock clock_;
-    std::unique_ptr<net::WebSocketClient> socket_;
+    std::unique_ptr<WebSocketClient> socket_;
 };
 
 Status switch_seen(PlainClient& one, PlainClient& other) {
@@ -125,7 +125,7 @@ Status switch_seen(PlainClient& one, PlainClient& other) {
     return other.wait_for("mode-update");
 }
 
-void check_live(const net::Url& url, const std::string& user, std::vector<Finding>& out) {
+void check_live(const Url& url, const std::string& user, std::vector<Finding>& out) {
     PlainClient one(user, "doctor-1"), other(user, "doctor-2");
     if (const Status welcome = one.connect(url); !welcome) {
         out.push_back({Verdict::fail, "WebSocket", welcome.error().detail,
@@ -152,12 +152,12 @@ std::vector<Finding> check_server(RestClient& client, std::int64_t& server_ms) {
     const Answer status = client.get("status");
     if (!status) {
         out.push_back({Verdict::fail, "Server", status.failure->message,
-                       "is it dyad-memory that answers at " + client.url().authority() + "?"});
+                       "is it dyad-memory that answers at " + client.url().text() + "?"});
         return out;
     }
     server_ms = integer_member(status.value, "timestamp");
     out.push_back({Verdict::ok, "Server",
-                   "answers at " + client.url().authority() + ", up " +
+                   "answers at " + client.url().text() + ", up " +
                        duration(integer_member(status.value, "uptimeMs")),
                    ""});
     out.push_back(check_ready(client));

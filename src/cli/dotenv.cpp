@@ -1,86 +1,105 @@
 #include "cli/dotenv.hpp"
 
-#include <optional>
+#include <algorithm>
 
 namespace dyad::cli {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\f\v";
+constexpr std::string_view kBlank = " \t\f\v";
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::size_t kNowhere = std::string_view::npos;
 
-void trim_front(std::string_view& text) {
-    const std::size_t at = text.find_first_not_of(kBlank);
-    text.remove_prefix(at == std::string_view::npos ? text.size() : at);
+bool is_blank(char c) {
+    return kBlank.find(c) != kNowhere;
 }
 
 std::string_view trimmed(std::string_view text) {
-    trim_front(text);
-    const std::size_t last = text.find_last_not_of(kBlank);
-    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+    const std::size_t first = text.find_first_not_of(kBlank);
+    if (first == kNowhere) return {};
+    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
 }
 
 bool is_name(std::string_view text) {
     if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
-    for (const char c : text)
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '_'))
-            return false;
-    return true;
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '.' || c == '-';
+    });
 }
 
-bool looks_executed(std::string_view value) {
-    return value.find("$(") != std::string_view::npos || value.find('`') != std::string_view::npos;
-}
-
-class Line {
+class Reader {
   public:
-    Line(std::string_view text, std::size_t number, Dotenv& out)
-        : rest_(text), number_(number), out_(out) {}
+    explicit Reader(std::string_view text) : text_(text) {}
 
-    void read() {
-        trim_front(rest_);
-        if (rest_.empty() || rest_.front() == '#') return;
-        if (rest_.starts_with("export") && rest_.size() > 6 &&
-            kBlank.find(rest_[6]) != std::string_view::npos) {
-            rest_.remove_prefix(7);
-            trim_front(rest_);
+    Dotenv read() {
+        while (at_ < text_.size()) {
+            const std::size_t next =
+                read_entry(std::min(text_.find_first_of(kLineEnd, at_), text_.size()));
+            go_to(next);
         }
-        const std::size_t equals = rest_.find('=');
-        const std::string_view name = trimmed(rest_.substr(0, equals));
-        if (equals == std::string_view::npos || !is_name(name)) return problem("is not NAME=value");
-        rest_.remove_prefix(equals + 1);
-        trim_front(rest_);
-        std::optional<std::string> value = read_value(name);
-        if (value) out_.entries.push_back({std::string(name), *std::move(value), number_});
+        return std::move(out_);
     }
 
   private:
-    void problem(std::string text) { out_.problems.push_back({number_, std::move(text)}); }
-
-    std::optional<std::string> read_value(std::string_view name) {
-        if (rest_.starts_with('\'')) {
-            const std::size_t end = rest_.find('\'', 1);
-            if (end == std::string_view::npos) return unclosed(name);
-            return finished(name, std::string(rest_.substr(1, end - 1)), end + 1);
+    // Reads what begins in the line up to `end`; where it is over.
+    std::size_t read_entry(std::size_t end) {
+        std::string_view line = trimmed(text_.substr(at_, end - at_));
+        if (line.empty() || line.front() == '#') return end;
+        if (line.starts_with("export") && line.size() > 6 && is_blank(line[6]))
+            line = trimmed(line.substr(7));
+        std::size_t sign = line.find_first_of("=:");
+        // A colon as in YAML has a blank behind it.
+        if (sign != kNowhere && line[sign] == ':' &&
+            !(sign + 1 < line.size() && is_blank(line[sign + 1])))
+            sign = line.find('=', sign);
+        const std::string_view name = trimmed(line.substr(0, sign));
+        if (sign == kNowhere || !is_name(name)) {
+            problem(line.substr(0, line.find_first_of(" \t=:")), "is not NAME=value");
+            return end;
         }
-        if (rest_.starts_with('"')) return read_quoted(name);
-        std::size_t end = 0;
-        while (end < rest_.size() &&
-               !(rest_[end] == '#' &&
-                 (end == 0 || kBlank.find(rest_[end - 1]) != std::string_view::npos)))
-            ++end;
-        return not_executed(name, std::string(trimmed(rest_.substr(0, end))));
+        const std::size_t sign_at =
+            static_cast<std::size_t>(line.data() - text_.data()) + sign;  // in the text
+        const std::size_t value = std::min(text_.find_first_not_of(kBlank, sign_at + 1), end);
+        if (value < end && std::string_view("'\"`").find(text_[value]) != kNowhere)
+            return read_quoted(name, value, end);
+        std::size_t stop = value;
+        while (stop < end && !(text_[stop] == '#' && (stop == value || is_blank(text_[stop - 1]))))
+            ++stop;
+        add(name, std::string(trimmed(text_.substr(value, stop - value))), false);
+        return end;
     }
 
-    std::optional<std::string> read_quoted(std::string_view name) {
+    std::size_t read_quoted(std::string_view name, std::size_t begin, std::size_t end) {
+        const char quote = text_[begin];
+        std::size_t close = begin + 1;
+        while (close < text_.size() && text_[close] != quote)
+            close += quote != '\'' && text_[close] == '\\' ? 2 : 1;
+        if (close >= text_.size()) {
+            problem(name, "its quote is not closed");
+            return end;
+        }
+        const std::size_t last = std::min(text_.find_first_of(kLineEnd, close), text_.size());
+        const std::string_view after = trimmed(text_.substr(close + 1, last - close - 1));
+        if (!after.empty() && after.front() != '#') {
+            problem(name, "something follows its closing quote");
+            return end;
+        }
+        const std::string_view inside = text_.substr(begin + 1, close - begin - 1);
+        if (quote == '`')
+            add(name, std::string(text_.substr(begin, close + 1 - begin)), false);
+        else
+            add(name, unescaped(inside, quote == '"'), quote == '\'');
+        return last;
+    }
+
+    // CR LF inside of quotes is one line feed.
+    static std::string unescaped(std::string_view inside, bool escapes) {
         std::string value;
-        for (std::size_t i = 1; i < rest_.size(); ++i) {
-            char c = rest_[i];
-            if (c == '"') {
-                if (!finished(name, "", i + 1) || !not_executed(name, value)) return std::nullopt;
-                return value;
-            }
-            if (c == '\\' && i + 1 < rest_.size()) {
-                c = rest_[++i];
+        for (std::size_t i = 0; i < inside.size(); ++i) {
+            char c = inside[i];
+            if (c == '\r' && i + 1 < inside.size() && inside[i + 1] == '\n') continue;
+            if (escapes && c == '\\' && i + 1 < inside.size()) {
+                c = inside[++i];
                 if (c == 'n')
                     c = '\n';
                 else if (c == 't')
@@ -92,48 +111,40 @@ class Line {
             }
             value += c;
         }
-        return unclosed(name);
+        return value;
     }
 
-    std::optional<std::string> unclosed(std::string_view name) {
-        problem("the quote of " + std::string(name) + " is not closed on its line");
-        return std::nullopt;
+    // Counts the lines that are passed.
+    void go_to(std::size_t next) {
+        for (; at_ < next; ++at_)
+            line_ += ends_line(at_) ? 1 : 0;
+        if (at_ < text_.size() && text_[at_] == '\r' && text_.substr(at_ + 1).starts_with('\n'))
+            ++at_;
+        ++at_;
+        ++line_;
+    }
+    bool ends_line(std::size_t at) const {
+        return text_[at] == '\n' || (text_[at] == '\r' && !text_.substr(at + 1).starts_with('\n'));
     }
 
-    std::optional<std::string> finished(std::string_view name, std::string value,
-                                        std::size_t next) {
-        const std::string_view after = trimmed(rest_.substr(next));
-        if (after.empty() || after.front() == '#') return value;
-        problem("something follows the closing quote of " + std::string(name));
-        return std::nullopt;
+    void add(std::string_view name, std::string value, bool literal) {
+        out_.entries.push_back({std::string(name), std::move(value), line_, literal});
+    }
+    void problem(std::string_view name, std::string text) {
+        out_.problems.push_back({line_, std::string(name), std::move(text)});
     }
 
-    std::optional<std::string> not_executed(std::string_view name, std::string value) {
-        if (!looks_executed(value)) return value;
-        problem(
-            "commands are not executed here: run it in a shell and write its output as the "
-            "value of " +
-            std::string(name) + " (in single quotes the text is taken as it stands)");
-        return std::nullopt;
-    }
-
-    std::string_view rest_;
-    std::size_t number_;
-    Dotenv& out_;
+    std::string_view text_;
+    std::size_t at_ = 0;
+    std::size_t line_ = 1;
+    Dotenv out_;
 };
 
 }  // namespace
 
 Dotenv parse_dotenv(std::string_view text) {
-    Dotenv out;
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    std::size_t number = 0;
-    while (!text.empty()) {
-        const std::size_t end = text.find('\n');
-        Line(text.substr(0, end), ++number, out).read();
-        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    }
-    return out;
+    return Reader(text).read();
 }
 
 }  // namespace dyad::cli

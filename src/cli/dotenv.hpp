@@ -1,14 +1,16 @@
-// Files of settings: lines NAME=value, as in `.env` files. Pure.
+// Files of settings: lines NAME=value, as in the `.env` files of dotenv, Docker and shells. Pure.
 //
-//     file    = *( line LF )
-//     line    = ws [ "export" ws ] [ name ws "=" ws [ value ] ] ws [ "#" comment ]
-//     name    = ( ALPHA / "_" ) *( ALPHA / DIGIT / "_" )
-//     value   = "'" literal "'"                        ; taken as it stands
-//             / DQUOTE text DQUOTE                     ; \n \t \r \" \\ \$ are escapes
-//             / bare                                   ; up to a " #" or the end of the line
+//     file    = *( entry / other )
+//     entry   = ws [ "export" ws ] name ws ( "=" / ":" blank ) ws [ value ] ws [ "#" comment ]
+//     name    = ( ALPHA / "_" ) *( ALPHA / DIGIT / "_" / "." / "-" )
+//     value   = "'" literal "'"                 ; taken as it stands
+//             / DQUOTE text DQUOTE              ; \n \t \r \" \\ \$ are escapes
+//             / "`" text "`"                    ; as a shell would run it, dotenv does not
+//             / bare                            ; up to a " #" or the end of the line
+//     other   = any line                        ; blank, comment, or of whoever wrote it
 //
-// Nothing is executed or expanded: `$(command)` and backquotes outside of single quotes are
-// problems, since whoever wrote them expects them to run.
+// A quoted value may go over several lines; one whose quote is not closed, or that something
+// follows, is its line alone. Lines end with LF, CRLF or CR. Nothing is run or expanded here.
 #pragma once
 
 #include <string>
@@ -21,13 +23,15 @@ struct DotenvEntry {
     std::string name;
     std::string value;
     std::size_t line = 0;  // from 1
+    bool literal = false;  // in single quotes
 };
 struct DotenvProblem {
     std::size_t line = 0;
+    std::string name;  // of the setting, or the first word of the line
     std::string text;  // one plain sentence
 };
 struct Dotenv {
-    std::vector<DotenvEntry> entries;  // in the order of the file; a later one of a name counts
+    std::vector<DotenvEntry> entries;  // in the order of the file; the last one of a name counts
     std::vector<DotenvProblem> problems;
 };
 

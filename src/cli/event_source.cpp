@@ -2,7 +2,6 @@
 
 #include "cli/interrupt.hpp"
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
 
 #include <algorithm>
 
@@ -27,20 +26,23 @@ void note(const CommonOptions& common, const std::string& text) {
 }  // namespace
 
 int follow(const CommonOptions& common, RestClient& client, Subscription& subscription) {
-    Interrupt interrupt;
+    const Interrupt interrupt;
     EventParser parser;
     parser.set_last_id(subscription.after);
     bool connected_once = false;
     bool told = false;
     std::int64_t pause_ms = 100;
     while (!interrupt.asked()) {
-        net::ClientRequest request;
+        ClientRequest request;
         request.target = target_of(subscription);
         request.headers = client.identity();
         request.headers.emplace_back("Accept", "text/event-stream");
         if (!parser.last_id().empty())
             request.headers.emplace_back("Last-Event-ID", parser.last_id());
         request.timeout_ms = client.timeout_ms();
+        request.ended = [&interrupt] { return interrupt.asked(); };
+        request.wake_fd = interrupt.fd();
+        request.for_reader = true;
         parser.restart();
         bool wanted = true;
         bool streamed = false;
@@ -52,8 +54,8 @@ int follow(const CommonOptions& common, RestClient& client, Subscription& subscr
             wanted = parser.feed(bytes, subscription.on_event) && flush_output();
             return wanted && !interrupt.asked();
         };
-        const Result<net::ClientResponse> response =
-            net::http_stream(client.url(), request, "text/event-stream", kSilenceMs, read);
+        const Result<ClientResponse> response =
+            http_stream(client.url(), request, "text/event-stream", kSilenceMs, read);
         subscription.after = parser.last_id();
         if (!wanted || interrupt.asked()) break;
         if (response && !streamed && (response->status < 502 || response->status > 504)) {
@@ -72,6 +74,7 @@ int follow(const CommonOptions& common, RestClient& client, Subscription& subscr
         interrupt.sleep(pause_ms);
         pause_ms = std::min(2 * pause_ms, kPauseMaxMs);
     }
+    if (reader_is_gone()) end_without_reader();
     return static_cast<int>(Exit::ok);
 }
 

@@ -1,5 +1,7 @@
-// Ctrl-C and SIGTERM as something that can be asked for, so that a command ends in order. A second
-// one ends the process at once. Lifetime: one at a time. Threads: the main one.
+// What ends a command that goes on by itself: Ctrl-C, SIGTERM, SIGHUP, SIGQUIT (those that were not
+// ignored when it started), and nobody reading standard output any more. It can be asked for and
+// waited for, so that the command ends in order. A second signal ends the process at once.
+// Lifetime: one at a time. Threads: the main one.
 #pragma once
 
 #include <csignal>
@@ -14,13 +16,17 @@ class Interrupt {
     Interrupt(const Interrupt&) = delete;
     Interrupt& operator=(const Interrupt&) = delete;
 
-    bool asked() const noexcept;
-    // Less where it is interrupted.
+    // A signal came, or the reader has gone.
+    bool asked() const;
+    // Less where it is interrupted or the reader goes.
     void sleep(std::int64_t ms) const;
+    // Becomes readable with the first signal.
+    int fd() const noexcept;
 
   private:
-    struct sigaction old_int_{};
-    struct sigaction old_term_{};
+    static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+    struct sigaction before_[4]{};
 };
 
 }  // namespace dyad::cli

@@ -1,5 +1,6 @@
 // JSON given on the command line.
 #include "cli/commands.hpp"
+#include "cli/path_expansion.hpp"
 #include "cli/terminal.hpp"
 #include "model/json.hpp"
 
@@ -52,7 +53,8 @@ std::optional<std::string> read_json_argument(const CommonOptions& common,
         text = read_all(std::cin);
     } else if (argument.starts_with('@')) {
         from.append(" (").append(argument.substr(1)).append(")");
-        text = read_file(argument.substr(1));
+        text = expand_path(argument.substr(1), system_surroundings());
+        if (text) text = read_file(*text);
     }
     if (!text) {
         refuse_usage(common.json, from + " " + text.error().detail);

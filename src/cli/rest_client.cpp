@@ -1,8 +1,6 @@
 #include "cli/rest_client.hpp"
 
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
-#include "net/socket.hpp"
 #include "net/utf8.hpp"
 
 #include <algorithm>
@@ -93,7 +91,8 @@ std::string default_instance() {
 }
 
 std::optional<RestClient> RestClient::open(const CommonOptions& common) {
-    const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
+    const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
+    if (!settings.note.empty() && !common.json) complain(settings.note);
     bool good = true;
     for (const Problem& problem : settings.problems) {
         const bool concerns =
@@ -105,28 +104,30 @@ std::optional<RestClient> RestClient::open(const CommonOptions& common) {
         refuse_usage(common.json, problem.text);
         good = false;
     }
-    const Result<net::Url> url = net::Url::parse(settings.url());
-    if (good && !url) refuse_usage(common.json, url.error().detail);
+    const Result<Url> url = Url::parse(settings.url());
+    if (good && !url) refuse_usage(common.json, "DYAD_HOST: " + url.error().detail);
     const Status instance =
         common.instance.empty() ? Status(Done{}) : check_instance(common.instance);
     if (!instance) refuse_usage(common.json, "--instance: " + instance.error().detail);
     if (!good || !url || !instance) return std::nullopt;
     std::optional<std::string> user;
     if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
-    return RestClient(*url, std::move(user),
+    RestClient client(*url, std::move(user),
                       common.instance.empty() ? default_instance() : common.instance,
                       common.timeout_s * 1000);
+    client.for_reader_ = true;
+    return client;
 }
 
-RestClient::RestClient(net::Url url, std::optional<std::string> user, std::string instance,
+RestClient::RestClient(Url url, std::optional<std::string> user, std::string instance,
                        std::int64_t timeout_ms)
     : url_(std::move(url)),
       user_(std::move(user)),
       instance_(std::move(instance)),
       timeout_ms_(timeout_ms) {}
 
-net::Headers RestClient::identity() const {
-    net::Headers headers{{"Dyad-Instance", instance_}};
+Headers RestClient::identity() const {
+    Headers headers{{"Dyad-Instance", instance_}};
     if (user_) headers.emplace_back("Dyad-User", *user_);
     return headers;
 }
@@ -134,31 +135,33 @@ net::Headers RestClient::identity() const {
 Failure RestClient::unreachable(const Error& error) const {
     Failure failure;
     failure.exit = Exit::unreachable;
-    failure.message = error.detail +
-                      ". Start the server with \"dyad-memory serve\", or say where "
-                      "it is with --url or DYAD_URL.";
-    if (reached_ && error.code == Errc::timed_out)
-        failure.message = "the server at " + url_.authority() +
-                          " did not answer in time. Give it longer with --timeout SECONDS.";
+    failure.message = error.detail;
+    if (error.code == Errc::timed_out)
+        failure.message.append(". Give it longer with --timeout SECONDS.");
+    else if (error.code == Errc::unavailable)
+        failure.message.append(
+            ". Start the server with \"dyad-memory serve\", or say where it is with --url or "
+            "DYAD_URL.");
     return failure;
 }
 
 Answer RestClient::get(const std::string& path) {
-    net::ClientRequest request;
+    ClientRequest request;
     request.target = "/api/v1/" + path;
     request.headers = identity();
+    request.for_reader = for_reader_;
     return send(std::move(request), true);
 }
 
 Answer RestClient::get_plain(const std::string& target) {
-    net::ClientRequest request;
+    ClientRequest request;
     request.target = target;
     return send(std::move(request), false);
 }
 
 Answer RestClient::write(const std::string& method, const std::string& path,
-                         const std::string& body, net::Headers headers) {
-    net::ClientRequest request;
+                         const std::string& body, Headers headers) {
+    ClientRequest request;
     request.method = method;
     request.target = "/api/v1/" + path;
     request.headers = identity();
@@ -176,21 +179,12 @@ Answer RestClient::write(const std::string& method, const std::string& path,
     return answer;
 }
 
-Answer RestClient::send(net::ClientRequest request, bool read_json) {
+Answer RestClient::send(ClientRequest request, bool read_json) {
     const std::int64_t deadline = clock_.steady_ms() + timeout_ms_;
     Answer answer;
-    // Where no server is, nobody should wait for it: only one that was there is waited for.
-    if (!reached_) {
-        const Result<net::Fd> probe = net::connect_tcp(url_.host, url_.port, timeout_ms_);
-        if (!probe) {
-            answer.failure = unreachable(probe.error());
-            return answer;
-        }
-        reached_ = true;
-    }
     for (std::int64_t pause = kFirstPauseMs;; pause = std::min(2 * pause, kPauseMaxMs)) {
         request.timeout_ms = std::max<std::int64_t>(1, deadline - clock_.steady_ms());
-        Result<net::ClientResponse> response = net::http_request(url_, request);
+        Result<ClientResponse> response = http_request(url_, request);
         answer = {};
         bool again = true;
         if (response) {
@@ -201,10 +195,14 @@ Answer RestClient::send(net::ClientRequest request, bool read_json) {
                 read_answer(answer);
             else if (answer.status >= 400)
                 answer.failure = Failure{Exit::failed, "", answer.body, nullptr};
+            reached_ = true;
             again = answer.failure && may_succeed_later(answer);
         } else {
+            const Errc code = response.error().code;
+            reached_ = reached_ || code == Errc::outcome_unknown;
             answer.failure = unreachable(response.error());
-            again = response.error().code == Errc::unavailable;
+            // Where no server is, nobody should wait for it: only one that was there is waited for.
+            again = code == Errc::outcome_unknown || (code == Errc::unavailable && reached_);
         }
         // Half of the pause at random, so that many clients do not come back at once.
         const std::int64_t wait =
@@ -218,10 +216,10 @@ Answer RestClient::send(net::ClientRequest request, bool read_json) {
 Failure RestClient::foreign(const Answer& answer) const {
     Failure failure;
     failure.code = error_row(Errc::unavailable).name;
-    failure.message = "what answers at " + url_.authority() + " is not dyad-memory";
+    failure.message = "what answers at " + url_.text() + " is not dyad-memory";
     for (const auto& [name, value] : answer.headers)
         if (name == "location" && answer.status / 100 == 3) {
-            failure.message = url_.authority() + " redirects to " + value;
+            failure.message = url_.text() + " redirects to " + value;
             break;
         }
     failure.message.append(" (status ").append(std::to_string(answer.status));

@@ -7,9 +7,9 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "cli/http_client.hpp"
 #include "cli/invocation.hpp"
 #include "model/json.hpp"
-#include "net/http_client.hpp"
 
 #include <optional>
 #include <string>
@@ -27,7 +27,7 @@ struct Failure {
 
 struct Answer {
     int status = 0;
-    net::Headers headers;
+    Headers headers;
     std::string body;
     json::Value value;  // of a JSON body
     std::optional<Failure> failure;
@@ -39,22 +39,23 @@ class RestClient {
   public:
     // Complains and gives nothing where a setting the client needs is wrong.
     static std::optional<RestClient> open(const CommonOptions& common);
-    RestClient(net::Url url, std::optional<std::string> user, std::string instance,
+    RestClient(Url url, std::optional<std::string> user, std::string instance,
                std::int64_t timeout_ms);
 
-    // `path` below /api/v1, without the slash in front, already encoded.
+    // `path` below /api/v1, without the slash in front, already encoded. Ends the process where
+    // nobody reads standard output any more, for a client that was made by open().
     Answer get(const std::string& path);
     Answer write(const std::string& method, const std::string& path, const std::string& body,
-                 net::Headers headers = {});
+                 Headers headers = {});
     // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
     Answer get_plain(const std::string& target);
 
-    const net::Url& url() const noexcept { return url_; }
+    const Url& url() const noexcept { return url_; }
     const std::string& instance() const noexcept { return instance_; }
     const std::optional<std::string>& user() const noexcept { return user_; }
     std::int64_t timeout_ms() const noexcept { return timeout_ms_; }
     // Who asks, and for whom.
-    net::Headers identity() const;
+    Headers identity() const;
     Failure unreachable(const Error& error) const;
     // Reads a JSON answer, or the problem document in it.
     void read_answer(Answer& answer) const;
@@ -62,13 +63,14 @@ class RestClient {
   private:
     // Something else answers than a server of ours.
     Failure foreign(const Answer& answer) const;
-    Answer send(net::ClientRequest request, bool read_json);
+    Answer send(ClientRequest request, bool read_json);
 
-    net::Url url_;
+    Url url_;
     std::optional<std::string> user_;  // without one the server's own setting counts
     std::string instance_;
     std::int64_t timeout_ms_;
-    bool reached_ = false;  // a connection could be made once
+    bool reached_ = false;     // a server was there once
+    bool for_reader_ = false;  // what is read is for standard output
     SystemRandom random_;
     SystemClock clock_;
 };

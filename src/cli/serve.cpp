@@ -8,6 +8,8 @@
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
 
+#include <filesystem>
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -60,6 +62,22 @@ void greet(const Resolved& settings, const std::string& data_dir, bool loopback)
     flush_output();
 }
 
+// Versions before this one took `~/memory` by the letter: what they made must not be left behind
+// unseen for an empty memory.
+bool is_left_behind(const Resolved& settings, const std::string& data_dir) {
+    namespace fs = std::filesystem;
+    const std::string& by_letter = settings.at("DYAD_DATA_DIR").by_letter;
+    const fs::path before = fs::path(settings.working_folder) / by_letter;
+    std::error_code error;
+    if (by_letter.empty() || !fs::exists(before / "memory.db", error) ||
+        fs::exists(fs::path(data_dir) / "memory.db", error))
+        return false;
+    complain("dyad-memory: DYAD_DATA_DIR: " + printable(by_letter) + " means " +
+             printable(data_dir) + ", but a memory is in " + printable(before.string()) +
+             ", where an earlier version made it; move that folder there");
+    return true;
+}
+
 int refuse(const Error& error, const Resolved& settings) {
     complain("dyad-memory: " + printable(error.detail.empty()
                                              ? std::string(error_row(error.code).message)
@@ -74,13 +92,14 @@ int refuse(const Error& error, const Resolved& settings) {
 
 int run_serve(const CommonOptions& common) {
     forbid_core_dumps();
-    const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
+    const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
     for (const Problem& problem : settings.problems)
         if (problem.fatal) complain("dyad-memory: " + printable(problem.text));
     if (settings.has_fatal()) return static_cast<int>(Exit::usage);
     configure_log(settings);
     for (const Problem& problem : settings.problems)
         log::warn(kScope, problem.text);
+    if (!settings.note.empty()) log::info(kScope, settings.note);
     const std::string data_dir = settings.data_dir();
     if (data_dir.empty()) {
         complain(
@@ -88,6 +107,7 @@ int run_serve(const CommonOptions& common) {
             "--data-dir or DYAD_DATA_DIR");
         return static_cast<int>(Exit::usage);
     }
+    if (is_left_behind(settings, data_dir)) return static_cast<int>(Exit::usage);
     const server::live::PlainRenderer renderer;
     Result<std::unique_ptr<server::Server>> server =
         server::Server::start(server_settings(settings), make_parts(renderer),

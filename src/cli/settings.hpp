@@ -5,9 +5,12 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/kept_user_id.hpp"
+#include "cli/path_expansion.hpp"
 #include "cli/settings_table.hpp"
 #include "server/settings.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +25,7 @@ using Flags = std::map<std::string, std::string, std::less<>>;  // by the settin
 struct SettingsFile {
     std::string path;
     std::string text;
+    bool shared = false;  // with other programs: the working folder's .env
 };
 
 struct Inputs {
@@ -29,15 +33,23 @@ struct Inputs {
     std::vector<std::pair<std::string, std::string>> environment;
     std::optional<SettingsFile> env_file;
     std::optional<SettingsFile> config_file;
-    std::vector<std::string> unreadable;  // what should have been read and could not be
+    std::vector<std::string> unreadable;   // what should have been read and could not be
+    std::vector<std::string> passed_over;  // files that cannot hold settings of ours
     std::string working_folder;
+    // Of users; without it there is none. Variables are those of `environment`.
+    std::function<std::optional<std::string>(const std::string& user)> home_of;
+    // What DISTRIBUTED_USER_ID=$(uuidgen) stands for. Errors: not_found where none was made yet and
+    // none is to be made now.
+    std::function<Result<KeptUserId>()> kept_user_id;
 };
 
 struct Setting {
     const SettingRow* row = nullptr;
-    std::string value;   // empty: not set
-    std::string source;  // "default", "--port", "environment", "/path/.env line 3"
-    bool given = false;  // by anything but the default
+    std::string value;      // empty: not set
+    std::string source;     // "default", "--port", "environment", "/path/.env line 3"
+    bool given = false;     // by anything but the default
+    bool literal = false;   // in single quotes: means nothing but itself
+    std::string by_letter;  // of a path that means another one: what it would be unread
 };
 
 struct Problem {
@@ -49,6 +61,7 @@ struct Problem {
 struct Resolved {
     std::vector<Setting> settings;  // one for each row of the table, in its order
     std::vector<Problem> problems;
+    std::string note;  // to be said once; mostly empty
     std::string working_folder;
     std::optional<std::string> home;
     std::optional<std::string> data_home;
@@ -75,7 +88,8 @@ Resolved resolve(const Inputs& inputs);
 server::Settings server_settings(const Resolved& resolved);
 
 // Reads the environment, `.env` (or `env_file`, which must exist then) and the configuration file.
-Inputs read_inputs(Flags flags, const std::string& env_file);
+// A user id is made where it is needed and `make_user_id` says so.
+Inputs read_inputs(Flags flags, const std::string& env_file, bool make_user_id = false);
 
 // Addresses that no other machine reaches.
 bool is_loopback(std::string_view host) noexcept;

@@ -1,13 +1,9 @@
 #include "cli/settings_table.hpp"
 
 #include "cli/nearest.hpp"
-#include "net/http_client.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
-
-#include <arpa/inet.h>
 
 namespace dyad::cli {
 namespace {
@@ -94,102 +90,6 @@ constexpr SettingRow kTable[] = {
 };
 // clang-format on
 
-constexpr std::string_view kTrue[] = {"true", "1", "yes", "on"};
-constexpr std::string_view kFalse[] = {"false", "0", "no", "off"};
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
-
-bool is_one_of(std::span<const std::string_view> words, std::string_view word) {
-    return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-template <class Each>
-bool all_parts(std::string_view list, char separator, Each each) {
-    for (;;) {
-        const std::size_t end = list.find(separator);
-        if (!each(list.substr(0, end))) return false;
-        if (end == std::string_view::npos) return true;
-        list.remove_prefix(end + 1);
-    }
-}
-
-bool is_port(std::string_view text) {
-    unsigned value = 0;
-    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-    return end.ec == std::errc() && end.ptr == text.data() + text.size() && value > 0 &&
-           value <= kPortMax;
-}
-
-bool is_host_name(std::string_view text) {
-    return !text.empty() && text.size() < 254 &&
-           text.find_first_not_of(
-               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-               "0123456789-._:[]") == std::string_view::npos;
-}
-
-// host[:port], [v6]:port.
-bool is_host_and_port(std::string_view text) {
-    const std::size_t bracket = text.rfind(']');
-    const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    if (!is_host_name(text.substr(0, colon))) return false;
-    return colon == std::string_view::npos || is_port(text.substr(colon + 1));
-}
-
-// The authority of a database URL: [user[:password]@]host[:port][,host[:port]…]
-bool is_database_url(std::string_view url, std::initializer_list<std::string_view> schemes,
-                     bool several) {
-    for (const std::string_view scheme : schemes) {
-        if (!url.starts_with(scheme)) continue;
-        std::string_view rest = url.substr(scheme.size());
-        rest = rest.substr(0, rest.find_first_of("/?"));
-        if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos)
-            rest.remove_prefix(at + 1);
-        if (!several && rest.find(',') != std::string_view::npos) return false;
-        return all_parts(rest, ',', is_host_and_port);
-    }
-    return false;
-}
-
-std::optional<std::string> check_integer(const SettingRow& row, std::string_view value) {
-    std::int64_t number = 0;
-    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (end.ec == std::errc() && end.ptr == value.data() + value.size() && number >= row.min &&
-        number <= row.max)
-        return std::nullopt;
-    return "must be a whole number from " + std::to_string(row.min) + " to " +
-           std::to_string(row.max) + (row.unit.empty() ? "" : " (" + std::string(row.unit) + ")");
-}
-
-std::optional<std::string> check_text(const SettingRow& row, std::string_view value) {
-    if (static_cast<std::int64_t>(value.size()) > row.max)
-        return "must have at most " + std::to_string(row.max) + " bytes";
-    for (const char c : value)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            return "must not hold control characters";
-    return std::nullopt;
-}
-
-bool is_address(std::string_view value) {
-    std::string text(value);
-    if (text == "localhost") return true;
-    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
-        text = text.substr(1, text.size() - 2);
-    unsigned char bytes[16];
-    return inet_pton(AF_INET, text.c_str(), bytes) == 1 ||
-           inet_pton(AF_INET6, text.c_str(), bytes) == 1;
-}
-
-bool is_origin(std::string_view text) {
-    const std::size_t scheme = text.find("://");
-    return scheme != std::string_view::npos && scheme > 0 &&
-           is_host_and_port(text.substr(scheme + 3));
-}
-
 std::string_view kind_of(const SettingRow& row) {
     switch (row.type) {
         case boolean:
@@ -227,68 +127,6 @@ const SettingRow* find_setting(std::string_view name) noexcept {
     return nullptr;
 }
 
-std::optional<std::string> check_setting(const SettingRow& row, std::string_view value) {
-    switch (row.type) {
-        case boolean:
-            if (is_one_of(kTrue, lower(value)) || is_one_of(kFalse, lower(value)))
-                return std::nullopt;
-            return "must be true or false";
-        case integer:
-            return check_integer(row, value);
-        case text:
-            return check_text(row, value);
-        case choice:
-            if (!all_parts(row.choices, ' ', [&](std::string_view word) { return word != value; }))
-                return std::nullopt;
-            return "must be one of: " + std::string(row.choices);
-        case path:
-            return value.find('\0') == std::string_view::npos
-                       ? std::nullopt
-                       : std::optional<std::string>("must be a path");
-        case address:
-            if (is_address(value)) return std::nullopt;
-            return "must be an IPv4 or IPv6 address, or localhost";
-        case origins:
-            if (all_parts(value, ',', is_origin)) return std::nullopt;
-            return "must be a list such as https://app.example.com,http://localhost:3000";
-        case hosts:
-            if (all_parts(value, ',', is_host_and_port)) return std::nullopt;
-            return "must be a list such as memory.example.com,proxy:8080";
-        case http_url:
-            if (net::Url::parse(value)) return std::nullopt;
-            return "must look like http://127.0.0.1:8765";
-        case mongodb_url:
-            if (is_database_url(value, {"mongodb://", "mongodb+srv://"}, true)) return std::nullopt;
-            return "must look like mongodb://user:password@host:27017 or mongodb+srv://host";
-        case redis_url:
-            if (is_database_url(value, {"redis://", "rediss://"}, false)) return std::nullopt;
-            return "must look like redis://user:password@host:6379 or rediss://host:6380";
-    }
-    return std::nullopt;
-}
-
-std::string shown_setting(const SettingRow& row, std::string_view value) {
-    if (!row.secret || value.empty()) return std::string(value);
-    const std::size_t scheme = value.find("://");
-    if (scheme == std::string_view::npos) return "***";  // whatever it is, it may be a password
-    const std::size_t start = scheme + 3;
-    const std::size_t at = value.rfind('@');
-    if (at == std::string_view::npos || at < start) {
-        // Options such as ?password= may carry one, too.
-        return std::string(value.substr(0, value.find('?')));
-    }
-    const std::string_view login = value.substr(start, at - start);
-    std::string out(value.substr(0, start));
-    out.append(login.substr(0, login.find(':')));
-    if (login.find(':') != std::string_view::npos) out.append(":***");
-    const std::string_view rest = value.substr(at);
-    return out.append(rest.substr(0, rest.find('?')));
-}
-
-bool read_boolean(std::string_view value) noexcept {
-    return is_one_of(kTrue, lower(value));
-}
-
 const SettingRow* nearest_setting(std::string_view name) noexcept {
     const SettingRow* best = nullptr;
     std::size_t best_distance = 3;  // of what is still taken for a slip
@@ -312,9 +150,17 @@ std::string settings_markdown() {
         "`~/.config/dyad-memory/config.env`),\nthe default. An empty value counts as not set. "
         "`dyad-memory config show` prints each value and where it\ncomes from; `dyad-memory "
         "config check` reports everything that is wrong, at once.\n\n"
-        "Both files hold lines `NAME=value`; `export` in front, `# comments`, `'literal'` and "
-        "`\"quoted\\n\"` values\nare understood. Nothing in them is executed or expanded: "
-        "`$(uuidgen)` is refused, unless in single quotes.\n";
+        "Both files hold lines `NAME=value`, as dotenv, Docker and shells read them: `export` in "
+        "front, `# comments`,\n`'literal'` and `\"quoted\\n\"` values, also over several lines. "
+        "Lines that set something else are left to whoever\nwrote them, whatever they look like; "
+        "`.env` may hold a `LOG_LEVEL`, `LOG_FORMAT` or `DEBUG` of another program,\nwhich is "
+        "passed over where it means nothing here. A file that is not UTF-8 is named, and refused "
+        "where it holds\none of these names. `--env-file /dev/null` reads none.\n\n"
+        "Nothing in a value is run, with one exception: `DISTRIBUTED_USER_ID=$(uuidgen)` stands "
+        "for a UUID that is made\nonce and kept in the file `user-id` beside `config.env`, the "
+        "same for server and command line. Paths are read\nas a shell reads them: `~`, `~user`, "
+        "`$HOME`, `${NAME:-path}`. Choices and `true or false` are taken in any letter\ncase, and "
+        "by their usual other names (`warning`, `yes`, `off`, `1`).\n";
     std::string_view area;
     // Grouped by area, in the order in which the areas first appear.
     std::vector<std::string_view> areas;

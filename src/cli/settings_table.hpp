@@ -11,15 +11,15 @@
 namespace dyad::cli {
 
 enum class SettingType : std::uint8_t {
-    boolean,      // true false yes no on off 1 0
+    boolean,      // true false; yes no, on off, 1 0, enabled disabled …
     integer,      // min..max
     text,         // up to `max` bytes, no control characters
     choice,       // one of `choices`
-    path,         // a folder
+    path,         // a folder, as expand_path() reads it
     address,      // an IPv4 or IPv6 address, or "localhost"
     origins,      // scheme://host[:port], separated by commas
     hosts,        // host[:port], separated by commas
-    http_url,     // http://host[:port]
+    http_url,     // as Url::parse() reads it
     mongodb_url,  // mongodb:// or mongodb+srv://
     redis_url,    // redis:// or rediss://
 };
@@ -42,12 +42,15 @@ struct SettingRow {
 std::span<const SettingRow> settings_table() noexcept;
 // By name or alias; null where there is none.
 const SettingRow* find_setting(std::string_view name) noexcept;
+// The value as it is meant: without blanks round it and quotes that nothing took off, choices in
+// lower case and by their own names, lists with nothing but commas between their entries. A text
+// keeps its blanks.
+std::string normal_setting(const SettingRow& row, std::string_view value);
 // What is wrong with this value, without the setting's name; nothing where it is good.
+// Requires: normal_setting made it.
 std::optional<std::string> check_setting(const SettingRow& row, std::string_view value);
 // The value as it may be shown: passwords in URLs become ***.
 std::string shown_setting(const SettingRow& row, std::string_view value);
-// Requires: check_setting found nothing.
-bool read_boolean(std::string_view value) noexcept;
 // The setting with the name nearest to `name`, where that is near enough to be meant.
 const SettingRow* nearest_setting(std::string_view name) noexcept;
 

@@ -49,8 +49,7 @@ int run_status(const CommonOptions& common) {
         return static_cast<int>(Exit::ok);
     }
     print_line(paint(Colour::bold, "Dyad Distributed Memory ") +
-               printable(text_member(status.value, "version")) + " at " +
-               client->url().authority());
+               printable(text_member(status.value, "version")) + " at " + client->url().text());
     for (const SystemState& system : indicator.systems)
         print_line(system_line(system));
     const auto line = [](const std::string& name, const std::string& value) {

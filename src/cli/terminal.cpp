@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -69,24 +73,50 @@ void append_hex(std::string& out, const char* prefix, std::uint32_t value, int d
 
 }  // namespace
 
+void prepare_streams() {
+    // Each is opened the wrong way round: using it fails, as it would have.
+    for (const int flags : {O_WRONLY, O_RDONLY, O_RDONLY}) {
+        const int fd = open("/dev/null", flags);
+        if (fd > STDERR_FILENO || fd < 0) {
+            if (fd >= 0) close(fd);
+            break;
+        }
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
 void print(std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    const std::size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+    if (written < text.size() && errno == EPIPE) end_without_reader();
 }
 
 void print_line(std::string_view text) {
     print(text);
-    std::fputc('\n', stdout);
+    print("\n");
 }
 
 void complain(std::string_view text) {
-    std::fflush(stdout);
+    flush_output();
     std::string line(text);
     line += '\n';
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 bool flush_output() {
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    const bool flushed = std::fflush(stdout) == 0;
+    if (!flushed && errno == EPIPE) end_without_reader();
+    return flushed && std::ferror(stdout) == 0;
+}
+
+bool reader_is_gone() {
+    pollfd output{STDOUT_FILENO, 0, 0};
+    return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+void end_without_reader() {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+    _exit(128 + SIGPIPE);  // where it is blocked
 }
 
 bool output_is_terminal() {

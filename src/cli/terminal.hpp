@@ -12,13 +12,22 @@ namespace dyad::cli {
 
 enum class Colour : std::uint8_t { plain, bold, dim, green, amber, red, cyan };
 
-// Standard output. Lines are kept until flush_output() or the buffer is full.
+// Before anything else: standard streams that are closed get a place of their own, so that no file
+// or connection takes it and is written into; a reader that goes is an error and no signal.
+void prepare_streams();
+
+// Standard output. Lines are kept until flush_output() or the buffer is full. Where its reader has
+// gone, the process ends.
 void print(std::string_view text);
 void print_line(std::string_view text);
 // Standard error.
 void complain(std::string_view text);
-// False where standard output took not everything (a full disk, a closed pipe).
+// False where standard output took not everything (a full disk).
 bool flush_output();
+// Nobody reads standard output any more: its pipe or terminal was closed at the other end.
+bool reader_is_gone();
+// Ends the process as SIGPIPE does, silently (status 141 in a shell), for nobody is left to tell.
+[[noreturn]] void end_without_reader();
 
 bool output_is_terminal();
 std::string paint(Colour colour, std::string_view text);

@@ -80,12 +80,12 @@ double View::rate(const char* metric) const {
 
 std::string View::problem() const {
     return now_.failure->exit == Exit::unreachable
-               ? "No server answers at " + client_.url().authority() + "; waiting for it."
+               ? "No server answers at " + client_.url().text() + "; waiting for it."
                : now_.failure->message;
 }
 
 void View::add_head(std::vector<std::string>& out) const {
-    const std::string name = "dyad-memory " + client_.url().authority();
+    const std::string name = "dyad-memory " + client_.url().text();
     const std::string indicator = now_.indicator.text();
     if (columns_of(name) + 3 + columns_of(indicator) <= columns_) {
         out.push_back(paint(Colour::bold, name) + "   " + now_.indicator.painted());
@@ -190,6 +190,7 @@ int print_readings(RestClient& client, std::int64_t count) {
         while (!interrupt.asked() && clock.steady_ms() < due_ms)
             interrupt.sleep(due_ms - clock.steady_ms());
     }
+    if (reader_is_gone()) end_without_reader();
     return static_cast<int>(Exit::ok);
 }
 

@@ -1,4 +1,4 @@
-// What is said of a command line that does not read.
+// What is said of a command line that does not read, or that says nothing.
 #include "cli/command_line.hpp"
 #include "cli/invocation.hpp"
 #include "cli/nearest.hpp"
@@ -25,6 +25,21 @@ const CommandNode* deepest(const CommandNode& root, int argc, char** argv, int& 
 }
 
 }  // namespace
+
+void print_welcome() {
+    print_line(paint(Colour::bold, "dyad-memory") + ": one memory for many AI assistants\n");
+    const auto line = [](const char* command, const char* what) {
+        std::string text = "  " + paint(Colour::cyan, command);
+        text.append(42 - columns_of(command), ' ');
+        print_line(text + what);
+    };
+    line("dyad-memory serve", "run the server");
+    line("dyad-memory status", "see whether everything works");
+    line("dyad-memory context set KEY '{\"a\":1}'", "remember something");
+    line("dyad-memory context get KEY", "read it again");
+    line("dyad-memory events --follow", "watch changes as they happen");
+    print_line("\nSomething wrong?  dyad-memory doctor\nEverything else:  dyad-memory --help");
+}
 
 int explain_usage(const std::string& parser_said, const CommandNode& root, int argc, char** argv) {
     int next = 1;

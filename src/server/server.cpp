@@ -16,12 +16,25 @@ namespace {
 
 constexpr std::string_view kScope = "distributed_memory";
 
+// Each asks for a drain. A SIGHUP that was ignored when the process started stays ignored: whoever
+// used nohup wants the server to outlive the terminal.
 sigset_t stop_signals() {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP}) {
+        struct sigaction before{};
+        sigaction(number, nullptr, &before);
+        if (number != SIGHUP || before.sa_handler != SIG_IGN) sigaddset(&set, number);
+    }
     return set;
+}
+
+// Their default would end the process; they say nothing to this one.
+void ignore_strangers() {
+    for (const int number : {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR})
+        std::signal(number, SIG_IGN);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number)
+        std::signal(number, SIG_IGN);
 }
 
 // Every client is a file descriptor: as many as the system lets this process have.
@@ -34,7 +47,7 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-// SIGTERM and SIGINT as bytes in a loop. Lifetime: within the loop's.
+// The signals that ask for an end, as bytes in a loop. Lifetime: within the loop's.
 class Server::Signals final : public net::Watcher {
   public:
     Signals(net::Loop& loop, std::function<void()> call) : loop_(loop), call_(std::move(call)) {
@@ -47,6 +60,8 @@ class Server::Signals final : public net::Watcher {
     void on_ready(std::uint32_t) override {
         signalfd_siginfo info;
         while (read(fd_.get(), &info, sizeof info) == sizeof info) {
+            // A terminal that is closed says so more than once.
+            if (asked_ && info.ssi_signo == SIGHUP) continue;
             if (asked_) {
                 // Nothing acknowledged is lost: the next start recovers as after a crash.
                 log::warn(kScope, "stopping at once: asked a second time");
@@ -76,6 +91,7 @@ void Server::prepare_process() {
     const sigset_t set = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
     std::signal(SIGPIPE, SIG_IGN);
+    ignore_strangers();
     std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit of a file fails like a full disk
     raise_descriptor_limit();
 }

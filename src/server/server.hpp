@@ -13,8 +13,9 @@ namespace dyad::server {
 
 class Server {
   public:
-    // Before any thread is made, the store's too: SIGTERM and SIGINT are blocked, so that run() can
-    // wait for them; SIGPIPE is ignored; as many file descriptors as the system allows.
+    // Before any thread is made, the store's too: SIGTERM, SIGINT, SIGQUIT and SIGHUP are blocked,
+    // so that run() can wait for them; other signals that would end the process are ignored; as
+    // many file descriptors as the system allows.
     static void prepare_process();
     // Binds, opens the stores, and is ready to run. Calls prepare_process().
     // Errors: unavailable (the port), invalid_field (an address), and the store's.

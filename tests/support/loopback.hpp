@@ -1,8 +1,9 @@
 // A whole server in this process, on a free port and a folder of its own; and clients for it.
 #pragma once
 
+#include "cli/http_client.hpp"
+#include "cli/websocket_client.hpp"
 #include "model/json.hpp"
-#include "net/websocket_client.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/rest/api.hpp"
@@ -66,7 +67,7 @@ class Loopback {
         thread_.join();
     }
     server::Server& server() { return *server_; }
-    net::Url url() const { return {.host = "127.0.0.1", .port = server_->port()}; }
+    cli::Url url() const { return {.host = "127.0.0.1", .port = server_->port(), .prefix = {}}; }
 
   private:
     std::string folder_;
@@ -81,7 +82,7 @@ class Talker {
     static constexpr std::int64_t kPatienceMs = 20'000;
 
     explicit Talker(const Loopback& to, const std::string& protocol = {})
-        : socket_(*net::WebSocketClient::connect(to.url(), "/sync", protocol, kPatienceMs)) {
+        : socket_(*cli::WebSocketClient::connect(to.url(), "/sync", protocol, kPatienceMs)) {
         EXPECT_EQ(text(next(), "type"), "connect");
     }
 
@@ -156,7 +157,7 @@ class Talker {
     }
 
   private:
-    net::WebSocketClient socket_;
+    cli::WebSocketClient socket_;
     std::string user_;
     std::string instance_;
     std::string ended_;

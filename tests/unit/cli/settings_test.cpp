@@ -31,6 +31,8 @@ TEST(SettingsTable, NamesAndFlagsAreUniqueAndEveryDefaultIsGood) {
         if (!row.alias.empty()) EXPECT_TRUE(names.insert(row.alias).second) << row.alias;
         if (!row.flag.empty()) EXPECT_TRUE(flags.insert(row.flag).second) << row.flag;
         if (!row.fallback.empty())
+            EXPECT_EQ(normal_setting(row, row.fallback), row.fallback) << row.name;
+        if (!row.fallback.empty())
             EXPECT_FALSE(check_setting(row, row.fallback).has_value()) << row.name;
         EXPECT_FALSE(row.meaning.empty()) << row.name;
     }
@@ -71,7 +73,9 @@ struct Case {
 class SettingValue : public testing::TestWithParam<Case> {};
 TEST_P(SettingValue, IsChecked) {
     const auto& [name, value, good] = GetParam();
-    EXPECT_EQ(!check_setting(*find_setting(name), value).has_value(), good) << name << "=" << value;
+    const SettingRow& row = *find_setting(name);
+    EXPECT_EQ(!check_setting(row, normal_setting(row, value)).has_value(), good)
+        << name << "=" << value;
 }
 INSTANTIATE_TEST_SUITE_P(
     All, SettingValue,
@@ -98,6 +102,69 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ALLOWED_HOSTS", "dyad_ws", true}, Case{"ALLOWED_HOSTS", "a b", false},
         Case{"DISTRIBUTED_USER_ID", "any unique string", true},
         Case{"DISTRIBUTED_USER_ID", "a\nb", false}));
+
+struct Meant {
+    const char* name;
+    const char* written;
+    const char* meant;
+};
+class SettingWord : public testing::TestWithParam<Meant> {};
+TEST_P(SettingWord, IsTakenAsItIsMeant) {
+    const auto& [name, written, meant] = GetParam();
+    const SettingRow& row = *find_setting(name);
+    EXPECT_EQ(normal_setting(row, written), meant) << name << "=" << written;
+    EXPECT_FALSE(check_setting(row, meant).has_value()) << name << "=" << meant;
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, SettingWord,
+    testing::Values(
+        Meant{"LOG_LEVEL", "INFO", "info"}, Meant{"LOG_LEVEL", " Debug ", "debug"},
+        Meant{"LOG_LEVEL", "WARNING", "warn"}, Meant{"LOG_LEVEL", "err", "error"},
+        Meant{"LOG_LEVEL", "trace", "debug"}, Meant{"LOG_LEVEL", "verbose", "debug"},
+        Meant{"LOG_LEVEL", "FATAL", "error"}, Meant{"LOG_LEVEL", "critical", "error"},
+        Meant{"LOG_LEVEL", "none", "off"}, Meant{"LOG_LEVEL", "Silent", "off"},
+        Meant{"LOG_LEVEL", "OFF", "off"}, Meant{"LOG_LEVEL", "\"info\"", "info"},
+        Meant{"LOG_FORMAT", "JSON", "json"}, Meant{"LOG_FORMAT", "Text", "text"},
+        Meant{"ENABLE_REDIS", "TRUE", "true"}, Meant{"ENABLE_REDIS", "Yes", "true"},
+        Meant{"ENABLE_REDIS", "ON", "true"}, Meant{"ENABLE_REDIS", "Enabled", "true"},
+        Meant{"ENABLE_REDIS", " 1 ", "true"}, Meant{"ENABLE_REDIS", "0", "false"},
+        Meant{"ENABLE_REDIS", "No", "false"}, Meant{"ENABLE_REDIS", "Disabled", "false"},
+        Meant{"ENABLE_REDIS", "'off'", "false"}, Meant{"WS_SYNC_PORT", " 9000\t", "9000"},
+        Meant{"WS_SYNC_PORT", "\"9000\"", "9000"}, Meant{"DYAD_HOST", "LocalHost", "localhost"},
+        Meant{"ALLOWED_ORIGINS", "https://a.example.com, https://b.example.com",
+              "https://a.example.com,https://b.example.com"},
+        Meant{"ALLOWED_ORIGINS", " https://a , ,https://b,\n https://c:1 ,",
+              "https://a,https://b,https://c:1"},
+        Meant{"ALLOWED_ORIGINS", "[\"https://a\", \"https://b\"]", "https://a,https://b"},
+        Meant{"ALLOWED_ORIGINS", "['https://a']", "https://a"},
+        Meant{"ALLOWED_ORIGINS", "\"https://a\",\"https://b\"", "https://a,https://b"},
+        Meant{"ALLOWED_HOSTS", "[::1]:80", "[::1]:80"}, Meant{"ALLOWED_HOSTS", "a , b", "a,b"},
+        Meant{"DYAD_URL", " http://a ", "http://a"},
+        Meant{"DISTRIBUTED_USER_ID", "\"ada\"", "ada"}));
+
+TEST(SettingsTable, AListWithoutEntriesIsNotSet) {
+    for (const char* written : {"", " ", ",", " , ", "[]", "[ ]", "\"\""})
+        EXPECT_EQ(normal_setting(*find_setting("ALLOWED_ORIGINS"), written), "") << written;
+}
+
+TEST(SettingsTable, AUnitIsRefusedWithTheNumberToWrite) {
+    const auto said = [](const char* name, const char* value) {
+        return check_setting(*find_setting(name), value).value_or("");
+    };
+    EXPECT_NE(said("WS_PING_INTERVAL", "30s").find("no unit is written: 30000"), std::string::npos);
+    EXPECT_NE(said("WS_PING_INTERVAL", "1 min").find(": 60000"), std::string::npos);
+    EXPECT_NE(said("WS_STALE_TIMEOUT", "90000ms").find(": 90000"), std::string::npos);
+    EXPECT_NE(said("CONTEXT_TTL_DAYS", "30d").find(": 30"), std::string::npos);
+    EXPECT_NE(said("CONTEXT_TTL_DAYS", "2 Weeks").find(": 14"), std::string::npos);
+    for (const char* value : {"30 000", "30,000", "3e4", "+3", "30x", "0x1F"})
+        EXPECT_NE(said("WS_PING_INTERVAL", value), "") << value;
+}
+
+TEST(SettingsTable, AListNamesItsWrongEntry) {
+    const auto wrong = check_setting(*find_setting("ALLOWED_ORIGINS"), "https://a,b.example");
+    ASSERT_TRUE(wrong);
+    EXPECT_NE(wrong->find("\"b.example\""), std::string::npos) << *wrong;
+}
 
 TEST(SettingsTable, PasswordsAreNotShown) {
     const SettingRow& url = *find_setting("MONGODB_URL");
@@ -157,6 +224,101 @@ TEST(Settings, AFileMayHoldTheSettingsOfOthers) {
     EXPECT_FALSE(resolved.has_fatal());
 }
 
+Resolved with_file(const std::string& text, bool shared = true) {
+    Inputs inputs;
+    inputs.env_file = SettingsFile{"/w/.env", text, shared};
+    return resolve(inputs);
+}
+
+TEST(Settings, LinesOfOthersNeverStopAnything) {
+    const Resolved resolved = with_file(
+        "KEY=\"-----BEGIN-----\nx\n-----END-----\"\nexport FOO\n[x]\nA=$(rm -rf /)\nB=`x`\n"
+        "C='open\nLOG_LEVEL=chatty\nDEBUG=express:*\nWS_SYNC_PORT=9000\n");
+    EXPECT_FALSE(resolved.has_fatal()) << problems_of(resolved);
+    EXPECT_EQ(resolved.integer("WS_SYNC_PORT"), 9000);
+    EXPECT_EQ(resolved.text("LOG_LEVEL"), "info");
+    EXPECT_NE(problems_of(resolved).find("passed over"), std::string::npos);
+}
+
+TEST(Settings, AFileOfOursIsStrictAboutOurNames) {
+    for (const char* text : {"LOG_LEVEL=chatty\n", "WS_SYNC_PORT=\"9\n", "WS_SYNC_PORT 9000\n",
+                             "DYAD_HOST='127.0.0.1'x\n"}) {
+        const Resolved resolved = with_file(text, false);
+        EXPECT_TRUE(resolved.has_fatal()) << text;
+        EXPECT_NE(problems_of(resolved).find("/w/.env line 1"), std::string::npos);
+    }
+    EXPECT_FALSE(with_file("no sense\n\"x\n", false).has_fatal());
+}
+
+TEST(Settings, TheLastOfANameCountsEvenIfItIsEmpty) {
+    EXPECT_EQ(with_file("WS_SYNC_PORT=1\nWS_SYNC_PORT=2\n").integer("WS_SYNC_PORT"), 2);
+    EXPECT_FALSE(with_file("WS_SYNC_PORT=1\nWS_SYNC_PORT=\n").at("WS_SYNC_PORT").given);
+    EXPECT_EQ(with_file("WS_ALLOWED_HOSTS=a\nALLOWED_HOSTS=b\nWS_ALLOWED_HOSTS=c\n")
+                  .text("ALLOWED_HOSTS"),
+              "b");
+}
+
+TEST(Settings, AFlagWithoutAValueIsRefused) {
+    for (const char* value : {"", "  "}) {
+        Inputs inputs;
+        inputs.flags = {{"DYAD_DATA_DIR", value}};
+        const Resolved resolved = resolve(inputs);
+        EXPECT_TRUE(resolved.has_fatal());
+        EXPECT_NE(problems_of(resolved).find("--data-dir was given without a value"),
+                  std::string::npos);
+    }
+}
+
+TEST(Settings, CommandsAreRefusedWithTheOneThatDoesWhatIsMeant) {
+    const std::string said = problems_of(with_file("DISTRIBUTED_USER_ID=$(whoami)\n"));
+    EXPECT_NE(said.find("sed -i \"s|DISTRIBUTED_USER_ID=.*|DISTRIBUTED_USER_ID=$(whoami)|\" "
+                        "'/w/.env'"),
+              std::string::npos)
+        << said;
+    for (const char* text :
+         {"DISTRIBUTED_USER_ID=\"u-$(uuidgen)\"\n", "DISTRIBUTED_USER_ID=`whoami`\n",
+          "WS_SYNC_PORT=$(cat port)\n", "DISTRIBUTED_USER_ID=$USER\n",
+          "DISTRIBUTED_USER_ID=${USER}@example.com\n"})
+        EXPECT_TRUE(with_file(text).has_fatal()) << text;
+    EXPECT_EQ(with_file("DISTRIBUTED_USER_ID='$(whoami)'\n").user_id(), "$(whoami)");
+    EXPECT_EQ(with_file("DISTRIBUTED_USER_ID='$5'\n").user_id(), "$5");
+}
+
+TEST(Settings, UuidgenStandsForAnIdThatIsKept) {
+    Inputs inputs;
+    int asked = 0;
+    inputs.kept_user_id = [&asked]() -> Result<KeptUserId> {
+        ++asked;
+        return KeptUserId{"0b1c-id", "/c/user-id", asked == 1};
+    };
+    EXPECT_EQ(resolve(inputs).user_id(), "local");
+    EXPECT_EQ(asked, 0);
+    for (const char* value :
+         {"$(uuidgen)", "\"$(uuidgen)\"", "`uuidgen`", "$(uuidgen)  # one of my own"}) {
+        inputs.env_file =
+            SettingsFile{"/w/.env", std::string("DISTRIBUTED_USER_ID=") + value + "\n"};
+        const Resolved resolved = resolve(inputs);
+        EXPECT_FALSE(resolved.has_fatal()) << value << problems_of(resolved);
+        EXPECT_EQ(resolved.user_id(), "0b1c-id") << value;
+        EXPECT_EQ(resolved.note.empty(), asked != 1);
+        EXPECT_NE(resolved.at("DISTRIBUTED_USER_ID").source.find("/c/user-id"), std::string::npos);
+    }
+    inputs.env_file.reset();
+    inputs.environment = {{"DISTRIBUTED_USER_ID", "$(uuidgen)"}};
+    EXPECT_EQ(resolve(inputs).user_id(), "0b1c-id");
+    inputs.kept_user_id = []() -> Result<KeptUserId> {
+        return fail(Errc::unavailable, "cannot write /c/user-id: Read-only file system");
+    };
+    EXPECT_TRUE(resolve(inputs).has_fatal());
+    EXPECT_NE(problems_of(resolve(inputs)).find("Read-only"), std::string::npos);
+}
+
+TEST(Settings, TheExampleOfTheGuideIsPointedOut) {
+    const Resolved resolved = with_file("DISTRIBUTED_USER_ID=your-email@example.com\n");
+    EXPECT_FALSE(resolved.has_fatal());
+    EXPECT_NE(problems_of(resolved).find("guide's example"), std::string::npos);
+}
+
 TEST(Settings, TheMasterSwitchNeedsAUserAndSaysThatTheEmbeddedStoreIsUsed) {
     Resolved resolved = with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"}});
     EXPECT_TRUE(resolved.has_fatal());
@@ -194,6 +356,36 @@ TEST(Settings, TheDataFolderIsAbsolute) {
     EXPECT_EQ(with_environment({{"DYAD_DATA_DIR", "a/../b/"}}).data_dir(), "/work/b");
     EXPECT_EQ(with_environment({{"DYAD_DATA_DIR", "/"}}).data_dir(), "/");
     EXPECT_EQ(resolve({}).data_dir(), "");
+}
+
+TEST(Settings, FoldersAreReadAsAShellReadsThem) {
+    for (const auto& [written, meant] : std::vector<std::pair<std::string, std::string>>{
+             {"~/mem", "/home/ada/mem"},
+             {"~", "/home/ada"},
+             {"$HOME/mem", "/home/ada/mem"},
+             {"${XDG_DATA_HOME:-$HOME/.local/share}/m", "/home/ada/.local/share/m"},
+             {"\"~/mem\"", "/home/ada/mem"},
+             {" ~/mem ", "/home/ada/mem"},
+             {"./~/mem", "/work/~/mem"}}) {
+        EXPECT_EQ(with_environment({{"DYAD_DATA_DIR", written}}).data_dir(), meant) << written;
+        Inputs inputs;
+        inputs.environment = {{"HOME", "/home/ada"}};
+        inputs.working_folder = "/work";
+        inputs.flags = {{"DYAD_DATA_DIR", written}};
+        EXPECT_EQ(resolve(inputs).data_dir(), meant) << written;
+        inputs.flags.clear();
+        for (auto* file : {&inputs.env_file, &inputs.config_file}) {
+            *file = SettingsFile{"/f", "DYAD_DATA_DIR='" + written + "'\n"};
+            EXPECT_EQ(resolve(inputs).data_dir(), meant) << written;
+            file->reset();
+        }
+    }
+    for (const char* written : {"~eve/mem", "$NOWHERE/mem", "file:///srv/mem", "$(pwd)", "a\nb"})
+        EXPECT_TRUE(with_environment({{"DYAD_DATA_DIR", written}}).has_fatal()) << written;
+    EXPECT_EQ(with_environment({{"XDG_DATA_HOME", "~/d"}}).data_dir(), "/home/ada/d/dyad-memory");
+    const Resolved relative = with_environment({{"XDG_DATA_HOME", "d"}});
+    EXPECT_EQ(relative.data_dir(), "/home/ada/.local/share/dyad-memory");
+    EXPECT_NE(problems_of(relative).find("XDG_DATA_HOME"), std::string::npos);
 }
 
 TEST(Settings, TheClientFindsTheServerOfTheSameSettings) {

@@ -190,10 +190,10 @@ TEST(LiveNegotiated, AStreamOfEventsIsNoInstanceThatIsPresent) {
     std::atomic<bool> streaming = false;
     std::atomic<bool> over = false;
     std::thread stream([&] {
-        net::ClientRequest request;
+        cli::ClientRequest request;
         request.target = "/api/v1/events/stream";
         request.headers = {{"Dyad-User", "ada"}};
-        static_cast<void>(net::http_stream(server.url(), request, "text/event-stream", 10000,
+        static_cast<void>(cli::http_stream(server.url(), request, "text/event-stream", 10000,
                                            [&](std::string_view) {
                                                streaming = true;
                                                return !over;

@@ -1,0 +1,78 @@
+#include "cli/curl_handle.hpp"
+
+#include "cli/settings.hpp"
+
+#include <cstdlib>
+
+namespace dyad::cli {
+namespace {
+
+const char* set_variable(const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0' ? value : nullptr;
+}
+
+}  // namespace
+
+CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t timeout_ms)
+    : easy_(nullptr, curl_easy_cleanup), url_(url), said_(new char[CURL_ERROR_SIZE]()) {
+    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    CHECK(started == CURLE_OK);
+    easy_.reset(curl_easy_init());
+    CHECK(easy_ != nullptr);
+    set(CURLOPT_ERRORBUFFER, said_.get());
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_QUICK_EXIT, 1L);  // a name that is still being looked up is not waited for
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_PATH_AS_IS, 1L);  // a key may be two dots
+    set(CURLOPT_USERAGENT, "dyad-memory/" DYAD_VERSION);
+    set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout_ms));
+    set(CURLOPT_URL, (url.text() + target).c_str());
+    if (is_loopback(url.host)) set(CURLOPT_PROXY, "");
+    // The variables of the curl tool and of OpenSSL; the library does not read them by itself.
+    const char* const bundle = set_variable("CURL_CA_BUNDLE");
+    if (const char* const file = bundle != nullptr ? bundle : set_variable("SSL_CERT_FILE"))
+        set(CURLOPT_CAINFO, file);
+    if (const char* const folder = set_variable("SSL_CERT_DIR")) set(CURLOPT_CAPATH, folder);
+}
+
+bool CurlHandle::connected() const {
+    curl_off_t after_us = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &after_us);
+    return after_us > 0;
+}
+
+Error CurlHandle::error(CURLcode code) const {
+    const std::string where = url_.text();
+    const std::string why = said_[0] != '\0' ? said_.get() : curl_easy_strerror(code);
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+            return fail(Errc::unavailable, "there is no address for the name " + url_.host);
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return fail(Errc::unavailable, "the proxy of the environment has no address: " + why);
+        case CURLE_COULDNT_CONNECT:
+            return fail(Errc::unavailable, "nothing answers at " + where);
+        case CURLE_OPERATION_TIMEDOUT:
+            return fail(Errc::timed_out, connected()
+                                             ? "the server at " + where + " did not answer in time"
+                                             : "nothing answers at " + where + " in time");
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+            return fail(Errc::unauthorized,
+                        "the certificate of " + where + " is not trusted (" + why +
+                            "); use the name it was made for, or name the file of its authority "
+                            "in SSL_CERT_FILE");
+        case CURLE_SSL_CONNECT_ERROR:
+            return fail(Errc::protocol_error, "what answers at " + where +
+                                                  " does not speak TLS as it should (" + why +
+                                                  "); without TLS it would be http://");
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_WEIRD_SERVER_REPLY:
+            return fail(Errc::protocol_error, "what answers at " + where + " does not speak HTTP");
+        default:
+            return fail(Errc::outcome_unknown, "the connection to the server broke (" + why + ")");
+    }
+}
+
+}  // namespace dyad::cli

@@ -1,0 +1,309 @@
+// What may be written as the value of a setting.
+#include "cli/settings_table.hpp"
+#include "cli/url.hpp"
+#include "net/utf8.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include <arpa/inet.h>
+
+namespace dyad::cli {
+namespace {
+
+using enum SettingType;
+
+constexpr std::string_view kBlank = " \t\r\n\f\v";
+
+// Words that are meant where another one is written.
+struct Synonym {
+    std::string_view setting;  // empty: every boolean
+    std::string_view written;
+    std::string_view meant;
+};
+constexpr Synonym kSynonyms[] = {
+    {"", "1", "true"},
+    {"", "yes", "true"},
+    {"", "y", "true"},
+    {"", "on", "true"},
+    {"", "t", "true"},
+    {"", "enabled", "true"},
+    {"", "enable", "true"},
+    {"", "0", "false"},
+    {"", "no", "false"},
+    {"", "n", "false"},
+    {"", "off", "false"},
+    {"", "f", "false"},
+    {"", "disabled", "false"},
+    {"", "disable", "false"},
+
+    {"LOG_LEVEL", "trace", "debug"},
+    {"LOG_LEVEL", "verbose", "debug"},
+    {"LOG_LEVEL", "silly", "debug"},
+    {"LOG_LEVEL", "all", "debug"},
+    {"LOG_LEVEL", "information", "info"},
+    {"LOG_LEVEL", "notice", "info"},
+    {"LOG_LEVEL", "http", "info"},
+    {"LOG_LEVEL", "warning", "warn"},
+    {"LOG_LEVEL", "err", "error"},
+    {"LOG_LEVEL", "fatal", "error"},
+    {"LOG_LEVEL", "critical", "error"},
+    {"LOG_LEVEL", "crit", "error"},
+    {"LOG_LEVEL", "alert", "error"},
+    {"LOG_LEVEL", "emergency", "error"},
+    {"LOG_LEVEL", "none", "off"},
+    {"LOG_LEVEL", "silent", "off"},
+    {"LOG_LEVEL", "quiet", "off"},
+    {"LOG_FORMAT", "plain", "text"},
+    {"LOG_FORMAT", "pretty", "text"},
+};
+
+// Units that people put behind a number, in the unit of the setting.
+struct Unit {
+    std::string_view of;  // the setting's own
+    std::string_view written;
+    std::int64_t factor;
+};
+constexpr Unit kUnits[] = {
+    {"ms", "ms", 1},     {"ms", "s", 1000},         {"ms", "sec", 1000},    {"ms", "seconds", 1000},
+    {"ms", "m", 60'000}, {"ms", "min", 60'000},     {"ms", "h", 3'600'000}, {"days", "d", 1},
+    {"days", "day", 1},  {"days", "days", 1},       {"days", "w", 7},       {"days", "weeks", 7},
+    {"days", "y", 365},  {"ms", "minutes", 60'000},
+};
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(kBlank);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
+// As `docker run --env-file` hands a quoted value over: with its quotes.
+std::string_view without_quotes(std::string_view text) {
+    const bool quoted = text.size() > 1 && text.front() == text.back() &&
+                        (text.front() == '"' || text.front() == '\'') &&
+                        text.find(text.front(), 1) == text.size() - 1;
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+template <class Each>
+bool all_parts(std::string_view list, char separator, Each each) {
+    for (;;) {
+        const std::size_t end = list.find(separator);
+        if (!each(list.substr(0, end))) return false;
+        if (end == std::string_view::npos) return true;
+        list.remove_prefix(end + 1);
+    }
+}
+
+// The entries with commas between them, without blanks, quotes and empty ones; an array as JSON
+// writes it is a list, too.
+std::string normal_list(std::string_view text) {
+    const std::string_view inside = text.substr(std::min<std::size_t>(1, text.size()));
+    const std::string_view first = trimmed(inside);
+    if (text.starts_with('[') && text.ends_with(']') &&
+        (first.starts_with('"') || first.starts_with('\'') || first == "]"))
+        text = inside.substr(0, inside.size() - 1);
+    std::string out;
+    all_parts(text, ',', [&out](std::string_view part) {
+        part = trimmed(without_quotes(trimmed(part)));
+        if (!part.empty()) out.append(out.empty() ? "" : ",").append(part);
+        return true;
+    });
+    return out;
+}
+
+bool is_port(std::string_view text) {
+    unsigned value = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    return end.ec == std::errc() && end.ptr == text.data() + text.size() && value > 0 &&
+           value <= 65535;
+}
+
+bool is_host_name(std::string_view text) {
+    return !text.empty() && text.size() < 254 &&
+           text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789-._:[]") == std::string_view::npos;
+}
+
+// host[:port], [v6]:port.
+bool is_host_and_port(std::string_view text) {
+    const std::size_t bracket = text.rfind(']');
+    const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    if (!is_host_name(text.substr(0, colon))) return false;
+    return colon == std::string_view::npos || is_port(text.substr(colon + 1));
+}
+
+// The authority of a database URL: [user[:password]@]host[:port][,host[:port]…]
+bool is_database_url(std::string_view url, std::initializer_list<std::string_view> schemes,
+                     bool several) {
+    for (const std::string_view scheme : schemes) {
+        if (!url.starts_with(scheme)) continue;
+        std::string_view rest = url.substr(scheme.size());
+        rest = rest.substr(0, rest.find_first_of("/?"));
+        if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos)
+            rest.remove_prefix(at + 1);
+        if (!several && rest.find(',') != std::string_view::npos) return false;
+        return all_parts(rest, ',', is_host_and_port);
+    }
+    return false;
+}
+
+// "30s" where 30000 is wanted: what to write instead.
+std::string without_unit(const SettingRow& row, std::string_view value) {
+    std::int64_t number = 0;
+    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (end.ec != std::errc()) return {};
+    const std::string written =
+        lower(trimmed(value.substr(static_cast<std::size_t>(end.ptr - value.data()))));
+    for (const Unit& unit : kUnits)
+        if (unit.of == row.unit && unit.written == written && number >= 0 &&
+            number <= row.max / unit.factor)
+            return "; no unit is written: " + std::to_string(number * unit.factor);
+    return {};
+}
+
+std::optional<std::string> check_integer(const SettingRow& row, std::string_view value) {
+    std::int64_t number = 0;
+    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (end.ec == std::errc() && end.ptr == value.data() + value.size() && number >= row.min &&
+        number <= row.max)
+        return std::nullopt;
+    return "must be a whole number from " + std::to_string(row.min) + " to " +
+           std::to_string(row.max) + (row.unit.empty() ? "" : " (" + std::string(row.unit) + ")") +
+           without_unit(row, value);
+}
+
+std::optional<std::string> check_text(const SettingRow& row, std::string_view value) {
+    if (static_cast<std::int64_t>(value.size()) > row.max)
+        return "must have at most " + std::to_string(row.max) + " bytes";
+    if (!net::valid_utf8(value)) return "must be UTF-8";
+    for (const char c : value)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            return "must not hold control characters";
+    return std::nullopt;
+}
+
+bool is_address(std::string_view value) {
+    std::string text(value);
+    if (text == "localhost") return true;
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+        text = text.substr(1, text.size() - 2);
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, text.c_str(), bytes) == 1 ||
+           inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+bool is_origin(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    return scheme != std::string_view::npos && scheme > 0 &&
+           is_host_and_port(text.substr(scheme + 3));
+}
+
+// Names the first entry that is none.
+template <class Good>
+std::optional<std::string> check_list(std::string_view list, Good good, const char* example) {
+    std::optional<std::string> wrong;
+    all_parts(list, ',', [&](std::string_view part) {
+        if (!good(part)) wrong = "holds \"" + std::string(part) + "\"; " + example;
+        return !wrong;
+    });
+    return wrong;
+}
+
+}  // namespace
+
+std::string normal_setting(const SettingRow& row, std::string_view value) {
+    const std::string_view bare = without_quotes(trimmed(value));
+    switch (row.type) {
+        case text:
+            return std::string(bare.size() < trimmed(value).size() ? bare : value);
+        case boolean:
+        case choice: {
+            std::string word = lower(trimmed(bare));
+            for (const Synonym& synonym : kSynonyms)
+                if (synonym.written == word &&
+                    (row.type == boolean ? synonym.setting.empty() : synonym.setting == row.name))
+                    return std::string(synonym.meant);
+            return word;
+        }
+        case address:
+            return lower(trimmed(bare));
+        case origins:
+        case hosts:
+            return normal_list(bare);
+        case integer:
+        case path:
+        case http_url:
+        case mongodb_url:
+        case redis_url:
+            return std::string(trimmed(bare));
+    }
+    return std::string(value);
+}
+
+std::optional<std::string> check_setting(const SettingRow& row, std::string_view value) {
+    switch (row.type) {
+        case boolean:
+            if (value == "true" || value == "false") return std::nullopt;
+            return "must be true or false";
+        case integer:
+            return check_integer(row, value);
+        case text:
+            return check_text(row, value);
+        case choice:
+            if (!all_parts(row.choices, ' ', [&](std::string_view word) { return word != value; }))
+                return std::nullopt;
+            return "must be one of: " + std::string(row.choices);
+        case path:
+            return std::nullopt;  // expand_path() has read it
+        case address:
+            if (is_address(value)) return std::nullopt;
+            return "must be an IPv4 or IPv6 address, or localhost";
+        case origins:
+            return check_list(value, is_origin,
+                              "it must be a list such as "
+                              "https://app.example.com,http://localhost:3000");
+        case hosts:
+            return check_list(value, is_host_and_port,
+                              "it must be a list such as memory.example.com,proxy:8080");
+        case http_url:
+            if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
+            return std::nullopt;
+        case mongodb_url:
+            if (is_database_url(value, {"mongodb://", "mongodb+srv://"}, true)) return std::nullopt;
+            return "must look like mongodb://user:password@host:27017 or mongodb+srv://host";
+        case redis_url:
+            if (is_database_url(value, {"redis://", "rediss://"}, false)) return std::nullopt;
+            return "must look like redis://user:password@host:6379 or rediss://host:6380";
+    }
+    return std::nullopt;
+}
+
+std::string shown_setting(const SettingRow& row, std::string_view value) {
+    if (!row.secret || value.empty()) return std::string(value);
+    const std::size_t scheme = value.find("://");
+    if (scheme == std::string_view::npos) return "***";  // whatever it is, it may be a password
+    const std::size_t start = scheme + 3;
+    const std::size_t at = value.rfind('@');
+    if (at == std::string_view::npos || at < start) {
+        // Options such as ?password= may carry one, too.
+        return std::string(value.substr(0, value.find('?')));
+    }
+    const std::string_view login = value.substr(start, at - start);
+    std::string out(value.substr(0, start));
+    out.append(login.substr(0, login.find(':')));
+    if (login.find(':') != std::string_view::npos) out.append(":***");
+    const std::string_view rest = value.substr(at);
+    return out.append(rest.substr(0, rest.find('?')));
+}
+
+}  // namespace dyad::cli

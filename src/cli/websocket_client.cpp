@@ -1,0 +1,198 @@
+#include "cli/websocket_client.hpp"
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "cli/curl_handle.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <poll.h>
+
+namespace dyad::cli {
+namespace {
+
+constexpr std::int64_t kSendMs = 10'000;
+constexpr std::int64_t kCloseMs = 1'000;
+constexpr std::size_t kHeadMax = 64 * 1024;
+
+std::uint32_t random_mask() {
+    static thread_local SystemRandom random;
+    return static_cast<std::uint32_t>(random.next_u64());
+}
+
+std::int64_t left_until(std::int64_t deadline_ms) {
+    return std::max<std::int64_t>(deadline_ms - SystemClock().steady_ms(), 0);
+}
+
+Error connection_broke() {
+    return fail(Errc::outcome_unknown, "the connection to the server broke");
+}
+
+}  // namespace
+
+WebSocketClient::WebSocketClient(std::unique_ptr<CurlHandle> handle) : handle_(std::move(handle)) {}
+WebSocketClient::WebSocketClient(WebSocketClient&&) noexcept = default;
+WebSocketClient::~WebSocketClient() = default;
+
+Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::string& path,
+                                                 const std::string& protocol,
+                                                 std::int64_t timeout_ms) {
+    auto handle = std::make_unique<CurlHandle>(url, path, timeout_ms);
+    handle->set(CURLOPT_CONNECT_ONLY, 1L);
+    handle->set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+    if (const CURLcode code = curl_easy_perform(handle->get()); code != CURLE_OK)
+        return handle->error(code);
+    WebSocketClient client(std::move(handle));
+    if (Status done = client.handshake(url, path, protocol, timeout_ms); !done) return done.error();
+    return client;
+}
+
+Status WebSocketClient::handshake(const Url& url, const std::string& path,
+                                  const std::string& protocol, std::int64_t timeout_ms) {
+    SystemRandom random;
+    std::array<std::uint8_t, 16> key_bytes;
+    random.fill(key_bytes);
+    const std::string key = to_base64(key_bytes);
+    std::string out = "GET " + url.prefix + path + " HTTP/1.1\r\nHost: " + url.authority() +
+                      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + key +
+                      "\r\nSec-WebSocket-Version: 13\r\n";
+    if (!protocol.empty()) out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
+    if (Status sent = send_all(out.append("\r\n"), timeout_ms); !sent) return sent;
+    const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
+    std::string head;
+    std::size_t end = std::string::npos;
+    while ((end = head.find("\r\n\r\n")) == std::string::npos) {
+        if (head.size() > kHeadMax || (head.size() > 8 && !head.starts_with("HTTP/1.")))
+            return fail(Errc::protocol_error,
+                        "what answers at " + url.text() + " does not speak HTTP");
+        const Result<std::size_t> got = receive_more(head, left_until(deadline_ms));
+        if (!got) return got.error();
+        if (*got == 0) return connection_broke();
+    }
+    std::string rest = head.substr(end + 4);
+    head.resize(end + 2);
+    const Result<std::string> accept = net::accept_key(key);
+    std::string lines = head;
+    for (char& c : lines)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    constexpr std::string_view kAccept = "\r\nsec-websocket-accept:";
+    const std::size_t at = lines.find(kAccept);
+    const bool answered =
+        accept && at != std::string::npos &&
+        std::string_view(head)
+            .substr(at + kAccept.size(), head.find("\r\n", at + 2) - at - kAccept.size())
+            .ends_with(*accept);
+    if (!head.starts_with("HTTP/1.1 101 ") || !answered)
+        return fail(Errc::protocol_error,
+                    "the server refused the WebSocket: HTTP status " +
+                        head.substr(std::min<std::size_t>(9, head.size()), 3));
+    if (reader_.feed(rest, *this) != nullptr) return connection_broke();
+    return Done{};
+}
+
+Status WebSocketClient::wait_for(short events, std::int64_t timeout_ms) {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(handle_->get(), CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+        socket == CURL_SOCKET_BAD)
+        return connection_broke();
+    pollfd wait{socket, events, 0};
+    if (poll(&wait, 1, static_cast<int>(timeout_ms)) == 1) return Done{};
+    return fail(Errc::timed_out, "the server did not answer in time");
+}
+
+Status WebSocketClient::send_all(std::string_view bytes, std::int64_t timeout_ms) {
+    if (!handle_) return connection_broke();
+    while (!bytes.empty()) {
+        std::size_t sent = 0;
+        const CURLcode code = curl_easy_send(handle_->get(), bytes.data(), bytes.size(), &sent);
+        if (code == CURLE_AGAIN) {
+            if (Status ready = wait_for(POLLOUT, timeout_ms); !ready) return ready;
+            continue;
+        }
+        if (code != CURLE_OK) return connection_broke();
+        bytes.remove_prefix(sent);
+    }
+    return Done{};
+}
+
+Result<std::size_t> WebSocketClient::receive_more(std::string& buffer, std::int64_t timeout_ms) {
+    char chunk[16384];
+    const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
+    for (;;) {
+        // TLS may have bytes already that the socket does not show.
+        std::size_t got = 0;
+        const CURLcode code = curl_easy_recv(handle_->get(), chunk, sizeof chunk, &got);
+        if (code == CURLE_OK) {
+            buffer.append(chunk, got);
+            return got;
+        }
+        if (code != CURLE_AGAIN) return std::size_t{0};
+        if (Status ready = wait_for(POLLIN, left_until(deadline_ms)); !ready) return ready.error();
+    }
+}
+
+Status WebSocketClient::send(std::string_view text) {
+    std::string frame;
+    net::append_masked_frame(frame, net::Opcode::text, text, random_mask());
+    return send_all(frame, kSendMs);
+}
+
+Result<std::string> WebSocketClient::receive(std::int64_t timeout_ms) {
+    const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
+    std::string buffer;
+    while (taken_ == messages_.size()) {
+        messages_.clear();
+        taken_ = 0;
+        if (closed_) return fail(Errc::outcome_unknown, *closed_);
+        buffer.clear();
+        // Pings are no message: they do not make the wait longer.
+        const Result<std::size_t> got = receive_more(buffer, left_until(deadline_ms));
+        if (!got) return got.error();
+        if (*got == 0)
+            closed_ = "the server closed the connection";
+        else if (const auto error = reader_.feed(buffer, *this))
+            closed_ = "the server broke the WebSocket protocol: " + std::string(error->reason);
+    }
+    return std::move(messages_[taken_++]);
+}
+
+// Waits for the server to close, too: closing over unread bytes would reset the connection, and
+// what was sent last could be lost.
+void WebSocketClient::close() {
+    if (!handle_) return;
+    std::string buffer;
+    net::append_masked_frame(buffer, net::Opcode::close, net::close_payload(1000, ""),
+                             random_mask());
+    if (send_all(buffer, kCloseMs)) {
+        const std::int64_t deadline_ms = SystemClock().steady_ms() + kCloseMs;
+        for (;;) {
+            buffer.clear();
+            const std::int64_t left_ms = left_until(deadline_ms);
+            const Result<std::size_t> got = receive_more(buffer, left_ms);
+            if (!got || *got == 0 || left_ms == 0) break;
+        }
+    }
+    handle_.reset();
+    if (!closed_) closed_ = "closed";
+}
+
+bool WebSocketClient::on_message(net::Opcode, std::string_view payload) {
+    messages_.emplace_back(payload);
+    return true;
+}
+
+bool WebSocketClient::on_ping(std::string_view payload) {
+    std::string frame;
+    net::append_masked_frame(frame, net::Opcode::pong, payload, random_mask());
+    static_cast<void>(send_all(frame, kSendMs));
+    return true;
+}
+
+bool WebSocketClient::on_close(std::uint16_t code, std::string_view reason) {
+    closed_ = "the server closed the connection with code " + std::to_string(code);
+    if (!reason.empty()) closed_->append(": ").append(reason);
+    return true;
+}
+
+}  // namespace dyad::cli

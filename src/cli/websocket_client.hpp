@@ -1,0 +1,57 @@
+// A blocking WebSocket client for the command line: libcurl makes the connection (TLS and proxies
+// as in http_client.hpp), the frames are ours. One connection per object. Threads: one owner.
+// Errors: those of http_client.hpp.
+#pragma once
+
+#include "cli/url.hpp"
+#include "net/websocket.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::cli {
+
+class CurlHandle;
+
+// Answers pings by itself.
+class WebSocketClient : private net::FrameHandler {
+  public:
+    // `path` such as "/sync", behind the URL's prefix; `protocol` may be empty.
+    static Result<WebSocketClient> connect(const Url& url, const std::string& path,
+                                           const std::string& protocol, std::int64_t timeout_ms);
+    WebSocketClient(WebSocketClient&&) noexcept;
+    ~WebSocketClient() override;
+
+    Status send(std::string_view text);
+    // The next message. Errors: timed_out; outcome_unknown, with the close code, once closed.
+    Result<std::string> receive(std::int64_t timeout_ms);
+    // Waits up to a second for the server to close, too; what was not received is dropped.
+    void close();
+
+  private:
+    explicit WebSocketClient(std::unique_ptr<CurlHandle> handle);
+
+    Status handshake(const Url& url, const std::string& path, const std::string& protocol,
+                     std::int64_t timeout_ms);
+    Status send_all(std::string_view bytes, std::int64_t timeout_ms);
+    // Appends what comes next; 0 is the end of the stream.
+    Result<std::size_t> receive_more(std::string& buffer, std::int64_t timeout_ms);
+    Status wait_for(short events, std::int64_t timeout_ms);
+
+    bool on_message(net::Opcode opcode, std::string_view payload) override;
+    bool on_ping(std::string_view payload) override;
+    bool on_pong(std::string_view) override { return true; }
+    bool on_close(std::uint16_t code, std::string_view reason) override;
+
+    std::unique_ptr<CurlHandle> handle_;  // null once closed
+    net::FrameReader reader_{net::FrameReader::Role::client};
+    std::vector<std::string> messages_;  // received, not taken
+    std::size_t taken_ = 0;
+    std::optional<std::string> closed_;
+};
+
+}  // namespace dyad::cli
