@@ -47,6 +47,7 @@ struct Parsed {
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
+    SalvageCommand salvage;
     std::int64_t limit = 20;
     std::int64_t refreshes = 0;  // of top; 0: no end
     bool markdown = false;
@@ -150,6 +151,14 @@ class Parser {
                 "mode switch. Where no server runs it\nreads the store itself, under its lock: "
                 "nothing is made, what is stored stays as it is, and a server that is\nstarted "
                 "meanwhile is refused.\nExit status: 0 done, 1 where a check failed.");
+        CLI::App* const salvage =
+            leaf(app_, "salvage", "Save what is still good of a damaged folder into a new one",
+                 [this] { return run_salvage(common(), parsed_.salvage); });
+        salvage->add_option("FOLDER", parsed_.salvage.folder, "The damaged one (default: serve's)");
+        salvage->add_option("--to", parsed_.salvage.to, "The new folder")->required();
+        salvage->footer(
+            "The damaged folder stays as it is; what could not be saved is named.\nExit "
+            "status: 0 nothing is missing, 1 something is, 2 it could not be done.");
         CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
                                    [this] { return run_top(common(), parsed_.refreshes); });
         CLI::Option* const count = top->add_option("--count", parsed_.refreshes,

@@ -19,6 +19,12 @@ int run_top(const CommonOptions& common, std::int64_t count);
 int run_doctor(const CommonOptions& common);
 int run_version(const CommonOptions& common);
 
+struct SalvageCommand {
+    std::string folder;  // the damaged one; empty: serve's
+    std::string to;
+};
+int run_salvage(const CommonOptions& common, const SalvageCommand& command);
+
 struct ModeOptions {
     std::string mode;           // of set
     std::string of;             // the instance that is meant; empty: this one

@@ -72,7 +72,9 @@ void append_scope(std::string& out, const Change& change) {
                        out.append("response:").append(r.record.chat_id);
                        out.append("/").append(r.record.message_id);
                    },
-                   [&](const McpChange&) { out.append("mcp"); }},
+                   [&](const McpChange& m) {
+                       out.append(m.kind == EventKind::event_lost ? "lost" : "mcp");
+                   }},
         change);
 }
 
@@ -198,6 +200,7 @@ Result<Change> decode_change(const EventView& event) {
         case EventKind::mcp_tool_executed:
         case EventKind::mcp_server_added:
         case EventKind::mcp_server_removed:
+        case EventKind::event_lost:
             return Change(McpChange{event.kind, std::string(event.data)});
     }
     return damaged(event.offset);

@@ -33,6 +33,7 @@ struct ResponseChange {
     ResponseRecord record;
 };
 
+// Also of event_lost: neither has a part in the state.
 struct McpChange {
     EventKind kind = EventKind::mcp_tool_executed;
     std::string payload;  // canonical JSON
@@ -41,7 +42,7 @@ struct McpChange {
 using Change = std::variant<ContextChange, ModeChange, ResponseChange, McpChange>;
 
 EventKind kind_of(const Change& change) noexcept;
-// "ctx:<key>", "mode:<instanceId>", "response:<chat>/<message>", "mcp".
+// "ctx:<key>", "mode:<instanceId>", "response:<chat>/<message>", "mcp", "lost".
 std::string scope_of(const Change& change);
 // Canonical JSON.
 std::string encode_change(const Change& change);

@@ -306,12 +306,9 @@ Status verify_batch(const EventBatch& batch) {
     return Done{};
 }
 
-// batch := "DB01" epoch:u64 first:u64 prev_hash:32 count:u32 texts_bytes:u32 entry*count texts
-// entry := timestamp:i64 salt:16 content_hash:32 hash:32 operation_key:u64 fingerprint:u64
-//          scope_key:u64 text_end:u32
 constexpr std::string_view kBatchMagic = "DB01";
-constexpr std::size_t kHeaderBytes = 4 + 8 + 8 + 32 + 4 + 4;
-constexpr std::size_t kEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4;
+constexpr std::size_t kHeaderBytes = kBatchHeaderBytes;
+constexpr std::size_t kEntryBytes = kBatchEntryBytes;
 
 void encode_batch(const EventBatch& batch, std::string& out) {
     const std::size_t begin = out.size();

@@ -46,6 +46,7 @@ enum class EventKind : std::uint8_t {
     mcp_tool_executed,
     mcp_server_added,
     mcp_server_removed,
+    event_lost,  // its place is kept; what stood there could not be saved (salvage)
 };
 std::string_view event_kind_name(EventKind kind) noexcept;  // "context-changed", …
 std::optional<EventKind> event_kind_by_name(std::string_view name) noexcept;
@@ -164,6 +165,13 @@ EventBatch batch_from(const EventBatch& batch, Offset from);
 Status verify_batch(const EventBatch& batch);
 
 // The stored form of a batch (journal, segments, bus): a fixed header, the entries, the texts.
+//
+//     batch := "DB01" epoch:u64 first:u64 prev_hash:32 count:u32 texts_bytes:u32 entry*count texts
+//     entry := timestamp:i64 salt:16 content_hash:32 hash:32 operation_key:u64 fingerprint:u64
+//              scope_key:u64 text_end:u32
+//
+inline constexpr std::size_t kBatchHeaderBytes = 4 + 8 + 8 + 32 + 4 + 4;
+inline constexpr std::size_t kBatchEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4;
 // Errors of decode: storage_damaged. Decoding does not verify the hashes.
 std::string encode_batch(const EventBatch& batch);
 void encode_batch(const EventBatch& batch, std::string& out);

@@ -39,13 +39,13 @@ constexpr std::array<std::string_view, 3> kStrategies{"replace", "merge", "ignor
 constexpr std::array<std::string_view, 6> kActions{"created", "updated",  "deleted",
                                                    "expired", "restored", "resolved"};
 constexpr std::array<std::string_view, 3> kSourceTypes{"local", "external", "harmonized"};
-constexpr std::array<std::string_view, 6> kKinds{"context-changed",   "mode-changed",
-                                                 "response-recorded", "mcp-tool-executed",
-                                                 "mcp-server-added",  "mcp-server-removed"};
+constexpr std::array<std::string_view, 7> kKinds{
+    "context-changed",  "mode-changed",       "response-recorded", "mcp-tool-executed",
+    "mcp-server-added", "mcp-server-removed", "event-lost"};
 // wire.md 1.4: kinds that the five legal values do not have travel as config-updated.
-constexpr std::array<std::string_view, 6> kTypes{"context-updated",    "mode-changed",
-                                                 "response-generated", "mcp-tool-executed",
-                                                 "config-updated",     "config-updated"};
+constexpr std::array<std::string_view, 7> kTypes{
+    "context-updated", "mode-changed",   "response-generated", "mcp-tool-executed",
+    "config-updated",  "config-updated", "config-updated"};
 
 }  // namespace
 

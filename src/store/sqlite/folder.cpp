@@ -71,8 +71,8 @@ Status check_kinds(const std::string& folder) {
 
 }  // namespace
 
-Status FolderLock::open_and_lock(bool create) {
-    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+Status FolderLock::open_and_lock(bool create, bool to_read) {
+    const int flags = (to_read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
     file_ = ::open(path_.c_str(), flags);
     if (file_ < 0 && errno == ENOENT) {
         if (!create) return Done{};
@@ -82,7 +82,7 @@ Status FolderLock::open_and_lock(bool create) {
     if (file_ < 0)
         return unavailable(path_, "opening",
                            "give the server's user the right to write into the folder");
-    if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return Done{};
+    if (::flock(file_, (to_read ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return Done{};
     if (errno != EWOULDBLOCK) return unavailable(path_, "locking", "use a local disk");
     return fail(Errc::storage_locked, path_.substr(0, path_.rfind('/')) + ": " + holder(file_) +
                                           " uses this folder; stop it, or choose another folder");
@@ -107,6 +107,13 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) 
                            "give the server's user the right to write into the folder");
     ::close(file);  // nobody holds a lock on it yet that closing could release
     sync_folder(folder);
+    return lock;
+}
+
+Result<std::unique_ptr<FolderLock>> FolderLock::take_to_read(const std::string& folder) {
+    std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
+    const Status done = lock->open_and_lock(false, true);
+    if (!done) return done.error();
     return lock;
 }
 

@@ -18,6 +18,9 @@ class FolderLock {
     // a folder that is not whole is refused as it is.
     // Errors: storage_locked, naming the other process; storage_unavailable; those of whole.hpp.
     static Result<std::unique_ptr<FolderLock>> take(const std::string& folder);
+    // Keeps servers away from the folder, and changes nothing in it: where there is no lock yet, it
+    // only finds that nobody holds one. Errors: storage_locked, storage_unavailable.
+    static Result<std::unique_ptr<FolderLock>> take_to_read(const std::string& folder);
     // Removes `memory.lock` where it was made and nobody was named in it.
     ~FolderLock();
     FolderLock(const FolderLock&) = delete;
@@ -28,7 +31,7 @@ class FolderLock {
 
   private:
     explicit FolderLock(std::string path) : path_(std::move(path)) {}
-    Status open_and_lock(bool create);
+    Status open_and_lock(bool create, bool to_read = false);
 
     std::string path_;
     int file_ = -1;

@@ -10,8 +10,6 @@ namespace dyad::sqlite {
 namespace {
 
 constexpr std::string_view kHeaderMagic = "DYADJRNL";
-// Not UTF-8, so that no text of a user looks like a record.
-constexpr std::uint32_t kRecordMagic = 0xff4a44ff;
 
 std::uint64_t record_checksum(std::string_view front, std::string_view payload,
                               std::uint64_t store_id) {

@@ -24,6 +24,8 @@ namespace dyad::sqlite {
 inline constexpr std::uint32_t kJournalVersion = 1;
 inline constexpr std::size_t kRecordsBegin = 4096;
 inline constexpr std::size_t kRecordHeaderBytes = 24;
+// Not UTF-8, so that no text of a user looks like a record.
+inline constexpr std::uint32_t kRecordMagic = 0xff4a44ff;
 
 struct JournalHeader {
     std::uint32_t index = 0;  // 0 or 1: which of the two files

@@ -1,0 +1,151 @@
+"""Salvage by the real binary: the damaged folder stays as it is, the new one is whole."""
+
+import json
+import shutil
+
+import pytest
+
+from support.server import Server
+
+
+def write(server, key, value, user="ada"):
+    status, _, body = server.request(
+        "PUT", f"/api/v1/contexts/{key}", json.dumps({"data": {"v": value}, "force": True}),
+        {"Content-Type": "application/json", "Dyad-User": user})
+    assert status in (200, 201), body
+    return json.loads(body)["position"]
+
+
+def contexts(server, user="ada"):
+    body = json.loads(server.get("/api/v1/contexts", {"Dyad-User": user})[2])
+    return {item["contextKey"]: item["data"]["v"] for item in body["contexts"]}
+
+
+def everything_in(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def store(make_server):
+    """A folder whose events stand in the database and in the journals; what is in it."""
+    server = make_server().start()
+    for n in range(30):
+        write(server, f"k{n % 5}", n)
+    assert server.stop() == 0
+    server.start()
+    last = [write(server, "new", n) for n in range(5)][-1]
+    write(server, "other", 1, "bob")
+    server.kill()
+    return server, {**{f"k{n}": 25 + n for n in range(5)}, "new": 4}, last
+
+
+def salvage(server, source=None, **more):
+    target = server.home / f"saved{len(list(server.home.iterdir()))}"
+    before = everything_in(source or server.data_dir)
+    done = server.cli("salvage", str(source or server.data_dir), "--to", str(target), "--json")
+    assert everything_in(source or server.data_dir) == before
+    if done.returncode == 2:
+        assert not target.exists()
+        return done, None
+    return done, Server(data_dir=target, **more)
+
+
+def change_everywhere(folder, old, new):
+    """Whether an event stands in the database, in a journal, or in both."""
+    changed = 0
+    for path in folder.glob("memory.db*"):
+        data = path.read_bytes()
+        changed += data.count(old)
+        path.write_bytes(data.replace(old, new))
+    assert changed
+
+
+def test_a_whole_folder_becomes_the_same_memory(store):
+    server, truth, last = store
+    done, saved = salvage(server)
+    account = json.loads(done.stdout)
+    assert done.returncode == 0 and account["whole"], account
+    assert {user["userId"]: user["whole"] for user in account["users"]} == \
+        {"ada": True, "bob": True}
+    with saved:
+        assert contexts(saved) == truth and contexts(saved, "bob") == {"other": 1}
+        # A client goes on from where it was.
+        status, _, body = saved.get(f"/api/v1/events?after={last}", {"Dyad-User": "ada"})
+        assert status == 200 and json.loads(body)["events"] == []
+
+
+def test_what_is_damaged_is_named_and_the_rest_is_there(store):
+    server, truth, last = store
+    change_everywhere(server.data_dir, b'"data":{"v":2}', b'"data":{"v":9}')
+    done, saved = salvage(server)
+    account = json.loads(done.stdout)
+    assert done.returncode == 1 and not account["whole"], account
+    ada = next(user for user in account["users"] if user["userId"] == "ada")
+    assert len(ada["eventsLost"]) == 2 and ada["newEpoch"], ada
+    assert all("memory.db" in lost["why"] or "record" in lost["why"] for lost in ada["eventsLost"])
+    assert ada["eventsKept"][0]["first"] == 1
+    with saved:
+        assert contexts(saved) == truth
+        lost = ada["eventsLost"][0]["first"]
+        event = json.loads(saved.get(f"/api/v1/events/{lost}", {"Dyad-User": "ada"})[2])["event"]
+        assert event["kind"] == "event-lost", event
+        # Who was further than that is told so.
+        status, _, body = saved.get(f"/api/v1/events?after={last}", {"Dyad-User": "ada"})
+        assert status in (404, 410), body
+        assert write(saved, "new", 99) and contexts(saved)["new"] == 99
+
+
+@pytest.mark.parametrize("missing", [["memory.db"], ["memory.db-log0", "memory.db-log1"]])
+def test_parts_that_are_missing_are_named(store, missing):
+    server, truth, _ = store
+    for name in missing:
+        (server.data_dir / name).unlink()
+    done, saved = salvage(server)
+    account = json.loads(done.stdout)
+    assert done.returncode == 1
+    for name in missing:
+        assert any(name in damage for damage in account["damages"]), account
+    with saved:
+        there = contexts(saved)
+        # What was only in the journals may be older.
+        assert there and all(value <= truth[key] for key, value in there.items())
+
+
+def test_a_file_cut_in_half_gives_what_is_left(store):
+    server, _, _ = store
+    database = server.data_dir / "memory.db"
+    database.write_bytes(database.read_bytes()[:database.stat().st_size // 2])
+    done, saved = salvage(server)
+    assert done.returncode in (0, 1)
+    with saved:
+        assert contexts(saved)["new"] == 4
+
+
+def test_refusals_name_what_is_wrong(store):
+    server, _, _ = store
+    target = server.home / "full"
+    target.mkdir()
+    (target / "file").touch()
+    done = server.cli("salvage", str(server.data_dir), "--to", str(target))
+    assert done.returncode == 2 and "not empty" in done.stderr
+    done = server.cli("salvage", str(server.home / "nowhere"), "--to", str(server.home / "n"))
+    assert done.returncode == 2 and "is not a folder" in done.stderr
+    empty = server.home / "empty"
+    empty.mkdir()
+    done = server.cli("salvage", str(empty), "--to", str(server.home / "n"))
+    assert done.returncode == 2 and "nothing of this product" in done.stderr
+    server.start()
+    done = server.cli("salvage", "--to", str(server.home / "n"),
+                      env={"DYAD_DATA_DIR": str(server.data_dir)})
+    assert done.returncode == 2 and str(server.process.pid) in done.stderr
+    assert not (server.home / "n").exists() and not (server.home / "n.part").exists()
+
+
+def test_a_folder_may_be_given_that_is_there_and_empty(store):
+    server, truth, _ = store
+    target = server.home / "empty-one"
+    target.mkdir()
+    assert server.cli("salvage", str(server.data_dir), "--to", f"{target}/").returncode == 0
+    with Server(data_dir=target) as saved:
+        assert contexts(saved) == truth
+    shutil.rmtree(target)
