@@ -75,13 +75,10 @@ void append_hex(std::string& out, const char* prefix, std::uint32_t value, int d
 
 void prepare_streams() {
     // Each is opened the wrong way round: using it fails, as it would have.
-    for (const int flags : {O_WRONLY, O_RDONLY, O_RDONLY}) {
-        const int fd = open("/dev/null", flags);
-        if (fd > STDERR_FILENO || fd < 0) {
-            if (fd >= 0) close(fd);
-            break;
-        }
-    }
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            _exit(1);
     std::signal(SIGPIPE, SIG_IGN);
 }
 
