@@ -1,6 +1,7 @@
 #include "cli/command_line.hpp"
 
 #include "base/limits.hpp"
+#include "cli/command_node.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/terminal.hpp"
 #include "cli/whole_number.hpp"
@@ -52,6 +53,7 @@ struct Parsed {
     std::int64_t refreshes = 0;  // of top; 0: no end
     bool markdown = false;
     std::string shell;
+    CompleteOptions complete;
     std::function<int()> run;  // of the subcommand that was named
 };
 
@@ -420,7 +422,7 @@ class Parser {
         document("errors", "Every error and what it means", Table::errors);
 
         app = leaf(app_, "completion", "Print a completion script for a shell", [this] {
-            print(completion_script(command_tree(), parsed_.shell));
+            print(completion_script(parsed_.shell));
             return 0;
         });
         app->add_option("SHELL", parsed_.shell, "bash, zsh or fish")
@@ -431,22 +433,19 @@ class Parser {
             "zsh:   source <(dyad-memory completion zsh)\n"
             "fish:  dyad-memory completion fish | source\n" +
             std::string(kExits));
+        CompleteOptions& complete = parsed_.complete;
+        app = leaf(app_, "complete", "What may stand at the end of a line",
+                   [this] { return run_complete(command_tree(), parsed_.complete); });
+        app->group("");  // for the scripts of completion alone
+        app->add_option("SHELL", complete.shell)->required();
+        app->add_option("LINE", complete.line)->required();
+        app->add_option("BREAKS", complete.breaks);
         leaf(app_, "version", "Print the version", [this] { return run_version(common()); });
     }
 
     CLI::App app_;
     Parsed parsed_;
 };
-
-CommandNode node_of(const CLI::App& app) {
-    CommandNode node{app.get_name(), app.get_description(), app.get_aliases(), {}, {}};
-    for (const CLI::Option* option : app.get_options())
-        for (const std::string& name : option->get_lnames())
-            node.flags.push_back("--" + name);
-    for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; }))
-        node.children.push_back(node_of(*child));
-    return node;
-}
 
 int complain_of_output() {
     complain("dyad-memory: the output could not be written");
@@ -457,7 +456,7 @@ int complain_of_output() {
 
 CommandNode command_tree() {
     Parser parser;
-    CommandNode root = node_of(parser.app());
+    CommandNode root = command_node(parser.app());
     root.name = "dyad-memory";
     return root;
 }

@@ -110,15 +110,29 @@ enum class Table : std::uint8_t { settings, limits, errors };
 int run_config_list(const CommonOptions& common, Table table, bool markdown);
 
 // The tree of subcommands, for completion and for hints.
+struct CommandOption {
+    std::vector<std::string> names;  // "--limit"; none: an argument
+    std::string description;
+    std::string value;               // what its value is called; empty: it takes none
+    std::vector<std::string> words;  // that the value may be; none: anything
+    bool optional = false;           // the value may be left out
+};
 struct CommandNode {
     std::string name;
     std::string description;
     std::vector<std::string> aliases;
-    std::vector<std::string> flags;  // long ones
+    std::vector<CommandOption> options;  // arguments in their order
     std::vector<CommandNode> children;
 };
 // `shell`: bash, zsh or fish.
-std::string completion_script(const CommandNode& root, const std::string& shell);
+std::string completion_script(const std::string& shell);
+
+struct CompleteOptions {
+    std::string shell;
+    std::string line;    // up to the cursor
+    std::string breaks;  // of bash: the characters at which it takes words apart
+};
+int run_complete(const CommandNode& root, const CompleteOptions& options);
 
 // JSON given as text, as `-` (standard input) or as `@file`. Complains and gives nothing where it
 // cannot be read or is no JSON; `what` names it.

@@ -1,20 +1,50 @@
-// Completion scripts, written from the tree of subcommands. Keys of contexts are asked of the
-// server, which may take no longer than a second.
+// Completion scripts. They hand the line to `dyad-memory complete`, which knows the commands, and
+// insert what it prints: a candidate in each line, for zsh and fish with a description behind a
+// tab. An example of what it asks a server for: dyad-memory context ls --keys-only
 #include "cli/commands.hpp"
 
-#include <algorithm>
+#include <filesystem>
 
 namespace dyad::cli {
 namespace {
 
-std::string words(const CommandNode& node) {
-    std::string out;
-    for (const CommandNode& child : node.children)
-        out.append(out.empty() ? "" : " ").append(child.name);
-    for (const std::string& flag : node.flags)
-        out.append(out.empty() ? "" : " ").append(flag);
-    return out;
-}
+constexpr const char* kBash =
+    "_dyad_memory() {\n"
+    "    local line=${COMP_LINE:0:${COMP_POINT:-0}} candidate IFS=$' \\t\\n'\n"
+    "    [[ $line ]] || line=${COMP_WORDS[*]:0:COMP_CWORD+1}\n"
+    "    local breaks=$COMP_WORDBREAKS\n"
+    "    [[ ${COMP_WORDS[COMP_CWORD]} == *[:=]?* ]] && breaks=\n"
+    "    COMPREPLY=()\n"
+    "    while IFS= read -r candidate; do\n"
+    "        COMPREPLY+=(\"$candidate\")\n"
+    "    done < <(_dyad_memory_program complete bash \"$line\" \"$breaks\" 2>/dev/null)\n"
+    "}\n"
+    "complete -o default -F _dyad_memory dyad-memory\n";
+
+constexpr const char* kZsh =
+    "_dyad_memory() {\n"
+    "    local line candidate\n"
+    "    local -a names shown\n"
+    "    line=\"${(j: :)words[1,CURRENT]}\"\n"
+    "    _dyad_memory_program complete zsh \"$line\" 2>/dev/null | while IFS= read -r candidate; "
+    "do\n"
+    "        names+=(\"${candidate%%$'\\t'*}\")\n"
+    "        shown+=(\"${candidate/$'\\t'/  }\")\n"
+    "    done\n"
+    "    if (( $#names )); then compadd -d shown -- $names; else _files; fi\n"
+    "}\n"
+    "compdef _dyad_memory dyad-memory\n";
+
+constexpr const char* kFish =
+    "function __dyad_memory_complete\n"
+    "    set -l found (_dyad_memory_program complete fish (commandline -cp) 2>/dev/null)\n"
+    "    if set -q found[1]\n"
+    "        printf '%s\\n' $found\n"
+    "    else\n"
+    "        __fish_complete_path (commandline -ct)\n"
+    "    end\n"
+    "end\n"
+    "complete -c dyad-memory -f -a '(__dyad_memory_complete)'\n";
 
 std::string quoted(const std::string& text) {
     std::string out = "'";
@@ -23,173 +53,34 @@ std::string quoted(const std::string& text) {
     return out + "'";
 }
 
-template <class Each>
-void walk(const CommandNode& node, const std::string& path, const Each& each) {
-    each(node, path);
-    for (const CommandNode& child : node.children)
-        walk(child, path.empty() ? child.name : path + " " + child.name, each);
-}
-
-// Arguments that are one of a few words, and those that are keys.
-constexpr const char* kArguments[][2] = {
-    {"mode set", "inspired didactic parallel"},
-    {"completion", "bash zsh fish"},
-    {"conflicts resolve", "stored incoming value"},
-};
-constexpr const char* kKeyed[] = {"context get",   "context set",    "context merge",
-                                  "context patch", "context rm",     "context history",
-                                  "context watch", "context restore"};
-constexpr const char* kKeys =
-    "dyad-memory context ls --keys-only --limit 1000 --timeout 1 2>/dev/null";
-
-std::string arguments_of(const std::string& path) {
-    for (const auto& [command, values] : kArguments)
-        if (path == command) return std::string(" ") + values;
-    return {};
-}
-
-std::string bash_cases(const CommandNode& root) {
-    std::string out;
-    walk(root, "", [&](const CommandNode& node, const std::string& path) {
-        out.append("        ").append(quoted(path)).append(") words=");
-        out.append(quoted(words(node) + arguments_of(path))).append(" ;;\n");
-    });
-    return out;
-}
-
-// Which words of the line name subcommands.
-std::string paths_of(const CommandNode& root) {
-    std::string out;
-    walk(root, "", [&](const CommandNode&, const std::string& path) {
-        if (!path.empty()) out.append("|").append(quoted(path));
-    });
-    return out.substr(1);
-}
-
-std::string keyed_pattern() {
-    std::string out;
-    for (const char* command : kKeyed)
-        out.append(out.empty() ? "" : "|").append(quoted(command));
-    return out;
-}
-
-// Keys are anybody's text: they are never expanded, and stand quoted on the line. The shell takes a
-// word apart at colons, so that what stands before the last one goes.
-std::string bash_keys() {
-    return "_dyad_memory_keys() {\n"
-           "    local line=${COMP_LINE:0:COMP_POINT} key quoted\n"
-           "    local typed=${line##*[[:space:]]}\n"
-           "    local before=${typed%\"$1\"}\n"
-           "    while IFS= read -r key; do\n"
-           "        printf -v quoted %q \"$key\"\n"
-           "        [[ $key != -* && ($quoted == \"$typed\"* || $key == \"$typed\"*) ]] &&\n"
-           "            COMPREPLY+=(\"${quoted#\"$before\"}\")\n"
-           "    done < <(" +
-           std::string(kKeys) +
-           ")\n"
-           "}\n";
-}
-
-std::string bash_script(const CommandNode& root) {
-    return "# Completion of dyad-memory for bash: source <(dyad-memory completion bash)\n" +
-           bash_keys() +
-           "_dyad_memory() {\n"
-           "    local current=${COMP_WORDS[COMP_CWORD]} path= try word words= IFS=$' \\t\\n'\n"
-           "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-           "        try=${path:+$path }$word\n"
-           "        case $try in\n        " +
-           paths_of(root) +
-           ") path=$try ;;\n        esac\n    done\n"
-           "    case $path in\n" +
-           bash_cases(root) +
-           "    esac\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-           "    case $path in\n        " +
-           keyed_pattern() +
-           ")\n            [[ $current == -* ]] || _dyad_memory_keys \"$current\" ;;\n    esac\n"
-           "}\n"
-           "complete -o default -F _dyad_memory dyad-memory\n";
-}
-
-std::string zsh_script(const CommandNode& root) {
-    std::string cases;
-    walk(root, "", [&](const CommandNode& node, const std::string& path) {
-        cases.append("        ").append(quoted(path)).append(")\n            words_=(");
-        for (const CommandNode& child : node.children) {
-            std::string described = child.name + ":" + child.description;
-            cases.append(quoted(described)).append(" ");
-        }
-        for (const std::string& flag : node.flags)
-            cases.append(quoted(flag)).append(" ");
-        std::string values = arguments_of(path);
-        cases.append(values.empty() ? "" : values.substr(1)).append(") ;;\n");
-    });
-    return "#compdef dyad-memory\n"
-           "# Completion of dyad-memory for zsh: source <(dyad-memory completion zsh)\n"
-           "_dyad_memory() {\n"
-           "    local path_= try word\n"
-           "    local -a words_ keys_\n"
-           "    for word in \"${words[@]:1:$((CURRENT-2))}\"; do\n"
-           "        try=${path_:+$path_ }$word\n"
-           "        case $try in\n        " +
-           paths_of(root) +
-           ") path_=$try ;;\n        esac\n    done\n"
-           "    case $path_ in\n" +
-           cases +
-           "    esac\n"
-           "    _describe 'dyad-memory' words_\n"
-           "    case $path_ in\n        " +
-           keyed_pattern() + ")\n            keys_=(${(f)\"$(" + kKeys +
-           ")\"})\n            compadd -- $keys_ ;;\n    esac\n"
-           "}\n"
-           "compdef _dyad_memory dyad-memory\n";
-}
-
-std::string fish_script(const CommandNode& root) {
-    std::string out =
-        "# Completion of dyad-memory for fish: dyad-memory completion fish | source\n"
-        "function __dyad_memory_path\n"
-        "    set -l path\n"
-        "    for word in (commandline -opc)[2..-1]\n"
-        "        string match -q -- '-*' $word; and continue\n"
-        "        set path $path $word\n"
-        "    end\n"
-        "    string join ' ' $path\n"
-        "end\n"
-        "function __dyad_memory_at\n"
-        "    set -l path (__dyad_memory_path)\n"
-        "    test \"$path\" = \"$argv[1]\"\n"
-        "end\n"
-        "complete -c dyad-memory -f\n";
-    walk(root, "", [&](const CommandNode& node, const std::string& path) {
-        const std::string at =
-            "complete -c dyad-memory -n " + quoted("__dyad_memory_at " + quoted(path));
-        for (const CommandNode& child : node.children)
-            out.append(at)
-                .append(" -a ")
-                .append(child.name)
-                .append(" -d ")
-                .append(quoted(child.description))
-                .append("\n");
-        for (const std::string& flag : node.flags)
-            out.append(at).append(" -l ").append(flag.substr(2)).append("\n");
-        if (const std::string values = arguments_of(path); !values.empty())
-            out.append(at).append(" -a ").append(quoted(values.substr(1))).append("\n");
-        if (std::find(std::begin(kKeyed), std::end(kKeyed), path) != std::end(kKeyed))
-            out.append(at)
-                .append(" -a ")
-                .append(quoted(std::string("(") + kKeys + ")"))
-                .append("\n");
-    });
-    return out;
+// The program on the PATH, or the one that printed the script.
+std::string program(bool fish) {
+    std::error_code error;
+    const std::string here =
+        quoted(std::filesystem::read_symlink("/proc/self/exe", error).string());
+    if (fish)
+        return "function _dyad_memory_program\n"
+               "    set -l program (command -v dyad-memory; or echo " +
+               here +
+               ")\n"
+               "    $program[1] $argv\n"
+               "end\n";
+    return "_dyad_memory_program() {\n"
+           "    if type -P dyad-memory >/dev/null 2>&1 || whence -p dyad-memory >/dev/null 2>&1; "
+           "then\n        command dyad-memory \"$@\"\n    else\n        " +
+           here + " \"$@\"\n    fi\n}\n";
 }
 
 }  // namespace
 
-std::string completion_script(const CommandNode& root, const std::string& shell) {
-    if (shell == "zsh") return zsh_script(root);
-    if (shell == "fish") return fish_script(root);
-    return bash_script(root);
+std::string completion_script(const std::string& shell) {
+    const std::string head =
+        "# Completion of dyad-memory for " + shell +
+        ", as in: dyad-memory context get <TAB>\n# Keys are those of: dyad-memory context ls "
+        "--keys-only\n" +
+        program(shell == "fish");
+    if (shell == "zsh") return "#compdef dyad-memory\n" + head + kZsh;
+    return head + (shell == "fish" ? kFish : kBash);
 }
 
 }  // namespace dyad::cli

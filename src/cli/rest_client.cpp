@@ -45,6 +45,22 @@ std::string advice_for(std::string_view code) {
     return {};
 }
 
+// What is wrong with the settings that a client needs.
+std::vector<std::string> problems_of_client(const Resolved& settings) {
+    std::vector<std::string> out;
+    for (const Problem& problem : settings.problems) {
+        const bool concerns =
+            problem.fatal && (problem.name.empty() ||
+                              std::find(std::begin(kClientSettings), std::end(kClientSettings),
+                                        problem.name) != std::end(kClientSettings));
+        // A server's listening address says nothing against a client's use of it.
+        if (concerns && problem.name != "DYAD_HOST") out.push_back(problem.text);
+    }
+    if (const Result<Url> url = Url::parse(settings.url()); out.empty() && !url)
+        out.push_back("DYAD_HOST: " + url.error().detail);
+    return out;
+}
+
 // It travels in a header, which has no blanks at its ends.
 Status check_instance(const std::string& id) {
     if (id.front() == ' ' || id.back() == ' ')
@@ -93,30 +109,31 @@ std::string default_instance() {
 std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
     if (!settings.note.empty() && !common.json) complain(settings.note);
-    bool good = true;
-    for (const Problem& problem : settings.problems) {
-        const bool concerns =
-            problem.fatal && (problem.name.empty() ||
-                              std::find(std::begin(kClientSettings), std::end(kClientSettings),
-                                        problem.name) != std::end(kClientSettings));
-        // A server's listening address says nothing against a client's use of it.
-        if (!concerns || problem.name == "DYAD_HOST") continue;
-        refuse_usage(common.json, problem.text);
-        good = false;
-    }
-    const Result<Url> url = Url::parse(settings.url());
-    if (good && !url) refuse_usage(common.json, "DYAD_HOST: " + url.error().detail);
+    const std::vector<std::string> problems = problems_of_client(settings);
+    for (const std::string& problem : problems)
+        refuse_usage(common.json, problem);
     const Status instance =
         common.instance.empty() ? Status(Done{}) : check_instance(common.instance);
     if (!instance) refuse_usage(common.json, "--instance: " + instance.error().detail);
-    if (!good || !url || !instance) return std::nullopt;
-    std::optional<std::string> user;
-    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
-    RestClient client(*url, std::move(user),
-                      common.instance.empty() ? default_instance() : common.instance,
-                      common.timeout_s * 1000);
+    if (!problems.empty() || !instance) return std::nullopt;
+    RestClient client = of(settings, common, common.timeout_s * 1000);
     client.for_reader_ = true;
     return client;
+}
+
+std::optional<RestClient> RestClient::open_quietly(const CommonOptions& common,
+                                                   std::int64_t timeout_ms) {
+    const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
+    if (!problems_of_client(settings).empty()) return std::nullopt;
+    return of(settings, common, timeout_ms);
+}
+
+RestClient RestClient::of(const Resolved& settings, const CommonOptions& common,
+                          std::int64_t timeout_ms) {
+    std::optional<std::string> user;
+    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
+    return RestClient(*Url::parse(settings.url()), std::move(user),
+                      common.instance.empty() ? default_instance() : common.instance, timeout_ms);
 }
 
 RestClient::RestClient(Url url, std::optional<std::string> user, std::string instance,

@@ -39,6 +39,9 @@ class RestClient {
   public:
     // Complains and gives nothing where a setting the client needs is wrong.
     static std::optional<RestClient> open(const CommonOptions& common);
+    // Says nothing, and makes no user id.
+    static std::optional<RestClient> open_quietly(const CommonOptions& common,
+                                                  std::int64_t timeout_ms);
     RestClient(Url url, std::optional<std::string> user, std::string instance,
                std::int64_t timeout_ms);
 
@@ -61,6 +64,9 @@ class RestClient {
     void read_answer(Answer& answer) const;
 
   private:
+    // Requires: settings that a client can use.
+    static RestClient of(const Resolved& settings, const CommonOptions& common,
+                         std::int64_t timeout_ms);
     // Something else answers than a server of ours.
     Failure foreign(const Answer& answer) const;
     Answer send(ClientRequest request, bool read_json);

@@ -72,9 +72,11 @@ int explain_usage(const std::string& parser_said, const CommandNode& root, int a
             consider(argv[next], child.name);
     for (int i = next; !stray && i < argc; ++i) {
         const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-        if (word.starts_with("--") &&
-            std::find(at->flags.begin(), at->flags.end(), word) == at->flags.end())
-            for (const std::string& flag : at->flags)
+        std::vector<std::string> flags;
+        for (const CommandOption& option : at->options)
+            flags.insert(flags.end(), option.names.begin(), option.names.end());
+        if (word.starts_with("--") && std::find(flags.begin(), flags.end(), word) == flags.end())
+            for (const std::string& flag : flags)
                 consider(word, flag);
     }
     if (!near.empty()) complain("Did you mean " + near + "?");

@@ -1,5 +1,5 @@
 // What the command line reads from the server and shows: streams, metrics, indicator, terminal.
-#include "cli/commands.hpp"
+#include "cli/command_line.hpp"
 #include "cli/event_source.hpp"
 #include "cli/indicator.hpp"
 #include "cli/nearest.hpp"
@@ -138,18 +138,27 @@ TEST(Nearest, CountsSlips) {
     EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
 }
 
-TEST(Completion, EveryShellKnowsEveryCommandAndFlag) {
-    const CommandNode root{"dyad-memory",
-                           "",
-                           {},
-                           {"--json"},
-                           {{"status", "Show it's state", {}, {"--url"}, {}},
-                            {"context", "", {}, {}, {{"get", "", {}, {"--version"}, {}}}}}};
-    for (const char* shell : {"bash", "zsh", "fish"}) {
-        const std::string script = completion_script(root, shell);
-        for (const char* word : {"status", "context get", "json", "url", "version"})
-            EXPECT_NE(script.find(word), std::string::npos) << shell << ": " << word;
+void expect_all_offered(const CommandNode& root, const CommandNode& at, const std::string& path) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run_complete(root, {"bash", path + " ", ""}), 0);
+    flush_output();
+    const std::string offered = "\n" + testing::internal::GetCapturedStdout();
+    for (const CommandNode& child : at.children) {
+        EXPECT_NE(offered.find("\n" + child.name + "\n"), std::string::npos) << path << child.name;
+        expect_all_offered(root, child, path + " " + child.name);
     }
+    for (const CommandOption& option : at.options)
+        for (const std::string& name : option.names)
+            if (name.starts_with("--"))
+                EXPECT_NE(offered.find("\n" + name + "\n"), std::string::npos) << path << name;
+}
+
+TEST(Completion, OffersEveryCommandAndFlagThatTheParserKnows) {
+    setenv("DYAD_URL", "http://127.0.0.1:1", 1);  // keys are not what is asked for
+    const CommandNode root = command_tree();
+    EXPECT_GT(root.children.size(), 10u);
+    expect_all_offered(root, root, "dyad-memory");
+    unsetenv("DYAD_URL");
 }
 
 }  // namespace
