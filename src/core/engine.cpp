@@ -220,11 +220,16 @@ void Engine::sweep_expired() {
 }
 
 void Engine::expire_events() {
-    ports_.store.expire_events(
-        ports_.clock.wall_ms() - config_.event_ttl_ms, [](const Result<std::size_t>& dropped) {
-            if (dropped && *dropped > 0)
-                log::info("distributed_memory", std::to_string(*dropped) + " events expired");
-        });
+    const std::int64_t before_ms = ports_.clock.wall_ms() - config_.event_ttl_ms;
+    for (const auto& [id, log] : users_)
+        log->feed().drop_before(before_ms);
+    ports_.store.expire_events(before_ms, [](const Result<std::size_t>& dropped) {
+        if (!dropped)
+            log::warn("distributed_memory",
+                      "not every old event is gone: " + dropped.error().to_string());
+        else if (*dropped > 0)
+            log::info("distributed_memory", std::to_string(*dropped) + " events expired");
+    });
 }
 
 void Engine::let_go(UserLog& log) {

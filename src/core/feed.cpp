@@ -2,6 +2,8 @@
 
 #include "base/limits.hpp"
 
+#include <algorithm>
+
 namespace dyad::core {
 namespace {
 
@@ -98,13 +100,16 @@ bool Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Off
 void Feed::push(EventBatchPtr batch) {
     CHECK(!batch->empty() && (empty() || batch->first == last() + 1));
     if (empty()) budget_.feeds_ += 1;
-    const std::size_t added = kept_bytes(*batch);
-    bytes_ += added;
-    budget_.bytes_ += added;
-    events_ += batch->size();
+    count(*batch);
     blocks_.push_back(std::make_shared<Block>(std::move(batch)));
     while (blocks_.size() > 1 && keeps_too_much())
         drop_oldest();
+}
+
+void Feed::count(const EventBatch& added) noexcept {
+    bytes_ += kept_bytes(added);
+    budget_.bytes_ += kept_bytes(added);
+    events_ += added.size();
 }
 
 bool Feed::keeps_too_much() const noexcept {
@@ -127,6 +132,26 @@ void Feed::clear() noexcept {
     blocks_.clear();
     bytes_ = 0;
     events_ = 0;
+}
+
+void Feed::drop_before(std::int64_t before_ms) {
+    while (!empty()) {
+        const EventBatchPtr oldest = blocks_.front()->batch_ptr();
+        const auto young =
+            std::find_if(oldest->entries.begin(), oldest->entries.end(),
+                         [&](const EventEntry& entry) { return entry.timestamp_ms >= before_ms; });
+        if (young == oldest->entries.begin()) return;
+        drop_oldest();
+        if (young != oldest->entries.end()) {
+            const Offset first =
+                oldest->first + static_cast<Offset>(young - oldest->entries.begin());
+            auto rest = std::make_shared<const EventBatch>(batch_from(*oldest, first));
+            count(*rest);
+            blocks_.push_front(std::make_shared<Block>(std::move(rest)));
+        } else if (empty()) {
+            budget_.feeds_ -= 1;
+        }
+    }
 }
 
 Block* Feed::find(Offset offset) const {

@@ -97,8 +97,10 @@ class Feed {
     // Requires: the batch follows the newest block, or the feed is empty.
     void push(EventBatchPtr batch);
     void clear() noexcept;
+    // Drops the events older than `before_ms`: what the log no longer keeps is not shown from here.
+    void drop_before(std::int64_t before_ms);
     // The block that holds `offset`; null where the feed does not go back as far, or not yet.
-    // Lifetime: until the next push() or clear().
+    // Lifetime: until the next call that changes the feed.
     Block* find(Offset offset) const;
     // Requires: !empty().
     Block& newest() { return *blocks_.back(); }
@@ -109,6 +111,7 @@ class Feed {
 
   private:
     bool keeps_too_much() const noexcept;
+    void count(const EventBatch& added) noexcept;
     void drop_oldest();
 
     FeedBudget& budget_;

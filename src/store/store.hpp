@@ -11,6 +11,9 @@
 //   whose events expired last (base/limits.def).
 // - `load`, `operations` and `read_log` report durable events only.
 // - Projections are derived from committed events, in their order, and are never ahead of the log.
+// - `expire_events` takes what happened away, never what is: the state, the transitions and the
+//   responses stay; the log's end stays, and the next event follows it, also where no event is
+//   left. What went is in no answer from then on, and, once it was said to be done, in no file.
 // - Nothing of one user is ever part of another user's answer.
 //
 // Threads: a Store belongs to one cell; every call and every callback is on that cell's thread.
@@ -34,7 +37,7 @@ namespace dyad {
 // A user's memory as the store has it.
 struct LoadedLog {
     LogHead head;           // epoch 0 where the user has no log yet
-    Offset first_kept = 1;  // the oldest event that is still in the log
+    Offset first_kept = 1;  // the oldest event that is still in the log; head.offset + 1: none is
     State state;            // folded up to `head`
 };
 
@@ -176,7 +179,8 @@ class Store {
     virtual void search(const std::string& user_id, const std::string& query, std::size_t limit,
                         Callback<std::vector<SearchHit>> done) = 0;
 
-    // Drops events older than `before_ms` that are projected. The newest event of a log stays.
+    // Drops exactly the events older than `before_ms`, of all users; answers how many. An error:
+    // not all of them went; what went is as above once a later call succeeds.
     virtual void expire_events(std::int64_t before_ms, Callback<std::size_t> done) = 0;
     // The users with contexts whose expiry is not after `now_ms`, so that their expiry becomes an
     // event even where nobody is connected.

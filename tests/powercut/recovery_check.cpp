@@ -76,10 +76,14 @@ void compare_first_kept(const SampleLog& expected, const LoadedLog& loaded, cons
                         Verdict& verdict) {
     for (Offset offset = 1; offset < loaded.first_kept; ++offset) {
         const Result<EventView> event = decode_event(expected.texts()[offset - 1]);
+        const std::string where = expected.user() + ", event " + std::to_string(offset);
         if (!event || event->timestamp_ms >= ledger.expired_before_ms)
-            verdict.blame(&Verdict::lost, expected.user() + ", event " + std::to_string(offset) +
-                                              " was forgotten too early");
+            verdict.blame(&Verdict::lost, where + " was forgotten too early");
     }
+    const auto gone = ledger.gone_to.find(expected.user());
+    if (gone != ledger.gone_to.end() && loaded.first_kept <= gone->second)
+        verdict.blame(&Verdict::corrupt,
+                      expected.user() + " still has event " + std::to_string(gone->second));
 }
 
 void compare_projections(sqlite::Journaled& store, const SampleLog& expected, Verdict& verdict) {
@@ -148,6 +152,23 @@ sqlite::JournaledOptions small_options(const std::string& vfs, const std::string
             .segments = {.events_max = 8, .bytes_max = 2500, .merge_below_bytes = 900},
             .extra_pragmas = pragmas,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
+}
+
+void check_erased(const test::FaultDisk& disk, const Ledger& ledger, Verdict& verdict) {
+    for (const char* file : {"/m.db", "/m.db-journal", "/m.db-log0", "/m.db-log1"}) {
+        const auto inode = disk.find(file);
+        if (inode == nullptr) continue;
+        for (const auto& [user, last] : ledger.gone_to) {
+            for (Offset offset = 1; offset <= last; ++offset) {
+                constexpr std::size_t kBytes = 60;  // offset, hash and time of the event
+                const std::string begin =
+                    ledger.users.at(user).texts()[offset - 1].substr(0, kBytes);
+                if (inode->durable.find(begin) != std::string::npos)
+                    verdict.blame(&Verdict::corrupt,
+                                  std::string(file) + " still has " + begin + " of " + user);
+            }
+        }
+    }
 }
 
 Verdict compare(sqlite::Journaled& store, const Ledger& ledger, bool thorough) {

@@ -18,6 +18,7 @@ struct Ledger {
     std::map<std::string, test::SampleLog> users;  // what was acknowledged
     std::vector<AppendRequest> in_flight;          // asked for, not answered: there or not there
     std::int64_t expired_before_ms = INT64_MIN;    // the log may forget what is older
+    std::map<std::string, Offset> gone_to;         // it has, and no file has anything of it
 };
 
 struct Verdict {
@@ -39,6 +40,8 @@ struct Stopped {};
 
 // Compares an open store with the ledger. `thorough`: also what takes an apply to read.
 Verdict compare(sqlite::Journaled& store, const Ledger& ledger, bool thorough);
+// Whether a file has, durably, something of the events that are gone.
+void check_erased(const test::FaultDisk& disk, const Ledger& ledger, Verdict& verdict);
 // Opens the store on a disk and compares; then appends to it, where `and_goes_on`.
 Verdict recover_and_compare(test::FaultDisk& disk, const std::string& vfs_name,
                             const std::string& pragmas, const Ledger& ledger, bool thorough,

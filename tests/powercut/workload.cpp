@@ -76,7 +76,7 @@ void Workload::step() {
             ended_ = true;
             report_(verdict);
         }
-    } else if (what < 88) {
+    } else if (what < 89) {
         expire();
     } else if (what < 91) {
         (void)store_->apply();
@@ -123,12 +123,29 @@ void Workload::accept_results(std::vector<AppendRequest>& requests) {
 }
 
 void Workload::expire() {
-    const auto& log = ledger_.users.at(kUsers[0]);
-    const std::int64_t before = log.now_ms - static_cast<std::int64_t>(random_.below(2000));
+    const auto& log = ledger_.users.at(kUsers[random_.below(std::size(kUsers))]);
+    const std::int64_t before = random_.chance(0.4)
+                                    ? log.now_ms + 1
+                                    : log.now_ms - static_cast<std::int64_t>(random_.below(2000));
     ledger_.expired_before_ms = std::max(ledger_.expired_before_ms, before);
-    sqlite::Journaled::Expiry walk{.before_ms = before};
-    while (!walk.finished && store_->expire_some(walk)) {
+    std::map<std::string, Offset> gone_to = ledger_.gone_to;
+    for (const auto& [user, acknowledged] : ledger_.users) {
+        Offset& last = gone_to[user];
+        while (last < acknowledged.head().offset &&
+               decode_event(acknowledged.texts()[last])->timestamp_ms < before)
+            ++last;
     }
+    sqlite::Journaled::Expiry walk(before);
+    while (!walk.finished) {
+        if (!store_->expire_some(walk)) return;
+        if (random_.chance(0.1)) commit_group();
+    }
+    ledger_.gone_to = std::move(gone_to);
+    Verdict verdict;
+    check_erased(*disk_, ledger_, verdict);
+    if (verdict.good()) return;
+    ended_ = true;
+    report_(verdict);
 }
 
 void Workload::change_faults() {

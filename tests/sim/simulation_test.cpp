@@ -187,15 +187,17 @@ TEST(SimStore, NothingIsCommittedWhileTheDatabaseIsDown) {
     EXPECT_EQ(fixture.load().head.offset, 0u);
 }
 
-TEST(SimStore, OnlyProjectedEventsExpireAndTheNewestStays) {
+TEST(SimStore, OnlyDurableEventsExpireAndTheLogsEndStays) {
     Fixture fixture;
     LogHead head = new_log();
     EXPECT_EQ(fixture.append(batch_after(head, 3, "a")), AppendOutcome::committed);
     UserRecord& record = fixture.database.users().at("anna");
     record.projected = 1;
-    EXPECT_EQ(fixture.database.expire(1'000), 0u);  // the newest projected one stays as well
-    fixture.database.project(record, 2);
+    record.journaled = 2;
     EXPECT_EQ(fixture.database.expire(1'000), 2u);
+    record.journaled = 3;
+    EXPECT_EQ(fixture.database.expire(1'000), 1u);
+    EXPECT_EQ(fixture.load().head.hash, head.hash);
     std::optional<Errc> error;
     fixture.store.read_log("anna", 1, 1, [&](const Result<LogSlice>& slice) {
         if (!slice) error = slice.error().code;

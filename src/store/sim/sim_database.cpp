@@ -112,8 +112,8 @@ std::size_t SimDatabase::expire(
     const std::function<bool(const std::string&, const StoredEvent&)>& keep) {
     std::size_t expired = 0;
     for (auto& [user_id, record] : users_) {
-        const Offset end = std::min(record.projected, record.journaled);
-        while (record.first_kept < end &&
+        project(record, record.events.size());
+        while (record.first_kept <= record.projected &&
                record.events[record.first_kept - 1].entry().timestamp_ms < before_ms &&
                !(keep && keep(user_id, record.events[record.first_kept - 1]))) {
             const auto at =

@@ -3,9 +3,9 @@
 //
 // It has two levels of durability. An inserted event is visible at once (it guards its offset and
 // its operation id) and durable once `journal` has run; `crash` drops what is not. Readers are
-// given durable events only. Projections lag behind: they move on with `project`, and only
-// projected events can expire. Nothing is ever forgotten, so that a backup can be restored and a
-// checker can know the whole truth.
+// given durable events only. Projections lag behind: they move on with `project`, and before events
+// expire. Nothing is ever forgotten, so that a backup can be restored and a checker can know the
+// whole truth.
 #pragma once
 
 #include "store/store.hpp"
@@ -81,7 +81,8 @@ class SimDatabase {
     bool durable(const std::string& user_id, Offset offset, const Hash& hash) const;
     // Brings the projections of one user up to the journaled events, or at most `events` of them.
     void project(UserRecord& record, std::size_t events) const;
-    // Drops projected events older than `before_ms`, up to the first that `keep` wants kept.
+    // Drops the durable events older than `before_ms`, up to the first that `keep` wants kept;
+    // projects them first.
     std::size_t expire(
         std::int64_t before_ms,
         const std::function<bool(const std::string&, const StoredEvent&)>& keep = {});

@@ -105,11 +105,11 @@ double Rows::number(int column) const {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
-    std::unique_ptr<Connection> connection(new Connection(options.path));
+    std::unique_ptr<Connection> connection(new Connection(options));
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     const int code = sqlite3_open_v2(options.path.c_str(), &connection->db_, flags,
-                                     options.vfs.empty() ? nullptr : options.vfs.c_str());
+                                     connection->vfs_.name().c_str());
     if (code != SQLITE_OK) return connection->error(code);
     sqlite3_extended_result_codes(connection->db_, 1);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -120,6 +120,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
         "PRAGMA page_size=" + std::to_string(options.page_bytes) +
         ";PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=PERSIST;PRAGMA synchronous=FULL;"
         "PRAGMA journal_size_limit=8388608;PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;"
+        "PRAGMA secure_delete=ON;"
         "PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
         options.extra_pragmas);
     if (!ready) return ready.error();
@@ -162,8 +163,8 @@ Result<std::int64_t> Connection::number(const char* sql) {
     return value;
 }
 
-std::int64_t Connection::changed_rows() const {
-    return sqlite3_changes64(db_);
+std::int64_t Connection::total_changes() const {
+    return sqlite3_total_changes64(db_);
 }
 
 bool Connection::in_transaction() const noexcept {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "store/sqlite/page_vfs.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -104,7 +105,7 @@ class Connection {
     // The first column of the first row; 0 where there is none.
     Result<std::int64_t> number(const char* sql);
 
-    std::int64_t changed_rows() const;  // by the last statement
+    std::int64_t total_changes() const;  // rows, by all statements
 
     // False, too, where an error made SQLite roll a transaction back by itself.
     bool in_transaction() const noexcept;
@@ -115,11 +116,12 @@ class Connection {
   private:
     friend class Rows;
     using Lifetime = Rows::Lifetime;
-    explicit Connection(std::string path) : path_(std::move(path)) {}
+    explicit Connection(const Options& options) : path_(options.path), vfs_(options.vfs) {}
     Rows start(const char* sql, std::span<const Value> values, Lifetime lifetime);
     Error error(int code);
 
     std::string path_;
+    PageVfs vfs_;
     sqlite3* db_ = nullptr;
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
     bool sync_failed_ = false;

@@ -117,7 +117,7 @@ void Database::expire(std::int64_t before_ms, std::function<void(Result<std::siz
         done(*why);
         return;
     }
-    submitted_expiries_.push_back({.walk = {.before_ms = before_ms}, .done = std::move(done)});
+    submitted_expiries_.push_back({.walk = Journaled::Expiry(before_ms), .done = std::move(done)});
     wake(std::move(held));
 }
 
@@ -131,7 +131,8 @@ StoreHealth Database::health() const {
 }
 
 bool Database::is_busy() const noexcept {
-    return next_request_ < requests_.size() || !reads_.empty() || !expiries_.empty();
+    return next_request_ < requests_.size() || !reads_.empty() ||
+           (!expiries_.empty() && !store_->is_ending());
 }
 
 std::int64_t Database::patience_ms() const {
@@ -169,6 +170,11 @@ bool Database::take_submitted() {
     }
     move_all(submitted_reads_, reads_);
     move_all(submitted_expiries_, expiries_);
+    if (stopping_) {  // the next process begins anew
+        for (const ExpiryJob& job : expiries_)
+            job.done(fail(Errc::draining, "the store is closing"));
+        expiries_.clear();
+    }
     return !stopping_ || is_busy() || !submitted_requests_.empty();
 }
 
@@ -181,7 +187,7 @@ void Database::run() noexcept {
         }
         // One of each between two commits: neither side waits for the other to have nothing to do.
         if (!reads_.empty()) read_one();
-        if (!expiries_.empty()) expire_some();
+        if (!expiries_.empty() && !store_->is_ending()) expire_some();
         if (idle_ && store_->is_applying())
             apply_some();
         else if (idle_)

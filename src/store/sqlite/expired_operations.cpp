@@ -15,18 +15,18 @@ constexpr std::size_t kBytesMax =
 
 }  // namespace
 
-Status ExpiredOperations::add(std::int64_t user, const EventBatch& dropped) {
+Status ExpiredOperations::add(std::int64_t user, const EventBatch& batch, Offset last) {
     struct Added {
         std::string keys;
         Offset last = 0;
     };
     std::map<std::string, Added, std::less<>> instances;
     EventView event;
-    for (Offset offset = dropped.first; offset <= dropped.last(); ++offset) {
+    for (Offset offset = batch.first; offset <= last; ++offset) {
         // Damage that nobody reads any more does not keep a log from getting shorter.
-        if (!decode_event(dropped.text(offset), event)) continue;
+        if (!decode_event(batch.text(offset), event)) continue;
         Added& added = instances[event.source_instance_id];
-        put_le(added.keys, dropped.entry(offset).operation_key);
+        put_le(added.keys, batch.entry(offset).operation_key);
         added.last = offset;
     }
     for (const auto& [instance, added] : instances) {

@@ -15,9 +15,9 @@ class ExpiredOperations {
   public:
     explicit ExpiredOperations(Connection& connection) : db_(connection) {}
 
-    // Takes in the operations of events that are dropped from the log. Requires: batches come in
-    // the log's order.
-    Status add(std::int64_t user, const EventBatch& dropped);
+    // Takes in the operations of a batch's events up to `last`, which are dropped from the log.
+    // Requires: batches come in the log's order.
+    Status add(std::int64_t user, const EventBatch& batch, Offset last);
     // Forgets the instances that are too many, those first whose events expired first.
     Status forget_oldest_instances(std::int64_t user);
     // Appends the keys to `keys`.

@@ -4,6 +4,7 @@
 #include "store/sqlite/whole.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -52,6 +53,16 @@ Status check_has_no_records(const File& file) {
                    "database is older than it, or another one");
 }
 
+// Where the zeros at the end of a file begin, at a multiple of 8.
+std::size_t end_of_use(std::string_view bytes) {
+    std::size_t end = bytes.size() / 8 * 8;
+    for (std::uint64_t word = 0; end != 0; end -= 8) {
+        std::memcpy(&word, bytes.data() + end - 8, 8);
+        if (word != 0) break;
+    }
+    return end;
+}
+
 }  // namespace
 
 Status Journal::create(const Place& place, std::size_t file_bytes) {
@@ -97,6 +108,7 @@ Status Journal::open_half(std::size_t index, Recovered& recovered) {
     if (!belongs) return belongs;
     file_bytes_ = bytes->size();
     recovered.bytes = *std::move(bytes);
+    half.used = std::max(kRecordsBegin, end_of_use(recovered.bytes));
     recovered.scan = scan_records(recovered.bytes, place_.store_id, applied_);
     half.last_sequence = recovered.scan.beyond_max;
     if (!recovered.scan.chain.empty()) {
@@ -234,13 +246,18 @@ bool Journal::has_room(std::size_t bytes) const noexcept {
 
 Status Journal::write() {
     CHECK(has_room(record_bytes()));
+    const bool switching = halves_[active_].end + record_bytes() > file_bytes_;
+    return write_into(switching ? 1 - active_ : active_);
+}
+
+Status Journal::write_into(std::size_t index) {
     finish_record(record_, next_sequence_, place_.store_id);
-    const bool switching = halves_[active_].end + record_.size() > file_bytes_;
-    Half& half = halves_[switching ? 1 - active_ : active_];
-    const std::size_t at = switching ? kRecordsBegin : half.end;
+    Half& half = halves_[index];
+    const std::size_t at = index == active_ ? half.end : kRecordsBegin;
+    half.used = std::max(half.used, at + record_.size());
     const Status done = half.file->write(at, record_);
     if (!done) return done.error();
-    if (switching) active_ = 1 - active_;
+    active_ = index;
     half.end = at + record_.size();
     half.last_sequence = next_sequence_++;
     return Done{};
@@ -248,6 +265,34 @@ Status Journal::write() {
 
 Status Journal::sync() {
     return halves_[active_].file->sync();
+}
+
+Status Journal::turn_over() {
+    const bool empty = halves_[active_].end <= kRecordsBegin + kRecordHeaderBytes;
+    if (empty || halves_[1 - active_].last_sequence > applied_) return Done{};
+    const bool all_applied = applied_ == last_sequence();
+    begin();
+    const Status done = write_into(1 - active_);
+    if (!done) return done;
+    if (all_applied) applied_ = last_sequence();
+    return sync();
+}
+
+Result<bool> Journal::erase_some() {
+    constexpr std::size_t kPiece = 256 * 1024;
+    for (std::size_t index = 0; index < halves_.size(); ++index) {
+        Half& half = halves_[index];
+        const bool needed = index == active_ || half.last_sequence > applied_;
+        const std::size_t from = needed ? half.end : kRecordsBegin;
+        if (half.used <= from) continue;
+        const std::size_t at = std::max(from, half.used - std::min(half.used, kPiece));
+        Status done = half.file->write(at, std::string(half.used - at, '\0'));
+        if (done) done = half.file->sync();
+        if (!done) return done.error();
+        half.used = at;
+        return true;
+    }
+    return false;
 }
 
 }  // namespace dyad::sqlite

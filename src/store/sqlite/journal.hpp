@@ -57,7 +57,17 @@ class Journal {
     // is unknown, and only opening the journal again can tell.
     Status sync();
 
+    // Goes on in the other file with an empty record, which is durable on return, so that what the
+    // files have of records that are applied can be erased. Nothing where the file in use has none
+    // of them, or the other one has a record that is not applied.
+    // Errors: those of write() and of sync().
+    Status turn_over();
+    // Durably erases a piece of what the files have beside records that are not applied and those
+    // of the file in use. False once nothing is left. An error is as one of sync().
+    Result<bool> erase_some();
+
     std::uint64_t last_sequence() const noexcept { return next_sequence_ - 1; }
+    std::uint64_t applied() const noexcept { return applied_; }
     std::size_t file_bytes() const noexcept { return file_bytes_; }
     // Everything up to `sequence` is durable in the database.
     void set_applied(std::uint64_t sequence) noexcept { applied_ = sequence; }
@@ -65,8 +75,9 @@ class Journal {
   private:
     struct Half {
         std::unique_ptr<File> file;
-        std::size_t end = kRecordsBegin;  // of its records
-        std::uint64_t last_sequence = 0;  // the highest that may be in it
+        std::size_t end = kRecordsBegin;   // of its records
+        std::uint64_t last_sequence = 0;   // the highest that may be in it
+        std::size_t used = kRecordsBegin;  // zeros from here on
     };
     struct Recovered {
         std::string bytes;
@@ -74,6 +85,7 @@ class Journal {
     };
 
     explicit Journal(const Place& place) : place_(place) {}
+    Status write_into(std::size_t index);
     Status open_half(std::size_t index, Recovered& recovered);
     // What follows the applied record must be there without a gap, and nothing may be missing
     // before it.

@@ -19,6 +19,7 @@
 #include "store/sqlite/search.hpp"
 #include "store/store.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -110,12 +111,27 @@ class Journaled {
     // what came after the backup notice.
     Status renew_epochs(Random& random);
 
-    // A walk through all logs in pieces, so that commits need not wait for it.
+    // What retention does, in pieces, so that commits need not wait for it: drops the events older
+    // than `before_ms`, and then sees to it that no file has anything of them any more. One at a
+    // time. Requires: calls until `finished` or an error; between two, anything else. While
+    // is_ending() a call does nothing.
     struct Expiry {
-        std::int64_t before_ms = 0;
-        std::int64_t user = 0;  // the walk has finished with the users up to here
+        explicit Expiry(std::int64_t before) : before_ms(before) {}
+
+        std::int64_t before_ms;
         std::size_t dropped = 0;
         bool finished = false;
+
+      private:
+        friend class Journaled;
+        enum class Step : std::uint8_t { begin, drop, purge, turn_over, erase };
+        Step step = Step::begin;
+        std::uint64_t apply_to = 0;  // a record: first everything up to it is applied
+        bool one_by_one = false;     // because a log is damaged
+        LogTables::DuePlace after;   // those that are
+        std::optional<Error> problem;
+        std::uint64_t purge_pieces = 0;
+        std::uint64_t removals = 0;  // from the search index, when it began to be purged
     };
     Status expire_some(Expiry& expiry);
 
@@ -142,6 +158,7 @@ class Journaled {
         std::uint64_t last_sequence = 0;
         std::size_t bytes = 0;       // of unapplied_bytes_
         std::future<Status> ending;  // its commit; nobody else uses the connection meanwhile
+        std::vector<std::pair<std::string, Offset>> first_kept;  // of logs that were cut in it
     };
 
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
@@ -168,6 +185,18 @@ class Journaled {
     // Waits for the end of an apply that is in its commit. To be called before the database is
     // read, or its part in the logs. True where an apply goes on, an error where it failed now.
     Result<bool> settle();
+    // A transaction for something else than applying, in its place.
+    Status begin_change();
+    Status end_change(const Status& done);
+    Status drop_some(Expiry& expiry);
+    // Takes from `segments_left`; all of it where the log needs another piece.
+    Result<std::size_t> drop_of(const LogTables::Due& due, std::int64_t before_ms,
+                                std::size_t& segments_left);
+    Status pass_over(Expiry& expiry, const LogTables::DuePlace& place, const Error& error);
+    Status purge_some(Expiry& expiry);
+    Status turn_over(Expiry& expiry);
+    Status erase_some(Expiry& expiry);
+    Status empty_rollback_journal();
     void release_idle_logs();
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);
@@ -187,6 +216,8 @@ class Journaled {
     std::vector<UserLog*> dirty_;  // with batches that are not applied
     std::size_t unapplied_bytes_ = 0;
     std::set<std::int64_t> to_index_;  // users whose contexts may have changed
+    bool to_erase_ = true;  // a file may have what was dropped, also by an earlier process
+    std::chrono::steady_clock::time_point purge_again_;  // the search index: not before
     std::optional<Applying> applying_;
     std::optional<Error> apply_problem_;
     std::vector<Accepted> accepted_;  // of the commit that is being made

@@ -114,6 +114,9 @@ Result<bool> Journaled::settle() {
     journal_->set_applied(applying_->last_sequence);
     for (const Applying::Part& part : applying_->parts)
         to_index_.insert(part.log->id);
+    for (const auto& [name, first_kept] : applying_->first_kept)
+        if (const auto at = logs_.find(name); at != logs_.end())
+            at->second->first_kept = first_kept;
     applying_.reset();
     if (apply_problem_) log::info(kScope, "the database takes writes again");
     apply_problem_.reset();

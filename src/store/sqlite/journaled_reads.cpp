@@ -1,4 +1,4 @@
-// The reads of the embedded store, and its housekeeping.
+// The reads of the embedded store.
 #include "store/sqlite/journaled.hpp"
 
 #include <algorithm>
@@ -247,40 +247,6 @@ Status Journaled::renew_epochs(Random& random) {
         return done;
     }
     logs_.clear();  // nothing is unapplied
-    return Done{};
-}
-
-Status Journaled::expire_some(Expiry& expiry) {
-    constexpr std::size_t kSegmentsAtOnce = 16;  // they are read, and commits wait
-    Status done = apply();
-    if (!done) return done;
-    const auto log = log_->next_user(expiry.user);
-    if (!log) return log.error();
-    if (!*log) {
-        expiry.finished = true;
-        return Done{};
-    }
-    const std::int64_t user = (*log)->user;
-    Transaction transaction(*db_);
-    done = transaction.begin();
-    if (!done) return done;
-    const Result<LogTables::Dropped> dropped =
-        log_->drop_before(**log, expiry.before_ms, kSegmentsAtOnce,
-                          [&](const EventBatch& batch) { return expired_->add(user, batch); });
-    if (!dropped) return dropped.error();
-    if (dropped->events != 0) {
-        done = expired_->forget_oldest_instances(user);
-        if (done) done = projections_->drop_tombstones(user, dropped->first_kept);
-        if (done) done = transaction.commit();
-        if (!done) {
-            stop_if_sync_failed(done.error());
-            return done;
-        }
-        for (auto& [name, cached] : logs_)
-            if (cached->id == user) cached->first_kept = dropped->first_kept;
-    }
-    expiry.dropped += dropped->events;
-    if (!dropped->more) expiry.user = user;
     return Done{};
 }
 

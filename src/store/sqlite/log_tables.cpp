@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/sha256.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -48,6 +49,14 @@ void append_batch(EventBatch& to, const EventBatch& from) {
         entry.text_end += shift;
         to.entries.push_back(entry);
     }
+}
+
+// The first event that is not older; behind the last one where all are.
+Offset first_not_before(const EventBatch& batch, std::int64_t before_ms) {
+    const auto young =
+        std::find_if(batch.entries.begin(), batch.entries.end(),
+                     [&](const EventEntry& entry) { return entry.timestamp_ms >= before_ms; });
+    return batch.first + static_cast<Offset>(young - batch.entries.begin());
 }
 
 }  // namespace
@@ -109,27 +118,33 @@ Status LogTables::put_segment(std::int64_t user, const EventBatch& batch) {
         Value::blob(body_));
 }
 
-Result<EventBatch> LogTables::small_tail(std::int64_t user) {
-    EventBatch tail;
+Result<LogTables::Tail> LogTables::tail_of(std::int64_t user) {
+    Tail tail;
     Offset first = 0;
     {
         Rows last = db_.query(
             "SELECT first_offset, length(body) FROM segment WHERE user = ? "
             "ORDER BY first_offset DESC LIMIT 1",
             user);
-        if (last.next() && last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
+        if (last.next()) {
+            tail.none = false;
+            if (last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
+        }
         const Status status = last.status();
         if (!status) return status.error();
     }
     if (first == 0) return tail;
-    return segment_with(user, first);
+    Result<EventBatch> small = segment_with(user, first);
+    if (!small) return small.error();
+    tail.small = *std::move(small);
+    return tail;
 }
 
 Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
                          const LogHead& head) {
-    Result<EventBatch> tail = small_tail(user);
+    Result<Tail> tail = tail_of(user);
     if (!tail) return tail.error();
-    EventBatch building = *std::move(tail);
+    EventBatch building = std::move(tail->small);
     for (const Unapplied& next : batches) {
         const bool full =  // a restored log goes on with another epoch
             building.size() + next.batch->size() > limits_.events_max ||
@@ -146,11 +161,14 @@ Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
         const Status done = put_segment(user, building);
         if (!done) return done.error();
     }
-    return db_.execute(
+    const Status done = db_.execute(
         "INSERT INTO head(user, epoch, offset, hash, timestamp, first_kept) "
         "VALUES(?, ?, ?, ?, ?, 1) ON CONFLICT(user) DO UPDATE SET epoch = excluded.epoch, "
         "offset = excluded.offset, hash = excluded.hash, timestamp = excluded.timestamp",
         user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms);
+    if (!done || !tail->none || batches.empty()) return done;
+    return db_.execute("UPDATE head SET oldest = ? WHERE user = ?",
+                       batches.front().batch->entries.front().timestamp_ms, user);
 }
 
 Status LogTables::read(std::int64_t user, Offset after, std::size_t bytes_max,
@@ -210,40 +228,85 @@ Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor&
     return rows.status();
 }
 
+Result<std::optional<LogTables::Due>> LogTables::next_due(std::int64_t before_ms,
+                                                          const DuePlace& after) {
+    std::optional<Due> due;
+    Rows rows = db_.query(
+        "SELECT h.user, h.epoch, h.offset, h.hash, h.timestamp, h.first_kept, u.name, "
+        "h.oldest FROM head h JOIN users u ON u.id = h.user WHERE h.oldest < ? AND "
+        "(h.oldest, h.user) > (?, ?) ORDER BY h.oldest, h.user LIMIT 1",
+        before_ms, after.oldest, after.user);
+    if (rows.next())
+        due = Due{.log = read_head(rows, 0),
+                  .name = std::string(rows.text(6)),
+                  .place = {.oldest = rows.integer(7), .user = rows.integer(0)}};
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return due;
+}
+
+// Where a log is cut.
+struct LogTables::Cut {
+    std::size_t segments = 0;  // that lose events
+    Offset first_kept = 1;
+    std::optional<std::int64_t> oldest;  // no event that is kept is older; nothing: none is kept
+    EventBatch rest;                     // of the segment that is cut
+};
+
+Result<LogTables::Cut> LogTables::find_cut(const StoredHead& log, std::int64_t before_ms,
+                                           std::size_t segments_max,
+                                           const SegmentVisitor& dropping) {
+    Cut cut{.first_kept = log.first_kept};
+    Rows rows = db_.query(
+        "SELECT first_offset, last_offset, last_timestamp, body FROM segment WHERE user = ? "
+        "ORDER BY first_offset LIMIT ?",
+        log.user, segments_max + 1);
+    while (rows.next()) {
+        if (cut.segments == segments_max) return cut;  // oldest: of the last one that went
+        cut.oldest = rows.integer(2);
+        const bool whole = *cut.oldest < before_ms;
+        const Result<EventBatch> batch = decode_batch(rows.text(3));
+        if (!batch && !whole) return batch.error();
+        if (batch) {
+            const Offset young = first_not_before(*batch, before_ms);
+            if (young != batch->first) {
+                const Status taken = dropping(*batch, young - 1);
+                if (!taken) return taken.error();
+            }
+            if (!whole && young > batch->last())
+                return damaged(db_, log.user, young, "the segment's time is not its events'");
+            if (!whole) {
+                cut.oldest = batch->entry(young).timestamp_ms;
+                if (young != batch->first) cut.rest = batch_from(*batch, young);
+                cut.first_kept = young;
+                return cut;
+            }
+        }
+        cut.segments += 1;
+        cut.first_kept = rows.natural(1) + 1;
+    }
+    const Status status = rows.status();
+    if (!status) return status.error();
+    cut.oldest.reset();
+    return cut;
+}
+
 Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::int64_t before_ms,
                                                   std::size_t segments_max,
                                                   const SegmentVisitor& dropping) {
-    Dropped dropped{.events = 0, .more = false, .first_kept = log.first_kept};
-    {
-        Rows rows = db_.query(
-            "SELECT first_offset, last_offset, last_timestamp, body FROM segment WHERE user = ? "
-            "ORDER BY first_offset LIMIT ?",
-            log.user, segments_max + 1);
-        std::size_t seen = 0;
-        while (rows.next()) {
-            const Offset last = rows.natural(1);
-            if (last >= log.head.offset || rows.integer(2) >= before_ms) break;
-            if (seen++ == segments_max) {
-                dropped.more = true;
-                break;
-            }
-            const Result<EventBatch> batch = decode_batch(rows.text(3));
-            const Status taken = batch ? dropping(*batch) : Status(Done{});
-            if (!taken) return taken.error();
-            dropped.events += last - rows.natural(0) + 1;
-            dropped.first_kept = last + 1;
-        }
-        const Status status = rows.status();
-        if (!status) return status.error();
-    }
-    if (dropped.events == 0) return dropped;
-    Status done = db_.execute("DELETE FROM segment WHERE user = ? AND first_offset < ?", log.user,
-                              dropped.first_kept);
+    const Result<Cut> cut = find_cut(log, before_ms, segments_max, dropping);
+    if (!cut) return cut.error();
+    Status done = Done{};
+    if (cut->first_kept != log.first_kept)
+        done = db_.execute("DELETE FROM segment WHERE user = ? AND first_offset < ?", log.user,
+                           cut->first_kept);
+    if (done && !cut->rest.empty()) done = put_segment(log.user, cut->rest);
     if (done)
-        done = db_.execute("UPDATE head SET first_kept = ? WHERE user = ?", dropped.first_kept,
+        done = db_.execute("UPDATE head SET first_kept = ?, oldest = ? WHERE user = ?",
+                           cut->first_kept, cut->oldest ? Value(*cut->oldest) : Value(nullptr),
                            log.user);
     if (!done) return done.error();
-    return dropped;
+    return Dropped{.segments = cut->segments, .first_kept = cut->first_kept};
 }
 
 Status LogTables::verify(const StoredHead& log) {
@@ -277,7 +340,7 @@ Status LogTables::verify(const StoredHead& log) {
     }
     const Status status = rows.status();
     if (!status) return status.error();
-    if (!end || end->offset != log.head.offset || end->hash != log.head.hash)
+    if (next != log.head.offset + 1 || (end && end->hash != log.head.hash))
         return damaged(db_, log.user, log.head.offset, "the log does not end where it should");
     return Done{};
 }

@@ -24,7 +24,7 @@ struct SegmentLimits {
 struct StoredHead {
     std::int64_t user = 0;
     LogHead head;
-    Offset first_kept = 1;
+    Offset first_kept = 1;  // head.offset + 1 where no event is kept
 };
 
 class LogTables {
@@ -52,15 +52,25 @@ class LogTables {
     // The segment that has the event at `offset`.
     Result<EventBatch> segment_with(std::int64_t user, Offset offset);
 
-    // Drops up to `segments_max` of the oldest segments, whose events are all older than
-    // `before_ms`, but never the last one; calls `dropping`
-    // for each that can be read before. Moves first_kept on.
+    // The first log after `after` with events older than `before_ms`, by the age of its oldest one.
+    struct DuePlace {
+        std::int64_t oldest = INT64_MIN;
+        std::int64_t user = 0;
+    };
+    struct Due {
+        StoredHead log;
+        std::string name;  // the user's
+        DuePlace place;
+    };
+    Result<std::optional<Due>> next_due(std::int64_t before_ms, const DuePlace& after);
+    // Drops the events older than `before_ms`, of up to `segments_max` segments; one that has
+    // younger events, too, is cut. Calls `dropping` before, for each that can be read, with the
+    // last event that goes. Moves first_kept on.
     struct Dropped {
-        std::size_t events = 0;
-        bool more = false;
+        std::size_t segments = 0;
         Offset first_kept = 1;
     };
-    using SegmentVisitor = std::function<Status(const EventBatch&)>;
+    using SegmentVisitor = std::function<Status(const EventBatch&, Offset last)>;
     Result<Dropped> drop_before(const StoredHead& log, std::int64_t before_ms,
                                 std::size_t segments_max, const SegmentVisitor& dropping);
 
@@ -68,8 +78,14 @@ class LogTables {
     Status verify(const StoredHead& log);
 
   private:
-    // The last segment, where it is to be continued; empty otherwise.
-    Result<EventBatch> small_tail(std::int64_t user);
+    struct Tail {
+        EventBatch small;  // the last segment, where it is to be continued
+        bool none = true;  // there is no segment
+    };
+    Result<Tail> tail_of(std::int64_t user);
+    struct Cut;
+    Result<Cut> find_cut(const StoredHead& log, std::int64_t before_ms, std::size_t segments_max,
+                         const SegmentVisitor& dropping);
     Status put_segment(std::int64_t user, const EventBatch& batch);
 
     Connection& db_;

@@ -85,6 +85,13 @@ CREATE TABLE expired_operations(
     keys BLOB NOT NULL,            -- operation keys, 8 bytes each, the newest at the end
     UNIQUE(user, instance));
 )",
+    // 4: what retention looks for.
+    R"(
+ALTER TABLE head ADD COLUMN oldest INTEGER;  -- no kept event is older; null: none is kept
+UPDATE head SET oldest = 0;
+CREATE INDEX head_by_oldest ON head(oldest) WHERE oldest IS NOT NULL;
+CREATE INDEX context_deleted ON context(user, offset) WHERE deleted = 1;
+)",
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {

@@ -205,7 +205,10 @@ Status Search::index(std::int64_t user, const Changed& changed) {
         if (!status) return status.error();
     }
     Status done = Done{};
-    if (id != 0) done = db_.execute("DELETE FROM search_text WHERE rowid = ?", id);
+    if (id != 0) {
+        removals_ += 1;
+        done = db_.execute("DELETE FROM search_text WHERE rowid = ?", id);
+    }
     if (done && changed.deleted && id != 0)
         done = db_.execute("DELETE FROM search_document WHERE id = ?", id);
     if (!done || changed.deleted) return done;
@@ -219,6 +222,16 @@ Status Search::index(std::int64_t user, const Changed& changed) {
     }
     return db_.execute("INSERT INTO search_text(rowid, owner, key, body) VALUES(?, ?, ?, ?)", id,
                        owner_of(user), changed.key, changed.text);
+}
+
+Result<bool> Search::purge_some(bool begin) {
+    // Pages of the index, a negative number where all of it is to become one piece (FTS5, 6.9).
+    const std::int64_t before = db_.total_changes();
+    const Status done =
+        begin ? db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', -16)")
+              : db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', 16)");
+    if (!done) return done.error();
+    return db_.total_changes() - before >= 2;
 }
 
 Result<std::vector<SearchHit>> Search::find(std::int64_t user, std::string_view query,

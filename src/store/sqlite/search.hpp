@@ -42,6 +42,15 @@ class Search {
     Result<std::vector<SearchHit>> find(std::int64_t user, std::string_view query,
                                         std::size_t limit);
 
+    // What was removed from the index stays in its tables until they are purged. One piece of
+    // that; `begin`: the first one. False once nothing is left that was removed before the first.
+    // Requires: a running transaction.
+    Result<bool> purge_some(bool begin);
+    // How often something was removed. (In a new process: once, by an earlier one.)
+    std::uint64_t removals() const noexcept { return removals_; }
+    bool is_purged(std::uint64_t removals) const noexcept { return removals <= purged_; }
+    void set_purged(std::uint64_t removals) noexcept { purged_ = removals; }
+
   private:
     struct Changed {
         std::string key;
@@ -52,6 +61,8 @@ class Search {
     Status index(std::int64_t user, const Changed& changed);
 
     Connection& db_;
+    std::uint64_t removals_ = 1;
+    std::uint64_t purged_ = 0;
 };
 
 }  // namespace dyad::sqlite

@@ -1,35 +1,11 @@
-// What is derived from the log: history, versions, transitions, responses, search, expiry.
-#include "base/limits.hpp"
+// What is derived from the log: history, versions, transitions, responses, search.
 #include "conformance/store/store_law.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace dyad::conformance {
-namespace {
 
 using test::SampleLog;
-
-ContextChange context_change(const SampleLog& log, const std::string& key, const std::string& note,
-                             bool deleted = false) {
-    auto context = std::make_shared<Context>();
-    const ContextPtr before = log.state().find(key);
-    context->key = key;
-    context->version = before ? before->version + 1 : 1;
-    context->data = deleted ? "null" : "{\"note\":\"" + note + "\"}";
-    context->deleted = deleted;
-    context->offset = log.head().offset + 1;
-    context->updated_at_ms = log.now_ms;
-    ContextChange change;
-    change.action = deleted  ? ContextAction::deleted
-                    : before ? ContextAction::updated
-                             : ContextAction::created;
-    change.previous_version = before ? before->version : 0;
-    change.context = std::move(context);
-    return change;
-}
-
-}  // namespace
 
 void StoreProjections::put(SampleLog& log, const Change& change) {
     log.now_ms += 10;
@@ -252,121 +228,6 @@ TEST_P(StoreSearch, AQueryThatDoesNotParseIsAnError) {
         ASSERT_FALSE(hits) << query;
         EXPECT_EQ(hits.error().code, Errc::invalid_field);
     }
-}
-
-TEST_P(StoreProjections, ExpiryDropsOldEventsAndKeepsTheStateAndTheNewest) {
-    SampleLog log("ada", random_);
-    SampleLog idle("bob", random_);
-    put(idle, context_change(idle, "x", "only"));
-    for (int i = 1; i <= 60; ++i) {
-        put(log, context_change(log, "a", "text " + std::to_string(i)));
-        if (i % 20 == 0) backend_->restart(true);
-    }
-    const auto dropped =
-        ask<std::size_t>([&](auto done) { store().expire_events(log.now_ms + 100, done); });
-    ASSERT_TRUE(dropped) << dropped.error().to_string();
-    const LoadedLog loaded = load("ada");
-    EXPECT_EQ(loaded.first_kept, *dropped + 1);
-    EXPECT_GT(*dropped, 0U);
-    EXPECT_LE(loaded.first_kept, loaded.head.offset) << "the newest event stays";
-    EXPECT_EQ(operations("ada").size(), loaded.head.offset) << "operations stay known";
-    EXPECT_EQ(test::describe(loaded.state, true), test::describe(log.state(), true));
-    EXPECT_EQ(load("bob").first_kept, 1U);
-
-    const auto gone = ask<LogSlice>([&](auto done) { store().read_log("ada", 0, 1000, done); });
-    ASSERT_FALSE(gone);
-    EXPECT_EQ(gone.error().code, Errc::history_gone);
-    EXPECT_EQ(texts("ada", *dropped, 1000).size(), loaded.head.offset - *dropped);
-    const auto old_version = version("ada", "a", 1);
-    ASSERT_FALSE(old_version);
-    EXPECT_EQ(old_version.error().code, Errc::history_gone);
-    EXPECT_TRUE(version("ada", "a", 60)) << "the current version is kept";
-
-    put(log, context_change(log, "a", "after"));
-    backend_->restart(false);
-    EXPECT_EQ(load("ada").head.hash, log.head().hash);
-    EXPECT_EQ(load("ada").first_kept, *dropped + 1);
-}
-
-TEST_P(StoreProjections, TheNewestExpiredOperationsOfEachInstanceStayKnown) {
-    constexpr int kKept = limits::expired_operations_per_instance_max;
-    SampleLog log("ada", random_);
-    SampleLog other("bob", random_);
-    const auto write = [&](SampleLog& to, const std::string& instance, int first, int count) {
-        for (int i = first; i < first + count; i += 256) {
-            std::vector<std::pair<std::string, std::string>> operations;
-            for (int n = i; n < std::min(i + 256, first + count); ++n)
-                operations.emplace_back(instance, std::to_string(n));
-            const AppendRequest request = request_for(to, operations);
-            ASSERT_EQ(append(request), AppendOutcome::committed);
-            to.take(*request.batch, request.changes);
-        }
-    };
-    const auto expire = [&] {
-        const auto dropped =
-            ask<std::size_t>([&](auto done) { store().expire_events(INT64_MAX, done); });
-        ASSERT_TRUE(dropped) << dropped.error().to_string();
-        EXPECT_GT(*dropped, 0U);
-    };
-    write(other, "busy", 0, 1);
-    write(log, "quiet", 0, 3);
-    write(log, "busy", 0, kKept / 2);
-    write(log, "last", 0, 64);  // the end of a log stays
-    expire();
-    write(log, "busy", kKept / 2, kKept);
-    write(log, "last", 64, 64);
-    expire();
-    backend_->restart(false);
-
-    const LoadedLog loaded = load("ada");
-    const std::vector<std::uint64_t> keys = operations("ada");
-    const std::set<std::uint64_t> known(keys.begin(), keys.end());
-    EXPECT_EQ(known.size(), keys.size()) << "each once";
-    const auto knows = [&](const std::string& instance, int n) {
-        return known.contains(operation_key(instance, std::to_string(n)));
-    };
-    ASSERT_GT(loaded.first_kept, 3U + kKept + kKept / 2) << "all of them expired";
-    for (int n = 0; n < 3; ++n)
-        EXPECT_TRUE(knows("quiet", n)) << "however much others wrote since";
-    for (int n = 0; n < kKept + kKept / 2; ++n)
-        EXPECT_EQ(knows("busy", n), n >= kKept / 2) << n;
-    for (int n = 0; n < 128; ++n)
-        EXPECT_TRUE(knows("last", n)) << n;
-    EXPECT_EQ(operations("bob").size(), 1U) << "another user's are its own";
-}
-
-TEST_P(StoreProjections, ExpiredOperationsOfTheLastInstancesStayKnown) {
-    constexpr int kInstances = limits::expired_operations_instances_max;
-    SampleLog log("ada", random_);
-    const auto instance = [](int n) { return "instance-" + std::to_string(n); };
-    for (int first = 0; first < kInstances + 94; first += 50) {
-        std::vector<std::pair<std::string, std::string>> operations;
-        for (int n = first; n < first + 50; ++n)
-            operations.emplace_back(instance(n), "one");
-        const AppendRequest request = request_for(log, operations);
-        ASSERT_EQ(append(request), AppendOutcome::committed);
-        log.take(*request.batch, request.changes);
-        ASSERT_TRUE(ask<std::size_t>([&](auto done) { store().expire_events(INT64_MAX, done); }));
-    }
-    const LoadedLog loaded = load("ada");
-    const std::vector<std::uint64_t> keys = operations("ada");
-    const std::set<std::uint64_t> known(keys.begin(), keys.end());
-    const int expired = static_cast<int>(loaded.first_kept) - 1;
-    ASSERT_GT(expired, kInstances);
-    for (int n = 0; n < expired; ++n)
-        EXPECT_EQ(known.contains(operation_key(instance(n), "one")), n >= expired - kInstances)
-            << n;
-}
-
-TEST_P(StoreProjections, ExpirySparesWhatIsNewer) {
-    SampleLog log("ada", random_);
-    for (int i = 1; i <= 40; ++i)
-        put(log, context_change(log, "a", "text " + std::to_string(i)));
-    const std::int64_t limit = log.now_ms - 100;  // ten events are not older
-    const auto dropped = ask<std::size_t>([&](auto done) { store().expire_events(limit, done); });
-    ASSERT_TRUE(dropped);
-    EXPECT_LE(*dropped, 30U);
-    EXPECT_EQ(texts("ada", *dropped, 100).size(), 40U - *dropped);
 }
 
 TEST_P(StoreProjections, UsersWithExpiredContextsAreFoundUntilTheContextsAreGone) {

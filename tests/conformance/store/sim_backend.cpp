@@ -41,5 +41,6 @@ std::unique_ptr<Backend> make_backend() {
 
 INSTANTIATE_TEST_SUITE_P(Sim, StoreLaw, testing::Values(&make_backend));
 INSTANTIATE_TEST_SUITE_P(Sim, StoreProjections, testing::Values(&make_backend));
+INSTANTIATE_TEST_SUITE_P(Sim, StoreRetention, testing::Values(&make_backend));
 
 }  // namespace dyad::conformance

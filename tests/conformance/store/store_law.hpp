@@ -2,6 +2,7 @@
 //
 //     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreLaw, testing::Values(&make_backend));
 //     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreProjections, testing::Values(&make_backend));
+//     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreRetention, testing::Values(&make_backend));
 //
 // in a program made by store_conformance() (CMakeLists.txt).
 #pragma once
@@ -78,9 +79,20 @@ class StoreProjections : public StoreLaw {
     std::vector<std::string> found(const std::string& user, const std::string& query);
 };
 
+// What retention takes away, and what stays.
+class StoreRetention : public StoreProjections {
+  protected:
+    std::size_t expire(std::int64_t before_ms);
+    // `log` is kept from `first_kept` on; everything else is as if nothing had expired.
+    void expect_kept_from(const test::SampleLog& log, Offset first_kept);
+};
+
 // Words, phrases, prefixes, OR, NOT and brackets; for backends with a real full-text index.
 class StoreSearch : public StoreProjections {};
 
+// The next change of a context of `log`.
+ContextChange context_change(const test::SampleLog& log, const std::string& key,
+                             const std::string& note, bool deleted = false);
 // One request with one change, at the end of `log`.
 AppendRequest request_for(const test::SampleLog& log, const Change& change,
                           const std::string& operation, std::int64_t timestamp_ms);

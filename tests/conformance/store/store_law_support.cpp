@@ -143,4 +143,23 @@ AppendRequest request_for(const test::SampleLog& log,
     return request;
 }
 
+ContextChange context_change(const test::SampleLog& log, const std::string& key,
+                             const std::string& note, bool deleted) {
+    auto context = std::make_shared<Context>();
+    const ContextPtr before = log.state().find(key);
+    context->key = key;
+    context->version = before ? before->version + 1 : 1;
+    context->data = deleted ? "null" : "{\"note\":\"" + note + "\"}";
+    context->deleted = deleted;
+    context->offset = log.head().offset + 1;
+    context->updated_at_ms = log.now_ms;
+    ContextChange change;
+    change.action = deleted  ? ContextAction::deleted
+                    : before ? ContextAction::updated
+                             : ContextAction::created;
+    change.previous_version = before ? before->version : 0;
+    change.context = std::move(context);
+    return change;
+}
+
 }  // namespace dyad::conformance

@@ -117,6 +117,37 @@ TEST(Feed, BeyondTheBudgetThoseWithMoreThanAnEvenPartGiveWay) {
     EXPECT_EQ(small.first(), 3u);
 }
 
+TEST(Feed, DropsTheEventsThatAreOlderAlsoWithinABlock) {
+    const auto timed = [](Offset first, std::vector<std::int64_t> times) {
+        auto batch = std::make_shared<EventBatch>(*batch_of(first, static_cast<int>(times.size())));
+        for (std::size_t i = 0; i < times.size(); ++i)
+            batch->entries[i].timestamp_ms = times[i];
+        return batch;
+    };
+    for (std::int64_t before = 9; before <= 51; ++before) {
+        FeedBudget budget(1'000'000);
+        Feed feed(budget);
+        feed.push(timed(1, {10, 10, 20}));
+        feed.push(timed(4, {30}));
+        feed.push(timed(5, {30, 40, 50}));
+        const std::vector<std::int64_t> all{10, 10, 20, 30, 30, 40, 50};
+        feed.drop_before(before);
+        for (Offset offset = 1; offset <= all.size(); ++offset) {
+            Block* const block = feed.find(offset);
+            ASSERT_EQ(block != nullptr, all[offset - 1] >= before) << offset << ", " << before;
+            if (block == nullptr) continue;
+            const std::string text(block->batch().text(offset));
+            EXPECT_TRUE(text.starts_with("{\"offset\":" + std::to_string(offset) + ",")) << text;
+            EXPECT_EQ(plain(*block, offset, offset, ""), "[" + std::to_string(offset) + " ]");
+        }
+        if (feed.empty()) {
+            feed.push(timed(8, {60}));
+        } else {
+            EXPECT_EQ(feed.last(), 7U);
+        }
+    }
+}
+
 TEST(Block, LeavesOutTheFramesOfOneSource) {
     Block block(batch_of(1, 5));  // by b a b a b
     EXPECT_EQ(plain(block, 1, 5, ""), "[1 2 3 4 5 ]");
@@ -235,6 +266,37 @@ TEST(Resume, FromATrimmedPositionASnapshotComes) {
         } else {
             EXPECT_EQ(lost.ranges(), "3-5") << "memory still has them";
         }
+    }
+}
+
+TEST(Resume, WhatExpiredIsNotShownFromMemoryEither) {
+    Config config;
+    config.event_ttl_ms = 60'000;
+    CoreRig rig(1, config);
+    RecordingPeer watching;  // so that the user stays in memory
+    rig.attach(watching, CoreRig::negotiated());
+    rig.grow(3);
+    const Position old = rig.position_at(1);
+    const Position end = rig.position_at(3);
+    rig.pass(config.event_ttl_ms + 700'000);
+    EXPECT_EQ(rig.log().first_kept, 4U);
+    RecordingPeer late;
+    rig.attach(late, CoreRig::resuming(old));
+    EXPECT_TRUE(late.runs.empty());
+    EXPECT_EQ(late.resets.size(), 1u);
+    RecordingPeer beginning;
+    rig.attach(beginning, CoreRig::resuming(Position{}));
+    EXPECT_TRUE(beginning.runs.empty());
+    EXPECT_EQ(beginning.resets.size(), 1u);
+    for (const bool from_memory : {true, false}) {
+        if (!from_memory) rig.restart(0);
+        RecordingPeer in_time;
+        rig.attach(in_time, CoreRig::resuming(end));
+        EXPECT_EQ(in_time.start, end);
+        EXPECT_TRUE(in_time.resets.empty()) << "nothing was missed";
+        if (from_memory) continue;
+        rig.grow(1);
+        EXPECT_EQ(in_time.ranges(), "4-4");
     }
 }
 

@@ -191,7 +191,7 @@ TEST_F(JournaledStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
             ASSERT_TRUE(store_->apply());
         }
         if (pieces == 2) {  // what the walk has not reached yet expires
-            Journaled::Expiry expiry{.before_ms = log.now_ms};
+            Journaled::Expiry expiry(log.now_ms);
             while (!expiry.finished)
                 ASSERT_TRUE(store_->expire_some(expiry));
             EXPECT_GT(expiry.dropped, 0U);
@@ -373,11 +373,14 @@ TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
         log.take(*request.batch, request.changes);
         std::vector<Unapplied> batches;
         batches.push_back({request.batch, request.changes, 0});
+        // What version one had no column for is taken away again.
+        ASSERT_TRUE((*connection)->script("ALTER TABLE head ADD COLUMN oldest INTEGER"));
         LogTables tables(**connection, {});
         const auto user = tables.add_user("ada");
         ASSERT_TRUE(user);
         ASSERT_TRUE(tables.append(*user, batches, log.head()));
         ASSERT_TRUE(Projections(**connection).apply(*user, batches));
+        ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN oldest"));
         ASSERT_TRUE((*connection)
                         ->script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
                                  "('journal_made', 1)"));
