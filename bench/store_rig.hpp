@@ -55,9 +55,11 @@ class StoreRig {
     ~StoreRig() { close(); }
 
     // Ends the process where the store does not open.
-    void open(std::int64_t idle_apply_ms = sqlite::DatabaseOptions().idle_apply_ms) {
+    void open(std::int64_t idle_apply_ms = sqlite::DatabaseOptions().idle_apply_ms,
+              const std::string& pragmas = {}) {
         sqlite::DatabaseOptions options;
         options.folder = folder_;
+        options.store.extra_pragmas = pragmas;
         options.idle_apply_ms = idle_apply_ms;
         auto opened = sqlite::Database::open(options, random_);
         if (!opened) {
@@ -106,6 +108,19 @@ class StoreRig {
         return *std::move(loaded);
     }
 
+    // How many events went.
+    std::size_t expire(std::int64_t before_ms) {
+        std::optional<std::size_t> dropped;
+        store_->expire_events(before_ms, [&](const Result<std::size_t>& result) {
+            if (!result) std::abort();
+            dropped = *result;
+        });
+        while (!dropped)
+            loop_.run_once();
+        return *dropped;
+    }
+
+    Store& store() { return *store_; }
     const std::string& folder() const { return folder_; }
 
   private:

@@ -63,7 +63,7 @@ void read_all(sqlite::Journaled& store) {
     (void)store.search("ada", "word*", 10);
     (void)store.users_with_expired(INT64_MAX, 10);
     (void)store.verify("ada");
-    sqlite::Journaled::Expiry walk(INT64_MAX);
+    sqlite::Journaled::Expiry walk{.before_ms = INT64_MAX};
     for (int i = 0; i < 10 && !walk.finished; ++i)
         if (!store.expire_some(walk)) break;
 }

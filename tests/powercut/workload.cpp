@@ -135,7 +135,7 @@ void Workload::expire() {
                decode_event(acknowledged.texts()[last])->timestamp_ms < before)
             ++last;
     }
-    sqlite::Journaled::Expiry walk(before);
+    sqlite::Journaled::Expiry walk{.before_ms = before};
     while (!walk.finished) {
         if (!store_->expire_some(walk)) return;
         if (random_.chance(0.1)) commit_group();

@@ -117,7 +117,7 @@ void Database::expire(std::int64_t before_ms, std::function<void(Result<std::siz
         done(*why);
         return;
     }
-    submitted_expiries_.push_back({.walk = Journaled::Expiry(before_ms), .done = std::move(done)});
+    submitted_expiries_.push_back({.walk = {.before_ms = before_ms}, .done = std::move(done)});
     wake(std::move(held));
 }
 

@@ -116,14 +116,10 @@ class Journaled {
     // time. Requires: calls until `finished` or an error; between two, anything else. While
     // is_ending() a call does nothing.
     struct Expiry {
-        explicit Expiry(std::int64_t before) : before_ms(before) {}
-
-        std::int64_t before_ms;
+        std::int64_t before_ms = 0;
         std::size_t dropped = 0;
         bool finished = false;
-
-      private:
-        friend class Journaled;
+        // The store's own:
         enum class Step : std::uint8_t { begin, drop, purge, turn_over, erase };
         Step step = Step::begin;
         std::uint64_t apply_to = 0;  // a record: first everything up to it is applied

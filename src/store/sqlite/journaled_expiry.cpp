@@ -169,6 +169,7 @@ Status Journaled::turn_over(Expiry& expiry) {
 
 Status Journaled::erase_some(Expiry& expiry) {
     const Result<bool> more = journal_->erase_some();
+    if (!more && more.error().code == Errc::storage_full) return more.error();
     if (!more) stop(more.error());
     if (*more) return Done{};
     to_erase_ = !search_->is_purged(expiry.removals);

@@ -191,7 +191,7 @@ TEST_F(JournaledStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
             ASSERT_TRUE(store_->apply());
         }
         if (pieces == 2) {  // what the walk has not reached yet expires
-            Journaled::Expiry expiry(log.now_ms);
+            Journaled::Expiry expiry{.before_ms = log.now_ms};
             while (!expiry.finished)
                 ASSERT_TRUE(store_->expire_some(expiry));
             EXPECT_GT(expiry.dropped, 0U);
