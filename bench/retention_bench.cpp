@@ -2,10 +2,10 @@
 //
 //     retention_bench [--users N] [--events N] [--folder F] [--smoke]
 //
-// `quiet`: a pass over N users with 5 old events each, and one more with nothing due. `long`: a pass
-// over one log of N events. `beside`: commits of 16 users, one in flight each, without a pass and
-// beside one over N users. `overwriting`: commits with and without overwriting what is deleted, in
-// turns. One line of JSON for each.
+// `quiet`: a pass over N users with 5 old events each, and one more with nothing due. `long`: a
+// pass over one log of N events. `beside`: commits of 16 users, one in flight each, without a pass
+// and beside one over N users. `overwriting`: commits with and without overwriting what is deleted,
+// in turns. One line of JSON for each.
 #include "store_rig.hpp"
 #include "support/sample_log.hpp"
 
@@ -125,8 +125,8 @@ class Bench {
     Logs logs(const std::string& name, std::size_t count) {
         Logs made;
         for (std::size_t i = 0; i < count; ++i)
-            made.push_back(std::make_unique<test::SampleLog>(name + std::to_string(i), random_,
-                                                             kShape));
+            made.push_back(
+                std::make_unique<test::SampleLog>(name + std::to_string(i), random_, kShape));
         return made;
     }
 
@@ -191,8 +191,9 @@ int main(int count, char** words) {
         else if (i + 1 < count && std::strcmp(words[i], "--folder") == 0)
             folder = words[++i];
         else
-            return std::fprintf(stderr, "usage: retention_bench [--users N] [--events N] "
-                                        "[--folder F] [--smoke]\n"),
+            return std::fprintf(stderr,
+                                "usage: retention_bench [--users N] [--events N] "
+                                "[--folder F] [--smoke]\n"),
                    2;
     }
     if (smoke) users = 200, events = 2000;

@@ -14,6 +14,7 @@ constexpr std::size_t kSliceBytes = 128 * 1024;
 constexpr std::size_t kUsersAtOnce = 32;
 constexpr std::size_t kSegmentsAtOnce = 16;
 constexpr std::size_t kContextsAtOnce = 32;
+constexpr std::size_t kSegmentsPerIndexing = 4;  // as long as it takes
 
 }  // namespace
 
@@ -119,7 +120,8 @@ Result<std::size_t> Journaled::drop_of(const LogTables::Due& due, std::int64_t b
     Status done = expired_->forget_oldest_instances(user);
     if (done) done = projections_->drop_tombstones(user, dropped->first_kept);
     if (!done) return done.error();
-    segments_left -= std::max<std::size_t>(dropped->segments, *behind ? segments_left : 0);
+    const std::size_t cost = std::max(dropped->segments, *behind ? kSegmentsPerIndexing : 0);
+    segments_left -= std::min(segments_left, cost);
     applying_->first_kept.emplace_back(due.name, dropped->first_kept);
     return dropped->first_kept - due.log.first_kept;
 }
