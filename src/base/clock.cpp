@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include <sys/random.h>
+#include <sys/timex.h>
+#include <time.h>
 
 namespace dyad {
 
@@ -44,8 +46,15 @@ std::int64_t SystemClock::wall_ms() const {
 }
 
 std::int64_t SystemClock::steady_ms() const {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+    timespec now{};
+    CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+    return now.tv_sec * std::int64_t{1000} + now.tv_nsec / 1'000'000;
+}
+
+bool SystemClock::synchronised() const {
+    timex state{};  // asks, and changes nothing: adjtimex(2)
+    const int result = adjtimex(&state);
+    return result >= 0 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
 }
 
 void SystemRandom::fill(std::span<std::uint8_t> out) {

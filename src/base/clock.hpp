@@ -14,8 +14,10 @@ class Clock {
     virtual ~Clock() = default;
     // Milliseconds since the Unix epoch. May jump either way.
     virtual std::int64_t wall_ms() const = 0;
-    // Milliseconds since some fixed point. Never goes back.
+    // Milliseconds since some fixed point. Never goes back; a sleep of the machine counts.
     virtual std::int64_t steady_ms() const = 0;
+    // True where a time source keeps the wall clock right, as far as the machine knows.
+    virtual bool synchronised() const { return false; }
 };
 
 class Random {
@@ -35,6 +37,7 @@ class SystemClock final : public Clock {
   public:
     std::int64_t wall_ms() const override;
     std::int64_t steady_ms() const override;
+    bool synchronised() const override;
 };
 
 // The kernel's generator, read in blocks. Threads: one owner.

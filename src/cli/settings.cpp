@@ -88,6 +88,7 @@ server::Settings server_settings(const Resolved& resolved) {
     settings.ping_interval_ms = resolved.integer("WS_PING_INTERVAL");
     settings.stale_timeout_ms = resolved.integer("WS_STALE_TIMEOUT");
     settings.event_ttl_days = resolved.integer("SYNC_EVENT_TTL_DAYS");
+    settings.clock_hold_hours = resolved.integer("DYAD_CLOCK_HOLD_HOURS");
     settings.context_ttl_days = resolved.integer("CONTEXT_TTL_DAYS");
     settings.allowed_origins = list("ALLOWED_ORIGINS");
     settings.allowed_hosts = list("ALLOWED_HOSTS");

@@ -53,6 +53,10 @@ constexpr SettingRow kTable[] = {
      "retention", "How long events stay in the log. 0: for ever."},
     {"CONTEXT_TTL_DAYS", "", "--context-ttl-days", integer, "30", 0, kDaysMax, "days", "", false,
      "retention", "How long a context stays after its last change. 0: for ever."},
+    {"DYAD_CLOCK_HOLD_HOURS", "", "--clock-hold-hours", integer, "24", 0, 8760, "hours", "", false,
+     "retention",
+     "How long the clock has to stand after a jump, or after the machine was off, before anything "
+     "expires by it: minutes to so many hours, the longer the further it went. 0: not at all."},
     {"LOG_LEVEL", "", "--log-level", choice, "info", 0, 0, "", "debug info warn error off", false,
      "log", "The least level that is logged."},
     {"LOG_FORMAT", "", "--log-format", choice, "text", 0, 0, "", "text json", false, "log",

@@ -49,6 +49,9 @@ class Deadlines {
         }
         return due;
     }
+    std::int64_t first_ms() const noexcept {
+        return queue_.empty() ? kNever : std::get<0>(*queue_.begin());
+    }
     // Everybody, the earliest first.
     std::vector<Slot*> all() const {
         std::vector<Slot*> slots;

@@ -307,7 +307,7 @@ Decided Decider::operator()(const DeleteContext& erase) const {
 Decided Decider::operator()(const ExpireContext& expire) const {
     const ContextPtr& stored = live(view_.context(expire.key));
     const bool due = stored && stored->version == expire.version && stored->expires_at_ms &&
-                     *stored->expires_at_ms <= at_.now_ms;
+                     *stored->expires_at_ms <= at_.proven_ms;
     if (!due) return NoChange{stored, "null"};
     return remove(stored, ContextAction::expired);
 }

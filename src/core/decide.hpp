@@ -12,6 +12,7 @@ namespace dyad::core {
 // What the decision rests on beside the view.
 struct Decision {
     std::int64_t now_ms = 0;          // the event's timestamp
+    std::int64_t proven_ms = 0;       // what is over by then may expire
     Offset offset = 0;                // the event's offset
     std::int64_t context_ttl_ms = 0;  // default life of a context; 0 = for ever
 };

@@ -10,9 +10,10 @@ namespace dyad::core {
 namespace {
 
 constexpr int kFlushRoundsMax = 16;
-constexpr std::int64_t kSweepMs = 30'000;
 constexpr std::int64_t kReleaseMs = 10'000;
-constexpr std::int64_t kExpireEventsMs = 600'000;
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::string_view kScope = "distributed_memory";
+constexpr std::int64_t kMarkMs = 3'600'000;
 constexpr std::size_t kSweepUsersMax = 64;
 
 // What a user's log is found by.
@@ -26,16 +27,19 @@ Engine::Engine(Config config, Ports ports)
     : config_(config),
       ports_(ports),
       feed_budget_(config.feeds_bytes_max),
+      time_(config.proof, clocks()),
       alive_(std::make_shared<bool>(true)) {
     ports_.bus.set_receiver([this](const Announcement& announcement) { receive(announcement); });
     const std::int64_t now = ports_.clock.steady_ms();
     next_poll_ms_ = now + config_.poll_ms;
     next_sweep_ms_ = now;
-    next_expiry_ms_ = now + kExpireEventsMs / 10;
+    next_expiry_ms_ = now + config_.retention_ms / 10;
     next_release_ms_ = now + kReleaseMs;
+    load_clock();
 }
 
 Engine::~Engine() {
+    save_clock();
     ports_.bus.set_receiver(nullptr);
 }
 
@@ -146,27 +150,89 @@ void Engine::receive(const Announcement& announcement) {
 
 void Engine::tick() {
     const std::int64_t now = ports_.clock.steady_ms();
+    read_clocks();
     tick_due_users();
     if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ && !broken(Mutation::no_poll))
         poll();
     if (now >= next_sweep_ms_) {
-        next_sweep_ms_ = now + kSweepMs;
-        sweep_expired();
+        next_sweep_ms_ = now + config_.sweep_ms;
+        if (time_.known())
+            sweep_expired();
+        else
+            load_clock();
     }
-    if (now >= next_expiry_ms_ && config_.event_ttl_ms > 0) {
-        next_expiry_ms_ = now + kExpireEventsMs;
-        expire_events();
+    if (now >= next_expiry_ms_ && time_.known()) {
+        next_expiry_ms_ = now + config_.retention_ms;
+        if (config_.event_ttl_ms > 0) expire_events();
     }
     if (now >= next_release_ms_) {
         next_release_ms_ = now + kReleaseMs;
         release_when_crowded();
     }
+    if (now >= next_mark_ms_) save_clock();
+}
+
+std::int64_t Engine::next_ms() const noexcept {
+    std::int64_t next = std::min({next_sweep_ms_, next_expiry_ms_, looks_.first_ms()});
+    if (ports_.store.shared() && !polling_) next = std::min(next, next_poll_ms_);
+    if (users_.size() > static_cast<std::size_t>(limits::users_active_max))
+        next = std::min(next, next_release_ms_);
+    if (expiries_.first_ms() != Deadlines::kNever)
+        next = std::min(next,
+                        ports_.clock.steady_ms() +
+                            std::max<std::int64_t>(0, expiries_.first_ms() - time_.destroy_ms()));
+    return next;
+}
+
+ProvenTime::Reading Engine::clocks() const {
+    return {.wall_ms = ports_.clock.wall_ms() + ports_.store.clock_offset_ms(),
+            .steady_ms = ports_.clock.steady_ms(),
+            .synchronised = synchronised_};
+}
+
+void Engine::read_clocks() {
+    if (time_.held_by_ms() != 0) synchronised_ = ports_.clock.synchronised();
+    const bool held = time_.held_by_ms() != 0;
+    if (!time_.read(clocks())) return;
+    if (const std::int64_t off_ms = time_.held_by_ms(); off_ms != 0)
+        log::warn(kScope, "the clock is " + std::to_string(std::abs(off_ms) / 1000) + " s " +
+                              (off_ms > 0 ? "ahead of" : "behind") +
+                              " what is proved; nothing expires by it until it has stood for " +
+                              std::to_string(time_.hold_left_ms() / 1000) + " s");
+    else if (held)
+        log::info(kScope, "the clock is believed again");
+    save_clock();
+}
+
+void Engine::load_clock() {
+    ports_.store.load_clock([this,
+                             alive = std::weak_ptr<bool>(alive_)](const Result<ClockMark>& mark) {
+        if (alive.expired() || time_.known()) return;
+        if (!mark) {
+            log::warn(kScope, "nothing expires: " + mark.error().to_string());
+            return;
+        }
+        time_.read(clocks());
+        time_.restore(*mark);
+        if (time_.held_by_ms() > kHourMs)
+            log::info(kScope, "the last known time was " +
+                                  std::to_string(time_.held_by_ms() / kHourMs) +
+                                  " h ago; nothing expires by the time since until the clock has "
+                                  "stood for " +
+                                  std::to_string(time_.hold_left_ms() / 1000) + " s");
+        save_clock();
+    });
+}
+
+void Engine::save_clock() {
+    if (!time_.known()) return;
+    next_mark_ms_ = ports_.clock.steady_ms() + kMarkMs;
+    ports_.store.save_clock(time_.mark());
 }
 
 void Engine::tick_due_users() {
-    const std::int64_t wall = ports_.clock.wall_ms();
-    for (const Deadlines::Slot* slot : expiries_.take_due(wall)) {
-        slot->user->expire(wall);
+    for (const Deadlines::Slot* slot : expiries_.take_due(time_.destroy_ms())) {
+        slot->user->expire();
         slot->user->arm();
     }
     const std::int64_t now = ports_.clock.steady_ms();
@@ -211,7 +277,7 @@ void Engine::poll() {
 // own tick do it.
 void Engine::sweep_expired() {
     ports_.store.users_with_expired(
-        ports_.clock.wall_ms(), kSweepUsersMax,
+        time_.destroy_ms(), kSweepUsersMax,
         [this, alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<std::string>>& ids) {
             if (alive.expired() || !ids) return;
             for (const std::string& id : *ids)
@@ -220,15 +286,14 @@ void Engine::sweep_expired() {
 }
 
 void Engine::expire_events() {
-    const std::int64_t before_ms = ports_.clock.wall_ms() - config_.event_ttl_ms;
+    const std::int64_t before_ms = time_.cutoff_ms(config_.event_ttl_ms);
     for (const auto& [id, log] : users_)
         log->feed().drop_before(before_ms);
     ports_.store.expire_events(before_ms, [](const Result<std::size_t>& dropped) {
         if (!dropped)
-            log::warn("distributed_memory",
-                      "not every old event is gone: " + dropped.error().to_string());
+            log::warn(kScope, "not every old event is gone: " + dropped.error().to_string());
         else if (*dropped > 0)
-            log::info("distributed_memory", std::to_string(*dropped) + " events expired");
+            log::info(kScope, std::to_string(*dropped) + " events expired");
     });
 }
 

@@ -8,6 +8,7 @@
 #include "base/limits.hpp"
 #include "bus/bus.hpp"
 #include "core/deadlines.hpp"
+#include "core/proven_time.hpp"
 #include "core/session.hpp"
 #include "model/command.hpp"
 #include "store/store.hpp"
@@ -24,10 +25,13 @@ namespace dyad::core {
 struct Config {
     std::int64_t context_ttl_ms = 30LL * 24 * 3600 * 1000;  // 0 = for ever
     std::int64_t event_ttl_ms = 7LL * 24 * 3600 * 1000;     // 0 = for ever
-    std::int64_t poll_ms = 5000;      // for what others wrote, while the bus is up
-    std::int64_t poll_down_ms = 250;  // while it is down
-    std::int64_t retry_ms = 50;       // first pause after an unknown outcome; doubles
-    std::int64_t command_ms = 10000;  // a command gets its answer by then
+    std::int64_t poll_ms = 5000;          // for what others wrote, while the bus is up
+    std::int64_t poll_down_ms = 250;      // while it is down
+    std::int64_t retry_ms = 50;           // first pause after an unknown outcome; doubles
+    std::int64_t command_ms = 10000;      // a command gets its answer by then
+    std::int64_t sweep_ms = 30'000;       // for contexts of users whom nobody is connected for
+    std::int64_t retention_ms = 600'000;  // for events that are over; the first one sooner
+    ProofConfig proof;
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
     std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
 };
@@ -73,9 +77,12 @@ class Engine {
 
     // Delivers what was committed since the last call. After every turn of the cell.
     void flush();
-    // Timers: expiry, polls, retries, stalled sessions, users to let go. Every 100 ms or so. Costs
-    // what is due, however many users there are.
+    // Timers: expiry, polls, retries, stalled sessions, users to let go. To be called by next_ms()
+    // at the latest. Costs what is due, however many users there are.
     void tick();
+    // The steady time by which something is due. Any call may move it up.
+    std::int64_t next_ms() const noexcept;
+    const ProvenTime& time() const noexcept { return time_; }
     // True where no command waits for an answer.
     bool idle() const noexcept;
 
@@ -90,6 +97,10 @@ class Engine {
     void poll();
     void sweep_expired();
     void expire_events();
+    ProvenTime::Reading clocks() const;
+    void read_clocks();
+    void load_clock();
+    void save_clock();
     void tick_due_users();
     void let_go(UserLog& user);
     void release_when_crowded();
@@ -102,7 +113,7 @@ class Engine {
     std::vector<UserLog*> flushing_;  // those of this round, while it lasts
     Run run_;                         // of the user that is being fed
     Deadlines looks_;                 // by the steady clock: at every user, sooner or later
-    Deadlines expiries_;              // by the wall clock: of their contexts
+    Deadlines expiries_;              // by the time that is proved: of their contexts
     std::size_t session_count_ = 0;
     std::size_t waiting_ = 0;  // commands without an answer
     std::size_t waiting_bytes_ = 0;
@@ -110,6 +121,9 @@ class Engine {
     std::int64_t next_sweep_ms_ = 0;
     std::int64_t next_expiry_ms_ = 0;
     std::int64_t next_release_ms_ = 0;
+    std::int64_t next_mark_ms_ = 0;
+    ProvenTime time_;
+    bool synchronised_ = false;
     std::uint64_t next_serial_ = 0;
     bool polling_ = false;
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing

@@ -20,6 +20,9 @@ enum class Mutation : std::uint8_t {
     version_greater_suffices,   // ... or tests "greater"
     reuse_version,              // the version does not grow
     timestamps_from_clock,      // may go back
+    trust_wall_clock,           // what the wall clock says is over is destroyed at once
+    believe_at_start,           // ... or what it says at a start
+    forget_corrections,         // what a slow clock dated is as old as it looks
     operations_unknown,         // writes before it is known what was written
     fold_before_commit,         // readers see what is not durable yet
     // Reading and delivery

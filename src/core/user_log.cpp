@@ -302,7 +302,18 @@ void UserLog::arm() {
         next = std::min(next, later(queue_.front().since_ms, engine_.config_.command_ms));
     look_by(next);
     if (phase_ == Phase::ready && !state_.expiries.empty())
-        engine_.expiries_.move_up(expiry_, state_.expiries.begin()->first);
+        engine_.expiries_.move_up(expiry_, next_expiry_ms());
+}
+
+// What a slow clock dated ends later than it says: then the first one is searched for.
+std::int64_t UserLog::next_expiry_ms() const {
+    if (!engine_.time_.has_corrections()) return state_.expiries.begin()->first;
+    std::int64_t next = Deadlines::kNever;
+    for (const auto& [when, key] : state_.expiries) {
+        if (when >= next) break;
+        next = std::min(next, engine_.time_.end_ms(state_.find(key)->updated_at_ms, when));
+    }
+    return next;
 }
 
 }  // namespace dyad::core

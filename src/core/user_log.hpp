@@ -66,9 +66,9 @@ class UserLog {
     // Reads on to the durable end of the log, then calls `done`.
     void catch_up(std::function<void(Status)> done);
     std::shared_ptr<const Snapshot> snapshot();
-    // What is due by the steady clock; and, by the wall clock, of contexts that expire.
+    // What is due by the steady clock; and, by the time that is proved, of contexts that expire.
     void tick(std::int64_t now_ms);
-    void expire(std::int64_t wall_ms);
+    void expire();
     // Tells the engine when this user has to be looked at next. Called when anything of that may
     // have moved up.
     void arm();
@@ -105,8 +105,7 @@ class UserLog {
     void read_operations();
     void operations_read(const Result<std::vector<std::uint64_t>>& keys);
     void build_batch();
-    void place(Flight& flight, EventBatch& batch, LogHead& head, View& view, std::int64_t now_ms,
-               Pending&& pending);
+    void place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     void forget_other_log(Pending& pending) const;
     bool is_repeat(const Pending& pending) const;
@@ -123,6 +122,7 @@ class UserLog {
     void finish_flight(Flight& flight);
     void reply(Pending& pending, std::variant<Reply, Rejection>&& answer);
     void give_up_old(std::int64_t now_ms);
+    std::int64_t next_expiry_ms() const;  // Requires: something expires
     // Reading
     Status adopt_texts(EventBatchPtr batch);
     // Requires: the batch follows; the changes and source instances of its events.

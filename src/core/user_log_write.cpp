@@ -11,7 +11,7 @@ namespace dyad::core {
 namespace {
 
 constexpr std::int64_t kRetryPauseMaxMs = 2000;
-constexpr int kExpiriesPerTick = 64;
+constexpr std::size_t kExpiriesPerTick = 64;
 constexpr std::size_t kKeyBits = 1024;
 
 }  // namespace
@@ -60,7 +60,7 @@ void UserLog::build_batch() {
     LogHead head = head_;
     View view(state_);
     std::vector<Pending> later;
-    const std::int64_t now_ms = ports().clock.wall_ms();
+    engine_.read_clocks();
     std::bitset<kKeyBits> keys;  // of what has come by, by their lowest bits
     const std::size_t most =
         std::min(queue_.size(), static_cast<std::size_t>(limits::batch_events_max));
@@ -80,7 +80,7 @@ void UserLog::build_batch() {
             continue;
         }
         keys.set(pending.key % kKeyBits);
-        place(flight, batch, head, view, now_ms, std::move(pending));
+        place(flight, batch, head, view, std::move(pending));
     }
     for (; !later.empty(); later.pop_back())
         queue_.push_front(std::move(later.back()));
@@ -105,14 +105,17 @@ void UserLog::build_batch() {
 
 // Gives one command its place in the batch, or its answer.
 void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view,
-                    std::int64_t now_ms, Pending&& pending) {
+                    Pending&& pending) {
     forget_other_log(pending);
     if (is_repeat(pending)) {
         answer_repeat(std::move(pending));
         return;
     }
-    if (!broken(Mutation::timestamps_from_clock)) now_ms = std::max(now_ms, head.timestamp_ms);
+    const std::int64_t now_ms = broken(Mutation::timestamps_from_clock)
+                                    ? engine_.time_.date_ms()
+                                    : engine_.time_.date_after(head.timestamp_ms);
     const Decision at{.now_ms = now_ms,
+                      .proven_ms = engine_.time_.destroy_ms(),
                       .offset = head.offset + 1,
                       .context_ttl_ms = engine_.config_.context_ttl_ms};
     Decided decided = decide(view, *pending.command, at);
@@ -127,11 +130,9 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         draft.source_instance_id = pending.command->instance_id;
         draft.operation_id = pending.command->operation_id;
         draft.fingerprint = pending.fingerprint;
-        draft.timestamp_ms = std::max(now_ms, head.timestamp_ms);
-        if (broken(Mutation::timestamps_from_clock)) {
-            draft.timestamp_ms = now_ms;
+        draft.timestamp_ms = now_ms;
+        if (broken(Mutation::timestamps_from_clock))
             head.timestamp_ms = std::min(head.timestamp_ms, now_ms);
-        }
         ports().random.fill(draft.salt);
         append_change(batch, head, *change, draft);
         view.add(*change);
@@ -325,13 +326,15 @@ void UserLog::finish_flight(Flight& flight) {
         reply(pending, std::move(answer));
 }
 
-void UserLog::expire(std::int64_t wall_ms) {
+void UserLog::expire() {
     if (phase_ != Phase::ready || !queue_.empty() || flight_) return;
-    int submitted = 0;
+    const ProvenTime& time = engine_.time_;
     std::vector<ContextPtr> due;
     for (const auto& [when, key] : state_.expiries) {
-        if (when > wall_ms || ++submitted > kExpiriesPerTick) break;
-        due.push_back(state_.find(key));
+        if (when > time.destroy_ms() || due.size() == kExpiriesPerTick) break;
+        ContextPtr context = state_.find(key);
+        if (time.end_ms(context->updated_at_ms, when) <= time.destroy_ms())
+            due.push_back(std::move(context));
     }
     for (const ContextPtr& context : due) {
         if (broken(Mutation::expiry_without_event)) {

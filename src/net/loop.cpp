@@ -1,8 +1,9 @@
 #include "net/loop.hpp"
 
+#include "base/clock.hpp"
+
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,8 +14,7 @@ namespace {
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 
 std::int64_t steady_ms() {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+    return SystemClock().steady_ms();
 }
 
 // The heap has its greatest element first: the timer that is due last is the least.
@@ -101,7 +101,9 @@ Loop::TimerId Loop::after(std::int64_t delay_ms, std::function<void()> call) {
 void Loop::cancel(TimerId id) {
     const auto at = std::find_if(timers_.begin(), timers_.end(),
                                  [id](const Timer& timer) { return timer.id == id; });
-    if (at != timers_.end()) at->call = nullptr;
+    if (at == timers_.end()) return;
+    timers_.erase(at);  // it is to wake nobody up
+    std::make_heap(timers_.begin(), timers_.end(), kLater);
 }
 
 int Loop::wait_ms(int timeout_ms) const {
@@ -167,7 +169,7 @@ void Loop::run_timers() {
         std::pop_heap(timers_.begin(), timers_.end(), kLater);
         const std::function<void()> call = std::move(timers_.back().call);
         timers_.pop_back();
-        if (call) call();
+        call();
     }
 }
 

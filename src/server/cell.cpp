@@ -15,10 +15,11 @@ constexpr std::int64_t kTickMs = 100;
 constexpr std::int64_t kDrainStepMs = 20;
 constexpr std::int64_t kDrainCloseMs = 1000;
 constexpr std::int64_t kDrainCloseLongMs = 4000;
-constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kHourMs = 3600LL * 1000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
 
-// Every connection is looked at once a second, more often where signs of life are expected more
-// often than every few seconds.
+// In ticks: every connection is looked at once a second, more often where signs of life are
+// expected more often than every few seconds.
 std::size_t sweep_ticks_of(const Settings& settings) {
     const std::int64_t shortest = std::min(settings.ping_interval_ms, settings.stale_timeout_ms);
     return static_cast<std::size_t>(std::clamp<std::int64_t>(shortest / 4 / kTickMs, 1, 10));
@@ -28,6 +29,7 @@ core::Config heart_config(const Settings& settings, std::size_t cells) {
     core::Config config;
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
+    config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
     config.feeds_bytes_max = limits::feeds_bytes_max / cells;
     config.commands_bytes_max = limits::commands_queued_bytes_max / cells;
     return config;
@@ -72,7 +74,7 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);
     cell->loop_.set_end_of_turn([self] { self->end_of_turn(); });
-    cell->loop_.after(kTickMs, [self] { self->tick(); });
+    cell->arm_tick();
     return cell;
 }
 
@@ -154,16 +156,36 @@ void Cell::tell_presence_changed(const std::string& user_id) {
 }
 
 void Cell::tick() {
-    loop_.after(kTickMs, [this] { tick(); });
-    const std::int64_t now = loop_.now_ms();
+    next_tick_ms_ = INT64_MAX;
+    last_tick_ms_ = loop_.now_ms();
     engine_->tick();
-    live_->tick(now);
-    check_some(now);
+    live_->tick(last_tick_ms_);
+    check_some(last_tick_ms_);
 }
 
-// A slice of the connections per tick, so that a turn stays short whatever their number.
+// The process sleeps where nothing is due.
+void Cell::arm_tick() {
+    std::int64_t due = std::min(engine_->next_ms(), live_->next_ms());
+    if (!clients_.empty()) {
+        const auto ticks = static_cast<std::int64_t>(checks_in_slices() ? 1 : sweep_ticks_);
+        due = std::min(due, last_tick_ms_ + ticks * kTickMs);
+    }
+    due = std::max(due, last_tick_ms_ + kTickMs);
+    if (due >= next_tick_ms_) return;
+    if (next_tick_ms_ != INT64_MAX) loop_.cancel(tick_timer_);
+    next_tick_ms_ = due;
+    tick_timer_ = loop_.after(due - loop_.now_ms(), [this] { tick(); });
+}
+
+// Many connections are looked at in slices, so that a turn stays short whatever their number.
+bool Cell::checks_in_slices() const noexcept {
+    constexpr std::size_t kAtOnce = 256;
+    return clients_.size() > kAtOnce;
+}
+
 void Cell::check_some(std::int64_t now_ms) {
-    const std::size_t slice = clients_.size() / sweep_ticks_ + 1;
+    const std::size_t slice =
+        checks_in_slices() ? clients_.size() / sweep_ticks_ + 1 : clients_.size();
     for (std::size_t i = 0; i < slice && !clients_.empty(); ++i) {
         if (check_at_ >= clients_.size()) {
             check_at_ = 0;
@@ -186,6 +208,7 @@ void Cell::end_of_turn() {
     engine_->flush();
     live_->after_flush();
     if (!graveyard_.empty()) bury();
+    arm_tick();
 }
 
 void Cell::bury() {

@@ -109,6 +109,8 @@ class Cell final : public Node {
     explicit Cell(Shared& shared);
 
     void tick();
+    void arm_tick();
+    bool checks_in_slices() const noexcept;
     void check_some(std::int64_t now_ms);
     void end_of_turn();
     void start_drain();
@@ -128,6 +130,9 @@ class Cell final : public Node {
     std::vector<Client*> waiting_;  // free again, with bytes that arrived meanwhile
     const std::size_t sweep_ticks_;
     std::size_t check_at_ = 0;
+    std::int64_t last_tick_ms_ = 0;
+    std::int64_t next_tick_ms_ = INT64_MAX;  // of tick_timer_
+    net::Loop::TimerId tick_timer_ = 0;
     std::int64_t drain_close_ms_ = 0;    // how long closing may take
     std::int64_t drain_started_ms_ = 0;  // steady; 0: not draining
     bool closed_all_ = false;

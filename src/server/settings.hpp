@@ -20,6 +20,7 @@ struct Settings {
     std::int64_t stale_timeout_ms = 90000;
     std::int64_t event_ttl_days = 7;     // 0 = for ever
     std::int64_t context_ttl_days = 30;  // 0 = for ever
+    std::int64_t clock_hold_hours = 24;  // 0 = the clock is believed at once
     std::vector<std::string>
         allowed_origins;                     // beside the server's own; exact: scheme://host[:port]
     std::vector<std::string> allowed_hosts;  // beside the loopback names; exact: host[:port]

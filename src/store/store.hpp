@@ -23,6 +23,7 @@
 #include "base/check.hpp"
 #include "base/result.hpp"
 #include "model/change.hpp"
+#include "model/clock_mark.hpp"
 #include "model/event.hpp"
 
 #include <functional>
@@ -186,6 +187,11 @@ class Store {
     // event even where nobody is connected.
     virtual void users_with_expired(std::int64_t now_ms, std::size_t limit,
                                     Callback<std::vector<std::string>> done) = 0;
+    // The mark that was saved last; where none was, the newest event's date (0: no events).
+    virtual void load_clock(Callback<ClockMark> done) = 0;
+    virtual void save_clock(const ClockMark& mark) = 0;
+    // What to add to this machine's wall clock for the one that all who share the store go by.
+    virtual std::int64_t clock_offset_ms() const { return 0; }
     virtual StoreHealth health() const = 0;
 };
 

@@ -40,9 +40,9 @@ Violations check(const History& history) {
     constexpr std::size_t kPerPoint = 5;
     for (const auto point :
          {check_dense_offsets, check_chain, check_timestamps, check_operations_in_log,
-          check_contents, check_accepted_bases, check_durable_first, check_real_time_order,
-          check_contiguous_deliveries, check_isolation, check_state_is_fold, check_read_order,
-          check_convergence}) {
+          check_contents, check_accepted_bases, check_durable_first, check_lifetimes,
+          check_real_time_order, check_contiguous_deliveries, check_isolation, check_state_is_fold,
+          check_read_order, check_convergence}) {
         Violations of_point;
         point(evidence, of_point);
         if (of_point.size() > kPerPoint) of_point.resize(kPerPoint);

@@ -1,4 +1,4 @@
-// The twelve things that must hold, always, each checked on its own from a run's history:
+// The thirteen things that must hold, always, each checked on its own from a run's history:
 //
 //  1 every acknowledged operation is in the log exactly once, with that content
 //  2 offsets are dense and unique
@@ -12,6 +12,7 @@
 // 10 after the faults heal, everyone converges and everything was answered
 // 11 no acknowledgement while the store was down, or before the journal has it
 // 12 acknowledged-before in real time is before in the log
+// 13 nothing is destroyed before its time, whatever a clock says for a moment, nor long after it
 //
 // and 0: the contracts of the ports, as far as a run can break them.
 #pragma once
@@ -56,6 +57,8 @@ void check_chain(const Evidence& evidence, Violations& out);              // 8
 void check_timestamps(const Evidence& evidence, Violations& out);         // 9
 void check_durable_first(const Evidence& evidence, Violations& out);      // 11
 void check_real_time_order(const Evidence& evidence, Violations& out);    // 12
+// checker_time.cpp
+void check_lifetimes(const Evidence& evidence, Violations& out);  // 13
 // checker_clients.cpp
 void check_contiguous_deliveries(const Evidence& evidence, Violations& out);  // 3
 void check_isolation(const Evidence& evidence, Violations& out);              // 4

@@ -375,6 +375,66 @@ TEST(Checker, Point12SeesALaterOperationBeforeAnEarlierOne) {
     EXPECT_EQ(story.points(), Points{12});
 }
 
+Lifetimes lives() {
+    return {.judged = true,
+            .punctual = true,
+            .event_ttl_ms = 10,
+            .context_ttl_ms = 10,
+            .early_ms = 1,
+            .late_ms = 5};
+}
+
+TEST(Checker, Point13SeesAnEventThatWentTooEarly) {
+    Story story;
+    story.put(R"({"n":1})");
+    story.put(R"({"n":2})");
+    story.history.lifetimes = lives();
+    story.entry(1).expired_us = story.entry(1).journaled_us + 10'000;
+    EXPECT_EQ(story.points(), Points{});
+    story.entry(1).expired_us = story.entry(1).journaled_us + 8'000;
+    EXPECT_EQ(story.points(), Points{13});
+}
+
+TEST(Checker, Point13SeesAnEventThatStayed) {
+    Story story;
+    story.put(R"({"n":1})");
+    story.put(R"({"n":2})");
+    story.history.lifetimes = lives();
+    story.history.quiet_us = story.entry(1).journaled_us + 14'000;
+    EXPECT_EQ(story.points(), Points{});
+    story.history.quiet_us = story.entry(1).journaled_us + 16'000;
+    EXPECT_EQ(story.points(), Points{13});
+}
+
+TEST(Checker, Point13SeesAContextThatExpiredTooEarlyOrStayed) {
+    History history;
+    history.lifetimes = lives();
+    history.lifetimes.event_ttl_ms = 1'000'000;
+    const auto add = [&](std::int64_t at_us, ContextAction action) {
+        auto context = std::make_shared<Context>();
+        context->key = "k";
+        context->expires_at_ms = 1;
+        auto batch = std::make_shared<EventBatch>();
+        batch->first = history.logs[kUser].size() + 1;
+        history.logs[kUser].push_back({batch, ContextChange{context, action}, at_us});
+    };
+    const auto violations = [&] {
+        Violations found;
+        check_lifetimes(Evidence(history), found);
+        return found.size();
+    };
+    add(0, ContextAction::created);
+    history.quiet_us = 14'000;
+    EXPECT_EQ(violations(), 0U);
+    history.quiet_us = 16'000;
+    EXPECT_EQ(violations(), 1U);
+    history.quiet_us = kNever;
+    add(8'000, ContextAction::expired);
+    EXPECT_EQ(violations(), 1U);
+    history.logs[kUser].back().journaled_us = 9'500;
+    EXPECT_EQ(violations(), 0U);
+}
+
 TEST(Checker, WhatARestoreTookAwayIsNotMissed) {
     Story story;
     story.put(R"({"n":1})");

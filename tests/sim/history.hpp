@@ -32,6 +32,7 @@ struct LogEntry {
     Change change;
     std::int64_t journaled_us = 0;
     std::int64_t lost_us = kNever;
+    std::int64_t expired_us = kNever;
 };
 
 struct Answer {
@@ -104,7 +105,18 @@ struct Outage {
     std::int64_t to_us = 0;
 };
 
+// What is judged of destruction: where clocks are wrong for a moment only.
+struct Lifetimes {
+    bool judged = false;
+    bool punctual = false;  // what is over is gone, too
+    std::int64_t event_ttl_ms = 0;
+    std::int64_t context_ttl_ms = 0;
+    std::int64_t early_ms = 0;  // dates are taken before an event is durable; clocks differ a bit
+    std::int64_t late_ms = 0;
+};
+
 struct History {
+    Lifetimes lifetimes;
     std::map<std::string, std::vector<LogEntry>> logs;  // by user, in the order of durability
     std::vector<Operation> operations;
     std::vector<std::unique_ptr<Stream>> streams;

@@ -5,6 +5,8 @@
 namespace dyad::sim {
 namespace {
 
+constexpr std::uint64_t kClocksEvery = 11;
+
 void draw_size(SeededRandom& random, Scenario& scenario) {
     const std::int64_t size = random.between(0, 9);
     const bool tiny = size < 4;
@@ -66,6 +68,35 @@ void draw_config(SeededRandom& random, core::Config& config) {
     if (life == 1) config.context_ttl_ms = random.between(500, 3'000);
 }
 
+// Things expire within the run, and clocks are wrong, but never for as long as it takes to be
+// believed. Of its own random numbers, so that the other scenarios stay what they are.
+void draw_clocks(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0xc10c2);
+    Scenario plain;
+    plain.nodes = scenario.nodes;
+    plain.users = scenario.users;
+    plain.clients_per_user = scenario.clients_per_user;
+    plain.operations_per_client = scenario.operations_per_client;
+    plain.keys_per_user = scenario.keys_per_user;
+    plain.disconnects = scenario.disconnects;
+    plain.active_us = random.between(2'000, 4'000) * 1'000;
+    plain.config.poll_ms = scenario.config.poll_ms;
+    plain.config.context_ttl_ms = random.between(600, 3'000);
+    plain.config.event_ttl_ms = random.between(600, 3'000);
+    plain.config.sweep_ms = plain.config.retention_ms = random.between(50, 150);
+    plain.config.proof = {.tolerance_ms = 30,
+                          .hold_min_ms = 400,
+                          .hold_scale_ms = 48LL * 3600'000,
+                          .hold_max_ms = 800,
+                          .hold_synchronised_ms = 800};
+    plain.store.journal_max_us = random.between(0, 5'000);
+    plain.wrong_moments = static_cast<int>(random.between(1, 4));
+    plain.wrong_starts = static_cast<int>(random.between(0, 2));
+    plain.slow_clock = plain.nodes == 1 && random.chance(500);
+    if (plain.slow_clock) plain.wrong_moments = plain.wrong_starts = 0;
+    scenario = plain;
+}
+
 }  // namespace
 
 Scenario draw_scenario(std::uint64_t seed) {
@@ -101,6 +132,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     }
     scenario.lost_answers = random.chance(400) ? random.between(10, 200) : 0;
     draw_incidents(random, scenario);
+    if (seed % kClocksEvery == 4) draw_clocks(seed, scenario);
     return scenario;
 }
 

@@ -48,7 +48,10 @@ struct Scenario {
     int database_cuts = 0;  // of one node
     int bus_cuts = 0;       // of one node
     int clock_jumps = 0;
-    int sleeps = 0;  // a machine suspended for minutes
+    int sleeps = 0;           // a machine suspended for minutes
+    int wrong_moments = 0;    // a clock that is far off, and right again before it is believed
+    int wrong_starts = 0;     // ... when its node starts
+    bool slow_clock = false;  // the only node starts months behind, and learns the time later
     int disconnects = 0;
     int expiries = 0;  // of old events
     int restores = 0;  // of an older backup

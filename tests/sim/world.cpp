@@ -19,6 +19,13 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
       network_(queue_, trace_, random_.draw(), scenario.nodes) {
     database_.flaws = scenario_.flaws;
     network_.faults = scenario_.bus;
+    history_.lifetimes = {
+        .judged = scenario_.wrong_moments + scenario_.wrong_starts > 0 || scenario_.slow_clock,
+        .punctual = !scenario_.slow_clock && scenario_.wrong_starts == 0,
+        .event_ttl_ms = scenario_.config.event_ttl_ms,
+        .context_ttl_ms = scenario_.config.context_ttl_ms,
+        .early_ms = 2 * scenario_.config.proof.tolerance_ms + 100,
+        .late_ms = 4'000};
     observe();
     for (int id = 0; id < scenario_.nodes; ++id) {
         nodes_.push_back(std::make_unique<Node>(queue_, id));
@@ -26,6 +33,7 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
         const std::int64_t skew = scenario_.clock_skew_ms;
         node.clock.wall_offset_ms = random_.between(-skew, skew);
         node.clock.steady_offset_ms = random_.between(0, 1'000'000);
+        if (scenario_.slow_clock) node.clock.wall_offset_ms = -60LL * 24 * 3600 * 1'000;
         start(node);
     }
     for (int user = 0; user < scenario_.users; ++user) {
@@ -55,6 +63,11 @@ void World::observe() {
         trace_.note("journaled", event.offset, event.entry().operation_key,
                     [&] { return user_id + " " + std::string(event.text().substr(0, 400)); });
     };
+    database_.observer.expired = [this](const std::string& user_id, const StoredEvent& event) {
+        for (LogEntry& entry : history_.logs[user_id])
+            if (entry.event->first == event.offset && entry.lost_us == kNever)
+                entry.expired_us = queue_.now_us();
+    };
     database_.observer.lost = [this](const std::string& user_id, const StoredEvent& event) {
         for (LogEntry& entry : history_.logs[user_id])
             if (entry.event->first == event.offset && entry.lost_us == kNever)
@@ -74,6 +87,7 @@ void World::start(Node& node) {
     }
     node.store->set_faults(faults);
     node.store->set_cut(node.cut_from_database);
+    measure_clock(node);
     node.bus = std::make_unique<SimBus>(network_, node.process.node);
     node.bus->cut = node.cut_from_bus;
     node.engine = std::make_unique<core::Engine>(
@@ -88,6 +102,7 @@ void World::tick(int id, int run) {
     queue_.after(random_.between(10, 60) * kMs, [this, id, run] {
         Node& it = node(id);
         if (!it.alive() || it.process.run != run) return;
+        measure_clock(it);
         it.engine->tick();
         it.engine->flush();
         tick(id, run);
@@ -99,6 +114,7 @@ void World::crash(Node& node, std::int64_t down_us) {
     trace_.note("crash", static_cast<std::uint64_t>(node.process.node), 0,
                 [&] { return "node " + std::to_string(node.process.node); });
     const ProcessId process = node.process;
+    if (process.run % 2 == 0) node.store->set_cut(true);  // killed: it leaves no last mark
     node.stop();
     if (scenario_.nodes == 1) {  // the store is embedded, and goes with its process
         availability_->crashes += 1;
@@ -204,6 +220,12 @@ void World::plan_incidents() {
         trace_.note("sleep", 0, static_cast<std::uint64_t>(slept_ms),
                     [&] { return std::to_string(slept_ms) + " ms"; });
     });
+    at_random_time(scenario_.wrong_moments,
+                   [this, some_node] { set_wrong(some_node(), random_.between(20, 300)); });
+    at_random_time(scenario_.wrong_starts, [this, some_node] { start_wrong(some_node()); });
+    if (scenario_.slow_clock)
+        queue_.after(random_.between(300, 1'200) * kMs,
+                     [this] { nodes_.front()->clock.wall_offset_ms = 0; });
     at_random_time(scenario_.disconnects, [this] {
         Client& client = *clients_[static_cast<std::size_t>(
             random_.between(0, static_cast<std::int64_t>(clients_.size()) - 1))];
@@ -223,6 +245,30 @@ void World::cut_database(Node& it) {
         it.cut_from_database = false;
         if (it.store) it.store->set_cut(false);
     });
+}
+
+// The database's clock is right, and is what the nodes that share it go by.
+void World::measure_clock(Node& it) {
+    if (scenario_.nodes > 1 && !it.cut_from_database && availability_->up)
+        it.store->set_clock_offset(-it.clock.wall_offset_ms);
+}
+
+void World::set_wrong(Node& it, std::int64_t for_ms) {
+    constexpr std::int64_t kDay_ms = 24LL * 3600 * 1'000;
+    const std::int64_t by_ms = random_.between(1, 40) * (random_.chance(700) ? 1 : -1) *
+                               (random_.chance(500) ? kDay_ms : kDay_ms / 144);
+    trace_.note("wrong clock", static_cast<std::uint64_t>(it.process.node), 0, [&] {
+        return "node " + std::to_string(it.process.node) + ", " + std::to_string(by_ms) + " ms";
+    });
+    it.clock.wall_offset_ms += by_ms;
+    queue_.after(for_ms * kMs, [&it, by_ms] { it.clock.wall_offset_ms -= by_ms; });
+}
+
+void World::start_wrong(Node& it) {
+    if (!it.alive()) return;
+    const std::int64_t down_ms = random_.between(5, 100);
+    crash(it, down_ms * kMs);
+    set_wrong(it, down_ms + random_.between(20, 300));
 }
 
 void World::cut_bus(Node& it) {

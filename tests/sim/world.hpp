@@ -79,6 +79,9 @@ class World {
     void at_random_time(int count, const std::function<void()>& incident);
     void cut_database(Node& node);
     void cut_bus(Node& node);
+    void set_wrong(Node& node, std::int64_t for_ms);
+    void start_wrong(Node& node);
+    void measure_clock(Node& node);
     void expire_events();
     void plan_restore();
     void restore(const SimDatabase::Backup& backup);

@@ -118,6 +118,8 @@ class GatedStore final : public Store {
                             Callback<std::vector<std::string>> done) override {
         inner_.users_with_expired(now_ms, limit, std::move(done));
     }
+    void load_clock(Callback<ClockMark> done) override { inner_.load_clock(std::move(done)); }
+    void save_clock(const ClockMark& mark) override { inner_.save_clock(mark); }
     StoreHealth health() const override { return inner_.health(); }
 
   private:

@@ -29,7 +29,9 @@ class Desk {
         command.expected_version = expected;
         command.body = std::move(body);
         const View view(state);
-        return decide(view, command, {.now_ms = now, .offset = offset + 1, .context_ttl_ms = ttl});
+        return decide(
+            view, command,
+            {.now_ms = now, .proven_ms = now, .offset = offset + 1, .context_ttl_ms = ttl});
     }
     // The context after an accepted command, which is folded into the state.
     ContextPtr take(CommandBody body, std::optional<Version> expected = std::nullopt,

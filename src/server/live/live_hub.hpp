@@ -35,6 +35,9 @@ class LiveHub final : public LiveService {
     void before_flush() override;
     void after_flush() override;
     void tick(std::int64_t now_ms) override;
+    std::int64_t next_ms() const override {
+        return presence_.empty() ? INT64_MAX : presence_due_ms_;
+    }
     void presence_changed(const std::string& user_id) override;
     std::size_t client_count() const override { return clients_.load(std::memory_order_relaxed); }
 

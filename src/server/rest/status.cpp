@@ -83,7 +83,12 @@ void get_status(const CallPtr& call) {
     const bool operational = storage.healthy && bus && websocket && !node.draining();
     std::string out = "{\"bus\":{\"connected\":";
     out.append(yes_no(bus)).append(",\"enabled\":true,\"healthy\":").append(yes_no(bus));
-    out.append(",\"kind\":\"local\"},\"draining\":").append(yes_no(node.draining()));
+    const core::ProvenTime& time = node.engine().time();
+    out.append(",\"kind\":\"local\"},\"clock\":{\"aheadMs\":")
+        .append(std::to_string(time.held_by_ms()));
+    out.append(",\"believed\":").append(yes_no(time.held_by_ms() == 0));
+    out.append(",\"holdLeftMs\":").append(std::to_string(time.hold_left_ms()));
+    out.append("},\"draining\":").append(yes_no(node.draining()));
     out.append(",\"instanceId\":");
     json::append_string(out, node.instance_id());
     out.append(",\"isFullyOperational\":").append(yes_no(operational));

@@ -116,6 +116,7 @@ std::size_t SimDatabase::expire(
         while (record.first_kept <= record.projected &&
                record.events[record.first_kept - 1].entry().timestamp_ms < before_ms &&
                !(keep && keep(user_id, record.events[record.first_kept - 1]))) {
+            if (observer.expired) observer.expired(user_id, record.events[record.first_kept - 1]);
             const auto at =
                 record.operations.find(record.events[record.first_kept - 1].entry().operation_key);
             if (at != record.operations.end() && at->second == record.first_kept)

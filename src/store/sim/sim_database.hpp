@@ -58,6 +58,7 @@ class SimDatabase {
         std::function<void(const std::string& user_id, const UserRecord&, const StoredEvent&)>
             journaled;
         std::function<void(const std::string& user_id, const StoredEvent&)> lost;  // by a restore
+        std::function<void(const std::string& user_id, const StoredEvent&)> expired;
     };
     // What the database is built without, for variants that must be caught.
     struct Flaws {
@@ -70,6 +71,7 @@ class SimDatabase {
 
     Observer observer;
     Flaws flaws;
+    ClockMark clock;
 
     // Inserts one event of `batch`. False: a unique index refused it.
     bool insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,

@@ -34,6 +34,7 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
     bool shared;
     bool cut = false;
     bool open = true;  // somebody waits for answers
+    std::int64_t clock_offset_ms = 0;
 
     bool reachable() const { return availability->up && !cut; }
     bool faulty(std::int64_t permille) { return !availability->healed && random.chance(permille); }
@@ -283,6 +284,22 @@ void SimStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
     link_->query<std::vector<std::string>>(std::move(done), [=](SimDatabase& database) {
         return queries::users_with_expired(database, now_ms, limit);
     });
+}
+
+void SimStore::load_clock(Callback<ClockMark> done) {
+    link_->query<ClockMark>(std::move(done), [](SimDatabase& database) { return database.clock; });
+}
+
+void SimStore::save_clock(const ClockMark& mark) {
+    if (link_->reachable()) link_->database.clock = mark;
+}
+
+std::int64_t SimStore::clock_offset_ms() const {
+    return link_->clock_offset_ms;
+}
+
+void SimStore::set_clock_offset(std::int64_t offset_ms) {
+    link_->clock_offset_ms = offset_ms;
 }
 
 StoreHealth SimStore::health() const {

@@ -75,6 +75,10 @@ class SimStore final : public Store {
     void expire_events(std::int64_t before_ms, Callback<std::size_t> done) override;
     void users_with_expired(std::int64_t now_ms, std::size_t limit,
                             Callback<std::vector<std::string>> done) override;
+    void load_clock(Callback<ClockMark> done) override;
+    void save_clock(const ClockMark& mark) override;
+    std::int64_t clock_offset_ms() const override;
+    void set_clock_offset(std::int64_t offset_ms);  // as the node measured it last
     StoreHealth health() const override;
 
   private:

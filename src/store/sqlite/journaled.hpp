@@ -102,6 +102,8 @@ class Journaled {
                                                   const ResponseFilter& filter, PageRequest page);
     Result<std::vector<SearchHit>> search(const std::string& user_id, const std::string& query,
                                           std::size_t limit);
+    Result<ClockMark> load_clock();
+    void save_clock(const ClockMark& mark);  // where it cannot be kept, the older one stays
     Result<std::vector<std::string>> users_with_expired(std::int64_t now_ms, std::size_t limit);
     Result<std::vector<std::string>> list_users();
     // Checks a user's whole log, hash by hash. Errors: storage_damaged, not_found.

@@ -1,4 +1,5 @@
 // The reads of the embedded store.
+#include "base/log.hpp"
 #include "store/sqlite/journaled.hpp"
 
 #include <algorithm>
@@ -214,6 +215,35 @@ Result<std::vector<std::string>> Journaled::users_with_expired(std::int64_t now_
         return done.error();
     }
     return users;
+}
+
+Result<ClockMark> Journaled::load_clock() {
+    const Result<bool> settled = settle();
+    if (!settled) return settled.error();
+    {
+        Rows rows = db_->query("SELECT value FROM meta WHERE key = 'clock'");
+        if (rows.next()) return decode_clock_mark(rows.text(0));
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    const Status applied = apply();
+    if (!applied) return applied.error();
+    const auto newest = db_->number("SELECT coalesce(max(timestamp), 0) FROM head");
+    if (!newest) return newest.error();
+    ClockMark mark;
+    mark.proven_ms = *newest;
+    return mark;
+}
+
+void Journaled::save_clock(const ClockMark& mark) {
+    Status done = Done{};
+    if (const Result<bool> settled = settle(); !settled) done = settled.error();
+    if (done)
+        done = db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
+                            encode_clock_mark(mark));
+    if (done) return;
+    stop_if_sync_failed(done.error());
+    log::warn("sqlite", "the clock's mark was not kept: " + done.error().to_string());
 }
 
 Result<std::vector<std::string>> Journaled::list_users() {

@@ -153,6 +153,16 @@ void SqliteStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
     });
 }
 
+void SqliteStore::load_clock(Callback<ClockMark> done) {
+    ask<ClockMark>(std::move(done), [](Journaled& store) { return store.load_clock(); });
+}
+
+void SqliteStore::save_clock(const ClockMark& mark) {
+    database_->read([mark](Journaled* store) {
+        if (store != nullptr) store->save_clock(mark);
+    });
+}
+
 StoreHealth SqliteStore::health() const {
     return database_->health();
 }

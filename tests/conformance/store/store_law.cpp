@@ -214,6 +214,24 @@ TEST_P(StoreLaw, ADestroyedHandleCallsNobody) {
     EXPECT_FALSE(called);
 }
 
+TEST_P(StoreLaw, TheClocksMarkIsTheLastOneThatWasSaved) {
+    const auto mark = [&] {
+        return ask<ClockMark>([&](auto done) { store().load_clock(std::move(done)); });
+    };
+    ASSERT_TRUE(mark());
+    EXPECT_EQ(mark()->proven_ms, 0);  // of a store without events
+    ClockMark saved{
+        .proven_ms = 5, .stood_ms = 6, .wall_ms = 7, .dated = {1, 2, 3}, .corrections = {}};
+    store().save_clock(saved);
+    saved.corrections = {{1, 2, 3}, {4, 5, 6}};
+    store().save_clock(saved);
+    ASSERT_TRUE(mark());
+    EXPECT_EQ(*mark(), saved);
+    backend_->restart(true);
+    ASSERT_TRUE(mark());
+    EXPECT_EQ(*mark(), saved);
+}
+
 TEST_P(StoreLaw, HealthTellsOfAWorkingStore) {
     SampleLog log("ada", random_);
     grow(log, 1, 1);

@@ -383,6 +383,88 @@ TEST(UserLog, CommandsOfOneTurnAreOneBatchInTheirOrder) {
     EXPECT_EQ(rig.data_of("k"), "{\"i\":99}");
 }
 
+// Time: what a wrong clock may not do.
+
+core::Config short_lives() {
+    core::Config config;
+    config.context_ttl_ms = 30LL * 24 * 3600 * 1000;
+    return config;
+}
+constexpr std::int64_t kDay = 24LL * 3600 * 1000;
+
+TEST(UserLog, AClockThatIsDaysAheadForAMomentExpiresNothing) {
+    CoreRig rig(1, short_lives());
+    rig.submit(rig.put("kept", "{}"));
+    rig.pass(1'000);
+    const std::int64_t now = rig.clock.wall;
+    rig.clock.wall += 40 * kDay;
+    rig.pass(5'000);
+    EXPECT_EQ(rig.data_of("kept"), "{}");
+    rig.submit(rig.put("dated", "{}"));
+    EXPECT_LE(rig.log().events.back().entry().timestamp_ms, now + 6'000);
+    rig.clock.wall -= 40 * kDay;
+    rig.pass(60'000);
+    EXPECT_EQ(rig.data_of("kept"), "{}");
+    EXPECT_EQ(rig.log_end(), 2U);
+}
+
+TEST(UserLog, ANodeThatStartsDaysAheadExpiresNothing) {
+    CoreRig rig(1, short_lives());
+    rig.submit(rig.put("kept", "{}"));
+    rig.clock.wall += 40 * kDay;
+    rig.restart(0);
+    rig.pass(600'000);
+    EXPECT_EQ(rig.data_of("kept"), "{}");
+    rig.clock.wall -= 40 * kDay;
+    rig.restart(0);
+    rig.pass(600'000);
+    EXPECT_EQ(rig.data_of("kept"), "{}");
+}
+
+TEST(UserLog, TimeThatReallyPassedExpiresWhatIsOver) {
+    CoreRig rig(1, short_lives());
+    rig.submit(rig.put("over", "{}"));
+    rig.clock.wall += 31 * kDay;  // asleep
+    rig.clock.steady += 31 * kDay;
+    rig.pass(60'000);
+    EXPECT_EQ(rig.data_of("over"), std::nullopt);
+}
+
+TEST(UserLog, WhatEndedWhileTheMachineWasOffExpiresSoonAfterTheStart) {
+    core::Config config;
+    config.context_ttl_ms = kDay;
+    CoreRig rig(1, config);
+    rig.submit(rig.put("over", "{}"));
+    rig.clock.wall += 2 * kDay;
+    rig.restart(0);
+    rig.pass(240'000);
+    EXPECT_EQ(rig.data_of("over"), "{}");
+    rig.pass(120'000);
+    EXPECT_EQ(rig.data_of("over"), std::nullopt);
+}
+
+TEST(UserLog, WhatASlowClockDatedLivesOnWhenTheClockIsPutRight) {
+    core::Config config;
+    config.context_ttl_ms = 30 * kDay;
+    config.proof.hold_max_ms = 60'000;
+    CoreRig rig(1, config);
+    rig.submit(rig.put("young", "{}"));
+    rig.clock.wall += 60 * kDay;
+    rig.pass(120'000);
+    EXPECT_EQ(rig.data_of("young"), "{}");
+    rig.clock.wall += 31 * kDay;
+    rig.clock.steady += 31 * kDay;
+    rig.pass(60'000);
+    EXPECT_EQ(rig.data_of("young"), std::nullopt);
+}
+
+TEST(UserLog, AnIdleEngineHasNothingToDoForSeconds) {
+    CoreRig rig;
+    rig.submit(rig.put("k", "{}"));
+    rig.pass(31'000);
+    EXPECT_GE(rig.engine().next_ms() - rig.clock.steady, 1'000);
+}
+
 TEST(UserLog, ATimestampNeverGoesBackWithTheClock) {
     CoreRig rig;
     rig.grow(1);

@@ -1,0 +1,131 @@
+"""Wrong clocks on the real binary: nothing is destroyed, dates stay right, and it is said.
+
+And how rarely an idle server wakes up.
+"""
+
+import json
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+from support.plain import Plain
+from support.server import ROOT, wait_until
+
+SHIM = ROOT / "tests/support/wrong_clock.c"
+DAY = 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    library = tmp_path_factory.mktemp("shim") / "wrong_clock.so"
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", str(library), str(SHIM), "-ldl"],
+                   check=True)
+    return library
+
+
+@pytest.fixture
+def clocked(make_server, shim, tmp_path):
+    """A server whose wall clock is ahead by the seconds that stand in the file."""
+    ahead = tmp_path / "ahead"
+    ahead.write_text("0")
+
+    def make(**env):
+        return make_server(env={"LD_PRELOAD": str(shim), "DYAD_TEST_CLOCK": str(ahead), **env})
+
+    return make, ahead
+
+
+def put(server, key, data):
+    status, _, body = server.request("PUT", f"/api/v1/contexts/{key}", json.dumps({"data": data}),
+                                     {"Content-Type": "application/json"})
+    assert status in (200, 201), body
+
+
+def keys(server):
+    body = json.loads(server.get("/api/v1/contexts")[2])
+    return {context["contextKey"] for context in body["contexts"]}
+
+
+def clock(server):
+    return json.loads(server.get("/api/v1/status")[2])["clock"]
+
+
+def test_a_clock_that_is_ahead_for_a_moment_destroys_nothing(clocked):
+    make, ahead = clocked
+    server = make().start()
+    put(server, "kept", {"n": 1})
+    before = time.time() * 1000
+    ahead.write_text(str(40 * DAY))
+    wait_until(lambda: not clock(server)["believed"], 40, 0.2, "the jump to be seen")
+    assert clock(server)["aheadMs"] > 39 * DAY * 1000
+    assert clock(server)["holdLeftMs"] > 0
+    time.sleep(3)
+    put(server, "during", {"n": 2})
+    assert keys(server) == {"kept", "during"}
+    ahead.write_text("0")
+    put(server, "after", {"n": 3})
+    wait_until(lambda: clock(server)["believed"], 40, 0.2, "the clock to be believed again")
+    assert keys(server) == {"kept", "during", "after"}
+    events = json.loads(server.get("/api/v1/events")[2])["events"]
+    assert all(before - 5000 <= event["timestamp"] <= time.time() * 1000 + 5000
+               for event in events)
+    assert "nothing expires by it until" in server.log()
+    assert "the clock is believed again" in server.log()
+
+
+@pytest.mark.parametrize("days", [40, 4000, -40, -20000])
+def test_a_start_at_a_wrong_date_destroys_nothing(clocked, days):
+    make, ahead = clocked
+    server = make().start()
+    put(server, "kept", {"n": 1})
+    assert server.stop() == 0
+    ahead.write_text(str(days * DAY))
+    server.start()
+    assert keys(server) == {"kept"}
+    time.sleep(2)
+    assert keys(server) == {"kept"}
+    assert not clock(server)["believed"]
+    server.kill()
+    ahead.write_text("0")
+    server.start()
+    time.sleep(1)
+    assert keys(server) == {"kept"}
+    assert clock(server)["believed"]
+
+
+def test_what_ended_while_the_machine_was_off_goes_where_the_clock_is_believed(clocked):
+    make, ahead = clocked
+    server = make(DYAD_CLOCK_HOLD_HOURS="0", CONTEXT_TTL_DAYS="1").start()
+    put(server, "over", {"n": 1})
+    assert server.stop() == 0
+    ahead.write_text(str(2 * DAY))
+    server.start()
+    wait_until(lambda: keys(server) == set(), 40, 0.2, "the context to expire")
+
+
+def wakeups(server):
+    """Of all its threads, so far."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+@pytest.mark.parametrize("cells", ["1", "3"])
+def test_an_idle_server_sleeps(make_server, cells):
+    server = make_server(args=["--cells", cells]).start()
+    put(server, "k", {"n": 1})
+    time.sleep(2)
+    before = wakeups(server)
+    time.sleep(6)
+    # At most one a second with nobody there: goal 14.
+    assert wakeups(server) - before <= 6
+    with Plain(server.port, "u"):
+        time.sleep(1)
+        before = wakeups(server)
+        time.sleep(5)
+        assert wakeups(server) - before <= 2 * 5
