@@ -38,7 +38,8 @@ class TreeBuilder {
     }
     void element() { slot_ = &open_.back()->get_array().emplace_back(nullptr); }
     void string(const RawString& raw) { slot_->emplace_string() = unescaped(raw); }
-    void number(const Number& number) {
+    bool number(Lexer& lexer, const Number& number) {
+        if (!lexer.keeps(number)) return false;
         if (!number.is_integer) {
             slot_->emplace_double() = number.real;
         } else if (number.negative) {
@@ -48,6 +49,7 @@ class TreeBuilder {
         } else {
             slot_->emplace_uint64() = number.magnitude;
         }
+        return true;
     }
     void literal(std::string_view word) {
         if (word != "null") slot_->emplace_bool() = word == "true";

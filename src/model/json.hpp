@@ -2,8 +2,10 @@
 //
 // What is read is RFC 8259, narrowed where two readers could disagree: member names must differ
 // within their object, the text must be UTF-8 without a byte order mark, escapes must not name half
-// of a surrogate pair, and a number must have a finite value. An integer of the range of int64 or
-// uint64 is kept exactly; every other number is the nearest double (so 1e-400 is 0, as everywhere).
+// of a surrogate pair, and a number must be one that can be kept. An integer of the range of int64
+// or uint64 is; every other number is kept as the nearest double, and refused where that double is
+// written as another number (but a fraction may have 17 digits): 0.1 and 1e23 are kept, 2^64,
+// 1e400, 1e-400 and 3.14159265358979323846 are refused.
 //
 // The canonical text is RFC 8785 (JCS): no white space, members sorted by the UTF-16 code units of
 // their names, minimal escapes, numbers as ECMAScript writes them (1.0 is 1, -0 is 0, 1E3 is 1000).
@@ -37,7 +39,7 @@ struct ParseLimits {
 // Errors, each with the byte (from 0) where it stands:
 //   invalid_json   not RFC 8259, or half of a surrogate pair
 //   invalid_utf8   bytes in a string that are not UTF-8
-//   invalid_field  a member name that stands twice in an object, a number that is not finite
+//   invalid_field  a member name that stands twice in an object, a number that cannot be kept
 //   too_large      one of ParseLimits
 Result<Value> parse(std::string_view text, const ParseLimits& limits = {});
 

@@ -103,14 +103,19 @@ class Canonicalizer::Writer {
         append_unescaped(scratch_, raw);
         append_string(out_, scratch_);
     }
-    void number(const Number& number) {
-        if (number.is_integer && (number.magnitude != 0 || number.text.size() == 1))
-            return put(number.text.data(), number.text.size());
+    bool number(Lexer& lexer, const Number& number) {
+        if (number.is_integer && (number.magnitude != 0 || number.text.size() == 1)) {
+            put(number.text.data(), number.text.size());
+            return true;
+        }
         flush();
         if (number.is_integer)
             out_.push_back('0');  // the text is -0
+        else if (!lexer.keeps(number))
+            return false;
         else
             append_real(out_, number.real);
+        return true;
     }
     void literal(std::string_view word) {
         for (const char c : word)

@@ -1,6 +1,9 @@
 #include "model/json_lexer.hpp"
 
+#include "model/json_pointer.hpp"
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -68,6 +71,56 @@ bool overflows(const char* at, const char* end) noexcept {
     for (; at != end; ++at)
         if (is_digit(*at)) exponent = std::min<std::int64_t>(exponent * 10 + (*at - '0'), 1 << 30);
     return magnitude + (negative ? -exponent : exponent) > 0;
+}
+
+// The digits of a number's text without zeros at either end, and the power of ten of the first one.
+struct Decimal {
+    std::string digits;
+    std::int64_t exponent = 0;
+    bool operator==(const Decimal&) const = default;
+};
+Decimal decimal_of(std::string_view text) {
+    Decimal out;
+    const std::size_t mark = std::min(text.find_first_of("eE"), text.size());
+    std::int64_t point = 0;  // the power of ten of the next digit, from the point on
+    bool fraction = false;
+    for (const char c : text.substr(0, mark)) {
+        if (c == '.') fraction = true;
+        if (!is_digit(c)) continue;
+        if (fraction) --point;
+        if (out.digits.empty() && c == '0') continue;
+        if (out.digits.empty())
+            out.exponent = fraction ? point : 0;
+        else if (!fraction)
+            ++out.exponent;
+        out.digits += c;
+    }
+    out.digits.resize(out.digits.find_last_not_of('0') + 1);
+    std::string_view power = text.substr(std::min(mark + 1, text.size()));
+    if (power.starts_with('+')) power.remove_prefix(1);
+    std::int64_t more = 0;
+    std::from_chars(power.data(), power.data() + power.size(),
+                    more);  // 0 where it is far too large
+    out.exponent += more;
+    return out;
+}
+
+// Whether the double nearest to the text is written as the same number again. Up to 15 digits
+// always are; a fraction may have 17, which are as many as programs print of a double.
+bool comes_back(std::string_view text, double value) {
+    constexpr std::size_t kAlways = 15;
+    constexpr std::size_t kOfAFraction = 17;
+    const Decimal said = decimal_of(text);
+    if (said.digits.empty() || value == 0) return said.digits.empty();
+    const std::size_t size = said.digits.size();
+    const bool fraction = said.exponent + 1 < static_cast<std::int64_t>(size);
+    if (size <= (fraction ? kOfAFraction : kAlways) && said.exponent > -300 && said.exponent < 300)
+        return true;
+    std::array<char, 32> shortest;
+    const auto written = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value,
+                                       std::chars_format::scientific);
+    return said ==
+           decimal_of({shortest.data(), static_cast<std::size_t>(written.ptr - shortest.data())});
 }
 
 // Whether these digits are an integer of 64 bits. Its magnitude is right where they cannot be more.
@@ -307,15 +360,26 @@ bool Lexer::number(Number& out) {
     return real(out);
 }
 
+bool Lexer::keeps_real(const Number& number) {
+    return comes_back(number.text, number.real) ||
+           refuse_number(number.text.data(), "has more digits than are kept");
+}
+
+bool Lexer::refuse_number(const char* at, std::string_view what) {
+    const auto position = static_cast<std::size_t>(at - begin_);
+    const std::string_view text(begin_, static_cast<std::size_t>(end_ - begin_));
+    return fail_at(position, Errc::invalid_field,
+                   "the number at \"" + pointer_to(text, position) + "\" " + std::string(what) +
+                       "; send it as a string");
+}
+
 bool Lexer::real(Number& out) {
     out.is_integer = out.negative = false;
     out.magnitude = 0;
     const char* const first = out.text.data();
     const auto read = std::from_chars(first, at_, out.real);
     if (read.ec == std::errc()) return true;
-    if (overflows(first, at_))
-        return fail_at(static_cast<std::size_t>(first - begin_), Errc::invalid_field,
-                       "a number beyond the range of a double; send it as a string");
+    if (overflows(first, at_)) return refuse_number(first, "is beyond the range of a double");
     out.real = 0;
     return true;
 }

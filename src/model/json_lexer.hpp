@@ -90,6 +90,9 @@ class Lexer {
     }
     // Requires: peek() is '-' or a digit.
     bool number(Number& out);
+    // Whether a number that was read is what its text says, digit by digit (json.hpp); else it
+    // would be another one when it is written again.
+    bool keeps(const Number& number) { return number.is_integer || keeps_real(number); }
     bool literal(std::string_view word);
     // A value of any kind. What is inside an array or an object is not read: its end is found by
     // its quotes and the count of its brackets, so that `out` may still be no JSON.
@@ -112,6 +115,8 @@ class Lexer {
     bool utf8_character();
     bool digits();
     bool real(Number& out);
+    bool keeps_real(const Number& number);
+    [[gnu::cold]] bool refuse_number(const char* at, std::string_view what);
 
     const char* begin_;
     const char* at_;

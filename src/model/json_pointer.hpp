@@ -19,6 +19,10 @@ std::string to_pointer(std::span<const std::string> tokens);
 // Appends '/' and the escaped token.
 void append_token(std::string& pointer, std::string_view token);
 
+// Where in `text` the value stands that begins at byte `position`. Requires: what is before it was
+// read, and is JSON.
+std::string pointer_to(std::string_view text, std::size_t position);
+
 // What stands at these tokens; null where nothing does.
 const Value* find_at(const Value& document, std::span<const std::string> tokens);
 

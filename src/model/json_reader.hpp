@@ -7,7 +7,8 @@
 //   void begin_array();            void end_array();
 //   bool name(Lexer&, const RawString&, std::size_t position);   // then the member's value
 //   void element();                                              // then the element's value
-//   void string(const RawString&); void number(const Number&); void literal(std::string_view);
+//   void string(const RawString&); void literal(std::string_view);
+//   bool number(Lexer&, const Number&);
 // What returns bool returns false after it recorded an error with the lexer.
 #pragma once
 
@@ -58,8 +59,7 @@ class Reader {
             sink_.string(string);
         } else if (c == '-' || (c >= '0' && c <= '9')) {
             Number number;
-            if (!lexer_.number(number)) return false;
-            sink_.number(number);
+            if (!lexer_.number(number) || !sink_.number(lexer_, number)) return false;
         } else {
             const std::string_view word = c == 't' ? "true" : c == 'f' ? "false" : "null";
             if (!lexer_.literal(word)) return false;

