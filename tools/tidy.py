@@ -40,6 +40,7 @@ for part in ("rest", "live", "mcp", "web"):
 # Foreign headers and the only layers that may see them.
 FOREIGN = {
     r"boost/json": {"model"},
+    r"unicode/": {"model", "search"},
     r"boost/(beast|asio)": {"net"},
     r"sqlite3\.h": {"store/sqlite"},
     r"CLI/": {"cli"},
