@@ -11,7 +11,7 @@
 namespace dyad::auth {
 
 // The user of a client that claims to be `claimed`; `default_user` where it claims nothing.
-// Errors: too_large, invalid_field.
+// Errors: those of check_name().
 Result<std::string> user_of(std::string_view claimed, std::string_view default_user);
 
 }  // namespace dyad::auth

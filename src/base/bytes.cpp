@@ -1,5 +1,7 @@
 #include "base/bytes.hpp"
 
+#include <algorithm>
+
 namespace dyad {
 namespace {
 
@@ -54,6 +56,16 @@ std::string to_base64(std::span<const std::uint8_t> bytes) {
         text += left > 2 ? kAlphabet[group & 63] : '=';
     }
     return text;
+}
+
+std::string shown(std::string_view text) {
+    std::size_t size = std::min<std::size_t>(text.size(), 64);
+    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+        --size;
+    std::string out(text.substr(0, size));
+    for (char& c : out)
+        if (static_cast<unsigned char>(c) < 0x20) c = '?';
+    return out;
 }
 
 }  // namespace dyad

@@ -50,4 +50,8 @@ inline std::optional<std::string_view> take_bytes(std::string_view& in, std::siz
     return taken;
 }
 
+// Text from a client as a message about it can carry it: its first 64 bytes or so, in whole
+// characters, without what could break a line.
+std::string shown(std::string_view text);
+
 }  // namespace dyad

@@ -28,7 +28,8 @@ int run_conflict_list(const CommonOptions& common, const ConflictOptions& option
     }
     std::vector<std::vector<std::string>> rows;
     for (const json::Value& conflict : array_member(answer.value, "conflicts"))
-        rows.push_back({text_member(conflict, "id"), text_member(conflict, "contextKey"),
+        rows.push_back({text_member(conflict, "id"),
+                        printable_key(text_member(conflict, "contextKey")),
                         text_member(conflict, "path"),
                         cut(printable(json::canonical(member(conflict, "stored"))), 24),
                         cut(printable(json::canonical(member(conflict, "incoming"))), 24),
@@ -53,7 +54,7 @@ int run_conflict_show(const CommonOptions& common, const ConflictOptions& option
             print_json(conflict);
             return static_cast<int>(Exit::ok);
         }
-        print_line(paint(Colour::bold, printable(text_member(conflict, "contextKey"))) +
+        print_line(paint(Colour::bold, printable_key(text_member(conflict, "contextKey"))) +
                    "  version " + std::to_string(integer_member(conflict, "version")) + ", at \"" +
                    printable(text_member(conflict, "path")) + "\", " +
                    local_time(integer_member(conflict, "recordedAt")));

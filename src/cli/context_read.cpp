@@ -28,7 +28,7 @@ std::vector<std::string> row_of(const json::Value& context) {
     for (const json::Value& tag : array_member(context, "tags"))
         tags.append(tags.empty() ? "" : ",")
             .append(tag.is_string() ? tag.get_string().c_str() : "");
-    return {text_member(context, "contextKey"),
+    return {printable_key(text_member(context, "contextKey")),
             std::to_string(integer_member(context, "version")),
             text_member(context, "contextType"),
             byte_size(json::canonical(member(context, "data")).size()),
@@ -38,8 +38,8 @@ std::vector<std::string> row_of(const json::Value& context) {
 }
 
 void print_context(const json::Value& context) {
-    print_line(paint(Colour::bold, printable(text_member(context, "contextKey"))) + "  version " +
-               std::to_string(integer_member(context, "version")) + ", " +
+    print_line(paint(Colour::bold, printable_key(text_member(context, "contextKey"))) +
+               "  version " + std::to_string(integer_member(context, "version")) + ", " +
                printable(text_member(context, "contextType")));
     std::string line = "changed " + local_time(integer_member(context, "updatedAt")) + " by " +
                        printable(text_member(context, "lastModifiedBy"));
@@ -95,9 +95,8 @@ int run_context_list(const CommonOptions& common, const ContextOptions& options)
 int run_context_get(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    std::string path = "contexts/" + net::percent_encode(options.key);
-    if (options.version) path.append("/history/").append(std::to_string(*options.version));
-    Answer answer = client->get(path);
+    Answer answer = client->get(context_path(
+        options.key, options.version ? "/history/" + std::to_string(*options.version) : ""));
     if (!answer) {
         if (answer.failure->code == "not_found" && !options.version)
             answer.failure->message.append("; dyad-memory context ls lists what there is");
@@ -119,8 +118,7 @@ int run_context_history(const CommonOptions& common, const ContextOptions& optio
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =
-        get_list(*client, "contexts/" + net::percent_encode(options.key) + "/history", "versions",
-                 options.limit);
+        get_list(*client, context_path(options.key, "/history"), "versions", options.limit);
     if (!answer) return report(common, *answer.failure);
     if (common.json) {
         print_json(answer.value);
@@ -155,7 +153,7 @@ int run_context_search(const CommonOptions& common, const ContextOptions& option
     const auto& hits = array_member(answer.value, "hits");
     if (hits.empty()) complain("Nothing matches.");
     for (const json::Value& hit : hits) {
-        print_line(paint(Colour::bold, printable(text_member(hit, "contextKey"))));
+        print_line(paint(Colour::bold, printable_key(text_member(hit, "contextKey"))));
         // What matched stands between U+0002 and U+0003.
         std::string line = "  ";
         std::string rest = text_member(hit, "snippet");

@@ -2,14 +2,9 @@
 #include "cli/commands.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
 
 namespace dyad::cli {
 namespace {
-
-std::string path_of(const ContextOptions& options) {
-    return "contexts/" + net::percent_encode(options.key);
-}
 
 Headers if_match(const ContextOptions& options) {
     if (!options.if_version) return {};
@@ -72,7 +67,7 @@ int run_context_set(const CommonOptions& common, const ContextOptions& options) 
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const Answer answer =
-        client->write("PUT", path_of(options), json::canonical(std::move(body)), headers);
+        client->write("PUT", context_path(options.key), json::canonical(std::move(body)), headers);
     return print_written(common, answer, options,
                          options.strategy == "merge" ? "merged" : "written");
 }
@@ -89,14 +84,15 @@ int run_context_patch(const CommonOptions& common, const ContextOptions& options
     Headers headers = if_match(options);
     headers.emplace_back("Content-Type", operations ? "application/json-patch+json"
                                                     : "application/merge-patch+json");
-    return print_written(common, client->write("PATCH", path_of(options), *text, headers), options,
-                         "patched");
+    return print_written(common, client->write("PATCH", context_path(options.key), *text, headers),
+                         options, "patched");
 }
 
 int run_context_remove(const CommonOptions& common, const ContextOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    return print_written(common, client->write("DELETE", path_of(options), "", if_match(options)),
+    return print_written(common,
+                         client->write("DELETE", context_path(options.key), "", if_match(options)),
                          options, "deleted (context history still has it)");
 }
 
@@ -104,10 +100,10 @@ int run_context_restore(const CommonOptions& common, const ContextOptions& optio
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     boost::json::object body{{"version", *options.version}};
-    return print_written(
-        common,
-        client->write("POST", path_of(options) + "/restore", json::canonical(std::move(body))),
-        options, "restored");
+    return print_written(common,
+                         client->write("POST", context_path(options.key, "/restore"),
+                                       json::canonical(std::move(body))),
+                         options, "restored");
 }
 
 }  // namespace dyad::cli

@@ -93,7 +93,7 @@ std::string describe_event(const json::Value& event) {
     const std::string kind = text_member(event, "kind");
     if (kind == "context-changed") {
         const json::Value& context = member(data, "context");
-        std::string out = printable(text_member(context, "contextKey")) + " " +
+        std::string out = printable_key(text_member(context, "contextKey")) + " " +
                           printable(text_member(data, "action")) + ", version " +
                           std::to_string(integer_member(context, "version"));
         const std::size_t opened = array_member(data, "opened").size();

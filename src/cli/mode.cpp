@@ -2,7 +2,6 @@
 #include "cli/commands.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
 
 namespace dyad::cli {
 namespace {
@@ -47,7 +46,7 @@ int run_mode_show(const CommonOptions& common, const ModeOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const std::string instance = meant(*client, options);
-    Answer answer = client->get("modes/" + net::percent_encode(instance));
+    Answer answer = client->get(mode_path(instance));
     if (!answer) {
         if (answer.failure->exit == Exit::not_found && !common.json)
             answer.failure->message = "instance \"" + instance +
@@ -83,8 +82,8 @@ int run_mode_set(const CommonOptions& common, const ModeOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
     const std::string instance = meant(*client, options);
-    const Answer answer = client->write("PUT", "modes/" + net::percent_encode(instance),
-                                        json::canonical(std::move(body)));
+    const Answer answer =
+        client->write("PUT", mode_path(instance), json::canonical(std::move(body)));
     if (!answer) return report(common, *answer.failure);
     if (common.json)
         print_json(answer.value);

@@ -1,7 +1,8 @@
 #include "cli/rest_client.hpp"
 
 #include "cli/terminal.hpp"
-#include "net/utf8.hpp"
+#include "model/identity.hpp"
+#include "net/http.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -61,20 +62,6 @@ std::vector<std::string> problems_of_client(const Resolved& settings) {
     return out;
 }
 
-// It travels in a header, which has no blanks at its ends.
-Status check_instance(const std::string& id) {
-    if (id.front() == ' ' || id.back() == ' ')
-        return fail(Errc::invalid_field, "must not begin or end with a blank");
-    if (id.size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
-        return fail(Errc::too_large, "must not be longer than " +
-                                         std::to_string(limits::instance_id_bytes_max) + " bytes");
-    if (!net::valid_utf8(id)) return fail(Errc::invalid_utf8, "must be UTF-8");
-    for (const char c : id)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            return fail(Errc::invalid_field, "control characters are not allowed");
-    return Done{};
-}
-
 }  // namespace
 
 Answer get_list(RestClient& client, const std::string& path, std::string_view name,
@@ -97,6 +84,14 @@ Answer get_list(RestClient& client, const std::string& path, std::string_view na
     }
 }
 
+std::string context_path(const std::string& key, const std::string& behind) {
+    return "context" + behind + "?contextKey=" + net::percent_encode(key);
+}
+
+std::string mode_path(const std::string& instance) {
+    return "mode?instanceId=" + net::percent_encode(instance);
+}
+
 std::string default_instance() {
     char host[256] = "host";
     if (gethostname(host, sizeof host - 1) != 0) std::snprintf(host, sizeof host, "host");
@@ -112,9 +107,11 @@ std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     const std::vector<std::string> problems = problems_of_client(settings);
     for (const std::string& problem : problems)
         refuse_usage(common.json, problem);
-    const Status instance =
-        common.instance.empty() ? Status(Done{}) : check_instance(common.instance);
-    if (!instance) refuse_usage(common.json, "--instance: " + instance.error().detail);
+    const Status instance = common.instance.empty()
+                                ? Status(Done{})
+                                : check_name("--instance", common.instance,
+                                             limits::instance_id_bytes_max, NameRule::identity);
+    if (!instance) refuse_usage(common.json, instance.error().detail);
     if (!problems.empty() || !instance) return std::nullopt;
     RestClient client = of(settings, common, common.timeout_s * 1000);
     client.for_reader_ = true;

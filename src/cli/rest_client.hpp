@@ -86,6 +86,11 @@ class RestClient {
 Answer get_list(RestClient& client, const std::string& path, std::string_view name,
                 std::int64_t limit);
 
+// The path of a context, with what is behind it, and of an instance's mode. The query names them: a
+// path cannot carry every id (`..`).
+std::string context_path(const std::string& key, const std::string& behind = "");
+std::string mode_path(const std::string& instance);
+
 // "cli-<host>-<user>".
 std::string default_instance();
 

@@ -1,6 +1,7 @@
 // What may be written as the value of a setting.
 #include "cli/settings_table.hpp"
 #include "cli/url.hpp"
+#include "model/identity.hpp"
 #include "net/utf8.hpp"
 
 #include <algorithm>
@@ -183,6 +184,10 @@ std::optional<std::string> check_integer(const SettingRow& row, std::string_view
 }
 
 std::optional<std::string> check_text(const SettingRow& row, std::string_view value) {
+    if (row.name == "DISTRIBUTED_USER_ID" && !value.empty()) {
+        const Status good = check_name("", value, row.max, NameRule::identity);
+        return good ? std::nullopt : std::optional<std::string>(good.error().detail.substr(2));
+    }
     if (static_cast<std::int64_t>(value.size()) > row.max)
         return "must have at most " + std::to_string(row.max) + " bytes";
     if (!net::valid_utf8(value)) return "must be UTF-8";

@@ -2,7 +2,6 @@
 #include "cli/commands.hpp"
 #include "cli/indicator.hpp"
 #include "cli/rest_client.hpp"
-#include "net/http.hpp"
 
 namespace dyad::cli {
 namespace {
@@ -37,7 +36,7 @@ int run_status(const CommonOptions& common) {
         return report(common, *status.failure);
     }
     const Indicator indicator = indicator_of(status.value);
-    const Answer mode = client->get("modes/" + net::percent_encode(client->instance()));
+    const Answer mode = client->get(mode_path(client->instance()));
     const std::string current = mode ? text_member(mode.value, "currentMode") : std::string();
     const bool hidden = hides_indicator(current);
     const bool good = is_true(status.value, "isFullyOperational");

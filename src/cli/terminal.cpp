@@ -1,5 +1,7 @@
 #include "cli/terminal.hpp"
 
+#include "model/identity.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -69,6 +71,32 @@ void append_hex(std::string& out, const char* prefix, std::uint32_t value, int d
     out.append(prefix);
     for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
         out += kDigits[(value >> shift) & 15];
+}
+
+std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(std::uint32_t)) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const CodePoint c = decode(text);
+        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
+        if (c.bytes == 0)
+            append_hex(out, "\\x", static_cast<unsigned char>(text[0]), 2);
+        else if (keep_lines && c.value == '\n')
+            out += '\n';
+        else if (escaped(c.value))
+            append_hex(out,
+                       c.value < 0x80     ? "\\x"
+                       : c.value > 0xffff ? "\\U"
+                                          : "\\u",
+                       c.value,
+                       c.value < 0x80     ? 2
+                       : c.value > 0xffff ? 8
+                                          : 4);
+        else
+            out.append(text.substr(0, bytes));
+        text.remove_prefix(bytes);
+    }
+    return out;
 }
 
 }  // namespace
@@ -156,29 +184,13 @@ int terminal_columns() {
 }
 
 std::string printable(std::string_view text, bool keep_lines) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const CodePoint c = decode(text);
-        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
-        if (c.bytes == 0)
-            append_hex(out, "\\x", static_cast<unsigned char>(text[0]), 2);
-        else if (keep_lines && c.value == '\n')
-            out += '\n';
-        else if (is_unseen(c.value))
-            append_hex(out,
-                       c.value < 0x80     ? "\\x"
-                       : c.value > 0xffff ? "\\U"
-                                          : "\\u",
-                       c.value,
-                       c.value < 0x80     ? 2
-                       : c.value > 0xffff ? 8
-                                          : 4);
-        else
-            out.append(text.substr(0, bytes));
-        text.remove_prefix(bytes);
-    }
-    return out;
+    return printable(text, keep_lines, is_unseen);
+}
+
+std::string printable_key(std::string_view key) {
+    return printable(
+        key, false,
+        is_nfc(key) ? is_unseen : +[](std::uint32_t c) { return is_unseen(c) || may_compose(c); });
 }
 
 std::size_t columns_of(std::string_view text) {

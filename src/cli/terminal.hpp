@@ -37,6 +37,9 @@ int terminal_columns();
 // Control characters (C0, DEL, C1), direction marks and broken UTF-8 escaped as \xNN or \uNNNN;
 // `keep_lines`: line feeds stay.
 std::string printable(std::string_view text, bool keep_lines = false);
+// The key of a context, kept byte by byte: one that is not in Unicode normalization form C looks
+// like another one, and shows the codes of its combining characters.
+std::string printable_key(std::string_view key);
 // Columns the text takes: one for each code point, two for wide ones. Requires: printable.
 std::size_t columns_of(std::string_view text);
 // At most `columns`, with an ellipsis where something was cut off.

@@ -39,7 +39,9 @@ Reply reply_of(const Change& change, const Command& command, const LogHead& head
     reply.operation_id = command.operation_id;
     std::string& out = reply.result;
     std::visit(Overloaded{[&](const ContextChange& c) {
-                              out.append("{\"conflicts\":[");
+                              out.append("{\"action\":\"");
+                              out.append(context_action_name(c.action));
+                              out.append("\",\"conflicts\":[");
                               for (const Conflict& conflict : c.conflicts_opened) {
                                   if (&conflict != c.conflicts_opened.data()) out += ',';
                                   write_conflict(out, conflict);

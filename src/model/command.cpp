@@ -3,6 +3,8 @@
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
 #include "model/change.hpp"
+#include "model/identity.hpp"
+#include "model/time_text.hpp"
 
 namespace dyad {
 namespace {
@@ -17,20 +19,8 @@ Error too_long(std::string_view field, std::int64_t max) {
                 std::string(field) + ": at most " + std::to_string(max) + " bytes are allowed");
 }
 
-bool has_control(std::string_view text) {
-    for (const char c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
-    return false;
-}
-
-Status check_name(std::string_view field, std::string_view value, std::int64_t max) {
-    if (value.empty())
-        return fail(Errc::missing_field, std::string(field) + ": is required and not empty");
-    if (value.size() > static_cast<std::size_t>(max)) return too_long(field, max);
-    if (has_control(value))
-        return fail(Errc::invalid_field,
-                    std::string(field) + ": control characters are not allowed");
-    return Done{};
+Status check_label(std::string_view field, std::string_view value, std::int64_t max) {
+    return check_name(field, value, max, NameRule::label);
 }
 
 Status check_document(std::string_view field, std::string_view json, std::int64_t max) {
@@ -50,12 +40,14 @@ Status check_tags(const std::vector<std::string>& tags) {
             Errc::invalid_field,
             "tags: at most " + std::to_string(limits::context_tags_max) + " tags are allowed");
     for (const std::string& tag : tags)
-        if (Status s = check_name("tags", tag, limits::context_tag_bytes_max); !s) return s;
+        if (Status s = check_label("tags", tag, limits::context_tag_bytes_max); !s) return s;
     return Done{};
 }
 
 Status check_instance(const std::string& id) {
-    if (Status s = check_name("instanceId", id, limits::instance_id_bytes_max); !s) return s;
+    if (Status s = check_name("instanceId", id, limits::instance_id_bytes_max, NameRule::identity);
+        !s)
+        return s;
     if (id == kServerInstance)
         return fail(Errc::invalid_field, "instanceId: \"" + std::string(kServerInstance) +
                                              "\" is the server's own; choose another one");
@@ -63,7 +55,7 @@ Status check_instance(const std::string& id) {
 }
 
 Status check_put(const PutContext& put) {
-    if (Status s = check_name("contextKey", put.key, limits::context_key_bytes_max); !s) return s;
+    if (Status s = check_label("contextKey", put.key, limits::context_key_bytes_max); !s) return s;
     if (Status s = check_object("data", put.data); !s) return s;
     if (put.ttl_days && put.expires_at_ms)
         return fail(Errc::invalid_field, "ttlDays: excludes expiresAt; send one of the two");
@@ -71,14 +63,13 @@ Status check_put(const PutContext& put) {
         return fail(Errc::invalid_field, "ttlDays: must be a whole number from 0 to 36500");
     constexpr std::int64_t kSecondsLookLike = 100'000'000'000;  // in milliseconds: March 1973
     if (put.expires_at_ms && *put.expires_at_ms && **put.expires_at_ms < kSecondsLookLike)
-        return fail(Errc::invalid_field,
-                    "expiresAt: must be in milliseconds since 1970, such as 1767225600000");
+        return fail(Errc::invalid_field, "expiresAt: must be " + std::string(kTimeForms));
     if (put.tags) return check_tags(*put.tags);
     return Done{};
 }
 
 Status check_patch(std::string_view key, std::string_view patch, char first, const char* kind) {
-    if (Status s = check_name("contextKey", key, limits::context_key_bytes_max); !s) return s;
+    if (Status s = check_label("contextKey", key, limits::context_key_bytes_max); !s) return s;
     if (patch.empty() || patch.front() != first)
         return fail(Errc::invalid_field, std::string("patch: must be a JSON ") + kind);
     return check_document("patch", patch, limits::document_bytes_max);
@@ -89,7 +80,7 @@ Status check_source(std::string_view field, const ResponseSource& source) {
     for (const auto& [name, value] :
          {std::pair<const char*, const std::string*>{"provider", &source.provider},
           {"model", &source.model}})
-        if (Status s = check_name(prefix + name, *value, limits::chat_id_bytes_max); !s) return s;
+        if (Status s = check_label(prefix + name, *value, limits::chat_id_bytes_max); !s) return s;
     if (source.confidence && !(*source.confidence >= 0 && *source.confidence <= 1))
         return fail(Errc::invalid_field, prefix + "confidence: must be from 0 to 1");
     if ((source.input_tokens && *source.input_tokens < 0) ||
@@ -101,12 +92,12 @@ Status check_source(std::string_view field, const ResponseSource& source) {
                 ": must not be negative");
     if (source.cost_usd && !(*source.cost_usd >= 0))
         return fail(Errc::invalid_field, prefix + "costUsd: must not be negative");
-    return check_name(prefix + "responseHash", source.response_hash, 128);
+    return check_label(prefix + "responseHash", source.response_hash, 128);
 }
 
 Status check_response(const ResponseRecord& record) {
-    if (Status s = check_name("chatId", record.chat_id, limits::chat_id_bytes_max); !s) return s;
-    if (Status s = check_name("messageId", record.message_id, limits::chat_id_bytes_max); !s)
+    if (Status s = check_label("chatId", record.chat_id, limits::chat_id_bytes_max); !s) return s;
+    if (Status s = check_label("messageId", record.message_id, limits::chat_id_bytes_max); !s)
         return s;
     if (!mode_by_name(record.mode))
         return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
@@ -243,10 +234,12 @@ std::uint64_t Command::fingerprint() const {
 Status validate(const Command& command) {
     const bool own = std::holds_alternative<ExpireContext>(command.body);
     if (Status s = own ? Done{} : check_instance(command.instance_id); !s) return s;
-    if (Status s = check_name("id", command.operation_id, limits::operation_id_bytes_max); !s)
+    if (Status s = check_name("id", command.operation_id, limits::operation_id_bytes_max,
+                              NameRule::operation);
+        !s)
         return s;
     const auto key_of = [](const std::string& key) {
-        return check_name("contextKey", key, limits::context_key_bytes_max);
+        return check_label("contextKey", key, limits::context_key_bytes_max);
     };
     return std::visit(
         Overloaded{
@@ -266,7 +259,7 @@ Status validate(const Command& command) {
                     if (Status s = check_document("value", *c.value, limits::document_bytes_max);
                         !s)
                         return s;
-                return check_name("conflictId", c.conflict_id, 64);
+                return check_label("conflictId", c.conflict_id, 64);
             },
             [](const SetMode& c) { return check_mode(c); },
             [](const RecordResponse& c) { return check_response(c.record); },

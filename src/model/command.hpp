@@ -106,9 +106,10 @@ struct Reply {
     // Empty for a brief command:
     std::string operation_id;
     // Canonical JSON of the result:
-    // {"conflicts":[…],"context":{…},"previousVersion":N} or {"mode":{…}} or {"response":{…}} or
-    // {"mcp":{…}}; "ignored": true and "incoming" for "previousVersion" where `ignore` kept what is
-    // stored.
+    // {"action":"…","conflicts":[…],"context":{…},"previousVersion":N} or {"mode":{…}} or
+    // {"response":{…}} or
+    // {"mcp":{…}}; "ignored": true and "incoming" for "action" and "previousVersion" where `ignore`
+    // kept what is stored.
     std::string result;
     Version version = 0;  // of the context or the mode; 0 where it has none
 };

@@ -30,7 +30,7 @@ bool take_envelope(std::size_t index, Field& field, Message& message) {
             return take_name(field, limits::instance_id_bytes_max, message.instance_id);
         case 4:
             // The server's clock decides; the client's is only checked for its form.
-            return field.number().good;
+            return field.clock();
         default:
             return field.raw(message.payload);
     }
@@ -43,7 +43,10 @@ Status read_envelope(Source& source, Message& message) {
     const auto take = [&message](std::size_t index, Field& field) {
         return take_envelope(index, field, message);
     };
-    if (!read_members<kEnvelope>(source, take) || !lexer.finish()) return lexer.take_error();
+    Members members;
+    if (!read_members<kEnvelope>(source, members, take) || !lexer.finish())
+        return lexer.take_error();
+    if (!members.others.empty()) message.other = members.others.front();
     if (message.type_name.empty())
         return fail(Errc::missing_field, "type: every message names its type");
     message.type = message_type_by_name(message.type_name);
@@ -89,23 +92,35 @@ Status Decoder::check_payload(const Message& message) {
 Result<Hello> Decoder::hello(const Message& message) {
     if (message.payload.empty()) return missing("payload");
     Hello hello;
+    if (Status known = check_members(message); !known) return known.error();
     if (Status read = read_hello(workspace_->open_payload(message), hello); !read)
         return read.error();
     if (hello.instance_id.empty()) hello.instance_id = message.instance_id;
-    if (!hello.user_id && !message.user_id.empty()) hello.user_id = message.user_id;
+    if (hello.user_id.value_or("").empty() && !message.user_id.empty())
+        hello.user_id = message.user_id;
+    if (!message.instance_id.empty() && hello.instance_id != message.instance_id)
+        return fail(Errc::invalid_field, "instanceId: payload and envelope name different ones");
+    if (!message.user_id.empty() && hello.user_id != message.user_id)
+        return fail(Errc::invalid_field, "userId: payload and envelope name different ones");
     if (hello.instance_id.empty())
         return fail(Errc::missing_field, "instanceId: hello names the instance that speaks");
     return hello;
 }
 
-Result<Command> Decoder::operation(std::string_view payload) {
+Status Decoder::check_members(const Message& message) {
+    if (message.other.data() == nullptr) return Done{};
+    return not_known(message.other, kEnvelope);
+}
+
+Result<Command> Decoder::operation(std::string_view payload, Given given) {
     workspace_->payload.open(payload);
     Result<Command> command{Command{}};
-    if (Status read = read_operation(workspace_->payload, *command); !read) command = read.error();
+    if (Status read = read_operation(workspace_->payload, *command, std::move(given)); !read)
+        command = read.error();
     return command;
 }
 
-Result<Command> Decoder::command(const Message& message) {
+Result<Command> Decoder::command(const Message& message, const From& from) {
     if (message.payload.empty())
         return fail(Errc::missing_field, "payload: is required in a message of this type");
     Source& source = workspace_->open_payload(message);
@@ -113,9 +128,9 @@ Result<Command> Decoder::command(const Message& message) {
     Result<Command> command{Command{}};
     command->operation_id = std::string(message.id);
     const Status read =
-        message.type == MessageType::context_sync  ? read_context_sync(source, *command)
-        : message.type == MessageType::mode_update ? read_mode_update(source, *command)
-                                                   : read_operation(source, *command);
+        message.type == MessageType::context_sync  ? read_context_sync(source, from, *command)
+        : message.type == MessageType::mode_update ? read_mode_update(source, from, *command)
+                                                   : read_operation(source, *command, {});
     if (!read) command = read.error();
     return command;
 }

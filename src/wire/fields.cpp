@@ -1,6 +1,8 @@
 #include "wire/fields.hpp"
 
+#include "base/bytes.hpp"
 #include "base/limits.hpp"
+#include "model/time_text.hpp"
 
 #include <utility>
 
@@ -9,18 +11,6 @@ namespace {
 
 bool begins_number(char c) noexcept {
     return c == '-' || (c >= '0' && c <= '9');
-}
-
-std::string quoted(std::string_view name) {
-    // Names come from clients: as much as a message needs, without what could break a log line, and
-    // without half a character at the end.
-    std::size_t size = std::min<std::size_t>(name.size(), 64);
-    while (size < name.size() && (static_cast<unsigned char>(name[size]) & 0xc0) == 0x80)
-        --size;
-    std::string text(name.substr(0, size));
-    for (char& c : text)
-        if (static_cast<unsigned char>(c) < 0x20) c = '?';
-    return text;
 }
 
 }  // namespace
@@ -52,7 +42,7 @@ bool Source::special_string(std::string_view& text) {
 
 bool Source::refuse_repeated(std::string_view name) {
     return lexer_->refuse(
-        fail(Errc::invalid_field, quoted(name) + ": stands twice in one object; send it once"));
+        fail(Errc::invalid_field, shown(name) + ": stands twice in one object; send it once"));
 }
 
 bool Source::add_other(std::vector<std::string_view>& others, std::string_view name) {
@@ -65,24 +55,35 @@ bool Source::add_other(std::vector<std::string_view>& others, std::string_view n
     return true;
 }
 
+bool Source::refuse_other(std::string_view name, std::span<const std::string_view> known) {
+    return lexer_->refuse(not_known(name, known));
+}
+
+Error not_known(std::string_view name, std::span<const std::string_view> known) {
+    std::string list;
+    for (const std::string_view each : known)
+        list.append(list.empty() ? "" : ", ").append(each);
+    return fail(Errc::invalid_field, shown(name) + ": is not known here; known are " + list);
+}
+
 bool Field::wrong(std::string_view wanted) {
     return source_.lexer().refuse(
-        fail(Errc::invalid_field, quoted(name_) + ": must be " + std::string(wanted)));
+        fail(Errc::invalid_field, shown(name_) + ": must be " + std::string(wanted)));
 }
 
 bool Field::too_large(std::string_view limit) {
-    return source_.lexer().refuse(fail(Errc::too_large, quoted(name_) + ": " + std::string(limit)));
+    return source_.lexer().refuse(fail(Errc::too_large, shown(name_) + ": " + std::string(limit)));
 }
 
 bool Field::add_name_to_error() {
     Error error = source_.lexer().take_error();
-    error.detail.insert(0, quoted(name_) + ": ");
+    error.detail.insert(0, shown(name_) + ": ");
     return source_.lexer().refuse(std::move(error));
 }
 
 bool Field::add_name_to_member() {
     Error error = source_.lexer().take_error();
-    if (error.code != Errc::invalid_json) error.detail.insert(0, quoted(name_) + ".");
+    if (error.code != Errc::invalid_json) error.detail.insert(0, shown(name_) + ".");
     return source_.lexer().refuse(std::move(error));
 }
 
@@ -121,16 +122,31 @@ bool Field::any_number(json::Number& out, bool& good, std::string_view wanted) {
     return false;
 }
 
-Taken<std::int64_t> Field::integer() {
-    constexpr std::string_view kWanted = "a whole number";
+Taken<std::int64_t> Field::integer(std::string_view wanted) {
     json::Number number;
     bool good = false;
-    if (!any_number(number, good, kWanted)) return {good, std::nullopt};
+    if (!any_number(number, good, wanted)) return {good, std::nullopt};
     if (number.is_integer && number.negative)
         return {true, static_cast<std::int64_t>(~number.magnitude + 1)};
     if (number.is_integer && std::in_range<std::int64_t>(number.magnitude))
         return {true, static_cast<std::int64_t>(number.magnitude)};
-    return {wrong(kWanted), std::nullopt};
+    return {wrong(wanted), std::nullopt};
+}
+
+Taken<std::int64_t> Field::time() {
+    if (source_.lexer().peek() != '"') return integer(kTimeForms);
+    const Taken<std::string_view> text = string();
+    if (!text.value) return {text.good, std::nullopt};
+    const auto moment = read_time(*text.value);
+    return {moment || wrong(kTimeForms), moment};
+}
+
+bool Field::clock() {
+    if (source_.lexer().peek() == '"') return time().good;
+    json::Number number;
+    bool good = false;
+    any_number(number, good, "a number");
+    return good;
 }
 
 Taken<std::uint64_t> Field::unsigned_integer() {
@@ -146,6 +162,7 @@ Taken<double> Field::number() {
     json::Number number;
     bool good = false;
     if (!any_number(number, good, "a number")) return {good, std::nullopt};
+    if (!source_.lexer().keeps(number)) return {add_name_to_error(), std::nullopt};
     if (!number.is_integer) return {true, number.real};
     const auto magnitude = static_cast<double>(number.magnitude);
     return {true, number.negative ? -magnitude : magnitude};
@@ -173,13 +190,12 @@ bool Field::document(std::string& out) {
     return true;
 }
 
-bool Field::begin_array(bool& more, std::string_view wanted) {
+Taken<bool> Field::begin_array(std::string_view wanted) {
     json::Lexer& lexer = source_.lexer();
-    if (lexer.peek() != '[') return wrong(wanted);
+    if (lexer.peek() != '[') return {null_or_wrong(wanted), std::nullopt};
     lexer.advance();
     lexer.skip_space();
-    more = !lexer.take(']');
-    return true;
+    return {true, !lexer.take(']')};
 }
 
 bool Field::end_element(bool& more) {
@@ -191,17 +207,18 @@ bool Field::end_element(bool& more) {
     return true;
 }
 
-bool Field::strings(std::vector<std::string>& out) {
+bool Field::strings(std::optional<std::vector<std::string>>& out) {
     constexpr std::string_view kWanted = "an array of strings";
     json::Lexer& lexer = source_.lexer();
-    bool more = false;
-    if (!begin_array(more, kWanted)) return false;
-    while (more) {
+    const Taken<bool> begun = begin_array(kWanted);
+    if (!begun.value) return begun.good;
+    out.emplace();
+    for (bool more = *begun.value; more;) {
         if (lexer.peek() != '"') return wrong(kWanted);
-        if (out.size() >= limits::json_members_max) return too_large("has too many elements");
+        if (out->size() >= limits::json_members_max) return too_large("has too many elements");
         json::RawString raw;
         if (!lexer.string(raw)) return add_name_to_error();
-        json::append_unescaped(out.emplace_back(), raw);
+        json::append_unescaped(out->emplace_back(), raw);
         if (!end_element(more)) return false;
     }
     return true;

@@ -1,5 +1,6 @@
 // The members of one JSON object from a client, read once in their order and where they stand:
-// strict about what is known, and about everything else that it is JSON. Internal to the decoder.
+// strict about what is known, and about everything else that it is JSON. Whether anything else may
+// stand there is for the reader of each object to say. Internal to the decoder.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +60,8 @@ class Source {
     // Notes the name of a member that is not known.
     bool add_other(std::vector<std::string_view>& others, std::string_view name);
     [[gnu::cold]] bool refuse_repeated(std::string_view name);
+    // An object that takes `known` only has another member; always false.
+    [[gnu::cold]] bool refuse_other(std::string_view name, std::span<const std::string_view> known);
 
   private:
     bool special_string(std::string_view& text);
@@ -86,7 +90,11 @@ class Field {
         if (source_.lexer().plain_string(text)) return {true, text};
         return special_string();
     }
-    Taken<std::int64_t> integer();
+    Taken<std::int64_t> integer() { return integer("a whole number"); }
+    // A moment: milliseconds since 1970, or a date (model/time_text.hpp).
+    Taken<std::int64_t> time();
+    // The same, or any other number, of a clock that nobody reads.
+    bool clock();
     Taken<std::uint64_t> unsigned_integer();
     Taken<double> number();
     Taken<bool> boolean();
@@ -94,13 +102,15 @@ class Field {
     bool raw(std::string_view& out);
     // Canonical JSON.
     bool document(std::string& out);
-    bool strings(std::vector<std::string>& out);
-    // An object, its members as read_members() takes them; `value` tells only that it was there.
+    // null leaves it as it is.
+    bool strings(std::optional<std::vector<std::string>>& out);
+    // An object that takes no member but `known`; `value` tells only that it was there.
     template <const auto& known, class Take>
     Taken<bool> object(Take take);
     // The elements of an array: `take(field)` for each. Their names are "name.0", "name.1" ...
+    // `value` tells only that there was an array.
     template <class Take>
-    bool elements(Take take);
+    Taken<bool> elements(Take take);
     // Unknown members are passed over, but must be JSON.
     bool skip();
 
@@ -112,7 +122,9 @@ class Field {
 
   private:
     Taken<std::string_view> special_string();
-    bool begin_array(bool& more, std::string_view wanted);
+    Taken<std::int64_t> integer(std::string_view wanted);
+    // Whether there is a first element.
+    Taken<bool> begin_array(std::string_view wanted);
     bool end_element(bool& more);
     // Whether `out` is a number; `good` as in Taken.
     bool any_number(json::Number& out, bool& good, std::string_view wanted);
@@ -132,17 +144,23 @@ bool take_known(json::Lexer& lexer, std::size_t next, std::index_sequence<indice
     return ((next == indices && lexer.take_member(known[indices])) || ...);
 }
 
+[[gnu::cold]] Error not_known(std::string_view name, std::span<const std::string_view> known);
+
+// What stood in an object.
+struct Members {
+    std::uint32_t known = 0;               // a bit for each that `known` names
+    std::vector<std::string_view> others;  // the names of the rest
+};
+
 // Calls `take(index, field)` for each member that is named in `known`, in the order of the text,
 // and leaves the source behind the object. Quickest where the text has the order of `known`.
 // Errors: those of `take`; invalid_field for a name that came before; too_large for more than
 // kUnknownMembersMax others. Requires: the source stands at '{'.
 template <const auto& known, class Take>
-bool read_members(Source& source, Take take) {
+bool read_members(Source& source, Members& members, Take take) {
     constexpr std::size_t N = known.size();
     static_assert(N <= 32);
-    std::uint32_t seen = 0;
     std::size_t next = 0;
-    std::vector<std::string_view> others;
     bool more = false;
     source.enter_object(more);
     while (more) {
@@ -158,10 +176,10 @@ bool read_members(Source& source, Take take) {
         }
         Field field(name, source);
         if (index == N) {
-            if (!source.add_other(others, name) || !field.skip()) return false;
+            if (!source.add_other(members.others, name) || !field.skip()) return false;
         } else {
-            if (seen & 1U << index) return source.refuse_repeated(name);
-            seen |= 1U << index;
+            if (members.known & 1U << index) return source.refuse_repeated(name);
+            members.known |= 1U << index;
             next = index + 1;
             if (!take(index, field)) return false;
         }
@@ -173,19 +191,23 @@ bool read_members(Source& source, Take take) {
 template <const auto& known, class Take>
 Taken<bool> Field::object(Take take) {
     if (source_.lexer().peek() != '{') return {null_or_wrong("an object"), std::nullopt};
-    return {read_members<known>(source_, take), true};
+    Members members;
+    const bool good =
+        read_members<known>(source_, members, take) &&
+        (members.others.empty() || source_.refuse_other(members.others.front(), known));
+    return {good, true};
 }
 
 template <class Take>
-bool Field::elements(Take take) {
-    bool more = false;
-    if (!begin_array(more, "an array")) return false;
+Taken<bool> Field::elements(Take take) {
+    const Taken<bool> begun = begin_array("an array");
+    bool more = begun.value.value_or(false);
     for (std::size_t i = 0; more; ++i) {
         const std::string name = std::string(name_) + "." + std::to_string(i);
         Field field(name, source_);
-        if (!take(field) || !end_element(more)) return false;
+        if (!take(field) || !end_element(more)) return {false, true};
     }
-    return true;
+    return begun;
 }
 
 }  // namespace dyad::wire

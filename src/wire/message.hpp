@@ -40,6 +40,29 @@ struct Message {
     std::string_view user_id;
     std::string_view instance_id;
     std::string_view payload;  // a JSON text as the client wrote it; empty where absent
+    std::string_view other;    // a member that no envelope has, where there is one
+};
+
+// The client that a message came from, as its connection knows it.
+struct From {
+    std::string_view user_id;  // empty: not known
+    std::string_view instance_id;
+    bool strict = false;  // it negotiated: a member that is not known is refused
+};
+
+// What a request says of its operation outside of the payload: REST, in the path and the header.
+struct Given {
+    enum class Payload : std::uint8_t {
+        members,   // an object with the operation's fields
+        document,  // the patch itself, or the response record itself
+        nothing,
+    };
+    std::string_view op;  // empty: the payload says it
+    Payload payload = Payload::members;
+    std::optional<std::string> context_key{};
+    std::optional<std::string> conflict_id{};
+    std::optional<std::string> instance_id{};  // whose mode
+    std::optional<Version> expected_version{};
 };
 
 // The first message of the negotiated protocol.
@@ -72,11 +95,15 @@ class Decoder {
     Status check_payload(const Message& message);
     Result<Hello> hello(const Message& message);
     // The fields of a Command; its instance is left to the session. `context-sync`,
-    // `mode-update` and `command` only.
-    Result<Command> command(const Message& message);
+    // `mode-update` and `command` only. Errors: also invalid_field where the message says it is
+    // somebody else's than its connection.
+    Result<Command> command(const Message& message, const From& from = {});
+    // What the negotiated protocol refuses in an envelope and the plain one passes over.
+    static Status check_members(const Message& message);
+
     // The fields of an operation (docs/protocol.md, the payload of `command`), from wherever they
-    // came.
-    Result<Command> operation(std::string_view payload);
+    // came. Errors: also invalid_field where `given` says otherwise than the payload.
+    Result<Command> operation(std::string_view payload, Given given = {});
 
   private:
     struct Workspace;

@@ -2,10 +2,12 @@
 #include "model/change.hpp"
 #include "wire/payloads.hpp"
 
+#include <bit>
+
 namespace dyad::wire {
 namespace {
 
-constexpr std::array<std::string_view, 25> kMembers = {"op",
+constexpr std::array<std::string_view, 27> kMembers = {"op",
                                                        "contextKey",
                                                        "contextType",
                                                        "mergeStrategy",
@@ -21,6 +23,7 @@ constexpr std::array<std::string_view, 25> kMembers = {"op",
                                                        "choice",
                                                        "value",
                                                        "mode",
+                                                       "currentMode",
                                                        "instanceId",
                                                        "configuration",
                                                        "contextSnapshot",
@@ -29,6 +32,7 @@ constexpr std::array<std::string_view, 25> kMembers = {"op",
                                                        "errorMessage",
                                                        "response",
                                                        "kind",
+                                                       "type",
                                                        "payload"};
 // Their places there.
 enum Member : std::size_t {
@@ -48,6 +52,7 @@ enum Member : std::size_t {
     kChoice,
     kValue,
     kMode,
+    kCurrentMode,
     kInstanceId,
     kConfiguration,
     kContextSnapshot,
@@ -56,9 +61,17 @@ enum Member : std::size_t {
     kErrorMessage,
     kResponse,
     kKind,
+    kType,
     kPayload,
 };
 static_assert(kMembers[kValue] == "value" && kMembers[kPayload] == "payload");
+
+constexpr std::uint32_t set_of(std::initializer_list<Member> members) {
+    std::uint32_t set = 0;
+    for (const Member member : members)
+        set |= 1U << member;
+    return set;
+}
 
 struct Fields {
     std::string_view op;
@@ -76,6 +89,7 @@ struct Fields {
     std::optional<ResolveConflict::Choice> choice;
     std::optional<std::string> value;
     std::optional<Mode> mode;
+    std::optional<Mode> current_mode;
     std::optional<std::string> instance_id;
     std::optional<std::string> configuration;
     std::optional<std::string> context_snapshot;
@@ -84,6 +98,7 @@ struct Fields {
     std::optional<std::string> error_message;
     std::optional<Result<ResponseRecord>> response;
     std::optional<EventKind> kind;
+    std::optional<EventKind> mcp_type;
     std::optional<std::string> payload;
     std::optional<Version> expected_version;
 };
@@ -95,13 +110,18 @@ std::optional<ResolveConflict::Choice> choice_by_name(std::string_view name) noe
     return std::nullopt;
 }
 
+// By the names of the log ("mcp-tool-executed") and of the bus ("mcp:tool-executed").
 std::optional<EventKind> mcp_kind_by_name(std::string_view name) noexcept {
-    const auto kind = event_kind_by_name(name);
+    const bool of_the_bus = name.starts_with("mcp:");
+    const auto kind =
+        event_kind_by_name(of_the_bus ? "mcp-" + std::string(name.substr(4)) : std::string(name));
     if (kind == EventKind::mcp_tool_executed || kind == EventKind::mcp_server_added ||
         kind == EventKind::mcp_server_removed)
         return kind;
     return std::nullopt;
 }
+
+constexpr std::string_view kMcpKinds = "mcp-tool-executed, mcp-server-added or mcp-server-removed";
 
 bool take_context_member(Member member, Field& field, Fields& f) {
     switch (member) {
@@ -114,20 +134,20 @@ bool take_context_member(Member member, Field& field, Fields& f) {
         case kMergeStrategy:
             return put_name(field, f.strategy, merge_strategy_by_name, kStrategies);
         case kData:
-            return field.document(f.data.emplace());
+            return put_unless_null(field, f.data);
         case kForce:
             return put(field.boolean(), f.force);
         case kTags:
-            return field.strings(f.tags.emplace());
+            return field.strings(f.tags);
         case kExpiresAt: {
-            const Taken<std::int64_t> time = field.integer();
+            const Taken<std::int64_t> time = field.time();
             f.expires_at_ms = time.value;
             return time.good;
         }
         case kTtlDays:
             return put(field.integer(), f.ttl_days);
         case kPatch:
-            return field.document(f.patch.emplace());
+            return put_unless_null(field, f.patch);
         case kVersion:
             return put(field.unsigned_integer(), f.version);
         default:
@@ -145,6 +165,8 @@ bool take_other_member(Member member, Field& field, Fields& f) {
             return field.document(f.value.emplace());
         case kMode:
             return put_name(field, f.mode, mode_by_name, kModes);
+        case kCurrentMode:
+            return put_name(field, f.current_mode, mode_by_name, kModes);
         case kInstanceId:
             return put(field.string(), f.instance_id);
         case kConfiguration:
@@ -158,12 +180,13 @@ bool take_other_member(Member member, Field& field, Fields& f) {
         case kErrorMessage:
             return put(field.string(), f.error_message);
         case kResponse:
-            return take_response(field, f.response);
+            return take_response(field, f.response, false);
         case kKind:
-            return put_name(field, f.kind, mcp_kind_by_name,
-                            "mcp-tool-executed, mcp-server-added or mcp-server-removed");
+            return put_name(field, f.kind, mcp_kind_by_name, kMcpKinds);
+        case kType:
+            return put_name(field, f.mcp_type, mcp_kind_by_name, kMcpKinds);
         default:
-            return field.document(f.payload.emplace());
+            return put_unless_null(field, f.payload);
     }
 }
 
@@ -171,6 +194,33 @@ bool take_member(std::size_t index, Field& field, Fields& fields) {
     const auto member = static_cast<Member>(index);
     return member <= kExpectedVersion ? take_context_member(member, field, fields)
                                       : take_other_member(member, field, fields);
+}
+
+// What is said under two names, or in two places, must be the same.
+template <class T>
+Status agree(std::optional<T>& said, std::optional<T>&& other, std::string_view difference) {
+    if (said && other && *said != *other) return fail(Errc::invalid_field, std::string(difference));
+    if (!said) said = std::move(other);
+    return Done{};
+}
+
+Status take_given(Fields& f, Given&& given) {
+    if (Status s = agree(f.key, std::move(given.context_key),
+                         "contextKey: is another one than the path's; send it once");
+        !s)
+        return s;
+    if (Status s = agree(f.conflict_id, std::move(given.conflict_id),
+                         "conflictId: is another one than the path's; send it once");
+        !s)
+        return s;
+    if (Status s = agree(f.instance_id, std::move(given.instance_id),
+                         "instanceId: is another one than the path's; send it once");
+        !s)
+        return s;
+    if (f.expected_version && f.force && f.strategy == MergeStrategy::replace)
+        return fail(Errc::invalid_field, "force: excludes expectedVersion; send one of the two");
+    return agree(f.expected_version, std::move(given.expected_version),
+                 "expectedVersion: is another one than the header's; send one of the two");
 }
 
 // Each puts the operation that the fields ask for into `body`.
@@ -188,34 +238,41 @@ Status put_context(Fields& f, CommandBody& body) {
     return Done{};
 }
 
-Status on_context(Fields& f, CommandBody& body) {
-    if (!f.key || f.key->empty()) return missing("contextKey");
-    if (f.op == "context.put") return put_context(f, body);
-    if (f.op == "context.delete") {
-        body = DeleteContext{*std::move(f.key)};
-        return Done{};
-    }
-    if (f.op == "context.restore") {
-        if (!f.version) return missing("version");
-        body = RestoreContext{*std::move(f.key), *f.version, nullptr};
-        return Done{};
-    }
+Status delete_context(Fields& f, CommandBody& body) {
+    body = DeleteContext{*std::move(f.key)};
+    return Done{};
+}
+
+Status restore_context(Fields& f, CommandBody& body) {
+    if (!f.version) return missing("version");
+    body = RestoreContext{*std::move(f.key), *f.version, nullptr};
+    return Done{};
+}
+
+template <class Patch>
+Status patch_context(Fields& f, CommandBody& body) {
     if (!f.patch) return missing("patch");
-    if (f.op == "context.merge-patch")
-        body = MergePatchContext{*std::move(f.key), *std::move(f.patch)};
-    else
-        body = JsonPatchContext{*std::move(f.key), *std::move(f.patch)};
+    body = Patch{*std::move(f.key), *std::move(f.patch)};
     return Done{};
 }
 
 Status resolve_conflict(Fields& f, CommandBody& body) {
     if (!f.conflict_id) return missing("conflictId");
     if (!f.choice) return missing("choice");
+    if (*f.choice != ResolveConflict::Choice::value && f.value) {
+        if (*f.value != "null")
+            return fail(Errc::invalid_field, "value: goes with choice \"value\" only");
+        f.value.reset();
+    }
     body = ResolveConflict{*std::move(f.conflict_id), *f.choice, std::move(f.value)};
     return Done{};
 }
 
 Status set_mode(Fields& f, CommandBody& body) {
+    if (Status s = agree(f.mode, std::move(f.current_mode),
+                         "currentMode: is another one than mode; send one of the two");
+        !s)
+        return s;
     if (!f.mode) return missing("mode");
     auto& set = body.emplace<SetMode>();
     set.mode = *f.mode;
@@ -236,34 +293,111 @@ Status record_response(Fields& f, CommandBody& body) {
 }
 
 Status announce_mcp(Fields& f, CommandBody& body) {
-    if (!f.kind) return missing("kind");
+    if (Status s = agree(f.kind, std::move(f.mcp_type),
+                         "type: is another one than kind; send one of the two");
+        !s)
+        return s;
+    if (!f.kind)
+        return fail(Errc::missing_field, "kind: is required (or type): " + std::string(kMcpKinds));
     if (!f.payload) return missing("payload");
     body = AnnounceMcp{*f.kind, *std::move(f.payload)};
     return Done{};
 }
 
-Status put_body(Fields& f, CommandBody& body) {
-    if (f.op.empty()) return missing("op");
-    for (std::string_view op : {"context.put", "context.merge-patch", "context.json-patch",
-                                "context.delete", "context.restore"})
-        if (f.op == op) return on_context(f, body);
-    if (f.op == "conflict.resolve") return resolve_conflict(f, body);
-    if (f.op == "mode.set") return set_mode(f, body);
-    if (f.op == "response.record") return record_response(f, body);
-    if (f.op == "mcp.announce") return announce_mcp(f, body);
-    return fail(Errc::unknown_type, "op: there is no operation of this name");
+struct Operation {
+    std::string_view name;
+    std::uint32_t members;  // that it takes beside `op`
+    Status (*put)(Fields& f, CommandBody& body);
+};
+constexpr std::uint32_t kOfAContext = set_of({kContextKey, kExpectedVersion});
+constexpr Operation kOperations[] = {
+    {"context.put",
+     kOfAContext |
+         set_of({kContextType, kMergeStrategy, kData, kForce, kTags, kExpiresAt, kTtlDays}),
+     put_context},
+    {"context.merge-patch", kOfAContext | set_of({kPatch}), patch_context<MergePatchContext>},
+    {"context.json-patch", kOfAContext | set_of({kPatch}), patch_context<JsonPatchContext>},
+    {"context.delete", kOfAContext, delete_context},
+    {"context.restore", kOfAContext | set_of({kVersion}), restore_context},
+    {"conflict.resolve", set_of({kConflictId, kChoice, kValue, kExpectedVersion}),
+     resolve_conflict},
+    {"mode.set",
+     set_of({kMode, kCurrentMode, kInstanceId, kConfiguration, kContextSnapshot,
+             kTransitionDuration, kSuccess, kErrorMessage, kExpectedVersion}),
+     set_mode},
+    {"response.record", set_of({kResponse}), record_response},
+    {"mcp.announce", set_of({kKind, kType, kPayload}), announce_mcp},
+};
+
+const Operation* operation_by_name(std::string_view name) {
+    for (const Operation& operation : kOperations)
+        if (operation.name == name) return &operation;
+    return nullptr;
+}
+
+Status check_members(const Operation& operation, const Members& members, bool op_is_given) {
+    const std::uint32_t taken = operation.members | (op_is_given ? 0 : set_of({kOp}));
+    const std::uint32_t strange = members.known & ~taken;
+    if (members.others.empty() && strange == 0) return Done{};
+    const std::string_view stranger =
+        members.others.empty() ? kMembers[static_cast<std::size_t>(std::countr_zero(strange))]
+                               : members.others.front();
+    std::vector<std::string_view> known;
+    for (std::size_t i = 0; i < kMembers.size(); ++i)
+        if (taken >> i & 1U) known.push_back(kMembers[i]);
+    return not_known(stranger, known);
+}
+
+// The members of an operation's object, and the operation.
+Result<const Operation*> read_fields(Source& source, const Given& given, Fields& fields) {
+    Members members;
+    const auto take = [&fields](std::size_t index, Field& field) {
+        return take_member(index, field, fields);
+    };
+    if (!begin_payload(source, given.op.empty() ? "payload" : "body") ||
+        !read_members<kMembers>(source, members, take) || !source.lexer().finish())
+        return source.lexer().take_error();
+    const bool op_is_given = !given.op.empty();
+    if (!op_is_given && fields.op.empty()) return missing("op");
+    const Operation* const operation = operation_by_name(op_is_given ? given.op : fields.op);
+    if (operation == nullptr)
+        return fail(Errc::unknown_type, "op: there is no operation of this name");
+    if (Status known = check_members(*operation, members, op_is_given); !known)
+        return known.error();
+    return operation;
+}
+
+// The whole text is the patch, or the record.
+Status read_document(Source& source, const Given& given, Fields& fields) {
+    source.lexer().skip_space();
+    const bool response = given.op == "response.record";
+    Field body(response ? "body" : "patch", source);
+    const bool good =
+        response ? begin_payload(source, "body") && take_response(body, fields.response, true)
+                 : body.document(fields.patch.emplace());
+    if (!good || !source.lexer().finish()) return source.lexer().take_error();
+    return Done{};
 }
 
 }  // namespace
 
-Status read_operation(Source& source, Command& command) {
+Status read_operation(Source& source, Command& command, Given&& given) {
     Fields fields;
-    const auto take = [&fields](std::size_t index, Field& field) {
-        return take_member(index, field, fields);
-    };
-    if (!read_payload<kMembers>(source, take)) return source.lexer().take_error();
+    const Operation* operation = operation_by_name(given.op);
+    if (given.payload == Given::Payload::document) {
+        if (Status read = read_document(source, given, fields); !read) return read;
+    } else if (given.payload == Given::Payload::members) {
+        const Result<const Operation*> found = read_fields(source, given, fields);
+        if (!found) return found.error();
+        operation = *found;
+    }
+    if (given.expected_version && (operation->members & set_of({kExpectedVersion})) == 0)
+        return fail(Errc::invalid_field, "If-Match, If-None-Match: this request has no version");
+    if (Status agreed = take_given(fields, std::move(given)); !agreed) return agreed;
     command.expected_version = fields.expected_version;
-    return put_body(fields, command.body);
+    if ((operation->members & set_of({kContextKey})) != 0 && (!fields.key || fields.key->empty()))
+        return missing("contextKey");
+    return operation->put(fields, command.body);
 }
 
 }  // namespace dyad::wire

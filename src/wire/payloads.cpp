@@ -5,12 +5,23 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kHello = {"protocol", "instanceId", "userId",
                                                     "resume",   "snapshot",   "client"};
-// In the order of existing clients.
-constexpr std::array<std::string_view, 8> kContextSync = {"contextKey",    "contextType", "version",
-                                                          "mergeStrategy", "data",        "deleted",
-                                                          "tags",          "expiresAt"};
-constexpr std::array<std::string_view, 6> kModeUpdate = {
-    "currentMode", "toMode", "previousMode", "fromMode", "configuration", "transitionDuration"};
+// In the order of existing clients. The last two say again what the envelope says.
+constexpr std::array<std::string_view, 10> kContextSync = {
+    "contextKey", "contextType", "version",   "mergeStrategy", "data",
+    "deleted",    "tags",        "expiresAt", "userId",        "instanceId"};
+constexpr std::array<std::string_view, 8> kModeUpdate = {
+    "currentMode",        "toMode", "previousMode", "fromMode", "configuration",
+    "transitionDuration", "userId", "instanceId"};
+
+// Null is nobody's.
+bool take_same(Field& field, std::string_view expected) {
+    const Taken<std::string_view> text = field.string();
+    if (!text.value || expected.empty() || *text.value == expected) return text.good;
+    return field.wrong("that of the connection; leave it out here");
+}
+bool take_from(std::size_t index, std::size_t of_user, Field& field, const From& from) {
+    return take_same(field, index == of_user ? from.user_id : from.instance_id);
+}
 
 bool take_resume(Field& field, Hello& hello) {
     const Taken<std::string_view> text = field.string();
@@ -38,40 +49,38 @@ bool take_context_member(std::size_t index, Field& field, PutContext& context, b
             return put_name(field, context.type, context_type_by_name, kContextTypes);
         case 2:
             // A clock in existing clients; any number is as good as another.
-            return field.number().good;
+            return field.clock();
         case 3:
             return put_name(field, context.strategy, merge_strategy_by_name, kStrategies);
         case 4:
-            return field.document(context.data);
+            return put_unless_null(field, context.data);
         case 5:
             return put(field.boolean(), deleted);
         case 6:
-            return field.strings(context.tags.emplace());
+            return field.strings(context.tags);
         default: {
-            const Taken<std::int64_t> time = field.integer();
+            const Taken<std::int64_t> time = field.time();
             context.expires_at_ms = time.value;
             return time.good;
         }
     }
 }
 
-bool take_mode_member(std::size_t index, Field& field, SetMode& set, bool& named) {
+// Both names of a mode, the clients' and that of what existing servers broadcast: the same one.
+struct NamedModes {
+    std::optional<Mode> to[2];
+    // Where it comes from is in the log; what the client believes does not count.
+    std::optional<std::string> from[2];
+};
+
+bool take_mode_member(std::size_t index, Field& field, SetMode& set, NamedModes& named) {
     switch (index) {
         case 0:
-            named = true;
-            return put_name(field, set.mode, mode_by_name, kModes);
-        case 1: {
-            // What existing servers broadcast; the client's own name comes first where both do.
-            Mode to = set.mode;
-            if (!put_name(field, to, mode_by_name, kModes)) return false;
-            if (!named) set.mode = to;
-            named = true;
-            return true;
-        }
+        case 1:
+            return put_name(field, named.to[index], mode_by_name, kModes);
         case 2:
         case 3:
-            // Where it comes from is in the log; what the client believes does not count.
-            return field.skip();
+            return put_unless_null(field, named.from[index - 2]);
         case 4:
             return put_unless_null(field, set.configuration);
         default:
@@ -85,17 +94,11 @@ Error missing(std::string_view field) {
     return fail(Errc::missing_field, std::string(field) + ": is required");
 }
 
-bool put_unless_null(Field& field, std::optional<std::string>& out) {
-    std::string text;
-    if (!field.document(text)) return false;
-    if (text != "null") out = std::move(text);
-    return true;
-}
-
-bool begin_payload(Source& source) {
+bool begin_payload(Source& source, std::string_view name) {
     source.lexer().skip_space();
     return source.lexer().peek() == '{' ||
-           source.lexer().refuse(fail(Errc::invalid_field, "payload: must be a JSON object"));
+           source.lexer().refuse(
+               fail(Errc::invalid_field, std::string(name) + ": must be a JSON object"));
 }
 
 Status read_hello(Source& source, Hello& hello) {
@@ -117,18 +120,19 @@ Status read_hello(Source& source, Hello& hello) {
                 return put(field.string(), hello.client);
         }
     };
-    if (!read_payload<kHello>(source, take)) return source.lexer().take_error();
+    if (!read_payload<kHello>(source, true, take)) return source.lexer().take_error();
     if (!protocol) return missing("protocol");
     return Done{};
 }
 
-Status read_context_sync(Source& source, Command& command) {
+Status read_context_sync(Source& source, const From& from, Command& command) {
     auto& context = std::get<PutContext>(command.body);  // what a new command is
     bool deleted = false;
     const auto take = [&](std::size_t index, Field& field) {
+        if (index >= 8) return take_from(index, 8, field, from);
         return take_context_member(index, field, context, deleted);
     };
-    if (!read_payload<kContextSync>(source, take)) return source.lexer().take_error();
+    if (!read_payload<kContextSync>(source, from.strict, take)) return source.lexer().take_error();
     if (context.key.empty()) return missing("contextKey");
     if (deleted) {
         command.body = DeleteContext{std::move(context.key)};
@@ -139,14 +143,22 @@ Status read_context_sync(Source& source, Command& command) {
     return Done{};
 }
 
-Status read_mode_update(Source& source, Command& command) {
+Status read_mode_update(Source& source, const From& from, Command& command) {
     auto& set = command.body.emplace<SetMode>();
-    bool named = false;
+    NamedModes named;
     const auto take = [&](std::size_t index, Field& field) {
+        if (index >= 6) return take_from(index, 6, field, from);
         return take_mode_member(index, field, set, named);
     };
-    if (!read_payload<kModeUpdate>(source, take)) return source.lexer().take_error();
-    if (!named) return missing("currentMode");
+    if (!read_payload<kModeUpdate>(source, from.strict, take)) return source.lexer().take_error();
+    const auto differ = [](const auto& a, const auto& b) { return a && b && *a != *b; };
+    if (differ(named.to[0], named.to[1]))
+        return fail(Errc::invalid_field, "toMode: is another one than currentMode; send one");
+    if (differ(named.from[0], named.from[1]))
+        return fail(Errc::invalid_field, "fromMode: is another one than previousMode; send one");
+    if (!named.to[0]) named.to[0] = named.to[1];
+    if (!named.to[0]) return missing("currentMode");
+    set.mode = *named.to[0];
     return Done{};
 }
 

@@ -9,20 +9,24 @@ namespace dyad::wire {
 // Each reads the payload that `source` was opened with.
 Status read_hello(Source& source, Hello& hello);
 // wire.md 1.3; `version` there is a clock and no expectation: the strategy alone decides.
-Status read_context_sync(Source& source, Command& command);
-Status read_mode_update(Source& source, Command& command);
+Status read_context_sync(Source& source, const From& from, Command& command);
+Status read_mode_update(Source& source, const From& from, Command& command);
 // docs/protocol.md: {"op": …, …}.
-Status read_operation(Source& source, Command& command);
+Status read_operation(Source& source, Command& command, Given&& given);
 
 Error missing(std::string_view field);
 
-// Goes up to the object that a payload must be.
-bool begin_payload(Source& source);
+// Goes up to the object that a payload must be; `name` is what errors call it.
+bool begin_payload(Source& source, std::string_view name);
 
 // Reads the members of the object that the payload is. False: the source has the error.
 template <const auto& known, class Take>
-bool read_payload(Source& source, Take take) {
-    return begin_payload(source) && read_members<known>(source, take) && source.lexer().finish();
+bool read_payload(Source& source, bool strict, Take take) {
+    Members members;
+    return begin_payload(source, "payload") && read_members<known>(source, members, take) &&
+           (!strict || members.others.empty() ||
+            source.refuse_other(members.others.front(), known)) &&
+           source.lexer().finish();
 }
 
 // Puts a field's value into `out`; null leaves it as it is.
@@ -42,9 +46,16 @@ bool put_name(Field& field, Out& out, ByName by_name, std::string_view wanted) {
     return true;
 }
 // A response record; null leaves it as it is. The result is an error where a member is missing.
-bool take_response(Field& field, std::optional<Result<ResponseRecord>>& out);
+// `fill_in`: a time that is missing is the event's, and there may be no sources.
+bool take_response(Field& field, std::optional<Result<ResponseRecord>>& out, bool fill_in);
 // Canonical JSON; null leaves it as it is.
-bool put_unless_null(Field& field, std::optional<std::string>& out);
+template <class Out>
+bool put_unless_null(Field& field, Out& out) {
+    std::string text;
+    if (!field.document(text)) return false;
+    if (text != "null") out = std::move(text);
+    return true;
+}
 
 inline constexpr std::string_view kModes = "inspired, didactic or parallel";
 inline constexpr std::string_view kStrategies = "replace, merge or ignore";

@@ -93,12 +93,21 @@ function keepContext(context) {
   });
 }
 
+// Keys are kept byte by byte: one that is not in normalization form C looks like another one, and
+// shows the codes of its combining characters.
+function shownKey(key) {
+  if (key.normalize('NFC') === key) return key;
+  return [...key].map((c) => (/[\p{M}\u1160-\u11ff]/u.test(c) || c.normalize('NFC') !== c
+    ? `\\u${c.codePointAt(0).toString(16).padStart(4, '0')}` : c)).join('');
+}
+
 function showContexts() {
   const newest = [...contexts.values()].filter((context) => !context.deleted)
     .sort((a, b) => b.updatedAt - a.updatedAt);
   byId('context-count').textContent =
     newest.length ? `(${newest.length}${contextsComplete ? '' : ' and more'})` : '';
-  fill(byId('contexts'), newest.slice(0, CONTEXTS_SHOWN).map((context) => row(context.key,
+  fill(byId('contexts'), newest.slice(0, CONTEXTS_SHOWN).map((context) => row(
+    shownKey(context.key),
     `${context.type}, version ${context.version}, ${time(context.updatedAt)}`)),
   'None yet. Try: dyad-memory context set notes \'{"hello":"world"}\'');
 }
@@ -118,7 +127,9 @@ async function loadContexts() {
 
 function describe(event) {
   const data = event.data;
-  if (event.kind === 'context-changed') return `${data.context.contextKey} ${data.action}`;
+  if (event.kind === 'context-changed') {
+    return `${shownKey(data.context.contextKey)} ${data.action}`;
+  }
   if (event.kind === 'mode-changed') return `${data.instanceId} is now ${data.currentMode}`;
   if (event.kind === 'response-recorded') {
     return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;

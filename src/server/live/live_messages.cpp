@@ -1,7 +1,9 @@
 // What the messages of a live client mean.
 #include "auth/identity.hpp"
+#include "base/bytes.hpp"
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
+#include "model/identity.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/live_session.hpp"
 #include "server/live/snapshot_stream.hpp"
@@ -66,6 +68,8 @@ void LiveSession::handle(const Message& message) {
     if (message.type == MessageType::unknown)
         return say_error(fail(Errc::unknown_type, "type: there is no message of this type"),
                          message.id);
+    if (const Status known = wire::Decoder::check_members(message); negotiated_ && !known)
+        return say_error(known.error(), message.id);
     if (!identify(message)) return;
     if (message.type == MessageType::context_sync || message.type == MessageType::mode_update ||
         message.type == MessageType::command)
@@ -81,7 +85,7 @@ void LiveSession::handle(const Message& message) {
 // The user of a connection never changes. False: nothing more is to be done for this message.
 bool LiveSession::identify(const Message& message) {
     if (user_ != nullptr) {
-        if (message.user_id.empty() || message.user_id == user_->id) return true;
+        if (message.user_id.empty() || message.user_id == user_->id) return is_of_instance(message);
         const Error error = fail(Errc::forbidden_user,
                                  "userId: this connection belongs to another user; open a new one");
         say_error(error, message.id);
@@ -94,6 +98,16 @@ bool LiveSession::identify(const Message& message) {
     return enter(message.user_id, message.instance_id, {});
 }
 
+// Nor does its instance: what is written would be taken for somebody else's.
+bool LiveSession::is_of_instance(const Message& message) {
+    if (message.instance_id.empty() || message.instance_id == session_->instance_id) return true;
+    say_error(fail(Errc::invalid_field, "instanceId: this connection speaks for \"" +
+                                            shown(session_->instance_id) +
+                                            "\"; open another one for another instance"),
+              message.id);
+    return false;
+}
+
 bool LiveSession::enter(std::string_view claimed_user, std::string_view instance_id,
                         core::SessionRequest request) {
     Result<std::string> user = auth::user_of(claimed_user, hub_.cell().settings().user_id);
@@ -101,6 +115,13 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
         say_error(user.error(), {});
         return false;
     }
+    if (!instance_id.empty())
+        if (const Status good = check_name("instanceId", instance_id, limits::instance_id_bytes_max,
+                                           NameRule::identity);
+            !good) {
+            say_error(good.error(), {});
+            return false;
+        }
     user_ = hub_.enter(*user, negotiated_ ? this : nullptr);
     if (user_ == nullptr) {
         const Error error = fail(Errc::limit_reached, "this user has too many connections");
@@ -142,11 +163,14 @@ void LiveSession::hello(const Message& message) {
     // A token that is none is answered as one that is no longer known: with a reset.
     request.snapshot = said->snapshot || said->resume_refused;
     wants_snapshot_ = said->snapshot && !said->resume && !said->resume_refused;
-    enter(said->user_id.value_or(""), said->instance_id, std::move(request));
+    if (!enter(said->user_id.value_or(""), said->instance_id, std::move(request)))
+        end(4400, "hello was refused");
 }
 
 void LiveSession::command(const Message& message) {
-    Result<Command> command = hub_.decoder().command(message);
+    Result<Command> command = hub_.decoder().command(
+        message,
+        {.user_id = user_->id, .instance_id = session_->instance_id, .strict = negotiated_});
     if (!command) return say_error(command.error(), message.id);
     if (command->operation_id.empty()) command->operation_id = hub_.new_id();
     command->instance_id = session_->instance_id;

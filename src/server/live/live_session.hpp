@@ -86,6 +86,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     // What a message means (live_messages.cpp).
     void handle(const wire::Message& message);
     bool identify(const wire::Message& message);
+    bool is_of_instance(const wire::Message& message);
     bool enter(std::string_view claimed_user, std::string_view instance_id,
                core::SessionRequest request);
     void hello(const wire::Message& message);

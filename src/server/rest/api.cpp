@@ -85,6 +85,33 @@ bool split(std::string_view raw, std::vector<std::string>& segments) {
     }
 }
 
+// Some ids no path can carry: `.` and `..` are taken for steps by every URL parser, and a proxy may
+// decode a slash. So what a path names can be named by the query: /context?contextKey=..
+struct Singular {
+    std::string_view first;
+    std::string_view parameter;
+    std::string_view plural;
+};
+constexpr Singular kSingulars[] = {{"context", "contextKey", "contexts"},
+                                   {"mode", "instanceId", "modes"}};
+
+// False: it is answered.
+bool name_by_query(const CallPtr& call) {
+    for (const Singular& entry : kSingulars) {
+        if (entry.first != call->segments.front()) continue;
+        const auto id = call->query(entry.parameter);
+        if (!id) {
+            call->problem(fail(Errc::missing_field,
+                               std::string(entry.parameter) + ": is required in the query"));
+            return false;
+        }
+        call->named_by_query = entry.parameter;
+        call->segments.front() = entry.plural;
+        call->segments.insert(call->segments.begin() + 1, *id);
+    }
+    return true;
+}
+
 void not_found(const CallPtr& call) {
     call->problem(fail(Errc::not_found, "there is no such path; /api/v1/openapi.yaml lists them"));
 }
@@ -92,6 +119,13 @@ void not_found(const CallPtr& call) {
 void route(const CallPtr& call) {
     const net::Request& request = call->request();
     const bool reading = request.method == "GET" || request.method == "HEAD";
+    // RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5: it could not mean anything there.
+    if ((reading || request.method == "DELETE") && !request.body.empty())
+        return call->problem(
+            fail(Errc::invalid_field, "body: " + request.method + " takes none" +
+                                          (reading ? "; what it asks for stands in the query"
+                                                   : "; the expected version is the header's: "
+                                                     "If-Match: \"7\"")));
     std::string_view target = request.target;
     target = target.substr(0, target.find('?'));
     if (!target.starts_with(kPrefix)) {
@@ -112,6 +146,7 @@ void route(const CallPtr& call) {
         return;
     }
     if (!split(target, call->segments)) return not_found(call);
+    if (!name_by_query(call)) return;
     for (const Route& entry : kRoutes) {
         if (entry.first != call->segments.front()) continue;
         if (!entry.allowed.empty() && !reading) return wrong_method(call, entry.allowed);

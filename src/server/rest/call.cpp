@@ -1,11 +1,13 @@
 #include "server/rest/call.hpp"
 
 #include "auth/identity.hpp"
+#include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
-#include "net/utf8.hpp"
+#include "model/time_text.hpp"
 #include "server/problem.hpp"
+#include "server/rest/naming.hpp"
 #include "server/switches.hpp"
 #include "wire/message.hpp"
 
@@ -28,44 +30,19 @@ void add_protection(net::Headers& headers) {
     headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
 }
 
-// A header that becomes a part of the memory: one, of characters that JSON can carry. Two of them
-// could be taken for different ones by a proxy and by this server.
-Result<std::optional<std::string>> identity_header(const net::Request& request,
-                                                   std::string_view name, std::string_view shown,
-                                                   std::int64_t bytes_max) {
-    const auto is_it = [&](const auto& header) { return header.first == name; };
-    const auto count = std::count_if(request.headers.begin(), request.headers.end(), is_it);
-    if (count == 0) return std::optional<std::string>();
-    const auto refused = [&](Errc code, const std::string& what) {
-        return fail(code, std::string(shown) + ": " + what);
-    };
-    if (count > 1) return refused(Errc::invalid_field, "stands twice; send it once");
-    const std::string value(*request.header(name));
-    if (value.empty())
-        return refused(Errc::invalid_field, "is empty; leave it out, or give it a value");
-    if (value.size() > static_cast<std::size_t>(bytes_max))
-        return refused(Errc::too_large,
-                       "at most " + std::to_string(bytes_max) + " bytes are allowed");
-    if (!net::valid_utf8(value))
-        return refused(Errc::invalid_utf8, "is not UTF-8; encode the text as UTF-8");
-    if (std::any_of(value.begin(), value.end(),
-                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
-        return refused(Errc::invalid_field, "control characters are not allowed");
-    return std::optional<std::string>(value);
-}
-
 }  // namespace
 
 Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     CallPtr call(new Call(node, std::move(exchange)));
     const net::Request& request = call->request();
-    auto user = identity_header(request, "dyad-user", "Dyad-User", limits::user_id_bytes_max);
+    auto user = named(request, kUserName);
     if (!user) return user.error();
     Result<std::string> meant = auth::user_of(user->value_or(""), node.settings().user_id);
-    if (!meant) return fail(meant.error().code, "Dyad-User: " + meant.error().detail);
+    if (!meant) return meant.error();
     call->user_ = *std::move(meant);
-    auto instance =
-        identity_header(request, "dyad-instance", "Dyad-Instance", limits::instance_id_bytes_max);
+    Naming naming = kInstanceName;
+    if (request.path == "/api/v1/transitions") naming.parameter = {};  // it is a filter there
+    auto instance = named(request, naming);
     if (!instance) return instance.error();
     call->instance_ = (*std::move(instance)).value_or(std::string(kDefaultInstance));
     return call;
@@ -74,15 +51,17 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
 Status Call::check_query(std::initializer_list<std::string_view> names) const {
     for (const auto& parameter : request().query) {
         const std::string& name = parameter.first;
-        bool known = false;
+        bool known = name == kUserName.parameter || name == kInstanceName.parameter ||
+                     name == named_by_query;
         for (const std::string_view allowed : names)
             known = known || allowed == name;
         if (!known)
             return fail(Errc::invalid_field,
-                        name.substr(0, 64) + ": is not a query parameter of this path");
+                        shown(name) + ": is not a query parameter of this path");
         const auto same = [&](const auto& other) { return other.first == parameter.first; };
         if (std::count_if(request().query.begin(), request().query.end(), same) > 1)
-            return fail(Errc::invalid_field, name + ": stands twice in the query; send it once");
+            return fail(Errc::invalid_field,
+                        shown(name) + ": stands twice in the query; send it once");
     }
     return Done{};
 }
@@ -105,6 +84,20 @@ Result<std::int64_t> Call::query_integer(std::string_view name, std::int64_t fal
     return value;
 }
 
+Result<std::int64_t> Call::query_time(std::string_view name, std::int64_t fallback) const {
+    const auto text = request().query_value(name);
+    if (!text) return fallback;
+    std::string date(*text);
+    // A `+` of an offset means a blank in a query (WHATWG URL, section 5.1).
+    if (const std::size_t sign = date.rfind(' '); sign != std::string::npos && sign > 10)
+        date[sign] = '+';
+    if (const auto moment = read_time(date)) return *moment;
+    const auto number = query_integer(name, fallback, 0, INT64_MAX);
+    if (!number)
+        return fail(Errc::invalid_field, std::string(name).append(": must be ").append(kTimeForms));
+    return *number;
+}
+
 Result<PageRequest> Call::page() const {
     const auto before = query_integer("before", 0, 0, INT64_MAX);
     if (!before) return before.error();
@@ -122,15 +115,6 @@ std::string Call::media_type() const {
     for (char& c : type)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return type;
-}
-
-Result<boost::json::object> Call::body() const {
-    if (media_type() != kJson)
-        return fail(Errc::unsupported_media_type, "Content-Type: must be application/json");
-    Result<json::Value> value = json::parse(request().body);
-    if (!value) return value.error();
-    if (!value->is_object()) return fail(Errc::invalid_field, "body: must be a JSON object");
-    return std::move(value->get_object());
 }
 
 void Call::respond(net::Response response) {
@@ -157,35 +141,27 @@ void Call::problem(const Error& error, int status, const Context* current) {
     exchange_->respond(problem_response(error, status, current));
 }
 
-void Call::submit(boost::json::object fields, std::function<void(const Reply&)> done,
-                  int version_status) {
+void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
     // No write takes parameters: what a caller puts there would be passed over unseen.
-    if (const Status known = check_query({}); !known) {
-        problem(known.error());
-        return;
-    }
-    Result<Command> command = decoder().operation(json::canonical(json::Value(std::move(fields))));
-    if (!command) {
-        problem(command.error());
-        return;
-    }
+    if (const Status known = check_query({}); !known) return problem(known.error());
+    if (given.payload != wire::Given::Payload::nothing && !given.op.ends_with("-patch") &&
+        media_type() != kJson)
+        return problem(
+            fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));
+    const auto expected = expected_version(request());
+    if (!expected) return problem(expected.error());
+    given.expected_version = *expected;
+    Result<Command> command = decoder().operation(request().body, std::move(given));
+    if (!command) return problem(command.error());
     command->instance_id = instance_;
-    command->precondition = version_status == 412;
-    auto key = identity_header(request(), "idempotency-key", "Idempotency-Key",
-                               limits::operation_id_bytes_max);
-    if (!key) {
-        problem(key.error());
-        return;
-    }
+    command->precondition = expected->has_value();
+    auto key = named(request(), kOperationName);
+    if (!key) return problem(key.error());
     command->operation_id = *key ? **std::move(key) : node_.random().uuid4();
-    if (const Status valid = validate(*command); !valid) {
-        problem(valid.error());
-        return;
-    }
-    if (const Status on = check_switches(node_.settings(), *command); !on) {
-        problem(on.error());
-        return;
-    }
+    if (const Status valid = validate(*command); !valid) return problem(valid.error());
+    if (const Status on = check_switches(node_.settings(), *command); !on)
+        return problem(on.error());
+    const int version_status = command->precondition ? 412 : 0;
     node_.engine().submit(user_, *std::move(command),
                           [call = shared_from_this(), done = std::move(done),
                            version_status](std::variant<Reply, Rejection> answer) {

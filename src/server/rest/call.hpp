@@ -4,9 +4,9 @@
 
 #include "base/limits.hpp"
 #include "model/command.hpp"
-#include "model/json.hpp"
 #include "server/exchange.hpp"
 #include "server/node_info.hpp"
+#include "wire/message.hpp"
 
 #include <functional>
 #include <initializer_list>
@@ -32,6 +32,8 @@ class Call : public std::enable_shared_from_this<Call> {
     const std::string& instance() const noexcept { return instance_; }
     // The parts of the path behind /api/v1/, percent-decoded each by itself.
     std::vector<std::string> segments;
+    // The parameter that stands for a part of the path; empty: there is none.
+    std::string_view named_by_query;
 
     // Errors: invalid_field, naming the first query parameter that is not one of `names`.
     Status check_query(std::initializer_list<std::string_view> names) const;
@@ -39,22 +41,21 @@ class Call : public std::enable_shared_from_this<Call> {
     // A whole number; `fallback` where absent. Errors: invalid_field.
     Result<std::int64_t> query_integer(std::string_view name, std::int64_t fallback,
                                        std::int64_t min, std::int64_t max) const;
+    // A moment; `fallback` where absent. Errors: invalid_field.
+    Result<std::int64_t> query_time(std::string_view name, std::int64_t fallback) const;
     // `before` and `limit`. Errors: invalid_field.
     Result<PageRequest> page() const;
-    // The body, which must be a JSON object of this content type.
     // Content-Type without its parameters, in lower case.
     std::string media_type() const;
-    // Errors: unsupported_media_type, and those of json::parse.
-    Result<boost::json::object> body() const;
 
     void json(std::string text, net::Headers headers = {}, int status = 200);
     void problem(const Error& error, int status = 0, const Context* current = nullptr);
     void respond(net::Response response);
 
-    // Turns the fields of an operation (docs/protocol.md, `command`) into a command of this client
-    // and submits it. `status`: of a rejection by version (412 with If-Match, else 409).
-    void submit(boost::json::object fields, std::function<void(const Reply&)> done,
-                int version_status = 409);
+    // Turns what the request says into a command of this client and submits it: `given`, the
+    // header's conditions, and the body. JSON is asked for where the operation's fields stand in
+    // it.
+    void submit(wire::Given given, std::function<void(const Reply&)> done);
     // The answer to a command that was written: its result and its place in the log.
     void written(const Reply& reply, int status = 200);
     // A page of a list, newest first: `items`, of which `limit` were asked for, each with its
@@ -110,8 +111,8 @@ void responses(const CallPtr& call);
 // "405 Method Not Allowed" with what is allowed.
 void wrong_method(const CallPtr& call, std::string_view allowed);
 
-// Puts If-Match and If-None-Match of a write into its operation. True where there is one: then the
-// version is tested before all else, and another one answers 412.
-Result<bool> expect_version(const CallPtr& call, boost::json::object& fields);
+// If-Match and If-None-Match of a write as the version that it expects, 0 where there must be none.
+// Where there is one it is tested before all else, and another one answers 412.
+Result<std::optional<Version>> expected_version(const net::Request& request);
 
 }  // namespace dyad::server::rest

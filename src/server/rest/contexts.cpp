@@ -1,6 +1,7 @@
 // /contexts, their versions, /search and /conflicts.
 #include "base/limits.hpp"
 #include "model/change.hpp"
+#include "model/identity.hpp"
 #include "model/json.hpp"
 #include "model/json_slices.hpp"
 #include "model/json_text.hpp"
@@ -11,8 +12,6 @@
 
 namespace dyad::server::rest {
 namespace {
-
-using boost::json::object;
 
 Error no_context(const std::string& key) {
     return fail(Errc::not_found, "there is no context \"" + key + "\"");
@@ -74,7 +73,7 @@ void list(const CallPtr& call) {
     if (const Status valid = check_filters(call); !valid) return call->problem(valid.error());
     const auto limit =
         call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
-    const auto since = call->query_integer("updatedSince", 0, 0, INT64_MAX);
+    const auto since = call->query_time("updatedSince", 0);
     const Result<std::string> after = after_cursor(call);
     if (!limit) return call->problem(limit.error());
     if (!since) return call->problem(since.error());
@@ -133,34 +132,19 @@ void read(const CallPtr& call, const std::string& key) {
         });
 }
 
-// Whether the write made the context: its first version, or one that was to be new. A repeated
-// request gets the status it got first.
-bool is_created(const Reply& reply, bool was_to_be_new) {
-    if (reply.version != 1 && !was_to_be_new) return false;
+// 201 where the event says that the context was created; a repeated request gets the status it got
+// first.
+void written(const CallPtr& call, const Reply& reply) {
     const auto result = json_slices::Object::read(reply.result);
-    return result && !result->is_true("ignored");
+    const bool created = result && result->string("action") ==
+                                       std::string(context_action_name(ContextAction::created));
+    call->written(reply, created ? 201 : 200);
 }
 
-void write(const CallPtr& call, object fields, std::string_view op, const std::string& key) {
-    fields["op"] = op;
-    fields["contextKey"] = key;
-    const Result<bool> expected = expect_version(call, fields);
-    if (!expected) return call->problem(expected.error());
-    const auto* version = fields.if_contains("expectedVersion");
-    const bool was_to_be_new =
-        op == "context.put" && version != nullptr && *version == json::Value(0);
-    call->submit(
-        std::move(fields),
-        [call, was_to_be_new](const Reply& reply) {
-            call->written(reply, is_created(reply, was_to_be_new) ? 201 : 200);
-        },
-        *expected ? 412 : 409);
-}
-
-void put(const CallPtr& call, const std::string& key) {
-    Result<object> body = call->body();
-    if (!body) return call->problem(body.error());
-    write(call, *std::move(body), "context.put", key);
+void write(const CallPtr& call, std::string_view op, const std::string& key,
+           wire::Given::Payload payload = wire::Given::Payload::members) {
+    call->submit({.op = op, .payload = payload, .context_key = key},
+                 [call](const Reply& reply) { written(call, reply); });
 }
 
 void patch(const CallPtr& call, const std::string& key) {
@@ -170,11 +154,8 @@ void patch(const CallPtr& call, const std::string& key) {
         return call->problem(fail(Errc::unsupported_media_type,
                                   "Content-Type: must be application/merge-patch+json or "
                                   "application/json-patch+json"));
-    Result<json::Value> value = json::parse(call->request().body);
-    if (!value) return call->problem(value.error());
-    object fields;
-    fields["patch"] = *std::move(value);
-    write(call, std::move(fields), merge ? "context.merge-patch" : "context.json-patch", key);
+    write(call, merge ? "context.merge-patch" : "context.json-patch", key,
+          wire::Given::Payload::document);
 }
 
 void write_history(const CallPtr& call, const std::vector<HistoryItem>& items, std::size_t limit) {
@@ -209,6 +190,7 @@ void history(const CallPtr& call, const std::string& key) {
 }
 
 void version(const CallPtr& call, const std::string& key, const std::string& text) {
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
     Version number = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
     if (end.ec != std::errc() || end.ptr != text.data() + text.size() || number == 0)
@@ -229,11 +211,16 @@ void contexts(const CallPtr& call) {
     const bool reading = method == "GET" || method == "HEAD";
     if (path.size() == 1) return reading ? list(call) : wrong_method(call, "GET, HEAD");
     const std::string& key = path[1];
+    if (const Status good =
+            check_name("contextKey", key, limits::context_key_bytes_max, NameRule::label);
+        !good)
+        return call->problem(good.error());
     if (path.size() == 2) {
         if (reading) return read(call, key);
-        if (method == "PUT") return put(call, key);
+        if (method == "PUT") return write(call, "context.put", key);
         if (method == "PATCH") return patch(call, key);
-        if (method == "DELETE") return write(call, {}, "context.delete", key);
+        if (method == "DELETE")
+            return write(call, "context.delete", key, wire::Given::Payload::nothing);
         return wrong_method(call, "GET, HEAD, PUT, PATCH, DELETE");
     }
     if (path[2] == "history" && path.size() <= 4) {
@@ -242,12 +229,12 @@ void contexts(const CallPtr& call) {
     }
     if (path[2] == "restore" && path.size() == 3) {
         if (method != "POST") return wrong_method(call, "POST");
-        Result<object> body = call->body();
-        if (!body) return call->problem(body.error());
-        return write(call, *std::move(body), "context.restore", key);
+        return write(call, "context.restore", key);
     }
-    call->problem(fail(Errc::not_found,
-                       "a context has /history and /restore; write a / inside a key as %2F"));
+    call->problem(
+        fail(Errc::not_found,
+             "a context has /history and /restore; write a / inside a key as %2F, or name "
+             "the key in the query: /api/v1/context?contextKey=a%2Fb"));
 }
 
 void search(const CallPtr& call) {
@@ -284,15 +271,8 @@ void conflicts(const CallPtr& call) {
     const std::string& method = call->request().method;
     if (path.size() == 3 && path[2] == "resolve") {
         if (method != "POST") return wrong_method(call, "POST");
-        Result<object> body = call->body();
-        if (!body) return call->problem(body.error());
-        (*body)["op"] = "conflict.resolve";
-        (*body)["conflictId"] = path[1];
-        const Result<bool> expected = expect_version(call, *body);
-        if (!expected) return call->problem(expected.error());
-        return call->submit(
-            *std::move(body), [call](const Reply& reply) { call->written(reply); },
-            *expected ? 412 : 409);
+        return call->submit({.op = "conflict.resolve", .conflict_id = path[1]},
+                            [call](const Reply& reply) { call->written(reply); });
     }
     if (path.size() != 1)
         return call->problem(fail(Errc::not_found, "POST /conflicts/{id}/resolve resolves one"));

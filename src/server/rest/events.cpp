@@ -11,8 +11,6 @@
 namespace dyad::server::rest {
 namespace {
 
-using boost::json::object;
-
 // Where a page of the log begins: behind a position that was given out, or behind a bare offset.
 struct Start {
     Offset offset = 0;
@@ -122,6 +120,7 @@ void list(const CallPtr& call) {
 
 // Everything that is needed to check the event's place in the chain (model/event.hpp).
 void proof(const CallPtr& call, const std::string& text) {
+    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
     Offset offset = 0;
     const auto end = std::from_chars(text.data(), text.data() + text.size(), offset);
     if (end.ec != std::errc() || end.ptr != text.data() + text.size() || offset == 0)
@@ -152,32 +151,6 @@ void proof(const CallPtr& call, const std::string& text) {
         });
 }
 
-// Accepts the names of the log ("mcp-tool-executed") and of the bus ("mcp:tool-executed").
-void announce(const CallPtr& call) {
-    Result<object> body = call->body();
-    if (!body) return call->problem(body.error());
-    const char* const member = body->contains("kind") ? "kind" : "type";
-    const auto* kind = body->if_contains(member);
-    if (kind == nullptr || !kind->is_string())
-        return call->problem(fail(Errc::missing_field,
-                                  "type: must be mcp:tool-executed, mcp:server-added or "
-                                  "mcp:server-removed"));
-    std::string name(kind->get_string());
-    if (name.starts_with("mcp:")) name[3] = '-';
-    constexpr std::string_view kNames[] = {"mcp-tool-executed", "mcp-server-added",
-                                           "mcp-server-removed"};
-    if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames))
-        return call->problem(
-            fail(Errc::invalid_field, std::string(member) +
-                                          ": must be mcp:tool-executed, mcp:server-added or "
-                                          "mcp:server-removed"));
-    object fields;
-    fields["op"] = "mcp.announce";
-    fields["kind"] = name;
-    if (const auto* payload = body->if_contains("payload")) fields["payload"] = *payload;
-    call->submit(std::move(fields), [call](const Reply& reply) { call->written(reply, 201); });
-}
-
 }  // namespace
 
 void events(const CallPtr& call) {
@@ -185,7 +158,10 @@ void events(const CallPtr& call) {
     const net::Request& request = call->request();
     const bool reading = request.method == "GET" || request.method == "HEAD";
     if (path.size() == 2 && path[1] == "mcp")
-        return request.method == "POST" ? announce(call) : wrong_method(call, "POST");
+        return request.method == "POST"
+                   ? call->submit({.op = "mcp.announce"},
+                                  [call](const Reply& reply) { call->written(reply, 201); })
+                   : wrong_method(call, "POST");
     if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
     if (!reading) return wrong_method(call, "GET, HEAD");
     const bool stream = (path.size() == 2 && path[1] == "stream") ||

@@ -33,24 +33,19 @@ Result<Precondition> precondition(const net::Request& request, std::string_view 
 
 }  // namespace
 
-Result<bool> expect_version(const CallPtr& call, boost::json::object& fields) {
-    const auto match = precondition(call->request(), "if-match");
+Result<std::optional<Version>> expected_version(const net::Request& request) {
+    const auto match = precondition(request, "if-match");
     if (!match) return match.error();
-    const auto none = precondition(call->request(), "if-none-match");
+    const auto none = precondition(request, "if-none-match");
     if (!none) return none.error();
     if (none->present && !none->any)
         return fail(Errc::invalid_field, "If-None-Match: must be * here");
     if (match->present && match->any)
         return fail(Errc::invalid_field, "If-Match: must be a version here; read it first");
-    if (!match->present && !none->present) return false;
+    if (!match->present && !none->present) return std::optional<Version>();
     if (match->present && none->present)
         return fail(Errc::invalid_field, "If-Match: excludes If-None-Match");
-    const json::Value version(match->present ? match->version : 0);
-    if (const auto* given = fields.if_contains("expectedVersion"); given && *given != version)
-        return fail(Errc::invalid_field,
-                    "expectedVersion: is another one than the header's; send one of the two");
-    fields["expectedVersion"] = version;
-    return true;
+    return std::optional<Version>(match->present ? match->version : 0);
 }
 
 }  // namespace dyad::server::rest

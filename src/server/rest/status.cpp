@@ -1,5 +1,6 @@
 // /status, /instances, /modes and /transitions.
 #include "model/change.hpp"
+#include "model/identity.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "server/rest/call.hpp"
@@ -10,8 +11,6 @@
 
 namespace dyad::server::rest {
 namespace {
-
-using boost::json::object;
 
 std::string_view yes_no(bool value) {
     return value ? "true" : "false";
@@ -56,20 +55,10 @@ void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
 }
 
 void set_mode(const CallPtr& call, const std::string& instance) {
-    Result<object> body = call->body();
-    if (!body) return call->problem(body.error());
-    if (const auto* current = body->if_contains("currentMode")) {
-        const boost::json::value mode = *current;
-        body->erase("currentMode");
-        (*body)["mode"] = mode;
-    }
-    (*body)["op"] = "mode.set";
-    (*body)["instanceId"] = instance;
-    const Result<bool> expected = expect_version(call, *body);
-    if (!expected) return call->problem(expected.error());
-    call->submit(
-        *std::move(body), [call](const Reply& reply) { call->written(reply); },
-        *expected ? 412 : 409);
+    // Its first mode makes the document.
+    call->submit({.op = "mode.set", .instance_id = instance}, [call](const Reply& reply) {
+        call->written(reply, reply.version == 1 ? 201 : 200);
+    });
 }
 
 }  // namespace
@@ -138,6 +127,11 @@ void modes(const CallPtr& call) {
     const std::string& method = call->request().method;
     const bool reading = method == "GET" || method == "HEAD";
     if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
+    if (path.size() == 2)
+        if (const Status good =
+                check_name("instanceId", path[1], limits::instance_id_bytes_max, NameRule::label);
+            !good)
+            return call->problem(good.error());
     if (path.size() == 2 && method == "PUT") return set_mode(call, path[1]);
     if (!reading) return wrong_method(call, path.size() == 2 ? "GET, HEAD, PUT" : "GET, HEAD");
     if (const Status known = call->check_query({}); !known) return call->problem(known.error());

@@ -211,7 +211,7 @@ def test_the_log_of_modes_goes_over_pages_that_end_early(cli):
             "PUT", "/api/v1/modes/desk",
             json.dumps({"mode": "parallel", "contextSnapshot": json.loads(snapshot)}),
             {"Content-Type": "application/json", "Dyad-User": cli.user})
-        assert status == 200, body
+        assert status == (201 if n == 0 else 200), body
     shown = cli.json("mode", "log", "--limit", "20")
     assert [one["syncVersion"] for one in shown["transitions"]] == list(range(20, 0, -1))
 
@@ -476,3 +476,30 @@ def test_a_port_nobody_has_is_named_in_the_url(make_server):
     port = free_port()
     done = make_server().cli("status", "--url", f"http://127.0.0.1:{port}")
     assert done.returncode == 3 and str(port) in done.stderr
+
+
+def test_any_key_is_reached_and_those_that_look_alike_are_told_apart(cli):
+    for key in ("..", ".", "a/b", "a//b", "?#%"):
+        cli.ok("context", "set", key, '{"n":1}')
+        assert cli.json("context", "get", key)["contextKey"] == key
+        assert len(cli.json("context", "history", key)["versions"]) == 1
+        cli.ok("context", "rm", key)
+    cli.ok("context", "set", "Jos\u00e9", "{}")
+    cli.ok("context", "set", "Jose\u0301", "{}")
+    shown = cli.ok("context", "ls")
+    assert "Jos\u00e9 " in shown and "Jose\\u0301 " in shown
+    assert {one["contextKey"] for one in cli.json("context", "ls")["contexts"]} == \
+        {"Jos\u00e9", "Jose\u0301"}, "programs get the key itself"
+    cli.ok("mode", "set", "parallel", "--of", "..")
+    assert cli.json("mode", "get", "--of", "..")["instanceId"] == ".."
+
+
+def test_who_is_meant_is_refused_where_it_looks_like_another_one(cli):
+    for bad in (" carol", "carol ", "carol\u00a0", "car\u200bol", "\ufeffcarol", "Jose\u0301",
+                "car\u202eol", "a\nb"):
+        for flag in ("--user", "--instance"):
+            error = cli.fails(2, "context", "ls", flag, bad)
+            assert "begins or ends" in error or "invisible" in error or "normal" in error \
+                or "control" in error, error
+        assert "DISTRIBUTED_USER_ID" in cli.fails(2, "context", "ls",
+                                                  env={"DISTRIBUTED_USER_ID": bad})

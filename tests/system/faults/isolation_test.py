@@ -20,8 +20,8 @@ def canary(user):
 def conversations(server):
     """Everything each of many users was ever sent while all of them wrote."""
     users = [f"user-{n}" for n in range(USERS)]
-    # Names that a careless comparison would confuse.
-    users += ["user-1 ", " user-1", "USER-1", "user-1%", "user-1/..", "ünser-1",
+    # Names that a careless comparison would confuse. Those with blanks at an end are refused.
+    users += ["user-1.", "user- 1", "user-\u0661", "USER-1", "user-1%", "user-1/..", "ünser-1",
               "user-1'--", "{\"$gt\":\"\"}", "*", "user", "user-", "u"]
     clients = {}
     for user in users:
@@ -69,6 +69,14 @@ def test_rest_gives_each_user_their_own(server, conversations):
         text = body.decode()
         assert canary(user) in text
         assert not [other for other in conversations if other != user and canary(other) in text]
+
+
+@pytest.mark.parametrize("user", ["user-1 ", " user-1", "user-1\u00a0", "user-\u200b1"])
+def test_who_looks_like_another_one_is_nobody(server, user):
+    with Plain(server.port) as plain:
+        plain.user = user
+        plain.write("k", {})
+        assert plain.receive("error")["payload"]["detail"].startswith("userId: ")
 
 
 def test_forged_user_in_an_envelope_changes_nothing(server):

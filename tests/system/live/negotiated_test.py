@@ -1,10 +1,12 @@
 """The negotiated protocol (docs/protocol.md): answers, positions, resumption, snapshots."""
 
+import json
 import threading
 import uuid
 
 import pytest
 
+from support import frames
 from support.plain import Closed, Plain
 from support.v2 import V2, Refused
 
@@ -270,3 +272,57 @@ def test_log_survives_a_restart_and_places_stay_good(make_server, user):
     with V2(server.port, user, resume=places[9]) as client:
         assert [event["data"]["context"]["data"]["n"] for event in client.events(10)] == \
             list(range(10, 20))
+
+
+def refused(client, message, kind="error"):
+    """The error that answers a message of any form."""
+    client.raw.send(frames.frame(frames.TEXT, json.dumps(message)))
+    return client.receive(kind)["payload"]
+
+
+def test_what_is_not_known_is_refused_and_nothing_is_done(server, user):
+    with V2(server.port, user) as client:
+        client.put("k", {"n": 1})
+        for message in (
+                {"type": "command", "payload": {"op": "context.delete", "contextKey": "k",
+                                                "expectdVersion": 77}},
+                {"type": "command", "expectedVersion": 77,
+                 "payload": {"op": "context.delete", "contextKey": "k"}},
+                {"type": "command", "payload": {"op": "context.delete", "contextKey": "k",
+                                                "version": 77}},
+                {"type": "context-sync", "payload": {"contextKey": "k", "deleted": True,
+                                                     "expectedVersion": 77}},
+                {"type": "context-sync", "payload": {"contextKey": "k", "deleted": True,
+                                                     "userId": "somebody else"}},
+                {"type": "command", "instanceId": "another one",
+                 "payload": {"op": "context.delete", "contextKey": "k"}}):
+            error = refused(client, {"id": str(uuid.uuid4()), **message})
+            assert error["code"] == "invalid_field", error
+        assert client.put("k", {"n": 2})["version"] == 2
+
+
+@pytest.mark.parametrize("bad", [" ada", "ada\u3000", "a\u200bda", "Jose\u0301", "a\u2028b"])
+def test_an_identity_is_refused_on_every_way_in(server, user, bad):
+    for hello in ({"userId": bad, "instanceId": "i"}, {"userId": user, "instanceId": bad}):
+        with V2(server.port, user) as client, \
+                frames.open_websocket(server.port, "/sync", {}) as raw:
+            del client
+            raw.send(frames.frame(frames.TEXT, json.dumps(
+                {"type": "hello", "payload": {"protocol": 2, **hello}})))
+            seen = []
+            while not seen or seen[-1] != "error":
+                got = raw.read_frame()
+                assert got.opcode == frames.TEXT, "an error comes before it is closed"
+                seen.append(json.loads(got.payload)["type"])
+            assert "welcome" not in seen
+    # What existing instances send is answered with an error, and nothing is written.
+    for user_id, instance in ((bad, "i"), (user, bad)):
+        with Plain(server.port) as plain:
+            plain.user, plain.instance = user_id, instance
+            plain.write("k", {"n": 1})
+            assert plain.receive("error")["payload"]["code"] == "invalid_field"
+    with V2(server.port, user) as client:
+        if bad != "Jose\u0301":
+            with pytest.raises(Refused):
+                client.do("context.put", operation_id=bad, contextKey="k", data={}, force=True)
+        assert client.put("k", {})["version"] == 1

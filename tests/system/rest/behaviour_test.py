@@ -83,7 +83,7 @@ def test_conditions_that_contradict_each_other_are_refused(api):
 
 def test_a_mode_and_a_conflict_are_written_on_their_condition(api):
     desk = "/api/v1/modes/desk"
-    api("PUT", desk, {"mode": "didactic"}, If_None_Match="*")
+    api("PUT", desk, {"mode": "didactic"}, expect=201, If_None_Match="*")
     api("PUT", desk, {"mode": "parallel"}, expect=412, If_None_Match="*")
     api("PUT", desk, {"mode": "parallel"}, expect=412, If_Match='"7"')
     _, headers = api("PUT", desk, {"mode": "parallel"}, If_Match='"1"')
@@ -212,7 +212,7 @@ def test_a_stream_filters_by_type(api):
     with Stream(api.server, api.user, types="mode-changed,response-generated") as stream:
         stream.next()
         api("PUT", NOTES, {"data": {}}, expect=201)
-        api("PUT", "/api/v1/modes/desk", {"mode": "parallel"})
+        api("PUT", "/api/v1/modes/desk", {"mode": "parallel"}, expect=201)
         assert stream.next()[0] == "mode-changed"
 
 
@@ -263,8 +263,9 @@ BAD = [
     ("POST", "/api/v1/responses", {**ANSWER, "sources": [{**SOURCE, "inputTokens": -1}]}, 400,
      "sources.0.inputTokens"),
     ("POST", "/api/v1/responses", {**ANSWER, "sources": [{"provider": "p"}]}, 400,
-     "sources.0.model"),
-    ("POST", "/api/v1/responses", {"chatId": "c"}, 400, "provider"),
+     "sources.0.sourceType"),
+    ("POST", "/api/v1/responses", {"chatId": "c"}, 400, "messageId"),
+    ("POST", "/api/v1/responses", {"chatId": "c", "messageId": "m"}, 400, "final"),
     ("POST", "/api/v1/responses", {**ANSWER, "confidence": "0.9"}, 400, "confidence: must be"),
     ("POST", "/api/v1/responses", {**ANSWER, "sourceType": "ai"}, 400, "local, external or harm"),
     ("POST", "/api/v1/responses", {**ANSWER, "timestamp": "now"}, 400, "timestamp: must be"),

@@ -53,7 +53,7 @@ def get_status(api):
 
 
 def list_instances(api):
-    api("PUT", "/api/v1/modes/desk-1", {"mode": "didactic"}, Dyad_Instance="desk-1")
+    api("PUT", "/api/v1/modes/desk-1", {"mode": "didactic"}, expect=201, Dyad_Instance="desk-1")
     found, _ = api("GET", "/api/v1/instances")
     assert [one["instanceId"] for one in found["instances"]] == ["desk-1"]
     assert found["instances"][0]["presence"] is None
@@ -61,7 +61,7 @@ def list_instances(api):
 
 def modes(api):
     body = {"currentMode": "parallel", "configuration": {"b": 1}, "transitionDuration": 7}
-    written, headers = api("PUT", "/api/v1/modes/desk-1", body)
+    written, headers = api("PUT", "/api/v1/modes/desk-1", body, expect=201)
     assert written["mode"]["capabilities"]["multiChannel"] and headers["etag"] == '"1"'
     api("PUT", "/api/v1/modes/desk-1", {"mode": "inspired", "success": False, "errorMessage": "x"})
     now = api("GET", "/api/v1/modes/desk-1")[0]
@@ -80,6 +80,24 @@ def contexts(api):
     target = headers["link"].removeprefix("<").split(">")[0]
     rest, _ = api("GET", target)
     assert [one["contextKey"] for one in rest["contexts"]] == ["c"] and rest["next"] is None
+
+
+def named_by_query(api):
+    for key in (".", "..", "a/b", "a//b", "a\\b", "a/history", "/", "?#%+"):
+        at = "contextKey=" + urllib.parse.quote(key, safe="")
+        api("PUT", "/api/v1/context?" + at, {"data": {"a": 1}}, expect=201)
+        api("PATCH", "/api/v1/context?" + at, b'{"b":1}',
+            Content_Type="application/merge-patch+json")
+        assert api("GET", "/api/v1/context?" + at)[0]["contextKey"] == key
+        page, headers = api("GET", f"/api/v1/context/history?{at}&limit=1")
+        assert page["versions"][0]["context"]["version"] == 2
+        target = headers["link"].removeprefix("<").split(">")[0]
+        assert api("GET", target)[0]["versions"][0]["context"]["version"] == 1
+        assert api("GET", "/api/v1/context/history/1?" + at)[0]["data"] == {"a": 1}
+        assert api("POST", "/api/v1/context/restore?" + at, {"version": 1})[0]["version"] == 3
+        api("DELETE", "/api/v1/context?" + at, If_Match='"3"')
+    api("PUT", "/api/v1/mode?instanceId=..", {"mode": "parallel"}, expect=201)
+    assert api("GET", "/api/v1/mode?instanceId=..")[0]["instanceId"] == ".."
 
 
 def get_context(api):
@@ -159,7 +177,7 @@ def events(api):
 def event_proofs(api):
     make_conflict(api)
     make(api, "other", data={"text": "\u00e9\U0001f600 \u2028", "n": 2**60, "list": [None, True]})
-    api("PUT", "/api/v1/modes/desk-1", {"mode": "parallel"})
+    api("PUT", "/api/v1/modes/desk-1", {"mode": "parallel"}, expect=201)
     before = None
     for offset in range(1, 6):
         found, _ = api("GET", f"/api/v1/events/{offset}")
@@ -208,6 +226,9 @@ EXERCISES = {
     "resolveConflict": conflicts, "listEvents": events, "streamEvents": stream,
     "getEvent": event_proofs, "announceMcpEvent": announce_mcp, "listResponses": responses,
     "recordResponse": responses,
+    **{name + "NamedByQuery": named_by_query for name in (
+        "getContext", "putContext", "patchContext", "deleteContext", "listContextHistory",
+        "getContextVersion", "restoreContext", "getMode", "setMode")},
     "getDescription": lambda api: api("GET", "/api/v1/openapi.yaml"),
     "explainError": lambda api: api("GET", "/errors/version_conflict"),
     "getDescriptionAsJson": lambda api: api("GET", "/api/v1/openapi.json"),

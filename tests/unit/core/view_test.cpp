@@ -56,7 +56,7 @@ TEST(Reply, IsAFunctionOfItsEvent) {
     EXPECT_EQ(reply.position, head.position());
     EXPECT_EQ(reply.version, 1u);
     EXPECT_EQ(reply.operation_id, "op");
-    EXPECT_TRUE(reply.result.starts_with("{\"conflicts\":[],\"context\":{"));
+    EXPECT_TRUE(reply.result.starts_with("{\"action\":\"created\",\"conflicts\":[],\"context\":{"));
     command.brief = true;
     const Reply brief = reply_of(desk.last, command, head);
     EXPECT_TRUE(brief.result.empty());

@@ -107,7 +107,9 @@ TEST(Decoder, NamesTheMemberOfAResponseThatIsWrong) {
         return error ? error->detail : "";
     };
     EXPECT_EQ(refusal(""), "");
-    EXPECT_EQ(refusal(R"(,"confidence":null,"a\"b":[{}],"costUsd":2)"), "");
+    EXPECT_EQ(refusal(R"(,"confidence":null,"mcpToolsUsed":null,"costUsd":2)"), "");
+    EXPECT_TRUE(refusal(R"(,"confidence":null,"a\"b":[{}],"costUsd":2)")
+                    .starts_with("sources.1.a\"b: is not known here; known are sourceType, "));
     EXPECT_EQ(refusal(R"(,"confidence":"0.9")"), "sources.1.confidence: must be a number");
     EXPECT_EQ(refusal(R"(,"mcpToolsUsed":{})"),
               "sources.1.mcpToolsUsed: must be an array of strings");
@@ -156,13 +158,30 @@ TEST(Decoder, MakesTheDataCanonical) {
     EXPECT_FALSE(command->expected_version.has_value());
 }
 
-TEST(Decoder, TakesTheClientsOwnModeNameBeforeTheServers) {
+TEST(Decoder, TakesTheClientsNamesOfAModeAndTheServersWhereTheyAgree) {
     Decoder decoder;
-    const auto message = decoder.envelope(
-        R"({"type":"mode-update","payload":{"toMode":"didactic","currentMode":"parallel"}})");
-    const auto command = decoder.command(*message);
-    ASSERT_TRUE(command.has_value());
-    EXPECT_EQ(std::get<SetMode>(command->body).mode, Mode::parallel);
+    const std::pair<const char*, const char*> cases[] = {
+        {R"("toMode":"parallel","currentMode":"parallel")", ""},
+        {R"("toMode":"parallel")", ""},
+        {R"("currentMode":"parallel","toMode":null,"fromMode":null,"previousMode":"didactic")", ""},
+        {R"("toMode":"didactic","currentMode":"parallel")",
+         "toMode: is another one than currentMode; send one"},
+        {R"("currentMode":"parallel","toMode":"inspired")",
+         "toMode: is another one than currentMode; send one"},
+        {R"("currentMode":"parallel","fromMode":"inspired","previousMode":"didactic")",
+         "fromMode: is another one than previousMode; send one"},
+    };
+    for (const auto& [members, refusal] : cases) {
+        const std::string text =
+            R"({"type":"mode-update","payload":{)" + std::string(members) + "}}";
+        const auto message = decoder.envelope(text);
+        const auto command = decoder.command(*message);
+        ASSERT_EQ(command.has_value(), *refusal == '\0') << members;
+        if (command)
+            EXPECT_EQ(std::get<SetMode>(command->body).mode, Mode::parallel);
+        else
+            EXPECT_EQ(command.error().detail, refusal);
+    }
 }
 
 TEST(Decoder, ReadsTheNextMessageAfterALargeAndABrokenOne) {
