@@ -15,10 +15,8 @@ const char* set_variable(const char* name) {
 }  // namespace
 
 CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t timeout_ms)
-    : easy_(nullptr, curl_easy_cleanup), url_(url), said_(new char[CURL_ERROR_SIZE]()) {
-    static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-    CHECK(started == CURLE_OK);
-    easy_.reset(curl_easy_init());
+    : easy_(nullptr, curl().easy_cleanup), url_(url), said_(new char[CURL_ERROR_SIZE]()) {
+    easy_.reset(curl().easy_init());
     CHECK(easy_ != nullptr);
     set(CURLOPT_ERRORBUFFER, said_.get());
     set(CURLOPT_NOSIGNAL, 1L);
@@ -39,13 +37,13 @@ CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t t
 
 bool CurlHandle::connected() const {
     curl_off_t after_us = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &after_us);
+    curl().easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &after_us);
     return after_us > 0;
 }
 
 Error CurlHandle::error(CURLcode code) const {
     const std::string where = url_.text();
-    const std::string why = said_[0] != '\0' ? said_.get() : curl_easy_strerror(code);
+    const std::string why = said_[0] != '\0' ? said_.get() : curl().easy_strerror(code);
     switch (code) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return fail(Errc::unavailable, "there is no address for the name " + url_.host);

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/curl_library.hpp"
 #include "cli/url.hpp"
 
 #include <memory>
 #include <string>
-
-#include <curl/curl.h>
 
 namespace dyad::cli {
 
@@ -19,7 +18,7 @@ class CurlHandle {
     CURL* get() const noexcept { return easy_.get(); }
     template <class Value>
     void set(CURLoption option, Value value) {
-        CHECK(curl_easy_setopt(easy_.get(), option, value) == CURLE_OK);
+        CHECK(curl().easy_setopt(easy_.get(), option, value) == CURLE_OK);
     }
     // What became of it, in words. Requires: `code` is a failure of this handle.
     Error error(CURLcode code) const;
@@ -27,7 +26,7 @@ class CurlHandle {
     bool connected() const;
 
   private:
-    std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy_;
+    std::unique_ptr<CURL, decltype(CurlLibrary::easy_cleanup)> easy_;
     Url url_;
     std::unique_ptr<char[]> said_;  // by libcurl, of the last failure
 };

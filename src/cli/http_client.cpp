@@ -56,11 +56,11 @@ class Exchange {
     }
 
     Result<ClientResponse> run() {
-        const std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi(curl_multi_init(),
-                                                                          curl_multi_cleanup);
-        CHECK(multi != nullptr && curl_multi_add_handle(multi.get(), handle_.get()) == CURLM_OK);
+        const std::unique_ptr<CURLM, decltype(CurlLibrary::multi_cleanup)> multi(
+            curl().multi_init(), curl().multi_cleanup);
+        CHECK(multi != nullptr && curl().multi_add_handle(multi.get(), handle_.get()) == CURLM_OK);
         const CURLcode code = drive(multi.get());
-        curl_multi_remove_handle(multi.get(), handle_.get());
+        curl().multi_remove_handle(multi.get(), handle_.get());
         if (code != CURLE_OK && !had_enough_) return handle_.error(code);
         read_head();
         return std::move(response_);
@@ -68,7 +68,7 @@ class Exchange {
 
   private:
     void add_line(const std::string& line) {
-        curl_slist* const longer = curl_slist_append(lines_.get(), line.c_str());
+        curl_slist* const longer = curl().slist_append(lines_.get(), line.c_str());
         CHECK(longer != nullptr);
         static_cast<void>(lines_.release());
         lines_.reset(longer);
@@ -78,7 +78,7 @@ class Exchange {
         std::int64_t last_ms = clock_.steady_ms();
         for (curl_off_t seen = -1;;) {
             int running = 0;
-            CHECK(curl_multi_perform(multi, &running) == CURLM_OK);
+            CHECK(curl().multi_perform(multi, &running) == CURLM_OK);
             if (running == 0) break;
             if (request_.ended && request_.ended()) return CURLE_OPERATION_TIMEDOUT;
             const std::int64_t now_ms = clock_.steady_ms();
@@ -91,7 +91,7 @@ class Exchange {
             wait(multi, limit_ms - (now_ms - last_ms));
         }
         int left = 0;
-        const CURLMsg* const message = curl_multi_info_read(multi, &left);
+        const CURLMsg* const message = curl().multi_info_read(multi, &left);
         CHECK(message != nullptr && message->msg == CURLMSG_DONE);
         return message->data.result;
     }
@@ -103,7 +103,7 @@ class Exchange {
         if (request_.for_reader) others[count++] = {STDOUT_FILENO, 0, 0};
         const auto wait_ms =
             static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
-        CHECK(curl_multi_poll(multi, others, count, wait_ms, nullptr) == CURLM_OK);
+        CHECK(curl().multi_poll(multi, others, count, wait_ms, nullptr) == CURLM_OK);
         if (request_.for_reader && reader_is_gone()) end_without_reader();
     }
 
@@ -111,21 +111,21 @@ class Exchange {
     curl_off_t bytes_moved() const {
         curl_off_t up = 0, down = 0, connected = 0;
         long head = 0;
-        curl_easy_getinfo(handle_.get(), CURLINFO_SIZE_UPLOAD_T, &up);
-        curl_easy_getinfo(handle_.get(), CURLINFO_SIZE_DOWNLOAD_T, &down);
-        curl_easy_getinfo(handle_.get(), CURLINFO_HEADER_SIZE, &head);
-        curl_easy_getinfo(handle_.get(), CURLINFO_APPCONNECT_TIME_T, &connected);
+        curl().easy_getinfo(handle_.get(), CURLINFO_SIZE_UPLOAD_T, &up);
+        curl().easy_getinfo(handle_.get(), CURLINFO_SIZE_DOWNLOAD_T, &down);
+        curl().easy_getinfo(handle_.get(), CURLINFO_HEADER_SIZE, &head);
+        curl().easy_getinfo(handle_.get(), CURLINFO_APPCONNECT_TIME_T, &connected);
         return up + down + head + connected + (handle_.connected() ? 1 : 0);
     }
 
     void read_head() {
         if (response_.status != 0) return;
         long status = 0;
-        curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+        curl().easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
         response_.status = static_cast<int>(status);
         const curl_header* header = nullptr;
-        while ((header = curl_easy_nextheader(handle_.get(), CURLH_HEADER, -1,
-                                              const_cast<curl_header*>(header))) != nullptr) {
+        while ((header = curl().easy_nextheader(handle_.get(), CURLH_HEADER, -1,
+                                                const_cast<curl_header*>(header))) != nullptr) {
             std::string name(header->name);
             for (char& c : name)
                 if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
@@ -150,8 +150,8 @@ class Exchange {
 
     CurlHandle handle_;
     const ClientRequest& request_;
-    std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> lines_{nullptr,
-                                                                       curl_slist_free_all};
+    std::unique_ptr<curl_slist, decltype(CurlLibrary::slist_free_all)> lines_{
+        nullptr, curl().slist_free_all};
     ClientResponse response_;
     std::string content_type_;  // of a body that is handed over as it comes
     std::int64_t silence_ms_ = 0;
@@ -186,7 +186,7 @@ Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
 Status try_connect(const Url& url, std::int64_t timeout_ms) {
     CurlHandle handle(url, "/", timeout_ms);
     handle.set(CURLOPT_CONNECT_ONLY, 1L);
-    const CURLcode code = curl_easy_perform(handle.get());
+    const CURLcode code = curl().easy_perform(handle.get());
     if (code != CURLE_OK) return handle.error(code);
     return Done{};
 }

@@ -29,6 +29,8 @@ std::optional<Error> check_text(std::string_view text) {
             return fail(Errc::invalid_field, "must not hold control characters");
     if (text.find("$(") != std::string_view::npos || text.find('`') != std::string_view::npos)
         return fail(Errc::invalid_field, "holds a command, which is not run; write the path");
+    if (text.find('\\') != std::string_view::npos)
+        return fail(Errc::invalid_field, "holds a backslash, which means nothing in a path here");
     if (text.starts_with("file:/")) {
         std::string_view path = text.substr(5);
         if (path.starts_with("//")) path.remove_prefix(std::min(path.find('/', 2), path.size()));

@@ -1,81 +1,98 @@
 #include "cli/url.hpp"
 
+#include <algorithm>
 #include <charconv>
-#include <memory>
 
-#include <curl/curl.h>
+#include <arpa/inet.h>
 
 namespace dyad::cli {
 namespace {
 
-using Parser = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
+constexpr std::string_view kHostCharacters =
+    "abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=";  // reg-name of RFC 3986
 
-std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
-    char* text = nullptr;
-    if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+std::string lower(std::string_view text) {
     std::string out(text);
-    curl_free(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     return out;
 }
 
-// What no server's address has, whatever a parser makes of it.
-Status check_parts(std::string_view text) {
-    if (text.find('?') != std::string_view::npos)
-        return fail(Errc::invalid_field, "must not have a query (\"?\"); leave it out");
-    if (text.find('#') != std::string_view::npos)
-        return fail(Errc::invalid_field, "must not have a fragment (\"#\"); leave it out");
-    const std::size_t scheme = text.find("://");
-    const std::string_view rest = scheme == std::string_view::npos ? text : text.substr(scheme + 3);
-    const std::string_view authority = rest.substr(0, rest.find('/'));
+Error bad(std::string what) {
+    return fail(Errc::invalid_field, std::move(what));
+}
+
+Error no_url() {
+    return bad("is no URL; write it as http://127.0.0.1:8765");
+}
+
+bool is_host(std::string_view host) {
+    if (!host.starts_with('['))
+        return std::all_of(host.begin(), host.end(), [](char c) {
+            return static_cast<unsigned char>(c) >= 0x80 ||
+                   kHostCharacters.find(c) != std::string_view::npos;
+        });
+    if (!host.ends_with(']')) return false;
+    host = host.substr(1, host.size() - 2);
+    const std::string address(host.substr(0, host.find("%25")));  // before a zone
+    unsigned char bytes[16];
+    return inet_pton(AF_INET6, address.c_str(), bytes) == 1;
+}
+
+// Takes the scheme off; without one, a port has to say what is meant.
+Result<std::string> take_scheme(std::string_view& text) {
+    const std::size_t end = text.find("://");
+    if (end != std::string_view::npos) {
+        std::string scheme = lower(text.substr(0, end));
+        text.remove_prefix(end + 3);
+        if (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss")
+            return scheme;
+        return bad("has the scheme \"" + scheme +
+                   "\"; it must be http or https, as in http://127.0.0.1:8765");
+    }
+    const std::string host(text.substr(0, text.find('/')));
+    const std::size_t colon = host.rfind(':');
+    const bool has_port = colon != std::string::npos && colon > 0 && colon + 1 < host.size() &&
+                          (host.find(':') == colon || host[colon - 1] == ']');
+    if (has_port) return std::string("http");
+    if (host.empty()) return no_url();
+    return bad("has no scheme; write http://" + host + ":8765, or http://" + host + " for port 80");
+}
+
+Status take_authority(std::string_view authority, Url& url) {
     if (authority.find('@') != std::string_view::npos)
-        return fail(Errc::invalid_field,
-                    "must not hold a user name or password (\"@\"); the server takes none");
-    if (authority.empty())
-        return fail(Errc::invalid_field, "names no host; write it as http://127.0.0.1:8765");
-    if (scheme != std::string_view::npos) return Done{};
-    const std::size_t colon = authority.rfind(':');
-    const bool has_port =
-        colon != std::string_view::npos && colon + 1 < authority.size() &&
-        authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos &&
-        (authority.find(':') == colon || authority[colon - 1] == ']');
-    if (has_port && colon > 0) return Done{};
-    const std::string host(authority);
-    return fail(Errc::invalid_field, "has no scheme; write http://" + host + ":8765, or http://" +
-                                         host + " for port 80");
+        return bad("must not hold a user name or password (\"@\"); the server takes none");
+    const std::size_t bracket = authority.rfind(']');
+    const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    url.host = lower(authority.substr(0, colon));
+    if (url.host.empty()) return bad("names no host; write it as http://127.0.0.1:8765");
+    if (!is_host(url.host)) return no_url();
+    url.port = url.scheme == "https" ? 443 : 80;
+    if (colon == std::string_view::npos || colon + 1 == authority.size()) return Done{};
+    const std::string_view port = authority.substr(colon + 1);
+    const auto read = std::from_chars(port.data(), port.data() + port.size(), url.port);
+    if (read.ec != std::errc() || read.ptr != port.data() + port.size() || url.port == 0)
+        return bad("has the port \"" + std::string(port) + "\"; write 1 to 65535");
+    return Done{};
 }
 
 }  // namespace
 
 Result<Url> Url::parse(std::string_view text) {
-    if (const Status good = check_parts(text); !good) return good.error();
-    const Parser parser(curl_url(), curl_url_cleanup);
-    const std::string whole = text.find("://") == std::string_view::npos
-                                  ? "http://" + std::string(text)
-                                  : std::string(text);
-    const CURLUcode code =
-        curl_url_set(parser.get(), CURLUPART_URL, whole.c_str(), CURLU_NON_SUPPORT_SCHEME);
-    if (code == CURLUE_BAD_PORT_NUMBER)
-        return fail(Errc::invalid_field, "has a port that is none; write 1 to 65535");
-    if (code != CURLUE_OK)
-        return fail(Errc::invalid_field, "is no URL; write it as http://127.0.0.1:8765");
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '\\') return no_url();
+    if (text.find('?') != std::string_view::npos)
+        return bad("must not have a query (\"?\"); leave it out");
+    if (text.find('#') != std::string_view::npos)
+        return bad("must not have a fragment (\"#\"); leave it out");
     Url url;
-    url.scheme = part_of(parser.get(), CURLUPART_SCHEME);
-    const bool live = url.scheme == "ws" || url.scheme == "wss";
-    if (live) url.scheme = url.scheme == "ws" ? "http" : "https";
-    if (url.scheme != "http" && url.scheme != "https")
-        return fail(Errc::invalid_field,
-                    "has the scheme \"" + url.scheme +
-                        "\"; it must be http or https, as in http://127.0.0.1:8765");
-    url.host = part_of(parser.get(), CURLUPART_HOST);
-    for (char& c : url.host)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    const std::string zone = part_of(parser.get(), CURLUPART_ZONEID);
-    if (!zone.empty()) url.host.insert(url.host.size() - 1, "%25" + zone);
-    url.port = url.scheme == "https" ? 443 : 80;
-    const std::string port = part_of(parser.get(), CURLUPART_PORT);
-    if (!port.empty()) std::from_chars(port.data(), port.data() + port.size(), url.port);
-    if (url.port == 0) return fail(Errc::invalid_field, "has the port 0; write 1 to 65535");
-    url.prefix = part_of(parser.get(), CURLUPART_PATH);
+    Result<std::string> scheme = take_scheme(text);
+    if (!scheme) return scheme.error();
+    const bool live = scheme->starts_with("ws");
+    url.scheme = scheme->ends_with('s') && *scheme != "ws" ? "https" : "http";
+    const std::size_t path = std::min(text.find('/'), text.size());
+    if (Status taken = take_authority(text.substr(0, path), url); !taken) return taken.error();
+    url.prefix = text.substr(path);
     while (url.prefix.ends_with('/'))
         url.prefix.pop_back();
     if (live && url.prefix.ends_with("/sync")) url.prefix.resize(url.prefix.size() - 5);

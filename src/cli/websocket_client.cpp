@@ -41,7 +41,7 @@ Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::stri
     auto handle = std::make_unique<CurlHandle>(url, path, timeout_ms);
     handle->set(CURLOPT_CONNECT_ONLY, 1L);
     handle->set(CURLOPT_HTTPPROXYTUNNEL, 1L);
-    if (const CURLcode code = curl_easy_perform(handle->get()); code != CURLE_OK)
+    if (const CURLcode code = curl().easy_perform(handle->get()); code != CURLE_OK)
         return handle->error(code);
     WebSocketClient client(std::move(handle));
     if (Status done = client.handshake(url, path, protocol, timeout_ms); !done) return done.error();
@@ -93,7 +93,7 @@ Status WebSocketClient::handshake(const Url& url, const std::string& path,
 
 Status WebSocketClient::wait_for(short events, std::int64_t timeout_ms) {
     curl_socket_t socket = CURL_SOCKET_BAD;
-    if (curl_easy_getinfo(handle_->get(), CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
+    if (curl().easy_getinfo(handle_->get(), CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
         socket == CURL_SOCKET_BAD)
         return connection_broke();
     pollfd wait{socket, events, 0};
@@ -105,7 +105,7 @@ Status WebSocketClient::send_all(std::string_view bytes, std::int64_t timeout_ms
     if (!handle_) return connection_broke();
     while (!bytes.empty()) {
         std::size_t sent = 0;
-        const CURLcode code = curl_easy_send(handle_->get(), bytes.data(), bytes.size(), &sent);
+        const CURLcode code = curl().easy_send(handle_->get(), bytes.data(), bytes.size(), &sent);
         if (code == CURLE_AGAIN) {
             if (Status ready = wait_for(POLLOUT, timeout_ms); !ready) return ready;
             continue;
@@ -122,7 +122,7 @@ Result<std::size_t> WebSocketClient::receive_more(std::string& buffer, std::int6
     for (;;) {
         // TLS may have bytes already that the socket does not show.
         std::size_t got = 0;
-        const CURLcode code = curl_easy_recv(handle_->get(), chunk, sizeof chunk, &got);
+        const CURLcode code = curl().easy_recv(handle_->get(), chunk, sizeof chunk, &got);
         if (code == CURLE_OK) {
             buffer.append(chunk, got);
             return got;

@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import time
+import uuid
 
 import pytest
 
@@ -120,6 +121,19 @@ def test_user_configuration(guided, user):
         assert client.state()["contexts"][0]["data"] == {"from": "cli"}
     with Plain(server.port, "another") as other:
         assert other.state()["contexts"] == []
+
+
+def test_user_configuration_or_generate_uuid(guided):
+    """DISTRIBUTED_USER_ID=$(uuidgen), as it stands there: an id of one's own, and kept."""
+    server = guided(DISTRIBUTED_USER_ID="$(uuidgen)")
+    assert server.cli("context", "put", "k", '{"from":"cli"}').returncode == 0
+    user = json.loads(server.get("/api/v1/status")[2])["userId"]
+    assert str(uuid.UUID(user)) == user
+    with Plain(server.port, user) as client:
+        assert client.state()["contexts"][0]["data"] == {"from": "cli"}
+    assert server.stop() == 0
+    server.start()
+    assert json.loads(server.get("/api/v1/status")[2])["userId"] == user
 
 
 # ---- Testing the setup ----------------------------------------------------------------------

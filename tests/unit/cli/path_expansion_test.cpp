@@ -75,6 +75,8 @@ TEST(PathExpansion, RefusesWhatIsNoPathAndSaysWhatToWrite) {
                                             {"file:/srv/m", "write /srv/m"},
                                             {"file://localhost/srv/m", "write /srv/m"},
                                             {"s3://bucket/m", "path of this machine"},
+                                            {"\\~/mem", "backslash"},
+                                            {"C:\\mem", "backslash"},
                                             {"a\nb", "control characters"},
                                             {std::string("a\0b", 3), "control characters"}}) {
         const Result<std::string> path = expanded(written);
