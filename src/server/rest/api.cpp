@@ -124,7 +124,7 @@ void route(const CallPtr& call) {
         return call->problem(
             fail(Errc::invalid_field, "body: " + request.method + " takes none" +
                                           (reading ? "; what it asks for stands in the query"
-                                                   : "; the expected version is the header's: "
+                                                   : "; an expectedVersion goes into the header: "
                                                      "If-Match: \"7\"")));
     std::string_view target = request.target;
     target = target.substr(0, target.find('?'));
