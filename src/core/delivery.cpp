@@ -182,8 +182,9 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
         return;
     }
     const std::uint64_t serial = session.serial;
+    // The event itself may have expired: the one after it names its hash.
     user_.ports().store.read_log(
-        user_.user_id(), resume.offset - 1, 1,
+        user_.user_id(), resume.offset, 1,
         user_.guarded([this, serial, resume, ready, decide](const Result<LogSlice>& slice) {
             Session* const s = find(serial);
             if (s == nullptr) return;
@@ -192,11 +193,16 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
                 return;
             }
             if (slice)
-                for (const EventBatchPtr& batch : slice->batches)
-                    if (batch->first <= resume.offset && resume.offset <= batch->last()) {
-                        decide(*s, batch->entry(resume.offset).hash, ready);
-                        return;
-                    }
+                for (const EventBatchPtr& batch : slice->batches) {
+                    if (batch->empty() || resume.offset + 1 < batch->first ||
+                        resume.offset > batch->last())
+                        continue;
+                    decide(*s,
+                           resume.offset < batch->first ? batch->prev_hash
+                                                        : batch->entry(resume.offset).hash,
+                           ready);
+                    return;
+                }
             begin_with_reset(*s, ready);
         }));
 }
