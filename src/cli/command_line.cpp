@@ -48,6 +48,7 @@ struct Parsed {
     ResponseOptions response;
     ConflictOptions conflict;
     BenchOptions bench;
+    DoctorCommand doctor;
     SalvageCommand salvage;
     std::int64_t limit = 20;
     std::int64_t refreshes = 0;  // of top; 0: no end
@@ -146,13 +147,14 @@ class Parser {
                 setting_flag(*serve, row.name, "");
         leaf(app_, "status", "Show what the server says of itself, with the sync indicator",
              [this] { return run_status(common()); });
-        leaf(app_, "doctor", "Check the whole setup and say what to do",
-             [this] { return run_doctor(common()); })
-            ->footer(
-                "It checks settings, port, folder, store, server, WebSocket, a write and a "
-                "mode switch. Where no server runs it\nreads the store itself, under its lock: "
-                "nothing is made, what is stored stays as it is, and a server that is\nstarted "
-                "meanwhile is refused.\nExit status: 0 done, 1 where a check failed.");
+        CLI::App* const doctor = leaf(app_, "doctor", "Check the whole setup and say what to do",
+                                      [this] { return run_doctor(common(), parsed_.doctor); });
+        doctor->add_option("FOLDER", parsed_.doctor.folder, "Check only the store in this folder");
+        doctor->add_flag("--write-test", parsed_.doctor.write_test,
+                         "Also write, read and switch a mode, as a user made for it");
+        doctor->footer(
+            "It changes nothing, here or on the server, but with --write-test.\nExit "
+            "status: 0 done, 1 where a check failed.");
         CLI::App* const salvage =
             leaf(app_, "salvage", "Save what is still good of a damaged folder into a new one",
                  [this] { return run_salvage(common(), parsed_.salvage); });
@@ -160,7 +162,7 @@ class Parser {
         salvage->add_option("--to", parsed_.salvage.to, "The new folder")->required();
         salvage->footer(
             "The damaged folder stays as it is; what could not be saved is named.\nExit "
-            "status: 0 nothing is missing, 1 something is, 2 it could not be done.");
+            "status: 0 done, and nothing is missing; 1 something is; 2 it failed.");
         CLI::App* const top = leaf(app_, "top", "Watch the server live (q quits)",
                                    [this] { return run_top(common(), parsed_.refreshes); });
         CLI::Option* const count = top->add_option("--count", parsed_.refreshes,

@@ -16,7 +16,11 @@ int run_status(const CommonOptions& common);
 int run_instances(const CommonOptions& common);
 // `count`: refreshes; 0: until it is ended.
 int run_top(const CommonOptions& common, std::int64_t count);
-int run_doctor(const CommonOptions& common);
+struct DoctorCommand {
+    std::string folder;       // to check by itself; empty: the whole setup
+    bool write_test = false;  // on the running server
+};
+int run_doctor(const CommonOptions& common, const DoctorCommand& command);
 int run_version(const CommonOptions& common);
 
 struct SalvageCommand {

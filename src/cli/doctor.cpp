@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include <unistd.h>
+
 namespace dyad::cli {
 namespace {
 
@@ -47,13 +49,6 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
                        "all values are good, MongoDB's and Redis's URLs "
                        "included (not used in this version)",
                        ""});
-    std::string off;
-    for (const char* name :
-         {"ENABLE_WEBSOCKET", "ENABLE_REAL_TIME_EVENTS", "ENABLE_GLASS_BOX_TRACKING"})
-        if (!settings.boolean(name)) off.append(off.empty() ? "" : ", ").append(name);
-    out.push_back({off.empty() ? Verdict::ok : Verdict::note, "Switches",
-                   off.empty() ? "everything is switched on" : off + ": switched off",
-                   off.empty() ? "" : "set them to true where this is not meant"});
     out.push_back(
         {Verdict::ok, "User",
          "\"" + settings.user_id() + "\"" +
@@ -63,33 +58,45 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
 }
 
 // Where nothing answers at the server's address: whether one could be started there.
-void check_without_server(const Resolved& settings, const Url& url, std::vector<Finding>& out) {
+void check_without_server(const Resolved& settings, const Url& url,
+                          const ops::OnProgress& on_progress, std::vector<Finding>& out) {
     const bool meant = settings.at("DYAD_URL").given;
-    out.push_back({meant ? Verdict::fail : Verdict::warn, "Server",
-                   "nothing answers at " + url.text(),
-                   meant ? "start it there, or correct --url or DYAD_URL"
-                         : "start it: dyad-memory serve (then run doctor again)"});
-    const std::string holder = net::port_holder(url.port);
-    const std::string port = "port " + std::to_string(url.port);
-    if (holder.empty())
-        out.push_back({Verdict::ok, "Port", port + " is free", ""});
+    const std::string holder = net::port_holder(url.port).text;
+    if (holder.empty() || meant)
+        out.push_back({meant ? Verdict::fail : Verdict::note, "Server",
+                       "nothing answers at " + url.text(),
+                       meant ? "start it there, or correct --url or DYAD_URL"
+                             : "start it: dyad-memory serve"});
     else
-        out.push_back({Verdict::fail, "Port", port + " is held by " + holder,
-                       "stop it, or choose another port with WS_SYNC_PORT or --port"});
-    append(out, ops::check_store(settings.data_dir()));
+        out.push_back(
+            {Verdict::fail, "Server",
+             "nothing answers, but port " + std::to_string(url.port) + " is held by " + holder,
+             "stop it, or choose another port with WS_SYNC_PORT or --port"});
+    append(out, ops::check_store(settings.data_dir(), on_progress));
 }
 
-void check_with_server(RestClient& client, std::int64_t& server_ms, std::vector<Finding>& out) {
-    std::vector<Finding> found = check_server(client, server_ms);
-    const bool ours = !found.empty() && found.front().verdict == Verdict::ok;
-    if (!ours) {
-        const std::string holder = net::port_holder(client.url().port);
-        if (!holder.empty() && is_loopback(client.url().host))
-            found.push_back({Verdict::fail, "Port",
-                             "port " + std::to_string(client.url().port) + " is held by " + holder,
-                             "stop it, or choose another port with WS_SYNC_PORT or --port"});
+void check_all(const CommonOptions& common, const DoctorCommand& command,
+               const ops::OnProgress& on_progress, std::vector<Finding>& findings) {
+    const Inputs inputs = read_inputs(common.flags, common.env_file);
+    const Resolved settings = resolve(inputs);
+    check_settings(inputs, settings, findings);
+    append(findings, ops::check_folder(settings.data_dir()));
+    const bool usable = findings.back().verdict != Verdict::fail;
+    const Result<Url> url = Url::parse(settings.url());
+    if (!url) return;
+    std::optional<std::string> user;
+    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
+    RestClient client(*url, user, default_instance(), common.timeout_s * 1000);
+    if (!try_connect(*url, 2000)) {
+        if (usable) check_without_server(settings, *url, on_progress, findings);
+        return;
     }
-    append(out, std::move(found));
+    append(findings, check_server(client, on_progress));
+    const bool ours = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.check == "Ready";  // it comes only from a server of ours
+    });
+    if (!ours && usable) append(findings, ops::check_store(settings.data_dir(), on_progress));
+    if (ours && command.write_test) append(findings, test_writing(client));
 }
 
 void print_findings(const CommonOptions& common, const std::vector<Finding>& findings) {
@@ -139,26 +146,20 @@ void print_findings(const CommonOptions& common, const std::vector<Finding>& fin
 
 }  // namespace
 
-int run_doctor(const CommonOptions& common) {
-    const Inputs inputs = read_inputs(common.flags, common.env_file);
-    const Resolved settings = resolve(inputs);
+int run_doctor(const CommonOptions& common, const DoctorCommand& command) {
+    const bool shows = isatty(STDERR_FILENO) == 1;
+    const ops::OnProgress on_progress = [shows](std::size_t done, std::size_t of) {
+        if (shows && of > 1000)
+            complain("\rchecking the store: " + std::to_string(100 * done / of) + " %   \r");
+    };
     std::vector<Finding> findings;
-    check_settings(inputs, settings, findings);
-    append(findings, ops::check_folder(settings.data_dir()));
-    std::int64_t server_ms = 0;
-    if (const Result<Url> url = Url::parse(settings.url())) {
-        CommonOptions quick = common;
-        quick.timeout_s = std::min<std::int64_t>(common.timeout_s, 10);
-        std::optional<std::string> user;
-        if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
-        RestClient client(*url, user, default_instance(), quick.timeout_s * 1000);
-        if (try_connect(*url, 2000))
-            check_with_server(client, server_ms, findings);
-        else
-            check_without_server(settings, *url, findings);
+    if (!command.folder.empty()) {
+        findings = ops::check_folder(command.folder);
+        if (findings.back().verdict != Verdict::fail)
+            append(findings, ops::check_store(command.folder, on_progress));
+    } else {
+        check_all(common, command, on_progress, findings);
     }
-    findings.push_back(ops::check_clock(SystemClock().wall_ms(), server_ms));
-    findings.push_back(ops::check_descriptor_limit());
     print_findings(common, findings);
     const auto count = [&](Verdict verdict) {
         return std::count_if(findings.begin(), findings.end(),

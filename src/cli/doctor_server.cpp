@@ -3,8 +3,11 @@
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
 #include "cli/websocket_client.hpp"
-#include "net/http.hpp"
+#include "net/socket.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 namespace dyad::cli {
@@ -14,6 +17,8 @@ using ops::Finding;
 using ops::Verdict;
 
 constexpr std::int64_t kWaitMs = 5000;
+constexpr const char* kServer = "Server";
+constexpr const char* kStore = "Store";
 
 std::string milliseconds_since(std::int64_t start_ms) {
     return std::to_string(SystemClock().steady_ms() - start_ms) + " ms";
@@ -24,13 +29,6 @@ Finding check_ready(RestClient& client) {
     if (ready) return {Verdict::ok, "Ready", "/readyz says ok", ""};
     return {Verdict::fail, "Ready", "/readyz says " + ready.failure->message,
             "see the server's log; it is starting, stopping, or its store does not work"};
-}
-
-Finding check_version(const json::Value& status) {
-    const std::string version = text_member(status, "version");
-    if (version == DYAD_VERSION) return {Verdict::ok, "Version", version, ""};
-    return {Verdict::warn, "Version", "the server is " + version + ", this program " + DYAD_VERSION,
-            "restart the server with the new version, or use the program that belongs to it"};
 }
 
 // What does not work is a failure; what was switched off is none.
@@ -71,6 +69,19 @@ Finding check_round_trip(RestClient& scratch) {
         return {Verdict::fail, kCheck, "what was acknowledged could not be read",
                 "keep the data folder and the log, and report this"};
     return {Verdict::ok, kCheck, "durable and read again after " + took, ""};
+}
+
+// While a clock is not believed, nothing expires by it.
+std::optional<Finding> check_clock(const json::Value& status) {
+    const json::Value& clock = member(status, "clock");
+    if (!clock.is_object() || is_true(clock, "believed")) return std::nullopt;
+    const std::int64_t ahead = integer_member(clock, "aheadMs");
+    return Finding{Verdict::warn, "Clock",
+                   "the server's clock is " + duration(std::abs(ahead)) +
+                       (ahead > 0 ? " ahead of" : " behind") +
+                       " the time that is proved; nothing expires by it before it has stood for " +
+                       duration(integer_member(clock, "holdLeftMs")) + " more",
+                   "look whether the date of its machine is right"};
 }
 
 // A client as an existing Dyad instance is one.
@@ -125,55 +136,153 @@ Status switch_seen(PlainClient& one, PlainClient& other) {
     return other.wait_for("mode-update");
 }
 
-void check_live(const Url& url, const std::string& user, std::vector<Finding>& out) {
+Finding check_websocket(const Url& url, const json::Value& status) {
+    if (!is_true(member(status, "websocket"), "enabled"))
+        return {Verdict::note, "WebSocket",
+                "switched off: the server was started with ENABLE_WEBSOCKET=false; live clients "
+                "are refused",
+                ""};
+    PlainClient client({}, {});
+    if (const Status welcome = client.connect(url); !welcome)
+        return {Verdict::fail, "WebSocket", welcome.error().detail,
+                "see the server's log; a proxy in between must pass on upgrades"};
+    return {Verdict::ok, "WebSocket", "the server's \"connect\" message came", ""};
+}
+
+Finding check_modes(const Url& url, const std::string& user) {
     PlainClient one(user, "doctor-1"), other(user, "doctor-2");
-    if (const Status welcome = one.connect(url); !welcome) {
-        out.push_back({Verdict::fail, "WebSocket", welcome.error().detail,
-                       "see the server's log; a proxy in between must pass on upgrades"});
-        return;
-    }
-    out.push_back({Verdict::ok, "WebSocket", "the server's \"connect\" message came", ""});
     const std::int64_t start = SystemClock().steady_ms();
-    Status seen = other.connect(url);
+    Status seen = one.connect(url);
+    if (seen) seen = other.connect(url);
     if (seen) seen = switch_seen(one, other);
     if (!seen)
-        out.push_back({Verdict::fail, "Mode switch",
-                       "a second client did not see it: " + seen.error().detail,
-                       "check that ENABLE_REAL_TIME_EVENTS is true; see the server's log"});
-    else
-        out.push_back({Verdict::ok, "Mode switch",
-                       "seen by a second client after " + milliseconds_since(start), ""});
+        return {Verdict::fail, "Mode switch",
+                "a second client did not see it: " + seen.error().detail,
+                "check that ENABLE_REAL_TIME_EVENTS is true; see the server's log"};
+    return {Verdict::ok, "Mode switch",
+            "seen by a second client after " + milliseconds_since(start), ""};
+}
+
+// The folder whose lock the process holds; empty where it is another user's process, or elsewhere.
+std::string folder_of(int process) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::path descriptors = "/proc/" + std::to_string(process) + "/fd";
+    const fs::directory_iterator end;
+    for (fs::directory_iterator one(descriptors, error); !error && one != end;
+         one.increment(error)) {
+        std::error_code closed;
+        const fs::path target = fs::read_symlink(*one, closed);
+        if (!closed && target.filename() == "memory.lock") return target.parent_path();
+    }
+    return {};
+}
+
+Finding describe_server(const RestClient& client, const json::Value& status) {
+    const std::string version = text_member(status, "version");
+    std::string text = "dyad-memory " + version + " at " + client.url().text() + ", up " +
+                       duration(integer_member(status, "uptimeMs")) + ", instance " +
+                       text_member(status, "instanceId");
+    if (is_loopback(client.url().host)) {
+        const net::PortHolder holder = net::port_holder(client.url().port);
+        if (!holder.text.empty()) text += ", " + holder.text;
+        const std::string folder = folder_of(holder.process);
+        if (!folder.empty()) text += ", data folder " + folder;
+    }
+    if (version == DYAD_VERSION) return {Verdict::ok, kServer, text, ""};
+    return {Verdict::warn, kServer, text + "; this program is " + DYAD_VERSION,
+            "restart the server with the new version, or use the program that belongs to it"};
+}
+
+Finding describe_failure(const RestClient& client, const Failure& failure) {
+    std::string text = failure.message;
+    if (is_loopback(client.url().host)) {
+        const net::PortHolder holder = net::port_holder(client.url().port);
+        if (!holder.text.empty())
+            text +=
+                " Port " + std::to_string(client.url().port) + " is held by " + holder.text + ".";
+    }
+    return {Verdict::fail, kServer, text,
+            "stop what holds the port, or choose another one with WS_SYNC_PORT or --port"};
+}
+
+CheckReport report_of(const json::Value& line, const std::string& user) {
+    CheckReport report;
+    const json::Value& checked = member(line, "checked");
+    const auto count = [&checked](const char* name) {
+        return static_cast<std::size_t>(integer_member(checked, name));
+    };
+    report.pages = count("pages");
+    report.records = count("records");
+    report.users = count("users");
+    report.events = count("events");
+    report.rows = count("rows");
+    for (const json::Value& damage : array_member(line, "damages"))
+        report.list.push_back({.user_id = user,
+                               .what = text_member(damage, "what"),
+                               .name = text_member(damage, "name"),
+                               .text = text_member(damage, "text")});
+    const json::Value& others = member(line, "others");
+    const auto of_others = static_cast<std::size_t>(integer_member(others, "damages"));
+
+    if (of_others != 0)
+        report.list.push_back(
+            {.what = std::to_string(of_others) + (report.list.empty() ? "" : " more") +
+                     (of_others == 1 ? " damage" : " damages") + " in the memory of other users"});
+    report.damages = is_true(line, "ok") ? 0 : std::max<std::size_t>(report.list.size(), 1);
+    return report;
+}
+
+std::vector<Finding> check_store_live(RestClient& client, const ops::OnProgress& on_progress) {
+    std::string partial;
+    json::Value last;
+    const Answer answer =
+        client.stream("check", "application/x-ndjson", [&](std::string_view bytes) {
+            partial.append(bytes);
+            for (std::size_t end; (end = partial.find('\n')) != std::string::npos;
+                 partial.erase(0, end + 1)) {
+                Result<json::Value> line = parse_large(std::string_view(partial).substr(0, end));
+                if (!line) continue;
+                last = *std::move(line);
+                if (on_progress)
+                    on_progress(static_cast<std::size_t>(integer_member(last, "done")),
+                                static_cast<std::size_t>(integer_member(last, "of")));
+            }
+            return true;
+        });
+    if (!answer)
+        return {{Verdict::skipped, kStore, answer.failure->message,
+                 answer.failure->exit == Exit::not_found ? "use the server's own version of doctor"
+                                                         : ""}};
+    if (!is_true(last, "finished"))
+        return {{Verdict::skipped, kStore, "the server ended its check before it was finished",
+                 "see the server's log, and run doctor again"}};
+    return ops::describe_check(
+        report_of(last, {}), "checked by the server",
+        "stop the server, and then: dyad-memory doctor (it names everything and what to do)");
 }
 
 }  // namespace
 
-std::vector<Finding> check_server(RestClient& client, std::int64_t& server_ms) {
-    std::vector<Finding> out;
+std::vector<Finding> check_server(RestClient& client, const ops::OnProgress& on_progress) {
     const Answer status = client.get("status");
-    if (!status) {
-        out.push_back({Verdict::fail, "Server", status.failure->message,
-                       "is it dyad-memory that answers at " + client.url().text() + "?"});
-        return out;
-    }
-    server_ms = integer_member(status.value, "timestamp");
-    out.push_back({Verdict::ok, "Server",
-                   "answers at " + client.url().text() + ", up " +
-                       duration(integer_member(status.value, "uptimeMs")),
-                   ""});
-    out.push_back(check_ready(client));
-    out.push_back(check_version(status.value));
-    out.push_back(check_indicator(status.value));
-    SystemRandom random;
-    const std::string user = "doctor-" + random.uuid4();
+    if (!status) return {describe_failure(client, *status.failure)};
+    std::vector<Finding> out{describe_server(client, status.value), check_ready(client),
+                             check_indicator(status.value),
+                             check_websocket(client.url(), status.value)};
+    if (std::optional<Finding> clock = check_clock(status.value)) out.push_back(*std::move(clock));
+    for (Finding& finding : check_store_live(client, on_progress))
+        out.push_back(std::move(finding));
+    return out;
+}
+
+std::vector<Finding> test_writing(RestClient& client) {
+    const std::string user = "doctor-" + SystemRandom().uuid4();
     RestClient scratch(client.url(), user, "doctor", client.timeout_ms());
-    out.push_back(check_round_trip(scratch));
-    if (is_true(member(status.value, "websocket"), "enabled"))
-        check_live(client.url(), user, out);
-    else
-        out.push_back({Verdict::note, "WebSocket",
-                       "switched off: the server was started with ENABLE_WEBSOCKET=false; live "
-                       "clients are refused",
-                       ""});
+    std::vector<Finding> out{check_round_trip(scratch)};
+    const Answer status = client.get("status");
+    if (status && is_true(member(status.value, "websocket"), "enabled"))
+        out.push_back(check_modes(client.url(), user));
     return out;
 }
 

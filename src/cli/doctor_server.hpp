@@ -1,5 +1,4 @@
-// Checks of the running server for `dyad-memory doctor`. They write as a user of their own, whom
-// nobody else has. Blocking.
+// Checks of the running server for `dyad-memory doctor`. Blocking.
 #pragma once
 
 #include "cli/rest_client.hpp"
@@ -9,8 +8,12 @@
 
 namespace dyad::cli {
 
-// Requires: something answers at the client's URL. `server_ms` becomes the server's time, if it
-// says it.
-std::vector<ops::Finding> check_server(RestClient& client, std::int64_t& server_ms);
+// Says whose server it is, whether it works, and lets it check its store. Only reads, and only once
+// it is known to be one of ours.
+std::vector<ops::Finding> check_server(RestClient& client, const ops::OnProgress& on_progress);
+
+// Writes, reads, removes, and lets two clients see each other's switch of mode, as a user of its
+// own, whom nobody else has. Requires: check_server did not fail.
+std::vector<ops::Finding> test_writing(RestClient& client);
 
 }  // namespace dyad::cli

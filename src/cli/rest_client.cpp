@@ -164,13 +164,13 @@ Answer RestClient::get(const std::string& path) {
     request.target = "/api/v1/" + path;
     request.headers = identity();
     request.for_reader = for_reader_;
-    return send(std::move(request), true);
+    return send_to_ours(std::move(request), true);
 }
 
 Answer RestClient::get_plain(const std::string& target) {
     ClientRequest request;
     request.target = target;
-    return send(std::move(request), false);
+    return send_to_ours(std::move(request), false);
 }
 
 Answer RestClient::write(const std::string& method, const std::string& path,
@@ -187,9 +187,50 @@ Answer RestClient::write(const std::string& method, const std::string& path,
     }
     if (!typed) request.headers.emplace_back("Content-Type", "application/json");
     request.body = body;
-    Answer answer = send(std::move(request), true);
+    Answer answer = send_to_ours(std::move(request), true);
     // Every write is answered with the place in the log where it stands.
     if (answer && text_member(answer.value, "position").empty()) answer.failure = foreign(answer);
+    return answer;
+}
+
+Answer RestClient::meet() {
+    if (met_) return {};
+    ClientRequest request;
+    request.target = "/api/v1/status";
+    Answer answer = send(std::move(request), true);
+    if (!answer) return answer;
+    const json::Value& status = answer.value;
+    met_ =
+        text_member(status, "product") == "dyad-memory" ||
+        (member(status, "isFullyOperational").is_bool() && member(status, "storage").is_object());
+    if (!met_) answer.failure = foreign(answer);
+    return answer;
+}
+
+Answer RestClient::send_to_ours(ClientRequest request, bool read_json) {
+    Answer answer = meet();
+    return answer ? send(std::move(request), read_json) : answer;
+}
+
+Answer RestClient::stream(const std::string& path, std::string_view content_type,
+                          const std::function<bool(std::string_view)>& on_body) {
+    constexpr std::int64_t kSilenceMs = 30'000;
+    Answer answer = meet();
+    if (!answer) return answer;
+    ClientRequest request;
+    request.target = "/api/v1/" + path;
+    request.headers = identity();
+    request.timeout_ms = timeout_ms_;
+    Result<ClientResponse> response = http_stream(url_, request, content_type, kSilenceMs, on_body);
+    answer = {};
+    if (!response) {
+        answer.failure = unreachable(response.error());
+        return answer;
+    }
+    answer.status = response->status;
+    answer.headers = std::move(response->headers);
+    answer.body = std::move(response->body);
+    if (answer.status != 200) read_answer(answer);
     return answer;
 }
 
@@ -231,6 +272,8 @@ Failure RestClient::foreign(const Answer& answer) const {
     Failure failure;
     failure.code = error_row(Errc::unavailable).name;
     failure.message = "what answers at " + url_.text() + " is not dyad-memory";
+    for (const auto& [name, value] : answer.headers)
+        if (name == "server") failure.message += ", but " + value;
     for (const auto& [name, value] : answer.headers)
         if (name == "location" && answer.status / 100 == 3) {
             failure.message = url_.text() + " redirects to " + value;

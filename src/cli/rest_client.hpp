@@ -11,6 +11,7 @@
 #include "cli/invocation.hpp"
 #include "model/json.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,12 @@ class RestClient {
     Answer get(const std::string& path);
     Answer write(const std::string& method, const std::string& path, const std::string& body,
                  Headers headers = {});
+    // A long answer of this type, piece by piece, as http_stream has it.
+    Answer stream(const std::string& path, std::string_view content_type,
+                  const std::function<bool(std::string_view)>& on_body);
+    // What answers must be a server of ours before it is told anything, even for whom it is asked:
+    // the first call of each client asks for the status, and says nothing else.
+    Answer meet();
     // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
     Answer get_plain(const std::string& target);
 
@@ -70,11 +77,13 @@ class RestClient {
     // Something else answers than a server of ours.
     Failure foreign(const Answer& answer) const;
     Answer send(ClientRequest request, bool read_json);
+    Answer send_to_ours(ClientRequest request, bool read_json);
 
     Url url_;
     std::optional<std::string> user_;  // without one the server's own setting counts
     std::string instance_;
     std::int64_t timeout_ms_;
+    bool met_ = false;         // and it is one of ours
     bool reached_ = false;     // a server was there once
     bool for_reader_ = false;  // what is read is for standard output
     SystemRandom random_;

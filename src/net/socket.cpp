@@ -5,7 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <map>
 #include <sstream>
 #include <vector>
 
@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,7 +55,8 @@ Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port
 }
 
 // The inodes of sockets that listen on `port`, from /proc/net/tcp (proc(5)).
-void listening_inodes(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
+void listening_inodes(const char* table, std::uint16_t port,
+                      std::map<std::string, std::string>& inodes) {
     std::ifstream in(table);
     std::string line;
     std::getline(in, line);  // the heading
@@ -67,7 +69,7 @@ void listening_inodes(const char* table, std::uint16_t port, std::set<std::strin
         if (state != "0A" || colon == std::string::npos) continue;  // TCP_LISTEN
         unsigned value = 0;
         std::from_chars(local.data() + colon + 1, local.data() + local.size(), value, 16);
-        if (value == port) inodes.insert("socket:[" + inode + "]");
+        if (value == port) inodes.emplace("socket:[" + inode + "]", uid);
     }
 }
 
@@ -101,9 +103,9 @@ IoResult receive_some(int fd, std::span<char> buffer) noexcept {
 }
 
 // Processes and descriptors come and go meanwhile: each step may fail, and none throws.
-std::string port_holder(std::uint16_t port) {
+PortHolder port_holder(std::uint16_t port) {
     namespace fs = std::filesystem;
-    std::set<std::string> inodes;
+    std::map<std::string, std::string> inodes;  // and whose they are
     listening_inodes("/proc/net/tcp", port, inodes);
     listening_inodes("/proc/net/tcp6", port, inodes);
     if (inodes.empty()) return {};
@@ -122,10 +124,17 @@ std::string port_holder(std::uint16_t port) {
             std::ifstream in(process->path() / "comm");
             std::string name;
             std::getline(in, name);
-            return "process " + pid + " (" + name + ")";
+            PortHolder holder;
+            std::from_chars(pid.data(), pid.data() + pid.size(), holder.process);
+            holder.text = "process " + pid + " (" + name + ")";
+            return holder;
         }
     }
-    return {};
+    const std::string& owner = inodes.begin()->second;
+    const passwd* const user =
+        getpwuid(static_cast<uid_t>(std::strtoul(owner.c_str(), nullptr, 10)));
+    return {.process = 0,
+            .text = "a process of user " + (user != nullptr ? std::string(user->pw_name) : owner)};
 }
 
 Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
@@ -144,7 +153,7 @@ Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
     const int code = errno;
     const std::string where = host + ":" + std::to_string(port);
     if (code == EADDRINUSE) {
-        const std::string holder = port_holder(port);
+        const std::string holder = port_holder(port).text;
         return fail(Errc::unavailable,
                     "port " + std::to_string(port) + " is in use" +
                         (holder.empty() ? std::string(" by another process") : " by " + holder) +

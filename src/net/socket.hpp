@@ -52,7 +52,11 @@ std::uint16_t local_port(int fd);
 // A blocking connection, for the command line. Errors: unavailable.
 Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms);
 
-// "process 1234 (node)" for whoever listens on the port, or empty where that cannot be told.
-std::string port_holder(std::uint16_t port);
+// Who listens on the port; nothing where nobody does.
+struct PortHolder {
+    int process = 0;   // 0: it cannot be told, as of another user's
+    std::string text;  // "process 1234 (node)", "a process of user ada"
+};
+PortHolder port_holder(std::uint16_t port);
 
 }  // namespace dyad::net

@@ -1,8 +1,11 @@
-// Checks of this machine for `dyad-memory doctor`: the data folder, the store in it, limits of the
-// process, the clock. Each says what it found and what to do. Blocking.
+// Checks of this machine for `dyad-memory doctor`: the data folder and the store in it. Each says
+// what it found and the next thing to do. They change nothing. Blocking.
 #pragma once
 
+#include "store/store.hpp"
+
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,22 +20,20 @@ struct Finding {
     std::string text;    // what was found
     std::string advice;  // what to do; empty where nothing needs to be done
 };
+using OnProgress = std::function<void(std::size_t done, std::size_t of)>;
 
 // Exists or can be made, its owner's alone, writable, space left.
 std::vector<Finding> check_folder(const std::string& folder);
 
-// SQLite's own check of the file, then the hash chain of every user's log.
-//
-// Only a store that a server of this version has made is opened; nothing is made or converted, and
-// what is stored stays as it is. It is opened as at a start of the server, under the store's lock:
-// finds it locked where a server runs, and a server that is started meanwhile is refused. To be
-// killed in between does no harm. Requires: check_folder did not fail.
-std::vector<Finding> check_store(const std::string& folder);
+// Everything in the store, checked against itself: every file, page, record, event and row. It is
+// opened as a start of the server would open it, with what a start puts in order kept in memory:
+// no byte of the folder changes. Where a server runs it finds the store in use; one that is started
+// meanwhile is refused. Requires: check_folder did not fail.
+std::vector<Finding> check_store(const std::string& folder, const OnProgress& on_progress);
 
-// How many connections the limit of file descriptors allows.
-Finding check_descriptor_limit();
-
-// The machine's clock against the build's age and against a server's, where that is known (0: not).
-Finding check_clock(std::int64_t now_ms, std::int64_t server_ms);
+// What a check found, as findings: one where all is good, or else one for each damage.
+// `advice`: what to do about damage.
+std::vector<Finding> describe_check(const CheckReport& report, const std::string& good,
+                                    const std::string& advice);
 
 }  // namespace dyad::ops

@@ -1,7 +1,7 @@
 #include "ops/salvage.hpp"
 
+#include "ops/doctor.hpp"
 #include "store/sqlite/folder.hpp"
-#include "store/sqlite/journaled.hpp"
 
 #include <filesystem>
 
@@ -27,17 +27,11 @@ Status check_places(const fs::path& from, const fs::path& to) {
                 "--to: " + to.string() + " is there and not empty; name a new folder");
 }
 
-// As the server opens it, and every event's hash.
-Status check_new(const std::string& database) {
-    sqlite::JournaledOptions options;
-    options.database = database;
-    SystemRandom random;
-    const auto store = sqlite::Journaled::open(std::move(options), random);
-    if (!store) return store.error();
-    const auto users = (*store)->list_users();
-    if (!users) return users.error();
-    for (const std::string& user : *users)
-        if (const Status good = (*store)->verify(user); !good) return good;
+Status check_new(const fs::path& folder) {
+    for (const Finding& finding : check_store(folder.string(), nullptr))
+        if (finding.verdict != Verdict::ok)
+            return fail(Errc::internal, "the new folder is not whole: " + finding.text +
+                                            "; keep the damaged one, and report this");
     return Done{};
 }
 
@@ -71,12 +65,10 @@ Result<sqlite::SalvageAccount> salvage_folder(
         options.to = (part / sqlite::kDatabaseName).string();
         options.on_progress = on_progress;
         SystemRandom random;
-        auto done = sqlite::salvage(options, random);
-        if (!done) return done.error();
-        const Status whole = check_new(options.to);
-        if (!whole) return whole.error();
-        return done;
+        return sqlite::salvage(options, random);
     }();
+    const Status whole = account ? check_new(part) : account.error();
+    if (!whole) account = whole.error();
     if (!account) {
         fs::remove_all(part, error);
         return account.error();

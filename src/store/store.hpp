@@ -28,6 +28,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -139,6 +140,25 @@ struct StoreHealth {
     std::string problem;          // empty where healthy
 };
 
+// Something that is not as it was written.
+struct CheckDamage {
+    std::string user_id;  // empty: it is of the files, not of one user's memory
+    std::string what;     // "page", "record", "event", "context", ...
+    std::string name;     // a number, a key
+    std::string text;
+};
+
+// How far a check of the whole store is, and what it has found.
+struct CheckReport {
+    bool finished = false;
+    std::size_t done = 0;  // of `of`, as a measure of how long it takes yet
+    std::size_t of = 0;
+    std::size_t pages = 0, records = 0, users = 0, events = 0, rows = 0;  // that were checked
+    std::size_t damages = 0;
+    std::map<std::string, std::size_t> by_user;  // how many
+    std::vector<CheckDamage> list;               // the first of them
+};
+
 class Store {
   public:
     template <class T>
@@ -193,6 +213,13 @@ class Store {
     // What to add to this machine's wall clock for the one that all who share the store go by.
     virtual std::int64_t clock_offset_ms() const { return 0; }
     virtual StoreHealth health() const = 0;
+
+    // Checks all that is stored against itself, in small pieces between the commits, and changes
+    // nothing. Calls `report` now and then and at the end; false from it ends the check. One runs
+    // at a time. Errors: unavailable.
+    virtual void check(std::function<bool(Result<CheckReport>)> report) {
+        report(fail(Errc::unavailable, "this store cannot be checked while it runs"));
+    }
 };
 
 }  // namespace dyad

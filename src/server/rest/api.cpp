@@ -64,6 +64,7 @@ struct Route {
 };
 constexpr Route kRoutes[] = {
     {"status", "GET, HEAD", get_status},
+    {"check", "GET", check},
     {"instances", "GET, HEAD", get_instances},
     {"modes", "", modes},
     {"transitions", "GET, HEAD", transitions},

@@ -99,6 +99,7 @@ net::Response problem_response(const Error& error, int status = 0,
 
 // The handlers, by resource. Each answers its call.
 void get_status(const CallPtr& call);
+void check(const CallPtr& call);
 void get_instances(const CallPtr& call);
 void modes(const CallPtr& call);
 void transitions(const CallPtr& call);

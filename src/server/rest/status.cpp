@@ -85,6 +85,7 @@ void get_status(const CallPtr& call) {
     for (const char* name : {"mongodb", "redis"})
         out.append(",\"").append(name).append(
             "\":{\"connected\":false,\"enabled\":false,\"healthy\":false}");
+    out.append(R"(,"product":"dyad-memory")");
     out.append(",\"startedAt\":").append(std::to_string(node.started_at_ms()));
     out.append(",\"storage\":{\"connected\":").append(yes_no(storage.connected));
     out.append(",\"enabled\":true,\"healthy\":").append(yes_no(storage.healthy));

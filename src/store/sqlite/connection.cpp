@@ -163,6 +163,32 @@ Result<std::int64_t> Connection::number(const char* sql) {
     return value;
 }
 
+std::uint64_t Connection::pages() {
+    const Result<std::int64_t> count = number("PRAGMA page_count");
+    return count ? static_cast<std::uint64_t>(*count) : 0;
+}
+
+Status Connection::check_page(std::uint64_t page) {
+    if (page_bytes_ == 0) {
+        const Result<std::int64_t> bytes = number("PRAGMA page_size");
+        if (!bytes) return bytes.error();
+        page_bytes_ = static_cast<std::size_t>(*bytes);
+    }
+    sqlite3_file* file = nullptr;
+    int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    std::string bytes(page_bytes_, '\0');
+    if (code == SQLITE_OK)
+        code = file->pMethods->xRead(file, bytes.data(), static_cast<int>(page_bytes_),
+                                     static_cast<sqlite3_int64>((page - 1) * page_bytes_));
+    // A page that was not written yet is none that could be damaged.
+    if (code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ) return Done{};
+    return error(code);
+}
+
+void Connection::forget_pages() noexcept {
+    (void)sqlite3_db_release_memory(db_);
+}
+
 std::int64_t Connection::total_changes() const {
     return sqlite3_total_changes64(db_);
 }

@@ -105,6 +105,13 @@ class Connection {
     // The first column of the first row; 0 where there is none.
     Result<std::int64_t> number(const char* sql);
 
+    // Of the database, and whether one can be read from the disk as it was written. Pages are
+    // numbered from 1.
+    std::uint64_t pages();
+    Status check_page(std::uint64_t number);
+    // What is read next comes from the disk, not from memory.
+    void forget_pages() noexcept;
+
     std::int64_t total_changes() const;  // rows, by all statements
 
     // False, too, where an error made SQLite roll a transaction back by itself.
@@ -124,6 +131,7 @@ class Connection {
     PageVfs vfs_;
     sqlite3* db_ = nullptr;
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
+    std::size_t page_bytes_ = 0;  // 0: not asked yet
     bool sync_failed_ = false;
 };
 

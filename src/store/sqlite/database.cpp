@@ -121,6 +121,20 @@ void Database::expire(std::int64_t before_ms, std::function<void(Result<std::siz
     wake(std::move(held));
 }
 
+void Database::check(std::function<bool(Result<CheckReport>)> report) {
+    std::unique_lock held(mutex_);
+    std::optional<Error> why = why_refused();
+    if (!why && checking_.exchange(true))
+        why = fail(Errc::unavailable, "another check is running; try again when it has ended");
+    if (why) {
+        held.unlock();
+        report(*why);
+        return;
+    }
+    submitted_checks_.push_back({.walk = {}, .report = std::move(report)});
+    wake(std::move(held));
+}
+
 StoreHealth Database::health() const {
     const std::lock_guard held(problem_mutex_);
     return {.kind = "sqlite",
@@ -132,7 +146,7 @@ StoreHealth Database::health() const {
 
 bool Database::is_busy() const noexcept {
     return next_request_ < requests_.size() || !reads_.empty() ||
-           (!expiries_.empty() && !store_->is_ending());
+           ((!expiries_.empty() || !checks_.empty()) && !store_->is_ending());
 }
 
 std::int64_t Database::patience_ms() const {
@@ -150,7 +164,7 @@ bool Database::take_submitted() {
     std::unique_lock held(mutex_);
     const auto submitted = [this] {
         return !submitted_requests_.empty() || !submitted_reads_.empty() ||
-               !submitted_expiries_.empty() || stopping_;
+               !submitted_expiries_.empty() || !submitted_checks_.empty() || stopping_;
     };
     idle_ = false;
     if (!busy && !submitted()) {
@@ -170,10 +184,12 @@ bool Database::take_submitted() {
     }
     move_all(submitted_reads_, reads_);
     move_all(submitted_expiries_, expiries_);
+    move_all(submitted_checks_, checks_);
     if (stopping_) {  // the next process begins anew
         for (const ExpiryJob& job : expiries_)
             job.done(fail(Errc::draining, "the store is closing"));
         expiries_.clear();
+        checks_.clear();
     }
     return !stopping_ || is_busy() || !submitted_requests_.empty();
 }
@@ -188,6 +204,7 @@ void Database::run() noexcept {
         // One of each between two commits: neither side waits for the other to have nothing to do.
         if (!reads_.empty()) read_one();
         if (!expiries_.empty() && !store_->is_ending()) expire_some();
+        if (!checks_.empty() && !store_->is_ending()) check_some();
         if (idle_ && store_->is_applying())
             apply_some();
         else if (idle_)
@@ -249,6 +266,22 @@ void Database::expire_some() {
     if (done && !job.walk.finished) return;
     job.done(done ? Result<std::size_t>(job.walk.dropped) : Result<std::size_t>(done.error()));
     expiries_.pop_front();
+}
+
+void Database::check_some() {
+    constexpr std::int64_t kReportMs = 200;
+    CheckJob& job = checks_.front();
+    if (!job.walk) job.walk.emplace(store_->begin_check(false));
+    bool more = store_->check_some(*job.walk);
+    const std::int64_t now_ms = clock_.steady_ms();
+    if (more && now_ms < job.next_report_ms) return;
+    job.next_report_ms = now_ms + kReportMs;
+    CheckReport report = job.walk->report();
+    report.finished = !more;
+    more = job.report(std::move(report)) && more;
+    if (more) return;
+    checks_.pop_front();
+    checking_ = false;
 }
 
 void Database::apply_some() {

@@ -71,6 +71,8 @@ class Database {
     void append(Append append);
     void read(Read read);
     void expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done);
+    // See Store::check; `report` is called on the writer's thread.
+    void check(std::function<bool(Result<CheckReport>)> report);
     StoreHealth health() const;
 
     // How many cells use it: one more, or one less.
@@ -85,6 +87,12 @@ class Database {
     struct ExpiryJob {
         Journaled::Expiry walk;
         std::function<void(Result<std::size_t>)> done;
+    };
+
+    struct CheckJob {
+        std::optional<StoreCheck> walk;  // nothing before it begins
+        std::function<bool(Result<CheckReport>)> report;
+        std::int64_t next_report_ms = 0;
     };
 
     struct Waiting {
@@ -105,6 +113,7 @@ class Database {
     void post_results(std::size_t first);
     void read_one();
     void expire_some();
+    void check_some();
     void apply_some();
     void work_while_idle();
 
@@ -119,6 +128,7 @@ class Database {
     std::vector<Waiting> submitted_waiting_;
     std::vector<Read> submitted_reads_;
     std::vector<ExpiryJob> submitted_expiries_;
+    std::vector<CheckJob> submitted_checks_;
     bool waiting_ = false;  // the writer is: the next submission wakes it
     bool stopping_ = false;
 
@@ -129,11 +139,13 @@ class Database {
     std::vector<AppendResult> results_;
     std::deque<Read> reads_;
     std::deque<ExpiryJob> expiries_;
+    std::deque<CheckJob> checks_;
     std::int64_t next_apply_ms_ = 0;  // after one that failed
     bool idle_ = false;
     bool tidying_ = false;
     SystemClock clock_;
 
+    std::atomic<bool> checking_{false};
     std::atomic<std::int64_t> latency_us_{0};
     mutable std::mutex problem_mutex_;
     std::string problem_;

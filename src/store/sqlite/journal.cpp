@@ -1,10 +1,12 @@
 #include "store/sqlite/journal.hpp"
 
+#include "base/bytes.hpp"
 #include "base/check.hpp"
 #include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -257,10 +259,37 @@ Status Journal::write_into(std::size_t index) {
     half.used = std::max(half.used, at + record_.size());
     const Status done = half.file->write(at, record_);
     if (!done) return done.error();
+    if (index != active_) half.use += 1;
     active_ = index;
     half.end = at + record_.size();
     half.last_sequence = next_sequence_++;
     return Done{};
+}
+
+Result<bool> Journal::check_record(Cursor& cursor) const {
+    while (cursor.half < halves_.size()) {
+        const Half& half = halves_[cursor.half];
+        if (cursor.use != half.use)  // written over meanwhile
+            cursor = {.half = cursor.half, .at = kRecordsBegin, .use = half.use};
+        if (cursor.at < half.end && half.end < file_bytes_) break;
+        const std::size_t next = cursor.half + 1;
+        cursor = {.half = next, .use = next < halves_.size() ? halves_[next].use : 0};
+    }
+    if (cursor.half == halves_.size()) return false;
+    const Half& half = halves_[cursor.half];
+    const Result<std::string> head = half.file->read(cursor.at, kRecordHeaderBytes);
+    if (!head) return head.error();
+    std::string_view in = std::string_view(*head).substr(std::min<std::size_t>(4, head->size()));
+    const std::size_t length = kRecordHeaderBytes + take_le<std::uint32_t>(in).value_or(0);
+    const Result<std::string> bytes =
+        half.file->read(cursor.at, std::min(length, half.end - cursor.at));
+    if (!bytes) return bytes.error();
+    const auto record = read_record(*bytes, 0, place_.store_id);
+    const std::size_t at = std::exchange(cursor.at, record ? cursor.at + record->end : half.end);
+    // All of it is in the database already: nothing of it will be read again.
+    if (record || half.last_sequence <= applied_) return true;
+    return damaged(half.file->path(), "the commits from byte " + std::to_string(at) +
+                                          " on are not as they were written");
 }
 
 Status Journal::sync() {

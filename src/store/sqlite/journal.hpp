@@ -65,6 +65,14 @@ class Journal {
     // Durably erases a piece of what the files have beside records that are not applied and those
     // of the file in use. False once nothing is left. An error is as one of sync().
     Result<bool> erase_some();
+    // Reads the record behind the cursor from the disk again and moves on. False behind the last
+    // one. Errors: storage_damaged where it is not as it was written.
+    struct Cursor {
+        std::size_t half = 0;
+        std::size_t at = kRecordsBegin;
+        std::uint64_t use = 0;
+    };
+    Result<bool> check_record(Cursor& cursor) const;
 
     std::uint64_t last_sequence() const noexcept { return next_sequence_ - 1; }
     std::uint64_t applied() const noexcept { return applied_; }
@@ -78,6 +86,7 @@ class Journal {
         std::size_t end = kRecordsBegin;   // of its records
         std::uint64_t last_sequence = 0;   // the highest that may be in it
         std::size_t used = kRecordsBegin;  // zeros from here on
+        std::uint64_t use = 0;             // counts how often it was begun anew
     };
     struct Recovered {
         std::string bytes;

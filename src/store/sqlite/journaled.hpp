@@ -17,6 +17,7 @@
 #include "store/sqlite/projections.hpp"
 #include "store/sqlite/queries.hpp"
 #include "store/sqlite/search.hpp"
+#include "store/sqlite/store_check.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
@@ -108,6 +109,11 @@ class Journaled {
     Result<std::vector<std::string>> list_users();
     // Checks a user's whole log, hash by hash. Errors: storage_damaged, not_found.
     Status verify(const std::string& user_id);
+
+    // A check of all of it, for check_some(). Lifetime: this store's.
+    StoreCheck begin_check(bool thorough) { return {*db_, *journal_, thorough}; }
+    // One piece; false once it is finished.
+    bool check_some(StoreCheck& check);
 
     // After a restore: every log goes on with an epoch of its own, so that clients that have seen
     // what came after the backup notice.

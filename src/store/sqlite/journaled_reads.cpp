@@ -259,6 +259,10 @@ Status Journaled::verify(const std::string& user_id) {
     return log_->verify(**log);
 }
 
+bool Journaled::check_some(StoreCheck& check) {
+    return is_ending() || check.step();  // while it is, the database is not to be touched
+}
+
 Status Journaled::renew_epochs(Random& random) {
     Status done = apply();
     if (!done) return done;

@@ -309,40 +309,88 @@ Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::in
     return Dropped{.segments = cut->segments, .first_kept = cut->first_kept};
 }
 
-Status LogTables::verify(const StoredHead& log) {
-    Rows rows = db_.query(
-        "SELECT first_offset, last_offset, last_timestamp, keys, body FROM segment WHERE user = ? "
-        "ORDER BY first_offset",
-        log.user);
-    Offset next = log.first_kept;
-    std::optional<LogHead> end;
-    while (rows.next()) {
-        const Result<EventBatch> batch = decode_batch(rows.text(4));
-        if (!batch) return batch.error();
-        if (batch->empty() || batch->first != next || rows.natural(0) != next ||
-            rows.natural(1) != batch->last() ||
-            rows.integer(2) != batch->entries.back().timestamp_ms)
-            return damaged(db_, log.user, next, "the segment does not follow the one before it");
-        if (end && (batch->prev_hash != end->hash ||
-                    batch->entries.front().timestamp_ms < end->timestamp_ms))
-            return damaged(db_, log.user, next, "it does not chain to the event before it");
-        std::string keys;
-        for (const EventEntry& entry : batch->entries) {
-            put_le(keys, entry.operation_key);
-            put_le(keys, entry.scope_key);
-        }
-        if (rows.text(3) != keys)
-            return damaged(db_, log.user, next, "the segment's keys are not its events'");
-        const Status chained = verify_batch(*batch);
-        if (!chained) return chained.error();
-        end = batch->head();
-        next = batch->last() + 1;
+Result<bool> LogTables::check_segment(const StoredHead& log, Offset& next,
+                                      std::optional<LogHead>& end, EventBatch& batch) {
+    if (next > log.head.offset) {
+        // All of it may have expired.
+        const bool good = end ? end->offset == log.head.offset && end->hash == log.head.hash
+                              : next == log.head.offset + 1;
+        if (good) return false;
+        return damaged(db_, log.user, log.head.offset, "the log does not end where it should");
     }
+    Rows rows = db_.query(
+        "SELECT first_offset, last_offset, last_timestamp, keys, body FROM segment "
+        "WHERE user = ? AND first_offset >= ? ORDER BY first_offset LIMIT 1",
+        log.user, next);
+    const bool found = rows.next();
     const Status status = rows.status();
     if (!status) return status.error();
-    if (next != log.head.offset + 1 || (end && end->hash != log.head.hash))
-        return damaged(db_, log.user, log.head.offset, "the log does not end where it should");
-    return Done{};
+    if (!found) return damaged(db_, log.user, next, "its segment is missing");
+    Result<EventBatch> decoded = decode_batch(rows.text(4));
+    if (!decoded) return decoded.error();
+    batch = *std::move(decoded);
+    if (batch.empty() || batch.first != next || rows.natural(0) != next ||
+        rows.natural(1) != batch.last() || rows.integer(2) != batch.entries.back().timestamp_ms)
+        return damaged(db_, log.user, next, "the segment does not follow the one before it");
+    if (end &&
+        (batch.prev_hash != end->hash || batch.entries.front().timestamp_ms < end->timestamp_ms))
+        return damaged(db_, log.user, next, "it does not chain to the event before it");
+    std::string keys;
+    for (const EventEntry& entry : batch.entries) {
+        put_le(keys, entry.operation_key);
+        put_le(keys, entry.scope_key);
+    }
+    if (rows.text(3) != keys)
+        return damaged(db_, log.user, next, "the segment's keys are not its events'");
+    const Status chained = verify_batch(batch);
+    if (!chained) return chained.error();
+    end = batch.head();
+    next = batch.last() + 1;
+    if (end->offset > log.head.offset)  // it was continued since
+        end = {.epoch = batch.epoch,
+               .offset = log.head.offset,
+               .hash = batch.entry(log.head.offset).hash,
+               .timestamp_ms = end->timestamp_ms};
+    return true;
+}
+
+Status LogTables::verify(const StoredHead& log) {
+    Offset next = log.first_kept;
+    std::optional<LogHead> end;
+    EventBatch batch;
+    for (;;) {
+        const Result<bool> more = check_segment(log, next, end, batch);
+        if (!more) return more.error();
+        if (!*more) return Done{};
+    }
+}
+
+Result<std::string> LogTables::body_of(std::int64_t user, Offset first) {
+    Rows rows =
+        db_.query("SELECT body FROM segment WHERE user = ? AND first_offset = ?", user, first);
+    std::string body(rows.next() ? rows.text(0) : std::string_view());
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return body;
+}
+
+Result<Offset> LogTables::segment_after(std::int64_t user, Offset offset) {
+    Rows rows = db_.query(
+        "SELECT coalesce(min(first_offset), 0) FROM segment WHERE user = ? AND first_offset > ?",
+        user, offset);
+    const Offset first = rows.next() ? rows.natural(0) : 0;
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return first;
+}
+
+Result<std::string> LogTables::name_of(std::int64_t user) {
+    Rows rows = db_.query("SELECT name FROM users WHERE id = ?", user);
+    const bool found = rows.next();
+    const Status status = rows.status();
+    if (!status) return status.error();
+    if (!found) return fail(Errc::storage_damaged, "its name is missing");
+    return std::string(rows.text(0));
 }
 
 }  // namespace dyad::sqlite

@@ -76,6 +76,15 @@ class LogTables {
 
     // Checks every stored event against the chain, the keys and the head.
     Status verify(const StoredHead& log);
+    // One segment of it, the one that begins at `next`; `end`: the event before it, where that was
+    // checked. Moves both on. False where the log ends, and ends where it should.
+    Result<bool> check_segment(const StoredHead& log, Offset& next, std::optional<LogHead>& end,
+                               EventBatch& batch);
+    // What is stored of the segment that begins at `first`, whatever it is; empty: nothing.
+    Result<std::string> body_of(std::int64_t user, Offset first);
+    // Where the first segment after `offset` begins; 0: there is none.
+    Result<Offset> segment_after(std::int64_t user, Offset offset);
+    Result<std::string> name_of(std::int64_t user);
 
   private:
     struct Tail {

@@ -428,6 +428,10 @@ Result<SalvageAccount> salvage(const SalvageOptions& options, Random& random) {
     auto to = Connection::open(
         {.path = options.to, .vfs = options.vfs, .page_bytes = options.page_bytes});
     if (!to) return to.error();
+    if (!sources->clock.empty())
+        done = (*to)->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
+                              sources->clock);
+    if (!done) return done.error();
     SalvageAccount account;
     for (const UserSources& user : sources->users) {
         Transaction transaction(**to);

@@ -58,6 +58,10 @@ Status LogSalvage::keep(const ProvedEvent& event) {
                  .offset = event.view.offset - 1,
                  .hash = event.prev_hash,
                  .timestamp_ms = 0};
+        // A log of another name than its first event was written for.
+        const Hash genesis = genesis_hash(from_.name, event.epoch);
+        if (head_.offset == 0 && event.prev_hash != genesis)
+            head_.hash = genesis_hash(from_.name, new_epoch_);
     }
     const bool linked = !rechained_ && head_.hash == event.prev_hash;
     rechained_ = !linked;
@@ -81,7 +85,11 @@ Status LogSalvage::lose(Offset offset, const std::string& why, std::uint64_t sco
 
 // An event in the place of one that is lost.
 Status LogSalvage::fill(Offset offset) {
-    if (!begun_) head_ = {.epoch = new_epoch_, .offset = offset - 1, .hash = {}, .timestamp_ms = 0};
+    if (!begun_)
+        head_ = {.epoch = new_epoch_,
+                 .offset = offset - 1,
+                 .hash = offset == 1 ? genesis_hash(from_.name, new_epoch_) : Hash{},
+                 .timestamp_ms = 0};
     begun_ = true;
     rechained_ = true;
     const std::string operation = "lost-" + std::to_string(offset);
@@ -151,6 +159,13 @@ Status LogSalvage::segment(const SegmentPlace& place) {
     return done;
 }
 
+// Of a log whose events all expired only the end is known.
+Status LogSalvage::keep_end(const StoredHead& log) {
+    first_ = log.first_kept;
+    head_ = log.head;
+    return log_.append(user_, {}, log.head);
+}
+
 Status LogSalvage::run(Offset end) {
     epochs_ = from_.epochs();
     next_ = end;
@@ -164,7 +179,9 @@ Status LogSalvage::run(Offset end) {
     if (done && !from_.journal.empty())
         done = up_to(from_.journal.rbegin()->first, "no segment and no record has it");
     if (done) done = up_to(end, "it was in a record of the journal that is missing");
-    // A log has at least one event.
+    const bool all_expired =
+        from_.head_sound && from_.head && from_.head->first_kept == from_.head->head.offset + 1;
+    if (done && !begun_ && all_expired) return keep_end(*from_.head);
     if (done && !begun_ && next_ > 1) done = fill(next_ - 1);
     if (done) done = flush();
     return done;

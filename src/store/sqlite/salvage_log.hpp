@@ -42,6 +42,7 @@ class LogSalvage {
     Status keep(const ProvedEvent& event);
     Status lose(Offset offset, const std::string& why, std::uint64_t scope);
     Status fill(Offset offset);
+    Status keep_end(const StoredHead& log);
     Status append(const EventDraft& draft, Epoch epoch);
     Status flush();
     void account(Offset offset, bool kept, const std::string& why);

@@ -1,6 +1,7 @@
 #include "store/sqlite/salvage_sources.hpp"
 
 #include "base/sha256.hpp"
+#include "model/clock_mark.hpp"
 #include "model/damaged_batch.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/schema.hpp"
@@ -36,6 +37,7 @@ class RowSorter {
     void finish(Sources& sources);
     std::optional<std::uint64_t> store_id;
     std::optional<std::uint64_t> applied;
+    std::string clock;
 
   private:
     struct Name {
@@ -66,7 +68,8 @@ void RowSorter::take_head(const RawRow& row) {
     std::memcpy(head.head.hash.data(), row.values[3].bytes.data(), head.head.hash.size());
     head.head.timestamp_ms = row.values[4].number;
     head.first_kept = static_cast<Offset>(row.values[5].number);
-    if (head.head.offset == 0 || head.first_kept == 0 || head.first_kept > head.head.offset) return;
+    if (head.head.offset == 0 || head.first_kept == 0 || head.first_kept > head.head.offset + 1)
+        return;
     UserSources& user = users_[row.rowid];
     if (user.head && user.head_sound) return;
     user.head = head;
@@ -125,6 +128,9 @@ void RowSorter::take_of_index(const RawRow& row, const std::string& shape, RawPl
         if (values[3].bytes.starts_with('{')) users_[values[0].number].transitions.push_back(place);
     } else if (begins(shape, "ittit")) {
         users_[values[0].number].responses.push_back(place);
+    } else if (shape == "tt") {
+        if (row.sound && values[0].bytes == "clock" && decode_clock_mark(values[1].bytes))
+            clock = values[1].bytes;
     } else if (shape == "ti") {  // meta, the search's own table, or the index of users by name
         const auto number = values[1].number;
         if (values[0].bytes == "store_id")
@@ -280,11 +286,12 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         }
         store_id = sorter.store_id;
         sources.applied = sorter.applied;
+        sources.clock = std::move(sorter.clock);
         sorter.finish(sources);
     }
     read_journals(sources, database, store_id);
     join_by_epoch(sources.users);
-    if (sources.users.empty() && !sources.rows && sources.records_whole == 0)
+    if (sources.users.empty() && sources.records_whole == 0)
         return fail(Errc::storage_damaged,
                     database + ": there is nothing of this product that could be read");
     return sources;

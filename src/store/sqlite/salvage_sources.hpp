@@ -58,6 +58,7 @@ struct Sources {
     std::vector<std::uint64_t> records_lost;
     bool tail_unsure = false;  // of journals that are missing or cannot be read
     std::optional<std::uint64_t> applied;
+    std::string clock;  // its mark; empty: none
 
     // Whether events of the user may be lost behind those that are there.
     bool tail_may_be_lost(const UserSources& user) const;

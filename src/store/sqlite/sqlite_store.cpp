@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_store.hpp"
 
+#include <atomic>
 #include <utility>
 
 namespace dyad::sqlite {
@@ -160,6 +161,18 @@ void SqliteStore::load_clock(Callback<ClockMark> done) {
 void SqliteStore::save_clock(const ClockMark& mark) {
     database_->read([mark](Journaled* store) {
         if (store != nullptr) store->save_clock(mark);
+    });
+}
+
+void SqliteStore::check(std::function<bool(Result<CheckReport>)> report) {
+    // What the cell said last, for the writer to read.
+    auto wanted = std::make_shared<std::atomic<bool>>(true);
+    auto shared = std::make_shared<std::function<bool(Result<CheckReport>)>>(std::move(report));
+    database_->check([cell = cell_, wanted, shared](Result<CheckReport> now) {
+        cell->post([cell, wanted, shared, held = std::move(now)] {
+            if (!cell->is_open() || (*wanted && !(*shared)(held))) *wanted = false;
+        });
+        return wanted->load();
     });
 }
 

@@ -40,6 +40,7 @@ class SqliteStore final : public Store {
     void load_clock(Callback<ClockMark> done) override;
     void save_clock(const ClockMark& mark) override;
     StoreHealth health() const override;
+    void check(std::function<bool(Result<CheckReport>)> report) override;
 
   private:
     // Runs `ask(Journaled&) -> Result<T>` on the writer's thread and gives the answer to `done`.

@@ -1,11 +1,14 @@
 """Settings, serve and doctor."""
 
+import http.server
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -28,10 +31,34 @@ def test_doctor_finds_a_running_server_good(make_server):
     server = make_server().start()
     ok, checks = doctor(server, env=here(server))
     assert ok, checks
-    for name in ("Data folder", "Free space", "Permissions", "Server", "Ready", "Version",
-                 "Indicator", "Write and read back", "WebSocket", "Mode switch", "Clock"):
+    for name in ("Data folder", "Free space", "Permissions", "Server", "Ready", "Indicator",
+                 "WebSocket", "Store"):
         assert checks[name]["verdict"] == "ok", checks[name]
     assert "3/3" in checks["Indicator"]["text"]
+    # It says whose server it found.
+    for part in (str(server.process.pid), str(server.data_dir), "instance "):
+        assert part in checks["Server"]["text"], checks["Server"]
+
+
+def commits(server):
+    for line in server.get("/metrics")[2].decode().splitlines():
+        if "commit" in line and not line.startswith("#"):
+            return line
+    raise AssertionError("no count of commits")
+
+
+def test_doctor_writes_to_a_server_only_when_told_to(make_server):
+    server = make_server().start()
+    before = commits(server)
+    ok, checks = doctor(server, env=here(server))
+    assert ok and commits(server) == before, checks
+    assert not {"Write and read back", "Mode switch"} & set(checks)
+    ok, checks = doctor(server, "--write-test", env=here(server))
+    assert ok and commits(server) != before
+    for name in ("Write and read back", "Mode switch"):
+        assert checks[name]["verdict"] == "ok", checks[name]
+    assert json.loads(server.get("/api/v1/contexts")[2])["contexts"] == []
+    assert json.loads(server.get("/api/v1/modes")[2])["modes"] == []
 
 
 def test_doctor_without_a_server_checks_the_store_itself(make_server):
@@ -39,8 +66,9 @@ def test_doctor_without_a_server_checks_the_store_itself(make_server):
     server.cli("context", "set", "k", "{}", env=here(server))
     server.kill()
     ok, checks = doctor(server, env=here(server))
-    assert ok and checks["Store"]["verdict"] == "ok" and "1 user " in checks["Hash chains"]["text"]
-    assert checks["Server"]["verdict"] == "warn" and checks["Port"]["verdict"] == "ok"
+    assert ok and checks["Store"]["verdict"] == "ok", checks
+    assert "1 event and 1 document of 1 user" in checks["Store"]["text"]
+    assert checks["Server"]["verdict"] == "note" and "serve" in checks["Server"]["advice"]
 
 
 def test_doctor_takes_a_websocket_that_is_switched_off_for_meant(make_server):
@@ -49,7 +77,6 @@ def test_doctor_takes_a_websocket_that_is_switched_off_for_meant(make_server):
     assert ok, checks
     assert checks["WebSocket"]["verdict"] == "note" and "ENABLE_WEBSOCKET" in \
         checks["WebSocket"]["text"]
-    assert checks["Switches"]["verdict"] == "note"
     assert checks["Indicator"]["verdict"] == "ok" and "2/2" in checks["Indicator"]["text"]
     assert "switched off: WebSocket" in checks["Indicator"]["text"]
 
@@ -91,31 +118,29 @@ def test_doctor_leaves_what_is_stored_as_it_is(make_server):
         server.cli("context", "set", "k", f'{{"n":{n}}}', env=here(server))
     before = server.cli("events", "--json", env=here(server)).stdout
     server.kill()
-    names = sorted(path.name for path in server.data_dir.iterdir())
-    for _ in range(2):
-        ok, checks = doctor(server, env=here(server))
+    files = everything_in(server.data_dir)
+    for arguments in ([], [str(server.data_dir)]):
+        ok, checks = doctor(server, *arguments, env=here(server))
         assert ok and "left as it was" in checks["Store"]["text"], checks
-    assert sorted(path.name for path in server.data_dir.iterdir()) == names
+        assert everything_in(server.data_dir) == files
     server.start()
     assert server.cli("events", "--json", env=here(server)).stdout == before != ""
 
 
-@pytest.mark.parametrize("sql, says", [
-    ("DELETE FROM meta WHERE key = 'journal_made'", "the next one completes it"),
-    ("PRAGMA user_version = 1", "converts it")])
-def test_doctor_neither_completes_nor_converts_a_store(make_server, sql, says):
+def test_doctor_names_what_is_missing_and_makes_nothing(make_server):
     server = make_server().start()
-    assert server.stop() == 0
-    database = sqlite3.connect(server.data_dir / "memory.db", isolation_level=None)
-    database.execute("PRAGMA journal_mode=PERSIST")
-    database.execute(sql)
-    database.close()
-    for log in server.data_dir.glob("memory.db-log*"):
-        log.unlink()
-    ok, checks = doctor(server, env=here(server))
-    assert ok and checks["Hash chains"]["verdict"] == "skipped", checks
-    assert says in checks["Hash chains"]["text"]
-    assert not list(server.data_dir.glob("memory.db-log*"))
+    server.cli("context", "set", "k", "{}", env=here(server))
+    server.kill()
+    for name in ("memory.db", "memory.db-log0", "memory.db-log1"):
+        away = server.home / name
+        (server.data_dir / name).rename(away)
+        before = everything_in(server.data_dir)
+        ok, checks = doctor(server, env=here(server))
+        assert not ok and name in checks["Store"]["text"], checks
+        assert "dyad-memory salvage" in checks["Store"]["advice"]
+        assert everything_in(server.data_dir) == before
+        away.rename(server.data_dir / name)
+    assert doctor(server, env=here(server))[0]
 
 
 def test_doctor_leaves_a_store_in_use_to_its_server(make_server):
@@ -139,8 +164,62 @@ def test_doctor_finds_a_damaged_store(make_server):
     database.write_bytes(damaged)
     ok, checks = doctor(server, env=here(server))
     assert not ok
-    assert "fail" in (checks["Store"]["verdict"],
-                      checks.get("Hash chains", {"verdict": ""})["verdict"]), checks
+    assert checks["Store"]["verdict"] == "fail" and "salvage" in checks["Store"]["advice"], checks
+
+
+def put(server, user, key, value):
+    status, _, body = server.request(
+        "PUT", f"/api/v1/contexts/{key}", json.dumps({"data": {"v": value}, "force": True}),
+        {"Content-Type": "application/json", "Dyad-User": user})
+    assert status in (200, 201), body
+
+
+def live_check(server, user):
+    status, _, body = server.get("/api/v1/check", {"Dyad-User": user}, timeout=60)
+    assert status == 200, body
+    last = json.loads(body.splitlines()[-1])
+    assert last["finished"]
+    return last
+
+
+def test_a_running_server_finds_damage_in_its_files(make_server):
+    server = make_server().start()
+    for n in range(40):
+        put(server, "ada", f"secret-{n}", f"value {n} of ada")
+    put(server, "bob", "other", 1)
+    # Whatever is applied: what waits in the journal is read there.
+    assert live_check(server, "ada")["ok"]
+    assert server.stop() == 0
+    server.start()
+    assert live_check(server, "ada")["checked"]["events"] == 41
+    database = server.data_dir / "memory.db"
+    stored = database.read_bytes()
+    with open(database, "r+b", buffering=0) as file:
+        for found in re.finditer(b"value 7 of ada", stored):
+            file.seek(found.start())
+            file.write(b"value 8")
+    of_ada, of_bob = live_check(server, "ada"), live_check(server, "bob")
+    assert not of_ada["ok"] and of_ada["damages"], of_ada
+    # Nobody learns the keys of another user.
+    assert not of_bob["ok"] and "secret" not in json.dumps(of_bob)
+    ok, checks = doctor(server, "--user", "ada", env=here(server))
+    assert not ok and checks["Store"]["verdict"] == "fail" and checks["Store"]["advice"], checks
+    assert server.process.poll() is None
+
+
+def test_commits_go_on_while_the_store_is_checked(make_server):
+    server = make_server().start()
+    for n in range(300):
+        put(server, "ada", f"k{n % 50}", "x" * 2000)
+    began = time.monotonic()
+    alone = []
+    for n in range(20):
+        start = time.monotonic()
+        put(server, "ada", "k", n)
+        alone.append(time.monotonic() - start)
+    result = live_check(server, "ada")
+    assert result["ok"], result
+    assert time.monotonic() - began < 30 * PATIENCE
 
 
 def test_doctor_names_who_holds_the_port(make_server):
@@ -150,7 +229,7 @@ def test_doctor_names_who_holds_the_port(make_server):
         server = make_server()
         ok, checks = doctor(server, "--timeout", "1",
                             env={"WS_SYNC_PORT": str(holder.getsockname()[1])})
-        assert not ok and str(os.getpid()) in checks["Port"]["text"], checks
+        assert not ok and str(os.getpid()) in checks["Server"]["text"], checks
 
 
 def test_doctor_reports_every_wrong_setting(make_server):
@@ -170,6 +249,52 @@ def test_doctor_leaves_nothing_in_the_users_memory(make_server):
     server = make_server().start()
     doctor(server, env=here(server))
     assert json.loads(server.get("/api/v1/contexts")[2])["contexts"] == []
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """Answers everything well, as no server of ours does, and keeps what it was told."""
+    server_version = "nginx/1.22.1"
+    sys_version = ""
+    told = []
+
+    def do_GET(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        self.told.append((self.requestline, str(self.headers), self.rfile.read(length)))
+        body = b'{"status":"ok"}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_POST = do_PATCH = do_DELETE = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("arguments", [
+    ["context", "set", "secret-key", '{"secret":"data"}', "--force"],
+    ["context", "get", "secret-key"], ["context", "search", "secret-key"],
+    ["context", "rm", "secret-key"], ["context", "watch", "secret-key"],
+    ["mode", "set", "parallel"], ["events"], ["events", "--follow"], ["response", "ls"],
+    ["conflicts"], ["instances"], ["status"], ["bench", "--seconds", "1"], ["doctor"], ["doctor", "--write-test"]])
+def test_a_stranger_is_told_nothing(make_server, arguments):
+    server = make_server()
+    stranger = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    Stranger.told.clear()
+    threading.Thread(target=stranger.serve_forever, daemon=True).start()
+    try:
+        done = server.cli("--user", "secret-ada", "--url",
+                          f"http://127.0.0.1:{stranger.server_port}", *arguments)
+    finally:
+        stranger.shutdown()
+        stranger.server_close()
+    said = done.stdout + done.stderr
+    assert done.returncode not in (0, 2), said
+    assert "is not dyad-memory" in said and "nginx" in said, said
+    assert "secret" not in repr(Stranger.told), Stranger.told
+    assert {line for line, _, _ in Stranger.told} == {"GET /api/v1/status HTTP/1.1"}
 
 
 def test_config_show_says_where_each_value_comes_from(make_server, tmp_path):

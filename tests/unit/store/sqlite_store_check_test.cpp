@@ -1,0 +1,214 @@
+// The check of a store: it finds whatever is changed, names it, and takes nothing for damage that
+// was written while it ran.
+#include "store/sqlite/journaled.hpp"
+#include "store/sqlite/store_check.hpp"
+#include "support/fault_vfs.hpp"
+#include "support/sample_log.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace dyad::sqlite {
+namespace {
+
+using test::SampleLog;
+
+struct Stopped {};
+
+class Check : public testing::Test {
+  protected:
+    Check() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {}
+    ~Check() override {
+        disk_.dead = true;
+        store_.reset();
+    }
+
+    JournaledOptions options() const {
+        return {.database = "/m.db",
+                .vfs = vfs_.name(),
+                .journal_file_bytes = 64 * 1024,
+                .apply_bytes = 24 * 1024,
+                .page_bytes = 1024,
+                .segments = {.events_max = 16, .bytes_max = 6000, .merge_below_bytes = 900},
+                .on_fatal = [](const std::string&) { throw Stopped{}; }};
+    }
+    void open() {
+        store_.reset();
+        auto opened = Journaled::open(options(), random_);
+        ASSERT_TRUE(opened) << opened.error().to_string();
+        store_ = std::move(*opened);
+    }
+    void grow(SampleLog& log, int batches) {
+        for (int i = 0; i < batches; ++i) {
+            std::vector<AppendRequest> one{log.draft(2)};
+            const AppendRequest kept = one[0];
+            std::vector<AppendResult> results;
+            store_->commit(one, results);
+            ASSERT_EQ(results.at(0).outcome, AppendOutcome::committed);
+            log.take(*kept.batch, kept.changes);
+        }
+    }
+    CheckReport run() {
+        StoreCheck check = store_->begin_check(true);
+        while (store_->check_some(check)) {
+        }
+        return check.report();
+    }
+    // As somebody does who has the right to write and another program.
+    void change(const std::string& sql) {
+        store_.reset();
+        Connection::Options of;
+        of.path = "/m.db";
+        of.vfs = vfs_.name();
+        const auto connection = Connection::open(of);
+        ASSERT_TRUE(connection) << connection.error().to_string();
+        const Status done = (*connection)->script(sql);
+        ASSERT_TRUE(done) << done.error().to_string();
+        ASSERT_GT((*connection)->total_changes(), 0) << sql;
+    }
+
+    test::SeededRandom random_{5};
+    test::FaultDisk disk_;
+    test::FaultVfs vfs_;
+    std::unique_ptr<Journaled> store_;
+};
+
+std::string described(const CheckReport& report) {
+    std::string out;
+    for (const CheckDamage& damage : report.list)
+        out += damage.user_id + " " + damage.what + " " + damage.name + ": " + damage.text + "\n";
+    return out;
+}
+
+}  // namespace
+
+TEST_F(Check, FindsNothingInAStoreThatIsWhole) {
+    open();
+    SampleLog ada("ada", random_), bob("bob", random_);
+    grow(ada, 60);
+    grow(bob, 30);
+    ASSERT_TRUE(store_->apply());
+    const CheckReport report = run();
+    EXPECT_EQ(report.damages, 0U) << described(report);
+    EXPECT_EQ(report.users, 2U);
+    EXPECT_EQ(report.events, 180U);
+    EXPECT_GT(report.rows, 10U);
+    EXPECT_GT(report.records, 0U);
+    EXPECT_GT(report.pages, 50U);
+}
+
+TEST_F(Check, NamesWhateverIsChanged) {
+    struct Case {
+        const char* sql;
+        const char* what;
+        const char* name;
+    };
+    constexpr Case kCases[] = {
+        {"UPDATE context SET json = replace(json, 'word', 'wort') WHERE key = 'project:1'",
+         "context", "project:1"},
+        {"UPDATE context SET json = replace(json, '\"version\":', '\"version\":1') "
+         "WHERE key = 'project:2'",
+         "context", "project:2"},
+        {"UPDATE context SET json = '{' WHERE key = 'project:3'", "context", "project:3"},
+        {"UPDATE context SET offset = 1 WHERE key = 'project:4'", "context", "project:4"},
+        {"DELETE FROM context WHERE key = 'project:1'", "context", "project:1"},
+        {"UPDATE mode_state SET json = replace(json, '\"syncVersion\":', '\"syncVersion\":1') "
+         "WHERE instance = 'instance-1'",
+         "mode", "instance-1"},
+        {"DELETE FROM mode_state WHERE instance = 'instance-0'", "mode", "instance-0"},
+        {"DELETE FROM mode_transition WHERE offset = (SELECT min(offset) FROM mode_transition)",
+         "transition", ""},
+        {"UPDATE response SET json = replace(json, '\"responseHash\":\"00', "
+         "'\"responseHash\":\"01') WHERE offset = (SELECT max(offset) FROM response)",
+         "response", ""},
+        {"DELETE FROM response WHERE offset = (SELECT min(offset) FROM response)", "response", ""},
+        {"UPDATE conflict SET json = '{}'", "conflict", ""},
+        {"UPDATE head SET offset = offset - 1", "log", ""},
+        {"UPDATE head SET hash = zeroblob(32)", "log", ""},
+        {"UPDATE users SET name = 'eve'", "user", "eve"},
+        {"UPDATE segment SET keys = zeroblob(length(keys)) WHERE first_offset = 1", "log",
+         "from event 1"},
+        {"DELETE FROM segment WHERE first_offset > 1 AND first_offset < 40", "log", ""},
+    };
+    open();
+    SampleLog ada("ada", random_);
+    grow(ada, 60);
+    ASSERT_TRUE(store_->apply());
+    store_.reset();
+    const auto pristine = disk_.cut(random_);
+    for (const Case& one : kCases) {
+        SCOPED_TRACE(one.sql);
+        store_.reset();
+        for (const char* name : {"/m.db", "/m.db-journal", "/m.db-log0", "/m.db-log1"})
+            if (const auto was = pristine->find(name)) *disk_.create(name) = *was;
+        change(one.sql);
+        open();
+        const CheckReport report = run();
+        EXPECT_GT(report.damages, 0U);
+        EXPECT_TRUE(std::any_of(report.list.begin(), report.list.end(),
+                                [&](const CheckDamage& damage) {
+                                    return damage.what == one.what &&
+                                           (*one.name == '\0' || damage.name == one.name);
+                                }))
+            << described(report);
+        // Each is named once, and nothing else is blamed for it.
+        EXPECT_LE(report.damages, 2U) << described(report);
+    }
+}
+
+TEST_F(Check, TakesNothingForDamageThatIsWrittenWhileItRuns) {
+    open();
+    SampleLog ada("ada", random_), bob("bob", random_);
+    grow(ada, 40);
+    grow(bob, 40);
+    ASSERT_TRUE(store_->apply());
+    for (int round = 0; round < 150; ++round) {
+        StoreCheck check = store_->begin_check(false);
+        int step = 0;
+        while (store_->check_some(check)) {
+            ++step;
+            if (random_.below(3) == 0) grow(random_.below(2) == 0 ? ada : bob, 1);
+            if (random_.below(4) == 0) ASSERT_TRUE(store_->apply_some(2000));
+            if (random_.below(40) == 0) {
+                const auto& texts = ada.texts();
+                Journaled::Expiry walk{.before_ms =
+                                           decode_event(texts[texts.size() - 30])->timestamp_ms};
+                while (!walk.finished)
+                    ASSERT_TRUE(store_->expire_some(walk));
+            }
+        }
+        ASSERT_GT(step, 10);
+        ASSERT_EQ(check.report().damages, 0U) << round << "\n" << described(check.report());
+    }
+}
+
+TEST_F(Check, ReadsTheJournalFromTheDisk) {
+    open();
+    SampleLog ada("ada", random_);
+    grow(ada, 5);
+    disk_.corrupt("/m.db-log0", kRecordsBegin + 40, "x");
+    const CheckReport report = run();
+    ASSERT_EQ(report.damages, 1U) << described(report);
+    EXPECT_EQ(report.list[0].what, "record");
+    EXPECT_NE(report.list[0].text.find("log0: the commits from byte 4096"), std::string::npos)
+        << report.list[0].text;
+}
+
+TEST_F(Check, ReadsRowsFromTheDiskAndNotFromMemory) {
+    open();
+    SampleLog ada("ada", random_);
+    grow(ada, 60);
+    ASSERT_TRUE(store_->apply());
+    ASSERT_TRUE(store_->load("ada"));  // it is in memory now
+    const std::string bytes = disk_.find("/m.db")->shown;
+    std::size_t changed = 0;
+    for (std::size_t at = bytes.find("word"); at != std::string::npos;
+         at = bytes.find("word", at + 1), ++changed)
+        disk_.corrupt("/m.db", at, "wort");
+    ASSERT_GT(changed, 10U);
+    EXPECT_GT(run().damages, 10U);
+}
+
+}  // namespace dyad::sqlite
