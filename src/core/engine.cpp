@@ -13,6 +13,7 @@ constexpr int kFlushRoundsMax = 16;
 constexpr std::int64_t kReleaseMs = 10'000;
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::string_view kScope = "distributed_memory";
+constexpr std::int64_t kFirstMarkMs = 2'000;
 constexpr std::int64_t kMarkMs = 3'600'000;
 constexpr std::size_t kSweepUsersMax = 64;
 
@@ -35,6 +36,7 @@ Engine::Engine(Config config, Ports ports)
     next_sweep_ms_ = now;
     next_expiry_ms_ = now + config_.retention_ms / 10;
     next_release_ms_ = now + kReleaseMs;
+    next_mark_ms_ = now + kMarkMs;
     load_clock();
 }
 
@@ -173,7 +175,8 @@ void Engine::tick() {
 }
 
 std::int64_t Engine::next_ms() const noexcept {
-    std::int64_t next = std::min({next_sweep_ms_, next_expiry_ms_, looks_.first_ms()});
+    std::int64_t next =
+        std::min({next_sweep_ms_, next_expiry_ms_, next_mark_ms_, looks_.first_ms()});
     if (ports_.store.shared() && !polling_) next = std::min(next, next_poll_ms_);
     if (users_.size() > static_cast<std::size_t>(limits::users_active_max))
         next = std::min(next, next_release_ms_);
@@ -220,7 +223,7 @@ void Engine::load_clock() {
                                   " h ago; nothing expires by the time since until the clock has "
                                   "stood for " +
                                   std::to_string(time_.hold_left_ms() / 1000) + " s");
-        save_clock();
+        next_mark_ms_ = ports_.clock.steady_ms() + kFirstMarkMs;  // others want to be served first
     });
 }
 

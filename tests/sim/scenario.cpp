@@ -132,7 +132,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     }
     scenario.lost_answers = random.chance(400) ? random.between(10, 200) : 0;
     draw_incidents(random, scenario);
-    if (seed % kClocksEvery == 4) draw_clocks(seed, scenario);
+    if (seed % kClocksEvery == 4 && scenario.restores == 0) draw_clocks(seed, scenario);
     return scenario;
 }
 
