@@ -76,10 +76,17 @@ void LiveSession::handle(const Message& message) {
         return command(message);
     if (const Status payload = hub_.decoder().check_payload(message); !payload)
         return say_error(payload.error(), message.id);
-    if (message.type == MessageType::ping)
-        wire::write_pong(output(), hub_.speaker(user_), message.id, message.payload);
+    if (message.type == MessageType::ping) pong(message);
     if (message.type == MessageType::state_request) state_request();
     if (message.type == MessageType::disconnect) end(1000, "good bye");
+}
+
+// Who registers by a ping takes the answer for the moment from which it hears of everything.
+void LiveSession::pong(const Message& message) {
+    const bool early = !negotiated_ && session_ != nullptr && !session_->ready;
+    if (early && !early_pongs_) early_pongs_ = hub_.take_buffer();
+    wire::write_pong(early ? *early_pongs_ : output(), hub_.speaker(user_), message.id,
+                     message.payload);
 }
 
 // The user of a connection never changes. False: nothing more is to be done for this message.
@@ -142,6 +149,12 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
                                  .stale_ms = hub_.stale_timeout_ms()});
             if (!catching_up_) hub_.mark_catching_up(*this);
             catching_up_ = true;
+        };
+    else
+        ready = [this](Position) {
+            if (!early_pongs_) return;
+            say(*early_pongs_);
+            hub_.give_buffer(std::move(early_pongs_));
         };
     session_ = hub_.engine().attach(std::move(request), *this, std::move(ready));
     return true;

@@ -117,7 +117,8 @@ bool LiveSession::on_close(std::uint16_t code, std::string_view) {
 }
 
 void LiveSession::adjust_reading() {
-    const std::size_t waiting = client_.held_bytes() + (output_ ? output_->size() : 0);
+    const std::size_t waiting = client_.held_bytes() + (output_ ? output_->size() : 0) +
+                                (early_pongs_ ? early_pongs_->size() : 0);
     const std::size_t asked = state_requests_ ? state_requests_->size() : 0;
     const bool pause = waiting > static_cast<std::size_t>(limits::output_held_bytes_max) ||
                        in_flight_ >= limits::connection_commands_max ||

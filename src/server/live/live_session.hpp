@@ -92,6 +92,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void hello(const wire::Message& message);
     void command(const wire::Message& message);
     void answer(const std::variant<Reply, Rejection>& answer);
+    void pong(const wire::Message& message);
     void state_request();
     void say_error(const Error& error, std::string_view request_id,
                    const Context* current = nullptr);
@@ -117,8 +118,9 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     Client& client_;
     net::FrameReader reader_;
     core::SessionId session_ = nullptr;
-    LiveUser* user_ = nullptr;             // null until it is registered
-    std::unique_ptr<std::string> output_;  // collected, not sent
+    LiveUser* user_ = nullptr;                  // null until it is registered
+    std::unique_ptr<std::string> output_;       // collected, not sent
+    std::unique_ptr<std::string> early_pongs_;  // until the session is ready
     std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;
     // Of each state request: how many commands between it and the one before have no answer yet.
     std::unique_ptr<std::deque<std::uint32_t>> state_requests_;
