@@ -1,6 +1,5 @@
 #include "base/log.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <vector>
@@ -78,9 +77,10 @@ void configure(Level level, Format format, std::string_view debug_scopes) {
     c.debug_all = false;
     c.debug_scopes.clear();
     while (!debug_scopes.empty()) {
-        const std::size_t end = std::min(debug_scopes.find_first_of(", \t\n"), debug_scopes.size());
-        const std::string_view scope = debug_scopes.substr(0, end);
-        debug_scopes.remove_prefix(std::min(end + 1, debug_scopes.size()));
+        const std::size_t comma = debug_scopes.find(',');
+        std::string_view scope = debug_scopes.substr(0, comma);
+        debug_scopes.remove_prefix(comma == std::string_view::npos ? debug_scopes.size()
+                                                                   : comma + 1);
         if (scope == "*" || scope == "dyad:*" || scope == "dyad:distributed:*")
             c.debug_all = true;
         else if (scope.starts_with(kScopePrefix))

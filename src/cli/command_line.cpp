@@ -1,10 +1,10 @@
 #include "cli/command_line.hpp"
 
 #include "base/limits.hpp"
+#include "cli/arguments.hpp"
 #include "cli/command_node.hpp"
 #include "cli/help_formatter.hpp"
 #include "cli/terminal.hpp"
-#include "cli/whole_number.hpp"
 
 #include <functional>
 #include <memory>
@@ -27,16 +27,6 @@ constexpr const char* kTokens =
     "To go on:    --since with the `position` of the last line (--json), or with the token in the\n"
     "             last line of standard error.\n";
 constexpr const char* kForAll = "Options of every command";
-
-// One of these words, in any letter case.
-CLI::IsMember word_of(std::vector<std::string> words) {
-    return CLI::IsMember(std::move(words), CLI::ignore_case);
-}
-
-CLI::Validator not_empty() {
-    return CLI::Validator(
-        [](const std::string& text) { return text.empty() ? "is given without a value" : ""; }, "");
-}
 
 // Everything the options are read into; as long as the parser lives.
 struct Parsed {
@@ -149,7 +139,8 @@ class Parser {
              [this] { return run_status(common()); });
         CLI::App* const doctor = leaf(app_, "doctor", "Check the whole setup and say what to do",
                                       [this] { return run_doctor(common(), parsed_.doctor); });
-        doctor->add_option("FOLDER", parsed_.doctor.folder, "Check only the store in this folder");
+        doctor->add_option("FOLDER", parsed_.doctor.folder, "Check only the store in this folder")
+            ->transform(path_argument());
         doctor->add_flag("--write-test", parsed_.doctor.write_test,
                          "Also write, read and switch a mode, as a user made for it");
         doctor->footer(
@@ -158,8 +149,11 @@ class Parser {
         CLI::App* const salvage =
             leaf(app_, "salvage", "Save what is still good of a damaged folder into a new one",
                  [this] { return run_salvage(common(), parsed_.salvage); });
-        salvage->add_option("FOLDER", parsed_.salvage.folder, "The damaged one (default: serve's)");
-        salvage->add_option("--to", parsed_.salvage.to, "The new folder")->required();
+        salvage->add_option("FOLDER", parsed_.salvage.folder, "The damaged one (default: serve's)")
+            ->transform(path_argument());
+        salvage->add_option("--to", parsed_.salvage.to, "The new folder")
+            ->required()
+            ->transform(path_argument());
         salvage->footer(
             "The damaged folder stays as it is; what could not be saved is named.\nExit "
             "status: 0 done, and nothing is missing; 1 something is; 2 it failed.");

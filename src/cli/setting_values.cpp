@@ -60,6 +60,10 @@ constexpr Synonym kSynonyms[] = {
     {"LOG_FORMAT", "pretty", "text"},
 };
 
+// Of the log. The last two are those of later versions, which the setup guide has people look for.
+constexpr std::string_view kScopes[] = {"distributed_memory", "sqlite", "websocket_sync",
+                                        "mongodb_client", "redis_event_bus"};
+
 // Units that people put behind a number, in the unit of the setting.
 struct Unit {
     std::string_view of;  // the setting's own
@@ -213,6 +217,14 @@ bool is_origin(std::string_view text) {
            is_host_and_port(text.substr(scheme + 3));
 }
 
+// A scope of ours, or what other programs call theirs: `DEBUG` is everybody's.
+bool is_scope(std::string_view text) {
+    constexpr std::string_view kOurs = "dyad:distributed:";
+    if (!text.starts_with("dyad") || text == "dyad:*" || text == "dyad:distributed:*") return true;
+    return text.starts_with(kOurs) && std::find(std::begin(kScopes), std::end(kScopes),
+                                                text.substr(kOurs.size())) != std::end(kScopes);
+}
+
 // Names the first entry that is none.
 template <class Good>
 std::optional<std::string> check_list(std::string_view list, Good good, const char* example) {
@@ -245,6 +257,13 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
         case origins:
         case hosts:
             return normal_list(bare);
+        case scopes: {
+            std::string list = lower(bare);
+            std::replace_if(
+                list.begin(), list.end(),
+                [](char c) { return kBlank.find(c) != std::string_view::npos; }, ',');
+            return normal_list(list);
+        }
         case integer:
         case path:
         case http_url:
@@ -280,6 +299,11 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
         case hosts:
             return check_list(value, is_host_and_port,
                               "it must be a list such as memory.example.com,proxy:8080");
+        case scopes:
+            if (auto wrong = check_text(row, value)) return wrong;
+            return check_list(value, is_scope,
+                              "scopes are dyad:distributed:* and dyad:distributed: with "
+                              "distributed_memory, sqlite or websocket_sync");
         case http_url:
             if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
             return std::nullopt;

@@ -61,7 +61,7 @@ constexpr SettingRow kTable[] = {
      "log", "The least level that is logged."},
     {"LOG_FORMAT", "", "--log-format", choice, "text", 0, 0, "", "text json", false, "log",
      "Lines of text, or one JSON object per line."},
-    {"DEBUG", "", "--debug", text, "", 0, 1024, "", "", false, "log",
+    {"DEBUG", "", "--debug", scopes, "", 0, 1024, "", "", false, "log",
      "Scopes that log at debug level: dyad:distributed:*, or for example "
      "dyad:distributed:websocket_sync; separated by commas."},
     {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false,
@@ -110,6 +110,7 @@ std::string_view kind_of(const SettingRow& row) {
             return "address";
         case origins:
         case hosts:
+        case scopes:
             return "list";
         case http_url:
         case mongodb_url:

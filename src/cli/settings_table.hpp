@@ -19,6 +19,7 @@ enum class SettingType : std::uint8_t {
     address,      // an IPv4 or IPv6 address, or "localhost"
     origins,      // scheme://host[:port], separated by commas
     hosts,        // host[:port], separated by commas
+    scopes,       // of the log, among those of other programs, separated by commas or blanks
     http_url,     // as Url::parse() reads it
     mongodb_url,  // mongodb:// or mongodb+srv://
     redis_url,    // redis:// or rediss://

@@ -271,3 +271,18 @@ def test_the_command_in_a_refusal_does_what_was_meant(make_server):
     subprocess.run(["bash", "-c", command], check=True, timeout=10 * PATIENCE)
     assert path.read_text() == "A=1\nDISTRIBUTED_USER_ID=ada\nB=2\n"
     assert server.cli("config", "check").returncode == 0
+
+
+def test_folders_that_commands_are_given_are_read_so_too(make_server):
+    server = make_server(data_dir=None)
+    serve(server, "--data-dir=~/mem").start()
+    assert server.cli("context", "set", "k", "{}", env={
+        "DYAD_URL": f"http://127.0.0.1:{server.port}"}).returncode == 0
+    assert server.stop() == 0
+    done = server.cli("salvage", "~/mem", "--to=~/saved")
+    assert done.returncode == 0 and (server.home / "saved/memory.db").exists(), done
+    assert server.cli("doctor", "$HOME/saved").returncode == 0
+    for command in (("salvage", "~/mem", "--to", ""), ("salvage", "~/mem", "--to=$NOWHERE/x"),
+                    ("doctor", "~nobody-of-this-name/x")):
+        assert server.cli(*command).returncode == 2, command
+    assert not any("~" in path.name or "$" in path.name for path in server.home.iterdir())

@@ -100,6 +100,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ALLOWED_ORIGINS", "https://a.example,http://localhost:3000", true},
         Case{"ALLOWED_ORIGINS", "*", false}, Case{"ALLOWED_ORIGINS", "a.example", false},
         Case{"ALLOWED_HOSTS", "dyad_ws", true}, Case{"ALLOWED_HOSTS", "a b", false},
+        Case{"DEBUG", "dyad:*", true}, Case{"DEBUG", "dyad:distributed:websocket_sync", true},
+        Case{"DEBUG", "dyad:distibuted:*", false}, Case{"DEBUG", "dyad:distributed:sqlit", false},
+        Case{"DEBUG", "express:*,-dyad:*", true},
         Case{"DISTRIBUTED_USER_ID", "any unique string", true},
         Case{"DISTRIBUTED_USER_ID", "a\nb", false}));
 
@@ -139,7 +142,9 @@ INSTANTIATE_TEST_SUITE_P(
         Meant{"ALLOWED_ORIGINS", "['https://a']", "https://a"},
         Meant{"ALLOWED_ORIGINS", "\"https://a\",\"https://b\"", "https://a,https://b"},
         Meant{"ALLOWED_HOSTS", "[::1]:80", "[::1]:80"}, Meant{"ALLOWED_HOSTS", "a , b", "a,b"},
-        Meant{"DYAD_URL", " http://a ", "http://a"},
+        Meant{"DEBUG", "dyad:distributed:*, Express:*", "dyad:distributed:*,express:*"},
+        Meant{"DEBUG", "dyad:distributed:sqlite app:x", "dyad:distributed:sqlite,app:x"},
+        Meant{"DEBUG", "True", "true"}, Meant{"DYAD_URL", " http://a ", "http://a"},
         Meant{"DISTRIBUTED_USER_ID", "\"ada\"", "ada"}));
 
 TEST(SettingsTable, AListWithoutEntriesIsNotSet) {

@@ -1,9 +1,13 @@
-// How the command line checks a number. Internal to it, for what it includes.
+// How the command line checks its arguments. Internal to it, for what it includes.
 #pragma once
+
+#include "cli/path_expansion.hpp"
 
 #include <charconv>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -24,6 +28,28 @@ inline CLI::Validator whole(std::int64_t least, std::int64_t most = INT64_MAX) {
             return wanted;
         },
         "");
+}
+
+// One of these words, in any letter case.
+inline CLI::IsMember word_of(std::vector<std::string> words) {
+    return CLI::IsMember(std::move(words), CLI::ignore_case);
+}
+
+// As a shell reads it; an empty one is none.
+inline CLI::Validator path_argument() {
+    return CLI::Validator(
+        [](std::string& text) {
+            Result<std::string> path = expand_path(text, system_surroundings());
+            if (!path) return "\"" + text + "\" " + path.error().detail;
+            text = *std::move(path);
+            return std::string();
+        },
+        "");
+}
+
+inline CLI::Validator not_empty() {
+    return CLI::Validator(
+        [](const std::string& text) { return text.empty() ? "is given without a value" : ""; }, "");
 }
 
 }  // namespace dyad::cli
