@@ -4,6 +4,7 @@
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/journaled.hpp"
 #include "store/sqlite/salvage_sources.hpp"
+#include "store/sqlite/schema.hpp"
 #include "store/sqlite/untouched.hpp"
 #include "store/sqlite/whole.hpp"
 
@@ -114,6 +115,19 @@ std::vector<Finding> name_damages(const std::string& folder, const Error& error)
     return out;
 }
 
+// The first start of this version converts it, and writes files anew for that: nothing to be done
+// in passing.
+bool is_of_older_version(sqlite3_vfs& vfs, const std::string& database) {
+    const auto file = sqlite::File::open(vfs, database, false);
+    const Result<std::string> header =
+        file ? (*file)->read(0, 100) : Result<std::string>(file.error());
+    if (!header || header->size() < 100 || !header->starts_with("SQLite format 3")) return false;
+    std::int64_t version = 0;  // user_version (SQLite file format, 1.3)
+    for (std::size_t at = 60; at < 64; ++at)
+        version = version << 8 | static_cast<std::uint8_t>((*header)[at]);
+    return version != 0 && version < sqlite::schema_version();
+}
+
 std::string counted(std::size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -181,6 +195,10 @@ std::vector<Finding> check_store(const std::string& folder, const OnProgress& on
     const auto lock = sqlite::FolderLock::take_to_read(folder);
     if (!lock) return {failed_store(folder, lock.error())};
     if (!found) return name_damages(folder, found.error());
+    if (is_of_older_version(disk.vfs(), database))
+        return {{Verdict::skipped, kStore,
+                 "an older version wrote it; the first start of this one checks and converts it",
+                 ""}};
     sqlite::JournaledOptions options;
     options.database = database;
     options.vfs = disk.name();

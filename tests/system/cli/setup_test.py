@@ -143,6 +143,20 @@ def test_doctor_names_what_is_missing_and_makes_nothing(make_server):
     assert doctor(server, env=here(server))[0]
 
 
+def test_doctor_leaves_a_store_of_an_older_version_to_its_first_start(make_server):
+    server = make_server().start()
+    assert server.stop() == 0
+    database = server.data_dir / "memory.db"
+    with open(database, "r+b") as file:
+        file.seek(60)  # user_version
+        file.write(bytes([0, 0, 0, 1]))
+    before = everything_in(server.data_dir)
+    ok, checks = doctor(server, env=here(server))
+    assert ok and checks["Store"]["verdict"] == "skipped", checks
+    assert "converts it" in checks["Store"]["text"]
+    assert everything_in(server.data_dir) == before
+
+
 def test_doctor_leaves_a_store_in_use_to_its_server(make_server):
     server = make_server().start()
     ok, checks = doctor(server, env={**here(server), "WS_SYNC_PORT": str(free_port())})

@@ -319,4 +319,79 @@ TEST_F(Salvage, ReadsThePartsAloneThatAreLeft) {
     }
 }
 
+TEST_F(Salvage, AfterAPowerCutIsWhatAStartFinds) {
+    std::size_t unfinished = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        SCOPED_TRACE(seed);
+        random_ = test::SeededRandom(seed + 1000);
+        FaultDisk disk;
+        const std::string name = "cut-" + std::to_string(seed);
+        {
+            const test::FaultVfs vfs(name, disk);
+            JournaledOptions cut = options("/m.db");
+            cut.vfs = name;
+            auto store = Journaled::open(cut, random_);
+            ASSERT_TRUE(store);
+            std::map<std::string, SampleLog> logs;
+            for (const char* user : {"ada", "bob"})
+                logs.emplace(user, SampleLog(user, random_));
+            std::uint64_t left = 50 + random_.below(400);
+            disk.before_change = [&] {
+                if (--left == 0) disk.dead = true;
+            };
+            try {
+                for (int round = 0; round < 400; ++round)
+                    for (auto& [user, log] : logs) {
+                        std::vector<AppendRequest> one{log.draft(2)};
+                        const AppendRequest kept = one[0];
+                        std::vector<AppendResult> results;
+                        (*store)->commit(one, results);
+                        log.take(*kept.batch, kept.changes);
+                        if (random_.below(10) == 0) (void)(*store)->apply_some(3000);
+                    }
+            } catch (const Stopped&) {
+            }
+            disk.before_change = nullptr;
+            disk.dead = true;
+            store->reset();
+        }
+        const auto found = disk.cut(random_);
+        const auto again = found->cut(random_);
+        const test::FaultVfs start_vfs(name + "-start", *again);
+        JournaledOptions start = options("/m.db");
+        start.vfs = start_vfs.name();
+        const auto started = Journaled::open(start, random_);
+        ASSERT_TRUE(started) << started.error().to_string();
+        const auto users = (*started)->list_users();
+        ASSERT_TRUE(users);
+        if (users->empty()) continue;
+
+        const test::FaultVfs salvage_vfs(name + "-salvage", *found);
+        SalvageOptions of;
+        of.from = "/m.db";
+        of.to = "/new.db";
+        of.vfs = salvage_vfs.name();
+        of.journal_file_bytes = 64 * 1024;
+        of.page_bytes = 1024;
+        const auto account = salvage(of, random_);
+        ASSERT_TRUE(account) << account.error().to_string();
+        unfinished += account->whole() ? 0 : 1;
+        JournaledOptions saved = options("/new.db");
+        saved.vfs = salvage_vfs.name();
+        const auto store = Journaled::open(saved, random_);
+        ASSERT_TRUE(store) << store.error().to_string();
+        for (const std::string& user : *users) {
+            const auto was = (*started)->load(user);
+            const auto is = (*store)->load(user);
+            ASSERT_TRUE(was && is);
+            // A record that was not finished may give more, but never less.
+            ASSERT_GE(is->head.offset, was->head.offset) << user;
+            if (is->head.offset == was->head.offset)
+                ASSERT_EQ(test::describe(is->state, false), test::describe(was->state, false));
+            if (account->whole()) ASSERT_EQ(is->head.epoch, was->head.epoch) << user;
+        }
+    }
+    EXPECT_LT(unfinished, 10U);
+}
+
 }  // namespace dyad::sqlite
