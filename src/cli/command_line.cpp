@@ -280,7 +280,10 @@ class Parser {
             ->required();
         app = leaf(*context, "search", "Search the texts of all contexts",
                    [this] { return run_context_search(common(), parsed_.context); });
-        app->add_option("QUERY", o.query, "Words")->required();
+        app->add_option("QUERY", o.query,
+                        "Words, in any case and without their accents if you like; several must "
+                        "all be there.\n\"a phrase\", prefix*, OR, NOT and brackets work, too")
+            ->required();
         app->add_option("--limit", o.limit, "At most so many [100]")
             ->check(whole(1))
             ->type_name("N");

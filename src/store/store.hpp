@@ -131,6 +131,10 @@ struct SearchHit {
     std::string snippet;  // plain text, matches between U+0002 and U+0003
     double score = 0;     // higher is better
 };
+// The order of hits, the same on every store.
+inline bool is_better(const SearchHit& a, const SearchHit& b) {
+    return a.score != b.score ? a.score > b.score : a.key < b.key;
+}
 
 struct StoreHealth {
     std::string kind;  // "sqlite", "mongodb", "simulated"
@@ -196,7 +200,8 @@ class Store {
                              PageRequest page, Callback<std::vector<Transition>> done) = 0;
     virtual void responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
                            Callback<std::vector<ResponseRecord>> done) = 0;
-    // Full-text search over the live contexts. Errors: invalid_field where `query` does not parse.
+    // Full-text search over the live contexts: hits, scores, snippets and order as search/match.hpp
+    // has them, so that they are the same on every store. Errors: those of search::Query::parse.
     virtual void search(const std::string& user_id, const std::string& query, std::size_t limit,
                         Callback<std::vector<SearchHit>> done) = 0;
 

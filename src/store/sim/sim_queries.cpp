@@ -1,9 +1,9 @@
 #include "store/sim/sim_queries.hpp"
 
 #include "base/limits.hpp"
+#include "search/match.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 namespace dyad::sim::queries {
@@ -21,23 +21,6 @@ bool before_page(Offset offset, const PageRequest& page) {
     return page.before == 0 || offset < page.before;
 }
 
-char lower(char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
-
-std::vector<std::string> words_of(const std::string& query) {
-    std::vector<std::string> words;
-    std::string word;
-    for (const char c : query + " ") {
-        if (std::isspace(static_cast<unsigned char>(c)) == 0) {
-            word += lower(c);
-        } else if (!word.empty()) {
-            words.push_back(std::exchange(word, {}));
-        }
-    }
-    return words;
-}
-
 void add_expired_operations(const UserRecord& record, std::vector<std::uint64_t>& keys) {
     std::map<std::string, int, std::less<>> known;  // by instance
     for (Offset offset = record.first_kept - 1; offset > 0; --offset) {
@@ -50,29 +33,6 @@ void add_expired_operations(const UserRecord& record, std::vector<std::uint64_t>
         if (++count <= limits::expired_operations_per_instance_max)
             keys.push_back(event.entry().operation_key);
     }
-}
-
-// How well `text` matches: the number of occurrences of every word; nothing where one is missing.
-std::optional<SearchHit> match(const Context& context, const std::vector<std::string>& words) {
-    std::string text = context.key + " " + context.data;
-    for (const std::string& tag : context.tags)
-        text += " " + tag;
-    std::string folded = text;
-    std::transform(folded.begin(), folded.end(), folded.begin(), lower);
-    SearchHit hit{.key = context.key, .snippet = {}, .score = 0};
-    for (const std::string& word : words) {
-        const std::size_t first = folded.find(word);
-        if (first == std::string::npos) return std::nullopt;
-        for (std::size_t at = first; at != std::string::npos; at = folded.find(word, at + 1))
-            hit.score += 1;
-        if (hit.snippet.empty()) {
-            const std::size_t from = first < 40 ? 0 : first - 40;
-            hit.snippet = text.substr(from, first - from) + "\x02" +
-                          text.substr(first, word.size()) + "\x03" +
-                          text.substr(first + word.size(), 40);
-        }
-    }
-    return hit;
 }
 
 }  // namespace
@@ -222,18 +182,19 @@ std::vector<ResponseRecord> responses(const SimDatabase& database, const std::st
 
 Result<std::vector<SearchHit>> search(const SimDatabase& database, const std::string& user_id,
                                       const std::string& query, std::size_t limit) {
-    const std::vector<std::string> words = words_of(query);
-    if (words.empty()) return fail(Errc::invalid_field, "q: must contain a word");
+    const Result<search::Query> parsed = search::Query::parse(query);
+    if (!parsed) return parsed.error();
     std::vector<SearchHit> hits;
     const UserRecord* record = database.find(user_id);
     if (record == nullptr) return hits;
     for (const auto& [key, context] : state_of(database, *record).contexts) {
         if (context->deleted) continue;
-        if (auto hit = match(*context, words)) hits.push_back(*std::move(hit));
+        const std::string body = search::body_of(*context);
+        const search::Counted counted = search::count(*parsed, key, body);
+        const double score = search::score(*parsed, counted.phrases, counted.body_terms);
+        if (score > 0) hits.push_back({key, search::snippet(*parsed, key, body), score});
     }
-    std::sort(hits.begin(), hits.end(), [](const SearchHit& a, const SearchHit& b) {
-        return a.score != b.score ? a.score > b.score : a.key < b.key;
-    });
+    std::sort(hits.begin(), hits.end(), is_better);
     if (hits.size() > limit) hits.resize(limit);
     return hits;
 }

@@ -1,5 +1,7 @@
 #include "store/sqlite/connection.hpp"
 
+#include "store/sqlite/search_terms.hpp"
+
 #include <sqlite3.h>
 
 namespace dyad::sqlite {
@@ -114,6 +116,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
     sqlite3_extended_result_codes(connection->db_, 1);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    if (const int taught = teach_terms(connection->db_); taught != SQLITE_OK)
+        return connection->error(taught);
     // A rollback journal, not a write-ahead log: applying mostly adds pages, and those are then
     // written once. The page size counts only for a database that is not there yet.
     const Status ready = connection->script(

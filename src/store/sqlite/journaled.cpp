@@ -42,6 +42,7 @@ Result<std::unique_ptr<Journaled>> Journaled::open(JournaledOptions options, Ran
     if (done) done = store->open_journal();
     if (done) done = store->settle_rollback_journal();
     if (done) done = migrate(*store->db_);
+    if (done) done = store->search_->prepare();
     if (!done) return done.error();
     return store;
 }

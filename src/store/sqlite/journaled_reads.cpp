@@ -190,14 +190,14 @@ Status Journaled::index_all(std::int64_t user) {
 
 Result<std::vector<SearchHit>> Journaled::search(const std::string& user_id,
                                                  const std::string& query, std::size_t limit) {
-    const Result<std::string> compiled = compile_query(query);
-    if (!compiled) return compiled.error();
+    const Result<search::Query> parsed = search::Query::parse(query);
+    if (!parsed) return parsed.error();
     const auto log = applied_log(user_id);
     if (!log) return log.error();
     if (!*log) return std::vector<SearchHit>();
     const Status indexed = index_all((*log)->user);
     if (!indexed) return indexed.error();
-    return search_->find((*log)->user, query, limit);
+    return search_->find((*log)->user, *parsed, limit);
 }
 
 Result<std::vector<std::string>> Journaled::users_with_expired(std::int64_t now_ms,

@@ -92,6 +92,10 @@ UPDATE head SET oldest = 0;
 CREATE INDEX head_by_oldest ON head(oldest) WHERE oldest IS NOT NULL;
 CREATE INDEX context_deleted ON context(user, offset) WHERE deleted = 1;
 )",
+    // 5: the search index is cut by the product and not by FTS5; Search::prepare makes it anew.
+    R"(
+DROP TABLE search_text;
+)",
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {

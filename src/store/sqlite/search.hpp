@@ -1,45 +1,34 @@
-// Full-text search over live contexts: their keys, tags and what their data says.
+// Full-text search over live contexts, on SQLite's FTS5: what is searched and how well it matches
+// is search/match.hpp's, how text is cut search/words.hpp's; FTS5 only finds.
 //
 // The index follows the contexts at a distance (head.searchable_to) and catches up when there is
 // time, and before a search: writing it on the way of every change would cost more than the change.
-//
-// A query, as users type it:
-//
-//     query := group ( [OR] group )*        groups that only stand side by side must all match
-//     group := [NOT] ( word ["*"] | "phrase" ["*"] | "(" query ")" )
-//
-// A "*" matches every word that begins so. NOT takes away from what stands before it.
 #pragma once
 
+#include "search/query.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace dyad::sqlite {
-
-// The query in FTS5's language, with every word quoted, so that nothing in it can reach beyond the
-// group it stands in. Errors: invalid_field.
-Result<std::string> compile_query(std::string_view query);
-
-// The strings and numbers of a context's data, without the names of its members, and its tags; one
-// per line.
-std::string searchable_text(const Context& context);
 
 class Search {
   public:
     explicit Search(Connection& connection) : db_(connection) {}
 
+    // Empties an index that was made with another way to cut texts; it then catches up as one that
+    // is new. To be called once, before all else.
+    Status prepare();
     // True where contexts changed that the index does not know yet.
     Result<bool> is_behind(std::int64_t user);
     // Takes up to `limit` changed contexts of a user into the index, oldest change first. False
     // where none is left. Requires: a running transaction.
     Result<bool> index_some(std::int64_t user, std::size_t limit);
-    // Requires: the index has caught up. Errors: invalid_field.
-    Result<std::vector<SearchHit>> find(std::int64_t user, std::string_view query,
+    // Requires: the index has caught up.
+    Result<std::vector<SearchHit>> find(std::int64_t user, const search::Query& query,
                                         std::size_t limit);
 
     // What was removed from the index stays in its tables until they are purged. One piece of
@@ -58,7 +47,12 @@ class Search {
         std::string text;
         bool deleted;
     };
+    struct Match {
+        std::int64_t row;
+        SearchHit hit;
+    };
     Status index(std::int64_t user, const Changed& changed);
+    Result<std::vector<Match>> match(std::int64_t user, const search::Query& query);
 
     Connection& db_;
     std::uint64_t removals_ = 1;

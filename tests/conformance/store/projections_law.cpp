@@ -1,4 +1,4 @@
-// What is derived from the log: history, versions, transitions, responses, search.
+// What is derived from the log: history, versions, transitions, responses.
 #include "conformance/store/store_law.hpp"
 
 #include <algorithm>
@@ -35,20 +35,6 @@ std::vector<ResponseRecord> StoreProjections::responses(const std::string& user,
     EXPECT_TRUE(records) << records.error().to_string();
     return records ? *std::move(records) : std::vector<ResponseRecord>();
 }
-
-std::vector<std::string> StoreProjections::found(const std::string& user,
-                                                 const std::string& query) {
-    const auto hits =
-        ask<std::vector<SearchHit>>([&](auto done) { store().search(user, query, 100, done); });
-    EXPECT_TRUE(hits) << query << ": " << hits.error().to_string();
-    std::vector<std::string> keys;
-    for (std::size_t i = 0; hits && i < hits->size(); ++i)
-        keys.push_back((*hits)[i].key);
-    std::sort(keys.begin(), keys.end());
-    return keys;
-}
-
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreSearch);
 
 using Keys = std::vector<std::string>;
 
@@ -164,70 +150,6 @@ TEST_P(StoreProjections, ResponsesAreMergedPerMessageAndFiltered) {
     EXPECT_EQ(responses("ada", {}, {.before = expected[0].offset, .limit = 1})[0].offset,
               expected[1].offset);
     EXPECT_TRUE(responses("bob", {}, {}).empty());
-}
-
-TEST_P(StoreSearch, FindsLiveContextsOfOneUser) {
-    SampleLog ada("ada", random_);
-    SampleLog bob("bob", random_);
-    put(ada, context_change(ada, "recipe:soup", "leek and potato soup"));
-    put(ada, context_change(ada, "recipe:cake", "carrot cake"));
-    put(ada, context_change(ada, "plan", "buy potatoes"));
-    put(bob, context_change(bob, "secret", "potato soup of bob"));
-    EXPECT_EQ(found("ada", "potato"), Keys{"recipe:soup"});
-    EXPECT_EQ(found("ada", "potato*"), (Keys{"plan", "recipe:soup"}));
-    EXPECT_EQ(found("bob", "soup"), Keys{"secret"});
-    EXPECT_EQ(found("eve", "soup"), Keys{});
-    put(ada, context_change(ada, "recipe:soup", "onion soup"));
-    put(ada, context_change(ada, "plan", "", true));
-    EXPECT_EQ(found("ada", "potato*"), Keys{});
-    EXPECT_EQ(found("ada", "onion"), Keys{"recipe:soup"});
-    put(ada, context_change(ada, "plan", "buy onions, an onion"));
-    backend_->restart(false);
-    EXPECT_EQ(found("ada", "onion"), (Keys{"plan", "recipe:soup"}));
-
-    ContextChange bill = context_change(ada, "bill", "of the plumber");
-    auto with_more = std::make_shared<Context>(*bill.context);
-    with_more->data = R"({"note":"of the plumber","number":4711})";
-    with_more->tags = {"unpaid"};
-    bill.context = std::move(with_more);
-    put(ada, bill);
-    for (const char* query : {"bill", "plumber", "4711", "unpaid", "unpaid 4711"})
-        EXPECT_EQ(found("ada", query), Keys{"bill"}) << query;
-
-    const auto hits =
-        ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", "onion", 1, done); });
-    ASSERT_TRUE(hits);
-    ASSERT_EQ(hits->size(), 1U);
-    EXPECT_NE((*hits)[0].snippet.find("\x02onion\x03"), std::string::npos) << (*hits)[0].snippet;
-}
-
-TEST_P(StoreProjections, NoQueryReachesAnotherUser) {
-    SampleLog ada("ada", random_);
-    SampleLog bob("bob", random_);
-    put(ada, context_change(ada, "mine", "harmless"));
-    put(bob, context_change(bob, "secret", "canary word u1 u2"));
-    for (const char* query :
-         {"canary", "x) OR (canary", "\") OR (\"canary", "owner:u2", "x OR canary", "u2",
-          "owner : u2 OR canary", "{owner} : u2", "canary*", "NOT x", "x\" OR \"canary",
-          "key:secret", "^canary", "NEAR(canary word)", "x' OR user=2 --"}) {
-        const auto hits = ask<std::vector<SearchHit>>(
-            [&](auto done) { store().search("ada", query, 100, done); });
-        if (!hits) {
-            EXPECT_EQ(hits.error().code, Errc::invalid_field) << query;
-            continue;
-        }
-        for (const SearchHit& hit : *hits)
-            EXPECT_EQ(hit.key, "mine") << query;
-    }
-}
-
-TEST_P(StoreSearch, AQueryThatDoesNotParseIsAnError) {
-    for (const char* query : {"", "\"open", "("}) {
-        const auto hits =
-            ask<std::vector<SearchHit>>([&](auto done) { store().search("ada", query, 10, done); });
-        ASSERT_FALSE(hits) << query;
-        EXPECT_EQ(hits.error().code, Errc::invalid_field);
-    }
 }
 
 TEST_P(StoreProjections, UsersWithExpiredContextsAreFoundUntilTheContextsAreGone) {

@@ -108,6 +108,5 @@ std::unique_ptr<Backend> make_backend() {
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreLaw, testing::Values(&make_backend));
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreProjections, testing::Values(&make_backend));
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreRetention, testing::Values(&make_backend));
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSearch, testing::Values(&make_backend));
 
 }  // namespace dyad::conformance

@@ -77,6 +77,9 @@ class StoreProjections : public StoreLaw {
                                           PageRequest page);
     // The keys of the hits, sorted.
     std::vector<std::string> found(const std::string& user, const std::string& query);
+    Result<std::vector<SearchHit>> search(const std::string& user, const std::string& query);
+    // The hits are those of search/match.hpp over the whole state.
+    void expect_search(const test::SampleLog& log, const std::string& query);
 };
 
 // What retention takes away, and what stays.
@@ -87,10 +90,8 @@ class StoreRetention : public StoreProjections {
     void expect_kept_from(const test::SampleLog& log, Offset first_kept);
 };
 
-// Words, phrases, prefixes, OR, NOT and brackets; for backends with a real full-text index.
-class StoreSearch : public StoreProjections {};
 
-// The next change of a context of `log`.
+// The context under `key` with the data {"note": note}, or its deletion, as the next of `log`.
 ContextChange context_change(const test::SampleLog& log, const std::string& key,
                              const std::string& note, bool deleted = false);
 // One request with one change, at the end of `log`.

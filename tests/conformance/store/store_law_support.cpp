@@ -1,7 +1,10 @@
 #include "conformance/store/store_law.hpp"
+#include "model/json.hpp"
 
 #include <chrono>
 #include <set>
+
+#include <boost/json/object.hpp>
 
 namespace dyad::conformance {
 
@@ -149,7 +152,7 @@ ContextChange context_change(const test::SampleLog& log, const std::string& key,
     const ContextPtr before = log.state().find(key);
     context->key = key;
     context->version = before ? before->version + 1 : 1;
-    context->data = deleted ? "null" : "{\"note\":\"" + note + "\"}";
+    context->data = deleted ? "null" : json::canonical(boost::json::object{{"note", note}});
     context->deleted = deleted;
     context->offset = log.head().offset + 1;
     context->updated_at_ms = log.now_ms;

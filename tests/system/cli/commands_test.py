@@ -183,6 +183,7 @@ def test_search_finds_words(cli):
     hits = wait_until(lambda: cli.json("context", "search", "heliotrope")["hits"], 5)
     assert hits[0]["contextKey"] == "notes"
     assert "heliotrope" in cli.ok("context", "search", "heliotrope")
+    assert "heliotrope" in cli.ok("context", "search", "Hëliotrope — “blooms”")
 
 
 def test_keys_of_every_kind(cli):

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import urllib.parse
 import uuid
 
 import pytest
@@ -229,6 +230,24 @@ def test_users_are_apart(api, server):
     assert other("GET", "/api/v1/events")[0]["last"] == 1
 
 
+@pytest.mark.parametrize("text,query,found", [
+    ("memory — plan", "memory — plan", True), ("memory — plan", "memory & plan", True),
+    ("Łódź", "Lodz", True), ("lodz", "ŁÓDŹ", True), ("Straße", "STRASSE", True),
+    ("今天玩成语接龙游戏", "成语接龙", True), ("今天玩成语接龙游戏", "接", True),
+    ("今天玩成语接龙游戏", "成龙", False), ("ฉันรักภาษาไทยมาก", "ภาษาไทย", True),
+    ("학교에서 공부", "학교", True), ("ｺｰﾋｰ", "コーヒー", True), ("مُحَمَّد", "محمد", True),
+    ("мой дом", "мои", False), ("see f(x)", "(f(x", True), ("Portland, OR", "Portland OR", True),
+    ("5 inch", "5\" inch", True), ("mail ada@example.com", "example.com", True),
+])
+def test_search_folds_and_cuts_text_and_query_alike(api, text, query, found):
+    api("PUT", NOTES, {"data": {"note": text}}, expect=201)
+    hits = api("GET", "/api/v1/search?q=" + urllib.parse.quote(query))[0]["hits"]
+    assert len(hits) == found
+    for hit in hits:
+        shown = hit["snippet"].replace("\x02", "").replace("\x03", "")
+        assert shown == text and hit["snippet"] != text
+
+
 SOURCE = {"sourceType": "local", "provider": "p", "model": "m", "responseText": "t"}
 ANSWER = {"chatId": "c", "messageId": "m", "mode": "parallel", **SOURCE}
 BAD = [
@@ -243,7 +262,8 @@ BAD = [
     ("GET", "/api/v1/events/stream?types=nothing", None, 400, "types"),
     ("GET", "/api/v1/events/stream?snapshot=1", None, 400, "snapshot"),
     ("GET", "/api/v1/search", None, 400, "q"),
-    ("GET", "/api/v1/search?q=(a", None, 400, "q: "),
+    ("GET", "/api/v1/search?q=%E2%80%94%20%26", None, 400, "q: has no letter"),
+    ("GET", "/api/v1/search?q=()", None, 400, "q: has no letter"),
     ("GET", "/api/v1/search?q=" + "x" * 1025, None, 413, "q"),
     ("PUT", NOTES, {}, 400, "data"),
     ("PUT", NOTES, {"data": []}, 400, "data"),

@@ -398,6 +398,28 @@ TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
     expect_holds(log);
 }
 
+TEST_F(JournaledStore, AnIndexThatWasCutInAnotherWayIsMadeAnew) {
+    ASSERT_TRUE(open());
+    SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
+    grow(log, 5);
+    const auto before = store_->search("ada", "word*", 10);
+    ASSERT_TRUE(before);
+    ASSERT_FALSE(before->empty());
+    store_.reset();
+    {
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)
+                        ->script("UPDATE meta SET value = 1 WHERE key = 'search_version';"
+                                 "UPDATE search_text SET body = 'cut otherwise'"));
+    }
+    ASSERT_TRUE(open());
+    const auto after = store_->search("ada", "word*", 10);
+    ASSERT_TRUE(after) << after.error().to_string();
+    EXPECT_EQ(after->size(), before->size());
+    EXPECT_TRUE(store_->search("ada", "otherwise", 10)->empty());
+}
+
 TEST_F(JournaledStore, VerifyFindsAChangedEvent) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
