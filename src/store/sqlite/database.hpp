@@ -142,7 +142,7 @@ class Database {
     std::deque<CheckJob> checks_;
     std::int64_t next_apply_ms_ = 0;  // after one that failed
     bool idle_ = false;
-    bool tidying_ = false;
+    bool tidying_ = true;
     SystemClock clock_;
 
     std::atomic<bool> checking_{false};

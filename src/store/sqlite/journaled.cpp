@@ -42,8 +42,10 @@ Result<std::unique_ptr<Journaled>> Journaled::open(JournaledOptions options, Ran
     if (done) done = store->open_journal();
     if (done) done = store->settle_rollback_journal();
     if (done) done = migrate(*store->db_);
-    if (done) done = store->search_->prepare();
     if (!done) return done.error();
+    auto to_index = store->search_->prepare();
+    if (!to_index) return to_index.error();
+    store->to_index_ = *std::move(to_index);
     return store;
 }
 

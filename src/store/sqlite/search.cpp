@@ -44,10 +44,11 @@ std::string owner_of(std::int64_t user) {
 
 }  // namespace
 
-Status Search::prepare() {
+Result<std::set<std::int64_t>> Search::prepare() {
+    std::set<std::int64_t> users;
     const auto version = db_.number("SELECT value FROM meta WHERE key = 'search_version'");
     if (!version) return version.error();
-    if (*version == search::cutting_version()) return Done{};
+    if (*version == search::cutting_version()) return users;
     Transaction transaction(db_);
     Status done = transaction.begin();
     if (done)
@@ -58,7 +59,13 @@ Status Search::prepare() {
             "INSERT OR REPLACE INTO meta(key, value) VALUES('search_version', " +
             std::to_string(search::cutting_version()) + ")");
     if (done) done = transaction.commit();
-    return done;
+    if (!done) return done.error();
+    Rows rows = db_.query("SELECT user FROM head WHERE offset > 0");
+    while (rows.next())
+        users.insert(rows.integer(0));
+    done = rows.status();
+    if (!done) return done.error();
+    return users;
 }
 
 Result<bool> Search::is_behind(std::int64_t user) {

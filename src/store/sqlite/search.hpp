@@ -10,6 +10,7 @@
 #include "store/store.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,9 @@ class Search {
   public:
     explicit Search(Connection& connection) : db_(connection) {}
 
-    // Empties an index that was made with another way to cut texts; it then catches up as one that
-    // is new. To be called once, before all else.
-    Status prepare();
+    // Empties an index that was made with another way to cut texts, and gives the users who were in
+    // it; it then catches up as one that is new. To be called once, before all else.
+    Result<std::set<std::int64_t>> prepare();
     // True where contexts changed that the index does not know yet.
     Result<bool> is_behind(std::int64_t user);
     // Takes up to `limit` changed contexts of a user into the index, oldest change first. False

@@ -414,6 +414,9 @@ TEST_F(JournaledStore, AnIndexThatWasCutInAnotherWayIsMadeAnew) {
                                  "UPDATE search_text SET body = 'cut otherwise'"));
     }
     ASSERT_TRUE(open());
+    const std::uint64_t written = disk_.writes();
+    EXPECT_FALSE(store_->tidy()) << "in one piece";
+    EXPECT_GT(disk_.writes(), written) << "while there is time";
     const auto after = store_->search("ada", "word*", 10);
     ASSERT_TRUE(after) << after.error().to_string();
     EXPECT_EQ(after->size(), before->size());
