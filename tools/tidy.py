@@ -44,7 +44,6 @@ FOREIGN = {
     r"unicode/": {"model", "search"},
     r"boost/(beast|asio)": {"net"},
     r"sqlite3\.h": {"store/sqlite"},
-    r"unicode/": {"search", "model"},
     r"CLI/": {"cli"},
     r"curl/": {"cli"},
     r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},
