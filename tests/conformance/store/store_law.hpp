@@ -90,7 +90,6 @@ class StoreRetention : public StoreProjections {
     void expect_kept_from(const test::SampleLog& log, Offset first_kept);
 };
 
-
 // The context under `key` with the data {"note": note}, or its deletion, as the next of `log`.
 ContextChange context_change(const test::SampleLog& log, const std::string& key,
                              const std::string& note, bool deleted = false);

@@ -182,7 +182,6 @@ def test_search_finds_words(cli):
     cli.ok("context", "set", "notes", '{"text":"the heliotrope blooms"}')
     hits = wait_until(lambda: cli.json("context", "search", "heliotrope")["hits"], 5)
     assert hits[0]["contextKey"] == "notes"
-    assert "heliotrope" in cli.ok("context", "search", "heliotrope")
     assert "heliotrope" in cli.ok("context", "search", "Hëliotrope — “blooms”")
 
 
