@@ -95,6 +95,7 @@ CREATE INDEX context_deleted ON context(user, offset) WHERE deleted = 1;
     // 5: the search index is cut by the product and not by FTS5; Search::prepare makes it anew.
     R"(
 DROP TABLE search_text;
+DELETE FROM meta WHERE key = 'search_version';
 )",
 };
 

@@ -403,12 +403,10 @@ TEST_F(JournaledStore, AnIndexThatWasCutInAnotherWayIsMadeAnew) {
     SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
     grow(log, 5);
     const auto before = store_->search("ada", "word*", 10);
-    ASSERT_TRUE(before);
-    ASSERT_FALSE(before->empty());
+    ASSERT_TRUE(before && !before->empty());
     store_.reset();
     {
         auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
         ASSERT_TRUE((*connection)
                         ->script("UPDATE meta SET value = 1 WHERE key = 'search_version';"
                                  "UPDATE search_text SET body = 'cut otherwise'"));
