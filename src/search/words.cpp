@@ -42,7 +42,8 @@ class Cutter {
                 continue;
             }
             at += piece_bytes(text.substr(at));
-            piece(fold(text.substr(begin, at - begin)), begin, at);
+            // A copy, for a sink may cut, too.
+            piece(Folded(fold(text.substr(begin, at - begin))), begin, at);
         }
         flush();
     }
@@ -56,7 +57,7 @@ class Cutter {
 
     void piece(const Folded& folded, std::size_t begin, std::size_t end) {
         if (folded.kind != Kind::several) return add(folded.kind, folded.text, begin, end);
-        const std::string text = folded.text;
+        const std::string& text = folded.text;
         for (std::int32_t i = 0; i < static_cast<std::int32_t>(text.size());) {
             const auto from = static_cast<std::size_t>(i);
             UChar32 c = 0;

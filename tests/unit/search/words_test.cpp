@@ -112,6 +112,15 @@ TEST(SearchWords, KnowWhereTheyCameFrom) {
     EXPECT_EQ(from, (std::vector<std::string>{"Cafe\xcc\x81", "ﷺ", "ﷺ", "ﷺ", "ﷺ"}));
 }
 
+TEST(SearchWords, ASinkMayCutToo) {
+    Terms terms;
+    cut("成语é接龙", [&](const Term& term) {
+        terms.push_back(terms_of(term.text).at(0));
+        return true;
+    });
+    EXPECT_EQ(terms, (Terms{"成", "语", "e", "接", "龙"}));
+}
+
 TEST(SearchWords, OfALongWordOnlyTheBeginningCounts) {
     const Terms terms = terms_of(std::string(100'000, 'x') + " " + std::string(255, 'y') + "é");
     ASSERT_EQ(terms.size(), 2U);
