@@ -292,7 +292,8 @@ class Stranger(http.server.BaseHTTPRequestHandler):
     ["context", "get", "secret-key"], ["context", "search", "secret-key"],
     ["context", "rm", "secret-key"], ["context", "watch", "secret-key"],
     ["mode", "set", "parallel"], ["events"], ["events", "--follow"], ["response", "ls"],
-    ["conflicts"], ["instances"], ["status"], ["bench", "--seconds", "1"], ["doctor"], ["doctor", "--write-test"]])
+    ["conflicts"], ["instances"], ["status"], ["bench", "--seconds", "1"], ["doctor"],
+    ["doctor", "--write-test"]])
 def test_a_stranger_is_told_nothing(make_server, arguments):
     server = make_server()
     stranger = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger)

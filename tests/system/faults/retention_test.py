@@ -11,7 +11,8 @@ CANARY = "c4n4ry"
 
 def write(server, user, key, data=None):
     headers = {"Content-Type": "application/json", "Dyad-User": user}
-    method, body = ("DELETE", None) if data is None else ("PUT", json.dumps({"data": data, "force": True}))
+    method = "DELETE" if data is None else "PUT"
+    body = None if data is None else json.dumps({"data": data, "force": True})
     status, _, answer = server.request(method, f"/api/v1/contexts/{key}", body, headers)
     assert status in (200, 201, 204), answer
 

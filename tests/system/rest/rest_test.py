@@ -217,7 +217,19 @@ def stream(api):
         assert identity == api("GET", "/api/v1/events")[0]["position"]
 
 
+def check_store(api):
+    make(api)
+    status, headers, body = api.server.get("/api/v1/check", {"Dyad-User": api.user})
+    assert status == 200 and headers["Content-Type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in body.splitlines()]
+    schema = described.DOCUMENT["paths"]["/api/v1/check"]["get"]["responses"]["200"]["content"]
+    for line in lines:
+        described.check(line, schema["application/x-ndjson"]["schema"], "a line of the check")
+    assert lines[-1]["finished"] and lines[-1]["ok"] and lines[-1]["damages"] == []
+
+
 EXERCISES = {
+    "checkStore": check_store,
     "getStatus": get_status, "listInstances": list_instances, "listModes": modes, "getMode": modes,
     "setMode": modes, "listTransitions": modes, "listContexts": contexts,
     "getContext": get_context, "putContext": put_context, "patchContext": patch_context,
