@@ -71,7 +71,9 @@ void UserLog::loaded(Result<LoadedLog> result) {
     } else {
         phase_ = Phase::cold;
         status = result.error();
-        log::warn(kScope, "the memory of a user could not be read: " + result.error().to_string());
+        if (result.error().code != Errc::storage_damaged)  // the store says that, once
+            log::warn(kScope,
+                      "the memory of a user could not be read: " + result.error().to_string());
         for (Pending& pending : std::exchange(queue_, {}))
             reply(pending, Rejection{result.error(), nullptr});
         // Sessions from before a reload wait for what nobody may ever ask for.

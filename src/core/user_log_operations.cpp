@@ -37,7 +37,9 @@ void UserLog::operations_read(const Result<std::vector<std::uint64_t>>& keys) {
         engine_.mark_dirty(*this);
         return;
     }
-    log::warn(kScope, "the operations of a user could not be read: " + keys.error().to_string());
+    if (keys.error().code != Errc::storage_damaged)  // the store says that, once
+        log::warn(kScope,
+                  "the operations of a user could not be read: " + keys.error().to_string());
     std::deque<Pending> sent;  // they may have been applied
     for (Pending& pending : std::exchange(queue_, {})) {
         if (pending.tries != 0)

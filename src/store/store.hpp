@@ -140,6 +140,7 @@ struct StoreHealth {
     std::string kind;  // "sqlite", "mongodb", "simulated"
     bool connected = false;
     bool healthy = false;
+    bool partial = false;  // with a problem: it concerns some of what is stored, the rest works
     std::int64_t latency_us = 0;  // of the last commit
     std::string problem;          // empty where healthy
 };

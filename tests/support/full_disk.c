@@ -1,6 +1,6 @@
 /* Preloaded into the server: while the file that DYAD_TEST_FAULT names exists, writes to regular
- * files fail as on a full disk, or, where the file says "sync", every fsync fails as on a dying
- * one. */
+ * files fail as on a full disk, or, where the file says "quota" or "large", as beyond a quota or the
+ * largest file that is allowed; where it says "sync", every fsync fails as on a dying disk. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,40 +12,49 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum fault { NONE, FULL, SYNC };
-
-static enum fault active(void) {
+/* Of writes, or of syncs; 0 where there is none. */
+static int active(int sync) {
     const char *name = getenv("DYAD_TEST_FAULT");
-    struct stat status;
-    if (!name || stat(name, &status) != 0) return NONE;
-    return status.st_size >= 4 ? SYNC : FULL;
+    char word[8] = "";
+    int file = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0) return 0;
+    if (read(file, word, sizeof word - 1) < 0) word[0] = 0;
+    close(file);
+    if (word[0] == 's') return sync ? EIO : 0;
+    if (sync) return 0;
+    return word[0] == 'q' ? EDQUOT : word[0] == 'l' ? EFBIG : ENOSPC;
 }
 
-static int hits(int fd, enum fault which) {
+static int fault_of(int fd, int sync) {
     struct stat status;
-    return fd > 2 && active() == which && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    const int kept = errno;
+    int fault = fd > 2 ? active(sync) : 0;
+    if (fault && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) fault = 0;
+    errno = kept;
+    return fault;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define FAILING(which, error, result, name, arguments, call)  \
-    result name arguments {                                   \
-        if (hits(fd, which)) {                                \
-            errno = error;                                    \
-            return -1;                                        \
-        }                                                     \
-        return REAL(name) call;                               \
+#define FAILING(sync, result, name, arguments, call)  \
+    result name arguments {                           \
+        const int fault = fault_of(fd, sync);         \
+        if (fault) {                                  \
+            errno = fault;                            \
+            return -1;                                \
+        }                                             \
+        return REAL(name) call;                       \
     }
 
-FAILING(FULL, ENOSPC, ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
-FAILING(FULL, ENOSPC, ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
-FAILING(FULL, ENOSPC, ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
-FAILING(FULL, ENOSPC, ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o),
-        (fd, p, n, o))
-FAILING(FULL, ENOSPC, int, fallocate, (int fd, int m, off_t o, off_t n), (fd, m, o, n))
-FAILING(FULL, ENOSPC, int, fallocate64, (int fd, int m, off64_t o, off64_t n), (fd, m, o, n))
-FAILING(SYNC, EIO, int, fsync, (int fd), (fd))
-FAILING(SYNC, EIO, int, fdatasync, (int fd), (fd))
+FAILING(0, ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+FAILING(0, ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+FAILING(0, ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
+FAILING(0, ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o))
+FAILING(0, int, fallocate, (int fd, int m, off_t o, off_t n), (fd, m, o, n))
+FAILING(0, int, fallocate64, (int fd, int m, off64_t o, off64_t n), (fd, m, o, n))
+FAILING(1, int, fsync, (int fd), (fd))
+FAILING(1, int, fdatasync, (int fd), (fd))
 
 int posix_fallocate(int fd, off_t o, off_t n) {
-    return hits(fd, FULL) ? ENOSPC : REAL(posix_fallocate)(fd, o, n);
+    const int fault = fault_of(fd, 0);
+    return fault ? fault : REAL(posix_fallocate)(fd, o, n);
 }

@@ -21,7 +21,8 @@ void plain(const CallPtr& call, int status, std::string text,
 }
 
 bool storage_healthy(Node& node) {
-    return node.store().health().healthy;
+    const StoreHealth health = node.store().health();
+    return health.healthy || health.partial;
 }
 
 // Only "ok" or not: what is wrong stands in the status and in the log.

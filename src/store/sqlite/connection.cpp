@@ -1,6 +1,8 @@
 #include "store/sqlite/connection.hpp"
 
+#include "store/sqlite/file.hpp"
 #include "store/sqlite/search_terms.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <sqlite3.h>
 
@@ -13,7 +15,7 @@ bool is_sync_error(int code) {
 
 struct Meaning {
     Errc code;
-    const char* advice;
+    std::string advice;
 };
 
 Meaning meaning_of(int code) {
@@ -26,9 +28,9 @@ Meaning meaning_of(int code) {
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
         case SQLITE_FORMAT:
-            return {Errc::storage_damaged,
-                    "it is damaged or not a database of this product; "
-                    "restore the folder from a backup"};
+            return {
+                Errc::storage_damaged,
+                std::string("it is damaged or not a database of this product; ") + kDamageAdvice};
         case SQLITE_READONLY:
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
@@ -120,25 +122,60 @@ Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
         return connection->error(taught);
     // A rollback journal, not a write-ahead log: applying mostly adds pages, and those are then
     // written once. The page size counts only for a database that is not there yet.
-    const Status ready = connection->script(
-        "PRAGMA page_size=" + std::to_string(options.page_bytes) +
-        ";PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=PERSIST;PRAGMA synchronous=FULL;"
-        "PRAGMA journal_size_limit=8388608;PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;"
-        "PRAGMA secure_delete=ON;"
-        "PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
-        options.extra_pragmas);
+    Status ready = connection->script("PRAGMA page_size=" + std::to_string(options.page_bytes));
+    int reserved = options.seals ? kSealBytes : 0;
+    if (ready) sqlite3_file_control(connection->db_, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+    if (ready)
+        ready = connection->script(
+            "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=PERSIST;PRAGMA synchronous=FULL;"
+            "PRAGMA journal_size_limit=8388608;PRAGMA cache_size=-8192;PRAGMA temp_store=MEMORY;"
+            "PRAGMA secure_delete=ON;"
+            "PRAGMA foreign_keys=OFF;PRAGMA cell_size_check=ON;BEGIN EXCLUSIVE;COMMIT;" +
+            options.extra_pragmas);
     if (!ready) return ready.error();
     return connection;
 }
 
 Connection::~Connection() {
+    close();
+}
+
+void Connection::close() {
     for (const auto& [sql, statement] : statements_)
         sqlite3_finalize(statement);
+    statements_.clear();
     sqlite3_close(db_);
+    db_ = nullptr;
+}
+
+Connection::Connection(const Options& options)
+    : path_(options.path), vfs_(find_vfs(options.vfs), options.store_id, options.seals) {}
+
+Status Connection::count_transactions() {
+    const auto ended = number("SELECT value FROM meta WHERE key = 'transactions'");
+    if (!ended) return ended.error();
+    transactions_ = static_cast<std::uint64_t>(*ended);
+    vfs_.set_transactions(*transactions_, *transactions_);
+    return Done{};
+}
+
+// The number is written in the same transaction, so that each has one page of the same row.
+Status Connection::begin_counted() {
+    if (!transactions_) return Done{};
+    vfs_.set_transactions(*transactions_ + 1, *transactions_ + 1);
+    return execute("UPDATE meta SET value = ? WHERE key = 'transactions'", *transactions_ + 1);
+}
+
+void Connection::end_counted(bool committed) {
+    if (!transactions_) return;
+    if (committed) *transactions_ += 1;
+    vfs_.set_transactions(*transactions_, *transactions_ + 1);
 }
 
 Error Connection::error(int code) {
     if (is_sync_error(code)) sync_failed_ = true;
+    if (code == SQLITE_IOERR_DATA)
+        return fail(Errc::storage_damaged, path_ + ": " + vfs_.problem() + "; " + kDamageAdvice);
     const Meaning meaning = meaning_of(code);
     const std::string said = db_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db_);
     return fail(meaning.code, path_ + ": " + said + " (SQLite code " + std::to_string(code) +
@@ -202,18 +239,22 @@ bool Connection::in_transaction() const noexcept {
 }
 
 Transaction::~Transaction() {
-    if (open_) (void)connection_.execute("ROLLBACK");
+    if (!open_) return;
+    (void)connection_.execute("ROLLBACK");
+    connection_.end_counted(false);
 }
 
 Status Transaction::begin() {
     Status status = connection_.execute("BEGIN IMMEDIATE");
     open_ = status.has_value();
-    return status;
+    return status ? connection_.begin_counted() : status;
 }
 
 Status Transaction::commit() {
     Status status = connection_.execute("COMMIT");
-    if (status) open_ = false;
+    if (!status) return status;
+    open_ = false;
+    connection_.end_counted(true);
     return status;
 }
 

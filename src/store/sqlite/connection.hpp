@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,13 +77,17 @@ class Connection {
   public:
     struct Options {
         std::string path;
-        std::string vfs;  // empty: SQLite's own
+        std::string vfs;             // empty: SQLite's own
+        std::uint64_t store_id = 0;  // of a database that is made
         std::int64_t page_bytes = 4096;
         std::string extra_pragmas;  // run last; tests weaken a store with it
+        bool seals = true;          // false: tests make a database of before there were any
     };
     // Opens or makes the database and takes the exclusive lock on it. Its tables: schema.hpp.
     static Result<std::unique_ptr<Connection>> open(const Options& options);
     ~Connection();
+    // Nothing may be asked of it any more.
+    void close();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
@@ -116,14 +121,27 @@ class Connection {
 
     // False, too, where an error made SQLite roll a transaction back by itself.
     bool in_transaction() const noexcept;
+    // Of its seals (seal.hpp).
+    std::uint64_t store_id() const noexcept { return vfs_.store_id(); }
+    void set_store_id(std::uint64_t id) noexcept { vfs_.set_store_id(id); }
+    // It is of a version before there were seals.
+    bool is_plain() const noexcept { return vfs_.is_plain(); }
+    // For the files beside it.
+    sqlite3_vfs& vfs() noexcept { return vfs_.vfs(); }
+    // From here on the transactions are numbered: what is read must be of one that ended.
+    Status count_transactions();
+
     // True once a sync failed: what the disk holds is unknown, the process must stop.
     bool sync_failed() const noexcept { return sync_failed_; }
     const std::string& path() const noexcept { return path_; }
 
   private:
     friend class Rows;
+    friend class Transaction;
     using Lifetime = Rows::Lifetime;
-    explicit Connection(const Options& options) : path_(options.path), vfs_(options.vfs) {}
+    explicit Connection(const Options& options);
+    Status begin_counted();
+    void end_counted(bool committed);
     Rows start(const char* sql, std::span<const Value> values, Lifetime lifetime);
     Error error(int code);
 
@@ -133,6 +151,7 @@ class Connection {
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
     std::size_t page_bytes_ = 0;  // 0: not asked yet
     bool sync_failed_ = false;
+    std::optional<std::uint64_t> transactions_;  // that ended; nothing where they are not counted
 };
 
 // All or nothing: rolls back unless committed.

@@ -139,9 +139,21 @@ StoreHealth Database::health() const {
     const std::lock_guard held(problem_mutex_);
     return {.kind = "sqlite",
             .connected = true,
-            .healthy = problem_.empty(),
+            .healthy = problem_.empty() && damage_.empty(),
+            .partial = problem_.empty(),
             .latency_us = latency_us_.load(std::memory_order_relaxed),
-            .problem = problem_};
+            .problem = problem_.empty() ? damage_ : problem_};
+}
+
+void Database::note(const Error& error) {
+    constexpr std::size_t kNoted = 100;
+    if (error.code != Errc::storage_damaged || damages_.size() >= kNoted ||
+        !damages_.insert(error.detail).second)
+        return;
+    log::error(kScope, error.to_string());
+    metrics::storage_damages.add();
+    const std::lock_guard held(problem_mutex_);
+    if (damage_.empty()) damage_ = error.detail;
 }
 
 bool Database::is_busy() const noexcept {
@@ -223,6 +235,8 @@ void Database::commit_some() {
     const std::size_t first = next_request_;
     results_.clear();
     next_request_ += store_->commit(std::span(requests_).subspan(first), results_);
+    for (const AppendResult& result : results_)
+        if (result.error) note(*result.error);
     const auto took = std::chrono::steady_clock::now() - begin;
     latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
                       std::memory_order_relaxed);
@@ -263,6 +277,7 @@ void Database::read_one() {
 void Database::expire_some() {
     ExpiryJob& job = expiries_.front();
     const Status done = store_->expire_some(job.walk);
+    if (!done) note(done.error());
     if (done && !job.walk.finished) return;
     job.done(done ? Result<std::size_t>(job.walk.dropped) : Result<std::size_t>(done.error()));
     expiries_.pop_front();
@@ -289,6 +304,7 @@ void Database::apply_some() {
     const Result<bool> done =
         store_->apply_some(std::max(kSliceBytes, store_->unapplied_bytes() / 4));
     next_apply_ms_ = done ? 0 : clock_.steady_ms() + options_.retry_apply_ms;
+    if (!done) note(done.error());
     const std::lock_guard held(problem_mutex_);
     problem_ = done ? std::string() : done.error().to_string();
 }

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,6 +74,9 @@ class Database {
     void expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done);
     // See Store::check; `report` is called on the writer's thread.
     void check(std::function<bool(Result<CheckReport>)> report);
+    // Where it is storage_damaged: says so in the log once, counts it, and keeps it in health().
+    // On the writer's thread.
+    void note(const Error& error);
     StoreHealth health() const;
 
     // How many cells use it: one more, or one less.
@@ -143,12 +147,14 @@ class Database {
     std::int64_t next_apply_ms_ = 0;  // after one that failed
     bool idle_ = false;
     bool tidying_ = true;
+    std::set<std::string> damages_;  // that were noted, up to a bound
     SystemClock clock_;
 
     std::atomic<bool> checking_{false};
     std::atomic<std::int64_t> latency_us_{0};
     mutable std::mutex problem_mutex_;
     std::string problem_;
+    std::string damage_;  // the first that was found
     std::mutex stop_mutex_;
     std::thread thread_;
 };

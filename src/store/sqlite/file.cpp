@@ -1,5 +1,7 @@
 #include "store/sqlite/file.hpp"
 
+#include "base/check.hpp"
+
 #include <algorithm>
 
 #include <sqlite3.h>
@@ -24,6 +26,12 @@ std::string with_terminators(std::string path) {
 
 }  // namespace
 
+sqlite3_vfs& find_vfs(const std::string& name) {
+    sqlite3_vfs* found = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
+    CHECK(found != nullptr);
+    return *found;
+}
+
 File::File(std::string path) : path_(with_terminators(std::move(path))) {}
 
 File::~File() {
@@ -34,10 +42,10 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, boo
     std::unique_ptr<File> file(new File(std::move(path)));
     file->memory_ = std::make_unique<char[]>(static_cast<std::size_t>(vfs.szOsFile));
     file->file_ = reinterpret_cast<sqlite3_file*>(file->memory_.get());
-    // As a journal, a VFS gives it the database's permissions, and looks for the database.
+    // A new one as a journal: so it gets the database's permissions, but only where that is there.
     const int flags =
         SQLITE_OPEN_READWRITE |
-        (create ? SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_CREATE : SQLITE_OPEN_MAIN_DB);
+        (create ? SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_CREATE : SQLITE_OPEN_SUPER_JOURNAL);
     int granted = 0;
     const int code = vfs.xOpen(&vfs, file->path_.c_str(), file->file_, flags, &granted);
     if (code != SQLITE_OK) {

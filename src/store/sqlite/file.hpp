@@ -16,6 +16,9 @@ struct sqlite3_file;
 
 namespace dyad::sqlite {
 
+// Empty: SQLite's own. Requires: there is one of that name.
+sqlite3_vfs& find_vfs(const std::string& name);
+
 class File {
   public:
     // The file gets the database's permissions; a new one's first sync also makes its name durable.

@@ -17,7 +17,8 @@ namespace dyad::sqlite {
 namespace {
 
 Error unavailable(const std::string& path, const char* what, const char* advice) {
-    return fail(errno == ENOSPC ? Errc::storage_full : Errc::storage_unavailable,
+    const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    return fail(full ? Errc::storage_full : Errc::storage_unavailable,
                 path + ": " + what + " failed: " + std::strerror(errno) + "; " + advice);
 }
 
@@ -31,14 +32,6 @@ Status make_folder(const std::string& folder) {
         return Done{};
     return unavailable(folder, "making the folder",
                        "choose another folder, or give the server's user the right to make it");
-}
-
-// A name in the folder is durable only once the folder is.
-void sync_folder(const std::string& folder) {
-    const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return;
-    (void)::fsync(file);
-    ::close(file);
 }
 
 std::string holder(int file) {
@@ -70,6 +63,13 @@ Status check_kinds(const std::string& folder) {
 }
 
 }  // namespace
+
+void sync_folder(const std::string& folder) {
+    const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0) return;
+    (void)::fsync(file);
+    ::close(file);
+}
 
 Status FolderLock::open_and_lock(bool create, bool to_read) {
     const int flags = (to_read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;

@@ -11,6 +11,9 @@ namespace dyad::sqlite {
 
 inline constexpr const char* kDatabaseName = "memory.db";
 
+// Makes the names in it durable, as far as its disk does that.
+void sync_folder(const std::string& folder);
+
 // Holds `memory.lock` for as long as it lives.
 class FolderLock {
   public:

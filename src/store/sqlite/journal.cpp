@@ -127,10 +127,12 @@ Status Journal::check_dense(const std::array<Recovered, 2>& recovered, std::uint
         if (!half.scan.chain.empty()) highest = std::max(highest, half.scan.chain.back().sequence);
     }
     if (highest > end)
-        return damaged(place_after(recovered, end),
-                       "commit " + std::to_string(end + 1) + " is damaged or missing, but commit " +
-                           std::to_string(highest) +
-                           " after it is whole; acknowledged data would be lost");
+        return damaged(
+            place_after(recovered, end),
+            "commit " + std::to_string(end + 1) + " is damaged or missing, but commit " +
+                std::to_string(highest) +
+                " after it is whole; acknowledged data would be lost (the database may be "
+                "older than the journals)");
     // The last applied record stays until others have taken its place.
     if (highest < applied_)
         return damaged(half_path(place_, 0) + ", -log1",
@@ -141,19 +143,22 @@ Status Journal::check_dense(const std::array<Recovered, 2>& recovered, std::uint
     return Done{};
 }
 
-// The file and the byte where the record after `end` should be.
+// The file and the byte where the record after `end` should be; both files where `end` is in none.
 std::string Journal::place_after(const std::array<Recovered, 2>& recovered,
                                  std::uint64_t end) const {
-    std::size_t index = recovered[1].scan.beyond_max > recovered[0].scan.beyond_max ? 1 : 0;
+    const auto at = [&](std::size_t index, std::size_t byte) {
+        return half_path(place_, index) + " at byte " + std::to_string(byte);
+    };
     for (std::size_t i = 0; i < 2; ++i) {
         const Scan& scan = recovered[i].scan;
         if (scan.chain.empty() || scan.chain.back().sequence != end) continue;
         const bool goes_on_there = scan.beyond_max <= end && recovered[1 - i].scan.beyond_max > end;
-        index = goes_on_there ? 1 - i : i;
+        return goes_on_there ? at(1 - i, kRecordsBegin) : at(i, scan.chain.back().end);
     }
-    const auto& chain = recovered[index].scan.chain;
-    return half_path(place_, index) + " at byte " +
-           std::to_string(chain.empty() ? kRecordsBegin : chain.back().end);
+    for (std::size_t i = 0; i < 2 && end == 0; ++i)  // the first of all
+        if (recovered[i].scan.chain.empty() && recovered[i].scan.beyond_max != 0)
+            return at(i, kRecordsBegin);
+    return half_path(place_, 0) + ", -log1";
 }
 
 Status Journal::replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const {

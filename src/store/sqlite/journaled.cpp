@@ -36,17 +36,31 @@ Status check_follows(const LogHead& head, const EventBatch& batch) {
 Result<std::unique_ptr<Journaled>> Journaled::open(JournaledOptions options, Random& random) {
     if (!options.on_fatal) options.on_fatal = exit_at_once;
     CHECK(options.journal_file_bytes % 4096 == 0 && options.journal_file_bytes >= 8192);
-    std::unique_ptr<Journaled> store(new Journaled(std::move(options)));
-    // Nothing is written to a store before all of it was found good.
-    Status done = store->open_database(random);
-    if (done) done = store->open_journal();
-    if (done) done = store->settle_rollback_journal();
-    if (done) done = migrate(*store->db_);
+    std::unique_ptr<Journaled> store(new Journaled(options));
+    Status done = store->open_files(random);
+    if (done && store->db_->is_plain()) {  // once: it has seals then
+        done = store->seal_database();
+        store.reset(new Journaled(std::move(options)));
+        if (done) done = store->open_files(random);
+    }
     if (!done) return done.error();
     auto to_index = store->search_->prepare();
     if (!to_index) return to_index.error();
     store->to_index_ = *std::move(to_index);
     return store;
+}
+
+// Nothing is written to a store before all of it was found good.
+Status Journaled::open_files(Random& random) {
+    Status done = open_database(random);
+    if (done) done = open_journal();
+    if (done) done = settle_rollback_journal();
+    if (!done || db_->is_plain()) return done;
+    const auto version = db_->number("PRAGMA user_version");
+    if (!version) return version.error();
+    if (*version == schema_version()) return Done{};
+    done = migrate(*db_);
+    return done && *version < kSealedSince ? db_->count_transactions() : done;
 }
 
 Journaled::~Journaled() = default;
@@ -70,9 +84,9 @@ void Journaled::stop_if_sync_failed(const Error& error) {
 Status Journaled::settle_rollback_journal() {
     constexpr std::size_t kHeaderBytes = 28;  // SQLite file format, 3. "The Rollback Journal"
     const std::string path = options_.database + "-journal";
-    const auto bytes = File::look(vfs(), path);
+    const auto bytes = File::look(db_->vfs(), path);
     if (!bytes || bytes->value_or(0) == 0) return bytes ? Status(Done{}) : Status(bytes.error());
-    const auto file = File::open(vfs(), path, false);
+    const auto file = File::open(db_->vfs(), path, false);
     if (!file) return file.error();
     const Result<std::string> header = (*file)->read(0, kHeaderBytes);
     if (!header) return header.error();
@@ -83,10 +97,11 @@ Status Journaled::settle_rollback_journal() {
 }
 
 Status Journaled::open_database(Random& random) {
-    const auto found = look_at_files(vfs(), options_.database);
+    const auto found = look_at_files(find_vfs(options_.vfs), options_.database);
     if (!found) return found.error();
     auto opened = Connection::open({.path = options_.database,
                                     .vfs = options_.vfs,
+                                    .store_id = random.next_u64(),
                                     .page_bytes = options_.page_bytes,
                                     .extra_pragmas = options_.extra_pragmas});
     if (!opened) return opened.error();
@@ -96,32 +111,40 @@ Status Journaled::open_database(Random& random) {
     projections_.emplace(*db_);
     queries_.emplace(*db_, *log_);
     search_.emplace(*db_);
-    const auto version = db_->number("PRAGMA user_version");
-    if (!version) return version.error();
-    if (*version == 0) {  // a first start
+    auto version = db_->number("PRAGMA user_version");
+    if (version && *version == 0) {  // a first start
         Status done = settle_rollback_journal();
         if (done) done = migrate(*db_);
         if (!done) return done;
+        version = schema_version();
     }
+    if (!version) return version.error();
+    if (*version >= kSealedSince) {
+        Status done = db_->count_transactions();
+        if (done) done = log_->check_users();
+        if (!done) return done;
+    }
+    return know_store_id();
+}
+
+// The seals, the journals and a row have it.
+Status Journaled::know_store_id() {
     const auto ids = db_->number("SELECT count(*) FROM meta WHERE key = 'store_id'");
     if (!ids) return ids.error();
     if (*ids == 0) {
         Status done = settle_rollback_journal();
         if (done)
-            done = db_->execute("INSERT INTO meta(key, value) VALUES('store_id', ?)",
-                                random.next_u64());
+            done =
+                db_->execute("INSERT INTO meta(key, value) VALUES('store_id', ?)", db_->store_id());
         if (!done) return done;
     }
     const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
     if (!id) return id.error();
     store_id_ = static_cast<std::uint64_t>(*id);
-    return Done{};
-}
-
-sqlite3_vfs& Journaled::vfs() const {
-    sqlite3_vfs* found = sqlite3_vfs_find(options_.vfs.empty() ? nullptr : options_.vfs.c_str());
-    CHECK(found != nullptr);
-    return *found;
+    if (db_->is_plain() || store_id_ == db_->store_id()) return Done{};
+    return fail(
+        Errc::storage_damaged,
+        options_.database + ": its pages are of another store than it says; " + kDamageAdvice);
 }
 
 // Journals are only made for a store that never had any.
@@ -136,7 +159,8 @@ Status Journaled::has_no_user() {
 }
 
 Status Journaled::open_journal() {
-    const Journal::Place place{.vfs = &vfs(), .database = options_.database, .store_id = store_id_};
+    const Journal::Place place{
+        .vfs = &db_->vfs(), .database = options_.database, .store_id = store_id_};
     const auto made = db_->number("SELECT value FROM meta WHERE key = 'journal_made'");
     if (!made) return made.error();
     if (*made == 0) {

@@ -166,7 +166,12 @@ class Journaled {
     };
 
     explicit Journaled(JournaledOptions options) : options_(std::move(options)) {}
-    sqlite3_vfs& vfs() const;
+    Status open_files(Random& random);
+    // Checks a database of before there were seals as far as it can be checked, and puts one with
+    // seals in its place. Afterwards the files are to be opened anew.
+    Status seal_database();
+    Status write_sealed(const std::string& path);
+    Status know_store_id();
     Status settle_rollback_journal();
     Status has_no_user();
     Status open_database(Random& random);
@@ -202,6 +207,7 @@ class Journaled {
     Status erase_some(Expiry& expiry);
     Status empty_rollback_journal();
     void release_idle_logs();
+    Result<LogSlice> whole_slice(const UserLog& log, Offset after, LogSlice slice) const;
     // The stored log of a user, everything applied; nothing where there is none.
     Result<std::optional<StoredHead>> applied_log(const std::string& user_id);
     Status index_all(std::int64_t user);

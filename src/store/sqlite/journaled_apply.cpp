@@ -136,7 +136,8 @@ Error Journaled::give_up_applying(const Error& error) {
     unapplied_bytes_ += applying_->bytes;
     applying_.reset();
     stop_if_sync_failed(error);
-    if (!apply_problem_) log::error(kScope, error.to_string());
+    if (!apply_problem_ && error.code != Errc::storage_damaged)  // whoever owns this says that
+        log::error(kScope, error.to_string());
     apply_problem_ = error;
     return error;
 }

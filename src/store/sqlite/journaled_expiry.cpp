@@ -1,5 +1,4 @@
 // How the embedded store forgets: retention's pass over the tables and the files.
-#include "base/log.hpp"
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/journaled.hpp"
 
@@ -8,7 +7,6 @@
 namespace dyad::sqlite {
 namespace {
 
-constexpr std::string_view kScope = "sqlite";
 // Of one piece, about a millisecond.
 constexpr std::size_t kSliceBytes = 128 * 1024;
 constexpr std::size_t kUsersAtOnce = 32;
@@ -93,7 +91,6 @@ Status Journaled::drop_some(Expiry& expiry) {
 Status Journaled::pass_over(Expiry& expiry, const LogTables::DuePlace& place, const Error& error) {
     if (error.code != Errc::storage_damaged) return error;
     if (std::exchange(expiry.one_by_one, !expiry.one_by_one)) {
-        log::error(kScope, error.to_string());
         expiry.problem = error;
         expiry.after = place;
     }
@@ -183,7 +180,7 @@ Status Journaled::erase_some(Expiry& expiry) {
 // whether the rest is there or not, it says nothing.
 Status Journaled::empty_rollback_journal() {
     constexpr std::uint64_t kHeaderBytes = 28;
-    const auto file = File::open(vfs(), options_.database + "-journal", false);
+    const auto file = File::open(db_->vfs(), options_.database + "-journal", false);
     if (!file) return file.error();
     const Status done = (*file)->truncate(kHeaderBytes);
     if (!done) return done;

@@ -1,6 +1,7 @@
 // The reads of the embedded store.
 #include "base/log.hpp"
 #include "store/sqlite/journaled.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 
@@ -60,6 +61,21 @@ Status Journaled::read_operations(const std::string& user_id, OperationsWalk& wa
     return expired_->load(log.id, walk.keys);
 }
 
+// A write of the disk that was lost leaves pages that verify and do not follow each other.
+Result<LogSlice> Journaled::whole_slice(const UserLog& log, Offset after, LogSlice slice) const {
+    bool whole = !slice.batches.empty() && slice.batches.front()->first <= after + 1;
+    for (std::size_t i = 1; i < slice.batches.size(); ++i)
+        whole = whole && slice.batches[i]->first == slice.batches[i - 1]->last() + 1 &&
+                slice.batches[i]->prev_hash == slice.batches[i - 1]->head().hash;
+    if (whole && slice.batches.back()->last() >= log.head.offset)
+        whole = slice.batches.back()->head().hash == log.head.hash;
+    if (whole) return slice;
+    return fail(Errc::storage_damaged,
+                options_.database + ": the log of " + log.name +
+                    " has events that do not follow each other after event " +
+                    std::to_string(after) + "; " + kDamageAdvice);
+}
+
 Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
                                      std::size_t bytes_max) {
     static_cast<void>(settle());
@@ -85,14 +101,14 @@ Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
     for (const EventBatchPtr& batch : slice.batches)
         bytes += batch->texts.size();
     const Offset read_to = slice.batches.empty() ? after : slice.batches.back()->last();
-    if (read_to + 1 < memory_begins) return slice;
+    if (read_to + 1 < memory_begins) return whole_slice(log, after, std::move(slice));
     for (const Unapplied& next : log.unapplied) {
         if (bytes != 0 && bytes >= bytes_max) break;
         if (next.batch->last() <= after) continue;
         slice.batches.push_back(next.batch);
         bytes += next.batch->texts.size();
     }
-    return slice;
+    return whole_slice(log, after, std::move(slice));
 }
 
 Result<Offset> Journaled::find_operation(const std::string& user_id, std::uint64_t operation_key) {

@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/sha256.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -14,7 +15,8 @@ constexpr std::size_t kKeyBytes = 16;  // operation key, scope key
 
 Error damaged(const Connection& db, std::int64_t user, Offset offset, const std::string& what) {
     return fail(Errc::storage_damaged, db.path() + ": log of user number " + std::to_string(user) +
-                                           ", offset " + std::to_string(offset) + ": " + what);
+                                           ", offset " + std::to_string(offset) + ": " + what +
+                                           "; " + kDamageAdvice);
 }
 
 StoredHead read_head(const Rows& rows, int column) {
@@ -66,7 +68,27 @@ Result<std::optional<StoredHead>> LogTables::find(std::string_view name) {
         "SELECT h.user, h.epoch, h.offset, h.hash, h.timestamp, h.first_kept "
         "FROM users u JOIN head h ON h.user = u.id WHERE u.name = ?",
         name);
-    return one_head(rows);
+    Result<std::optional<StoredHead>> found = one_head(rows);
+    if (!found || !*found) return found;
+    const Status whole = check_ends(**found);
+    if (!whole) return whole.error();
+    return found;
+}
+
+// A page of another time, which its seal does not show, leaves the segments another length.
+Status LogTables::check_ends(const StoredHead& log) {
+    Rows rows = db_.query(
+        "SELECT (SELECT first_offset FROM segment WHERE user = ?1 ORDER BY first_offset LIMIT 1), "
+        "(SELECT last_offset FROM segment WHERE user = ?1 ORDER BY first_offset DESC LIMIT 1)",
+        log.user);
+    const bool none = !rows.next() || rows.is_null(0);
+    const bool whole =
+        none ? log.first_kept == log.head.offset + 1
+             : rows.natural(0) == log.first_kept && rows.natural(1) == log.head.offset;
+    const Status status = rows.status();
+    if (!status || whole) return status;
+    return damaged(db_, log.user, log.head.offset,
+                   "the log does not begin and end where it should");
 }
 
 Result<std::optional<StoredHead>> LogTables::next_user(std::int64_t user) {
@@ -84,7 +106,22 @@ Result<std::int64_t> LogTables::add_user(std::string_view name) {
         id = rows.integer(0);
     const Status status = rows.status();
     if (!status) return status.error();
+    const Status counted = db_.execute("UPDATE meta SET value = value + 1 WHERE key = 'users'");
+    if (!counted) return counted.error();
     return id;
+}
+
+Status LogTables::check_users() {
+    const auto known = db_.number("SELECT value FROM meta WHERE key = 'users'");
+    const auto named = db_.number("SELECT count(*) FROM users");
+    const auto heads = db_.number("SELECT count(*) FROM head");
+    for (const auto* count : {&known, &named, &heads})
+        if (!*count) return count->error();
+    if (*named == *known && *heads == *known) return Done{};
+    return fail(Errc::storage_damaged, db_.path() + ": has " + std::to_string(*named) +
+                                           " names and " + std::to_string(*heads) +
+                                           " logs of users, but had " + std::to_string(*known) +
+                                           ": a write of the disk was lost; " + kDamageAdvice);
 }
 
 Status LogTables::set_epoch(std::int64_t user, Epoch epoch) {
@@ -211,10 +248,14 @@ Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor&
         "SELECT first_offset, last_offset, keys FROM segment WHERE user = ? AND first_offset < ? "
         "ORDER BY first_offset DESC",
         user, before);
+    Offset next = 0;
     while (rows.next()) {
         const Offset first = rows.natural(0);
         const std::string_view keys = rows.text(2);
         const std::size_t count = keys.size() / kKeyBytes;
+        if (next != 0 && rows.natural(1) + 1 != next)
+            return damaged(db_, user, first, "a segment after it is missing");
+        next = first;
         if (rows.natural(1) - first + 1 != count)
             return damaged(db_, user, first, "the segment's keys do not match its length");
         for (std::size_t i = count; i-- > 0;) {

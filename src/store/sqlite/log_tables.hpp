@@ -34,6 +34,8 @@ class LogTables {
     Result<std::optional<StoredHead>> find(std::string_view name);
     Result<std::int64_t> add_user(std::string_view name);
     Result<std::vector<std::string>> users();
+    // Whether every user that was ever added is there.
+    Status check_users();
     // The head of the first log after that of `user`, in the order of their numbers.
     Result<std::optional<StoredHead>> next_user(std::int64_t user);
 
@@ -87,6 +89,7 @@ class LogTables {
     Result<std::string> name_of(std::int64_t user);
 
   private:
+    Status check_ends(const StoredHead& log);
     struct Tail {
         EventBatch small;  // the last segment, where it is to be continued
         bool none = true;  // there is no segment

@@ -1,11 +1,28 @@
 #include "store/sqlite/projections.hpp"
 
+#include "base/hash64.hpp"
+#include "store/sqlite/whole.hpp"
+
 #include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 namespace dyad::sqlite {
+namespace {
+
+constexpr std::uint64_t kContexts = 1;
+constexpr std::uint64_t kConflicts = 2;
+constexpr std::uint64_t kModes = 3;
+constexpr const char* kContextOf = "SELECT json FROM context WHERE user = ? AND key = ?";
+constexpr const char* kConflictOf = "SELECT json FROM conflict WHERE user = ? AND id = ?";
+constexpr const char* kModeOf = "SELECT json FROM mode_state WHERE user = ? AND instance = ?";
+
+std::uint64_t weight(std::uint64_t table, std::string_view key, std::string_view json) {
+    return hash64(json, hash64(key, table));
+}
+
+}  // namespace
 
 struct Projections::Final {
     struct LastContext {
@@ -78,7 +95,10 @@ Status Projections::write_contexts(std::int64_t user, const Final& final) {
         json_.clear();
         write_context(json_, *last.context);
         const auto& expiry = last.context->expires_at_ms;
-        const Status done = db_.execute(
+        Status done = take_out(kContextOf, kContexts, user, key);
+        if (!done) return done;
+        sum_ += weight(kContexts, key, json_);
+        done = db_.execute(
             "INSERT OR REPLACE INTO context(user, key, offset, deleted, expires_at, json) "
             "VALUES(?, ?, ?, ?, ?, ?)",
             user, key, last.offset, last.context->deleted ? 1 : 0,
@@ -96,17 +116,26 @@ Status Projections::write_others(std::int64_t user, const Final& final) {
     for (const auto& [id, conflict] : final.conflicts) {
         json_.clear();
         if (conflict != nullptr) write_conflict(json_, *conflict);
-        const Status done =
-            conflict == nullptr
-                ? db_.execute("DELETE FROM conflict WHERE user = ? AND id = ?", user, id)
-                : db_.execute("INSERT OR REPLACE INTO conflict(user, id, json) VALUES(?, ?, ?)",
-                              user, id, json_);
+        Status done = take_out(kConflictOf, kConflicts, user, id);
+        if (!done) return done;
+        if (conflict != nullptr) sum_ += weight(kConflicts, id, json_);
+        done = conflict == nullptr
+                   ? db_.execute("DELETE FROM conflict WHERE user = ? AND id = ?", user, id)
+                   : db_.execute("INSERT OR REPLACE INTO conflict(user, id, json) VALUES(?, ?, ?)",
+                                 user, id, json_);
         if (!done) return done.error();
     }
+    return Done{};
+}
+
+Status Projections::write_modes(std::int64_t user, const Final& final) {
     for (const auto& [instance, mode] : final.modes) {
         json_.clear();
         write_mode(json_, *mode);
-        const Status done =
+        Status done = take_out(kModeOf, kModes, user, instance);
+        if (!done) return done;
+        sum_ += weight(kModes, instance, json_);
+        done =
             db_.execute("INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)",
                         user, instance, json_);
         if (!done) return done.error();
@@ -134,16 +163,45 @@ Status Projections::write_others(std::int64_t user, const Final& final) {
 Status Projections::apply(std::int64_t user, std::span<const Unapplied> batches) {
     Final final;
     Status done = collect(user, batches, final);
-    if (done) done = write_contexts(user, final);
+    const Result<std::uint64_t> sum = done ? state_sum(user) : done.error();
+    if (!sum) return sum.error();
+    sum_ = *sum;
+    done = write_contexts(user, final);
     if (done) done = write_others(user, final);
+    if (done) done = write_modes(user, final);
+    if (done && sum_ != *sum)
+        done = db_.execute("UPDATE head SET state_sum = ? WHERE user = ?", sum_, user);
     return done;
 }
 
+Result<std::uint64_t> Projections::state_sum(std::int64_t user) {
+    {
+        Rows rows = db_.query("SELECT state_sum FROM head WHERE user = ?", user);
+        if (rows.next() && !rows.is_null(0)) return rows.natural(0);
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    State state;  // a user of before there were sums, or a new one
+    const Status done = load(user, state);
+    if (!done) return done.error();
+    return sum_;
+}
+
+// What a row that goes or changes weighs is no part of the sum any more.
+Status Projections::take_out(const char* select, std::uint64_t table, std::int64_t user,
+                             std::string_view key) {
+    Rows rows = db_.query(select, user, key);
+    if (rows.next()) sum_ -= weight(table, key, rows.text(0));
+    return rows.status();
+}
+
 Status Projections::load(std::int64_t user, State& state) {
+    sum_ = 0;
     Rows contexts = db_.query("SELECT json FROM context WHERE user = ? ORDER BY key", user);
     while (contexts.next()) {
         Result<Context> context = read_context(contexts.text(0));
         if (!context) return context.error();
+        sum_ += weight(kContexts, context->key, contexts.text(0));
         fold(state, ContextChange{.context = std::make_shared<const Context>(*std::move(context)),
                                   .conflicts_opened = {},
                                   .conflicts_closed = {}});
@@ -156,6 +214,7 @@ Status Projections::load(std::int64_t user, State& state) {
         Result<Conflict> conflict = read_conflict(conflicts.text(0));
         if (!conflict) return conflict.error();
         std::string id = conflict->id;
+        sum_ += weight(kConflicts, id, conflicts.text(0));
         state.conflicts.insert_or_assign(std::move(id), *std::move(conflict));
     }
     status = conflicts.status();
@@ -165,9 +224,21 @@ Status Projections::load(std::int64_t user, State& state) {
     while (modes.next()) {
         Result<ModeState> mode = read_mode(modes.text(0));
         if (!mode) return mode.error();
+        sum_ += weight(kModes, mode->instance_id, modes.text(0));
         fold(state, ModeChange{*std::move(mode)});
     }
-    return modes.status();
+    status = modes.status();
+    if (!status) return status;
+
+    Rows head = db_.query("SELECT state_sum FROM head WHERE user = ?", user);
+    const bool known = head.next() && !head.is_null(0);
+    if (known && head.natural(0) != sum_)
+        return fail(Errc::storage_damaged, db_.path() + ": the state of user number " +
+                                               std::to_string(user) +
+                                               " is not what was written last: a write of the "
+                                               "disk was lost; " +
+                                               kDamageAdvice);
+    return head.status();
 }
 
 // head.next_expiry is a lower bound, as contexts are written again and deleted: here it becomes
@@ -211,11 +282,27 @@ Result<std::vector<std::string>> Projections::users_with_expired(std::int64_t no
 }
 
 Status Projections::drop_tombstones(std::int64_t user, Offset first_kept) {
+    const Result<std::uint64_t> sum = state_sum(user);
+    if (!sum) return sum.error();
+    sum_ = *sum;
+    {
+        Rows rows = db_.query(
+            "SELECT key, json FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
+            "offset <= (SELECT searchable_to FROM head WHERE user = ?1)",
+            user, first_kept);
+        while (rows.next())
+            sum_ -= weight(kContexts, rows.text(0), rows.text(1));
+        const Status status = rows.status();
+        if (!status) return status;
+    }
+    if (sum_ == *sum) return Done{};
     // The search index must have seen the deletion first.
-    return db_.execute(
+    const Status done = db_.execute(
         "DELETE FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
         "offset <= (SELECT searchable_to FROM head WHERE user = ?1)",
         user, first_kept);
+    if (!done) return done;
+    return db_.execute("UPDATE head SET state_sum = ? WHERE user = ?", sum_, user);
 }
 
 }  // namespace dyad::sqlite

@@ -31,15 +31,22 @@ class Projections {
 
   private:
     struct Final;  // the documents to write
+    // head.state_sum: of what each row of a user's state weighs. A row that is missing or of
+    // another time, which no seal of a page shows, changes it.
+    Result<std::uint64_t> state_sum(std::int64_t user);
+    Status take_out(const char* select, std::uint64_t table, std::int64_t user,
+                    std::string_view key);
     Status collect(std::int64_t user, std::span<const Unapplied> batches, Final& final);
     Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
                             Final& final);
     Status write_contexts(std::int64_t user, const Final& final);
+    Status write_modes(std::int64_t user, const Final& final);
     Status write_others(std::int64_t user, const Final& final);
     Result<bool> has_expired(std::int64_t user, std::int64_t now_ms);
 
     Connection& db_;
     std::string json_;
+    std::uint64_t sum_ = 0;  // of the state that is being written or read
 };
 
 }  // namespace dyad::sqlite

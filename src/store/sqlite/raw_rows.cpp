@@ -1,5 +1,7 @@
 #include "store/sqlite/raw_rows.hpp"
 
+#include "store/sqlite/seal.hpp"
+
 #include <algorithm>
 
 namespace dyad::sqlite {
@@ -127,6 +129,8 @@ const RawRows::Page& RawRows::page(std::uint32_t number) {
     if (bytes) page.bytes = *bytes;
     if (bytes && page.bytes.size() < page_bytes_) blame(number, "it is cut short");
     page.bytes.resize(page_bytes_, '\0');
+    if (page_bytes_ - usable_bytes_ == kSealBytes && !read_seal(page.bytes, number))
+        blame(number, "it is not as it was written");
     page.begin = number == 1 ? 100 : 0;
     page.sound = !blamed_[number];
     return cache_.emplace_back(number, std::move(page)).second;

@@ -365,7 +365,8 @@ Status UserSalvage::finish(const LogSalvage& log) {
     }
     const Offset first = log.first();
     return db_.execute(
-        "UPDATE head SET first_kept = ?2, next_expiry = (SELECT min(expires_at) FROM context "
+        "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
+        "FROM context "
         "WHERE user = ?1 AND deleted = 0) WHERE user = ?1",
         user_, first);
 }

@@ -199,7 +199,7 @@ void roll_back(const std::string& database, const std::string& vfs) {
     if (connection) (void)(*connection)->number("SELECT count(*) FROM sqlite_schema");
 }
 
-Status check_ours(File& file, const std::string& database) {
+Status check_not_newer(File& file, const std::string& database) {
     const Result<std::string> header = file.read(0, 100);
     if (!header) return header.error();
     if (!header->starts_with("SQLite format 3") || header->size() < 100) return Done{};
@@ -213,8 +213,7 @@ Status check_ours(File& file, const std::string& database) {
         return fail(Errc::storage_newer, database +
                                              ": a newer version of this program wrote it; "
                                              "salvage it with that version");
-    if (number_at(68) == kApplicationId || number_at(68) == 0) return Done{};
-    return fail(Errc::storage_damaged, database + ": is a database of another program");
+    return Done{};  // one that looks like another program's may be ours with a damaged header
 }
 
 // A user of the journals whose number is known by the epoch is the database's.
@@ -272,7 +271,7 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
     } else {
-        const Status ours = check_ours(**file, database);
+        const Status ours = check_not_newer(**file, database);
         if (!ours) return ours.error();
         roll_back(database, sources.disk->name());
         auto rows = RawRows::open(sources.disk->vfs(), database);

@@ -9,6 +9,8 @@
 namespace dyad::sqlite {
 
 inline constexpr std::int64_t kApplicationId = 0x44594144;  // "DYAD", in the file's header
+// Databases of this version and later have sealed pages (seal.hpp).
+inline constexpr std::int64_t kSealedSince = 6;
 std::int64_t schema_version() noexcept;
 
 // Brings the database to `target`, step by step, in one transaction; an empty one from nothing.

@@ -35,6 +35,7 @@ void read_on(Database& database, const std::shared_ptr<Cell>& cell,
             return;
         }
         const Status read = store->read_operations(reading->user_id, reading->walk);
+        if (!read) database.note(read.error());
         if (!read)
             answer<Keys>(cell, reading->done, read.error());
         else if (reading->walk.finished)
@@ -58,12 +59,11 @@ SqliteStore::~SqliteStore() {
 
 template <class T, class Ask>
 void SqliteStore::ask(Callback<T> done, Ask question) {
-    database_->read([cell = cell_, done = std::move(done),
+    database_->read([database = database_.get(), cell = cell_, done = std::move(done),
                      question = std::move(question)](Journaled* store) mutable {
-        if (store == nullptr)
-            answer<T>(cell, std::move(done), refused());
-        else
-            answer<T>(cell, std::move(done), question(*store));
+        Result<T> result = store == nullptr ? refused() : question(*store);
+        if (!result && store != nullptr) database->note(result.error());
+        answer<T>(cell, std::move(done), std::move(result));
     });
 }
 

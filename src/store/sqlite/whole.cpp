@@ -1,7 +1,10 @@
 #include "store/sqlite/whole.hpp"
 
+#include "store/sqlite/database_header.hpp"
 #include "store/sqlite/file.hpp"
+#include "store/sqlite/rollback_journal.hpp"
 #include "store/sqlite/schema.hpp"
+#include "store/sqlite/seal.hpp"
 
 #include <array>
 #include <optional>
@@ -10,19 +13,7 @@
 namespace dyad::sqlite {
 namespace {
 
-// https://www.sqlite.org/fileformat2.html, 1.3 "The Database Header" and 3 "The Rollback Journal".
-constexpr std::size_t kHeaderBytes = 100;
 constexpr std::size_t kSectorBytes = 512;  // the rollback journal's header; its pages come after it
-constexpr std::string_view kMagic{"SQLite format 3", 16};
-constexpr std::size_t kRollbackHeaderBytes = 28;
-constexpr std::string_view kRollbackMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
-
-std::uint32_t number_at(std::string_view bytes, std::size_t at) {
-    std::uint32_t number = 0;
-    for (std::size_t i = at; i < at + 4; ++i)
-        number = number << 8 | static_cast<std::uint8_t>(bytes[i]);
-    return number;
-}
 
 Error not_whole(const std::string& path, const std::string& what) {
     return fail(Errc::storage_damaged, path + ": " + what + "; " + kDamageAdvice);
@@ -59,14 +50,12 @@ class Folder {
     // Of how many pages the database was when a transaction began that was interrupted; nothing
     // where none was.
     Result<std::optional<std::uint32_t>> interrupted_pages() const {
-        std::optional<std::uint32_t> pages;
-        if (others_[2].bytes.value_or(0) < kRollbackHeaderBytes) return pages;
+        if (others_[2].bytes.value_or(0) == 0) return std::optional<std::uint32_t>();
         const auto file = File::open(vfs_, others_[2].path, false);
         const Result<std::string> header =
             file ? (*file)->read(0, kRollbackHeaderBytes) : file.error();
         if (!header) return header.error();
-        if (header->starts_with(kRollbackMagic)) pages = number_at(*header, 16);
-        return pages;
+        return pages_before(*header);
     }
 
     // The database is missing or empty, or its first transaction is to be rolled back: nothing may
@@ -86,57 +75,58 @@ class Folder {
         const auto file = File::open(vfs_, rollback.path, false);
         const Result<std::string> bytes = file ? (*file)->read(0, *rollback.bytes) : file.error();
         if (!bytes) return bytes.error();
-        if (bytes->find_first_not_of('\0', kSectorBytes) == std::string::npos) return Done{};
-        return not_whole(database_.path, what + ", but " + rollback.path + " has pages of it");
+        // After each of the later ones the journal is cut, to less than the sector it begins with.
+        const bool was_cut = !bytes->empty() && bytes->size() < kSectorBytes;
+        if (!was_cut && bytes->find_first_not_of('\0', kSectorBytes) == std::string::npos)
+            return Done{};
+        return not_whole(database_.path, what + ", but " + rollback.path + " has been used for it");
     }
 
     // The database has content.
     Status is_whole(bool interrupted) const {
         const auto file = File::open(vfs_, database_.path, false);
-        const Result<std::string> header = file ? (*file)->read(0, kHeaderBytes) : file.error();
-        if (!header) return header.error();
-        if (header->size() < kHeaderBytes || !header->starts_with(kMagic))
+        const Result<std::string> bytes =
+            file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
+        if (!bytes) return bytes.error();
+        const DatabaseHeader header = read_database_header(*bytes);
+        if (!header.is_database)
             return not_whole(database_.path,
                              "does not begin as a database does, so it is damaged or not a "
                              "database of this product");
-        const Status ours = is_ours(*header);
+        const Status ours = is_ours(header);
         if (!ours) return ours;
         const Part& rollback = others_[2];
         if (!rollback.bytes)
             return not_whole(rollback.path, "is missing: without it nobody can tell whether " +
                                                 database_.path + " was written to its end");
-        return interrupted ? Done{} : is_long_enough(*header);
+        const std::uint64_t whole = std::uint64_t{header.page_bytes} * header.pages;
+        if (!interrupted && *database_.bytes < whole)
+            return not_whole(database_.path, "is shorter than it was (" +
+                                                 std::to_string(*database_.bytes) + " of " +
+                                                 std::to_string(whole) + " bytes)");
+        if (!interrupted || header.reserved_bytes != kSealBytes) return Done{};
+        const auto journal = File::open(vfs_, rollback.path, false);
+        if (!journal) return journal.error();
+        return check_rollback(**journal, **file, header.page_bytes);
     }
 
-    Status is_ours(std::string_view header) const {
-        const std::uint32_t application = number_at(header, 68);
-        const std::uint32_t version = number_at(header, 60);
+    Status is_ours(const DatabaseHeader& header) const {
         // All zero: a first start that got as far as its first page.
-        const bool begun = application == 0 && version == 0 && number_at(header, 28) <= 1;
+        const bool begun =
+            header.application_id == 0 && header.user_version == 0 && header.pages <= 1;
         if (begun && (others_[0].bytes || others_[1].bytes))
             return not_whole(database_.path, "has no table, but " + others_[0].path +
                                                  " or -log1 is there, which are made after them");
-        if (application != kApplicationId && !begun)
+        if (header.application_id != kApplicationId && !begun)
             return fail(Errc::storage_damaged, database_.path +
                                                    ": is a database of another program; choose "
                                                    "another folder");
-        if (version <= static_cast<std::uint32_t>(schema_version())) return Done{};
+        if (header.user_version <= static_cast<std::uint32_t>(schema_version())) return Done{};
         return fail(Errc::storage_newer,
                     database_.path + ": a newer version of this program wrote it (schema " +
-                        std::to_string(version) + ", this version knows " +
+                        std::to_string(header.user_version) + ", this version knows " +
                         std::to_string(schema_version()) +
                         "); use that version, or restore a backup made before");
-    }
-
-    Status is_long_enough(std::string_view header) const {
-        // A size of a page and a number of pages that count only where they were noted together.
-        const std::uint32_t page = number_at(header, 14) & 0xffffU;
-        const std::uint64_t whole = std::uint64_t{page == 1 ? 65536 : page} * number_at(header, 28);
-        if (number_at(header, 24) != number_at(header, 92) || *database_.bytes >= whole)
-            return Done{};
-        return not_whole(database_.path, "is shorter than it was (" +
-                                             std::to_string(*database_.bytes) + " of " +
-                                             std::to_string(whole) + " bytes)");
     }
 
     sqlite3_vfs& vfs_;

@@ -1,4 +1,6 @@
 // What only the embedded store promises: its folder, its lock, its groups.
+#include "store/sqlite/schema.hpp"
+#include "store/sqlite/seal.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "support/sample_log.hpp"
 
@@ -76,7 +78,85 @@ class SqliteFolder : public testing::Test {
     SystemRandom random_;
 };
 
+// A folder of the version before seals, with a log of user ada in its tables.
+void make_unsealed(const std::string& folder, test::SampleLog& log) {
+    std::filesystem::create_directory(folder);
+    const std::string path = folder + "/" + kDatabaseName;
+    auto opened = Connection::open({.path = path, .vfs = {}, .extra_pragmas = {}, .seals = false});
+    ASSERT_TRUE(opened);
+    Connection& db = **opened;
+    ASSERT_TRUE(migrate(db, kSealedSince - 1));
+    AppendRequest request = log.draft(200);
+    log.take(*request.batch, request.changes);
+    std::vector<Unapplied> batches;
+    batches.push_back({request.batch, request.changes, 0});
+    LogTables tables(db, {});
+    const auto user = tables.add_user("ada");
+    ASSERT_TRUE(user);
+    ASSERT_TRUE(tables.append(*user, batches, log.head()));
+    ASSERT_TRUE(db.script("ALTER TABLE head ADD COLUMN state_sum INTEGER"));
+    ASSERT_TRUE(Projections(db).apply(*user, batches));
+    ASSERT_TRUE(db.script("ALTER TABLE head DROP COLUMN state_sum"));
+    ASSERT_TRUE(
+        db.script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
+                  "('journal_made', 1)"));
+    ASSERT_TRUE(Journal::create({.vfs = &db.vfs(), .database = path, .store_id = 7}, 1 << 20));
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
 }  // namespace
+
+TEST_F(SqliteFolder, ADatabaseWithoutSealsGetsThemOnceWithAllItHas) {
+    test::SeededRandom random(2);
+    test::SampleLog log("ada", random);
+    const std::string folder = base_ / "old";
+    make_unsealed(folder, log);
+    const std::filesystem::path path = folder + "/" + kDatabaseName;
+    EXPECT_EQ(bytes_of(path)[20], 0);
+    std::ofstream(path.string() + "-sealed") << "of an attempt that was broken off";
+    for (int start = 0; start < 2; ++start) {
+        JournaledOptions options;
+        options.database = path;
+        auto opened = Journaled::open(options, random_);
+        ASSERT_TRUE(opened) << opened.error().to_string();
+        const auto loaded = (*opened)->load("ada");
+        ASSERT_TRUE(loaded) << loaded.error().to_string();
+        EXPECT_EQ(loaded->head.hash, log.head().hash);
+        EXPECT_EQ(test::describe(loaded->state, true), test::describe(log.state(), true));
+        EXPECT_TRUE((*opened)->verify("ada"));
+    }
+    const std::string bytes = bytes_of(path);
+    EXPECT_EQ(static_cast<std::size_t>(bytes[20]), kSealBytes);
+    for (std::size_t at = 0; at < bytes.size(); at += 4096)
+        EXPECT_TRUE(read_seal(std::string_view(bytes).substr(at, 4096), at / 4096 + 1)) << at;
+    EXPECT_FALSE(std::filesystem::exists(path.string() + "-sealed"));
+    struct stat info{};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(SqliteFolder, ADamagedDatabaseWithoutSealsIsRefusedAsItIs) {
+    test::SeededRandom random(2);
+    test::SampleLog log("ada", random);
+    const std::string folder = base_ / "old";
+    make_unsealed(folder, log);
+    const std::filesystem::path path = folder + "/" + kDatabaseName;
+    std::string bytes = bytes_of(path);
+    std::size_t at = std::string::npos;  // an event that stands on one page
+    for (std::size_t i = 0; at == std::string::npos; ++i)
+        at = bytes.find(log.texts().at(i));
+    bytes[at + 40] = '?';
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    const auto opened = open(folder);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::storage_damaged) << opened.error().to_string();
+    EXPECT_EQ(bytes_of(path), bytes);
+    EXPECT_FALSE(std::filesystem::exists(path.string() + "-sealed"));
+}
 
 TEST_F(SqliteFolder, IsMadeForItsOwnerOnly) {
     const std::string folder = base_ / "a" / "b";

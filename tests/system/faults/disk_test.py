@@ -49,14 +49,21 @@ def stored_contexts(port, user):
         return {context["contextKey"]: context for context in client.state()["contexts"]}
 
 
-def test_full_disk_refuses_writes_and_keeps_what_was_acknowledged(faulty):
+@pytest.mark.parametrize("kind", ["", "quota", "large"])
+@pytest.mark.parametrize("applied", [False, True], ids=["journal", "tables"])
+def test_full_disk_refuses_writes_and_keeps_what_was_acknowledged(faulty, kind, applied):
     server, fault = faulty
     with V2(server.port, "u") as client:
         client.put("before", {"n": 1})
-        fault.touch()
+        if not applied:
+            time.sleep(0.5)  # it is applied while nothing else happens; else there is work to do
+        fault.write_text(kind)
         with pytest.raises(Refused) as refusal:
             client.put("during", {"n": 2})
         assert refusal.value.code == "storage_full", refusal.value.payload
+        time.sleep(0.5)  # for the tables, which cannot be written either
+        assert server.request("GET", "/api/v1/contexts/before",
+                              headers={"Dyad-User": "u"})[0] == 200
         fault.unlink()
         assert server.process.poll() is None, server.log()
         wait_until(lambda: try_put(client, "after"), 10, 0.2, "writes to be taken again")
@@ -64,6 +71,18 @@ def test_full_disk_refuses_writes_and_keeps_what_was_acknowledged(faulty):
     server.start()
     kept = stored_contexts(server.port, "u")
     assert {"before", "after"} <= set(kept) and "during" not in kept
+
+
+@pytest.mark.parametrize("kind", ["", "quota", "large"])
+def test_no_room_for_a_first_start_is_said_and_the_next_one_makes_it(make_server, shim, tmp_path,
+                                                                     kind):
+    fault = tmp_path / "fault"
+    fault.write_text(kind)
+    server = make_server(env={"LD_PRELOAD": str(shim), "DYAD_TEST_FAULT": str(fault)})
+    log = refused_start(server)
+    assert "full" in log or "free some space" in log, log
+    fault.unlink()
+    server.start()
 
 
 def try_put(client, key):
@@ -281,3 +300,45 @@ def test_copy_of_the_folder_serves_the_same(make_server, tmp_path):
     shutil.copytree(server.data_dir, tmp_path / "copy")
     again = make_server(data_dir=tmp_path / "copy").start()
     assert stored_contexts(again.port, "u") == before
+
+
+def flip(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_damaged_row_stops_its_user_and_nobody_else(make_server):
+    server = make_server().start()
+    for user in ("ada", "bob"):
+        with V2(server.port, user) as client:
+            for n in range(30):
+                client.put(f"{user}-{n}", {"text": f"{user} says {n} " + "x" * 900})
+    assert server.stop() == 0
+    database = server.data_dir / "memory.db"
+    content = database.read_bytes()
+    # A leaf (10) of the contexts' tree with rows of one user only.
+    page = next(at for at in range(4096, len(content), 4096) if content[at] == 10
+                and b"ada says" in content[at:at + 4096]
+                and b"bob says" not in content[at:at + 4096])
+    text = content.index(b"ada says", page)
+    key = "ada-" + content[text:].split()[2].decode()
+    flip(database, text + 20)
+    server.start()
+    user = {"Dyad-User": "ada"}
+    status, _, body = server.request("GET", f"/api/v1/contexts/{key}", headers=user)
+    assert status == 500 and b"storage_damaged" in body, body
+    status, _, body = server.request(
+        "PATCH", f"/api/v1/contexts/{key}", b'[{"op":"add","path":"/more","value":1}]',
+        {**user, "Content-Type": "application/json-patch+json"})
+    assert status == 500, body
+    assert len(stored_contexts(server.port, "bob")) == 30
+    with V2(server.port, "bob") as client:
+        client.put("still", {"works": True})
+    assert server.get("/readyz")[0] == 200, "the others' memory is served"
+    log = server.log()
+    assert "memory.db: page " in log and log.count("does not verify") <= 1
+    assert log.count("not as it was written") == 1, log
+    status, _, body = server.get("/api/v1/status")
+    assert b"memory.db: page " in body and b'"isFullyOperational":false' in body, body
+    assert b"dyad_storage_damages_total 1\n" in server.get("/metrics")[2]

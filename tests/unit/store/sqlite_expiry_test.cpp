@@ -145,7 +145,10 @@ TEST_F(Expiry, AStoreOfAnEarlierVersionIsCutToo) {
         ASSERT_TRUE(connection);
         ASSERT_TRUE((*connection)
                         ->script("DROP INDEX head_by_oldest; DROP INDEX context_deleted;"
-                                 "ALTER TABLE head DROP COLUMN oldest; PRAGMA user_version=3"));
+                                 "ALTER TABLE head DROP COLUMN oldest;"
+                                 "ALTER TABLE head DROP COLUMN state_sum;"
+                                 "DELETE FROM meta WHERE key IN ('transactions', 'users');"
+                                 "PRAGMA user_version=3"));
     }
     open();
     EXPECT_EQ(*expire(0), 0U);

@@ -365,7 +365,7 @@ TEST_F(JournaledStore, AnotherProgramsDatabaseIsLeftAlone) {
 TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
     SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
     {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name(), .store_id = 7});
         ASSERT_TRUE(connection);
         ASSERT_TRUE(migrate(**connection, 1));
         EXPECT_EQ(*(*connection)->number("PRAGMA user_version"), 1);
@@ -379,8 +379,11 @@ TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
         const auto user = tables.add_user("ada");
         ASSERT_TRUE(user);
         ASSERT_TRUE(tables.append(*user, batches, log.head()));
+        // What writes the rows is of today.
+        ASSERT_TRUE((*connection)->script("ALTER TABLE head ADD COLUMN state_sum INTEGER"));
         ASSERT_TRUE(Projections(**connection).apply(*user, batches));
         ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN oldest"));
+        ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN state_sum"));
         ASSERT_TRUE((*connection)
                         ->script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
                                  "('journal_made', 1)"));
