@@ -8,6 +8,7 @@
 #include "model/merge.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace dyad::core {
 namespace {
@@ -85,6 +86,7 @@ class Decider {
                     const std::function<Result<json::Value>(const json::Value&)>& apply) const;
     void apply_options(const PutContext& put, Context& next) const;
     Decided remove(const ContextPtr& stored, ContextAction action) const;
+    std::vector<std::string> make_room(const ModeState* before, const ModeState& after) const;
 
     const View& view_;
     const Command& command_;
@@ -368,12 +370,8 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
 }
 
 Decided Decider::operator()(const SetMode& set) const {
-    const std::string& instance = set.instance_id ? *set.instance_id : command_.instance_id;
+    const std::string& instance = mode_owner(command_);
     const ModeState* stored = view_.mode(instance);
-    if (!stored && view_.instances() >= limits::instances_per_user_max)
-        return reject(Errc::limit_reached, "instanceId: a user has at most " +
-                                               std::to_string(limits::instances_per_user_max) +
-                                               " instances");
     const std::uint64_t version = stored ? stored->sync_version : 0;
     if (command_.expected_version && *command_.expected_version != version &&
         !broken(Mutation::ignore_expected_version))
@@ -399,7 +397,30 @@ Decided Decider::operator()(const SetMode& set) const {
     next.transition_duration_ms = set.transition_duration_ms;
     next.success = set.success;
     next.error_message = set.error_message;
-    return Change(ModeChange{std::move(next)});
+    std::vector<std::string> forgotten = make_room(stored, next);
+    return Change(ModeChange{std::move(next), std::move(forgotten)});
+}
+
+// Of the instances that are in inspired mode, and of the others, the one that said its mode longest
+// ago makes room for one more; rather one without a live session here. Who is named in the event is
+// forgotten by everybody who folds it, whoever lives where.
+std::vector<std::string> Decider::make_room(const ModeState* before, const ModeState& after) const {
+    const auto is_private = [](const ModeState& mode) { return mode.current == Mode::inspired; };
+    const bool wanted = is_private(after);
+    const std::size_t most = wanted ? at_.private_instances_max : at_.instances_max;
+    if ((before != nullptr && is_private(*before) == wanted) || view_.instances() < most) return {};
+    std::vector<const ModeState*> others = view_.modes();
+    std::erase_if(others, [&](const ModeState* mode) { return is_private(*mode) != wanted; });
+    std::erase_if(others, [&](const ModeState* mode) { return mode == before; });
+    if (others.size() < most) return {};
+    const auto rank = [&](const ModeState* mode) {
+        const bool present = at_.is_present != nullptr && (*at_.is_present)(mode->instance_id);
+        return std::tuple(present, mode->updated_at_ms, std::string_view(mode->instance_id));
+    };
+    return {(*std::min_element(
+                 others.begin(), others.end(),
+                 [&](const ModeState* a, const ModeState* b) { return rank(a) < rank(b); }))
+                ->instance_id};
 }
 
 Decided Decider::operator()(const RecordResponse& response) const {
@@ -422,13 +443,14 @@ Decided Decider::operator()(const AnnounceMcp& mcp) const {
 
 Decided decide(const View& view, const Command& command, const Decision& at) {
     // Inspired mode is private: nothing of that instance leaves it but its own mode (wire.md 1.5).
-    const ModeState* mode = view.mode(command.instance_id);
-    const bool own = std::holds_alternative<SetMode>(command.body) ||
-                     std::holds_alternative<ExpireContext>(command.body);
-    if (mode != nullptr && mode->current == Mode::inspired && !own)
+    const auto* set = std::get_if<SetMode>(&command.body);
+    const bool own = set != nullptr ? mode_owner(command) == command.instance_id
+                                    : std::holds_alternative<ExpireContext>(command.body);
+    if ((at.is_private || view.is_private(command.instance_id)) && !own)
         return reject(Errc::private_mode,
                       "instanceId: \"" + command.instance_id +
-                          "\" is in inspired mode; switch to didactic or parallel to share");
+                          "\" is in inspired mode, or asked for it; switch to didactic or "
+                          "parallel to share");
     return std::visit(Decider(view, command, at), command.body);
 }
 

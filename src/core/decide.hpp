@@ -1,10 +1,13 @@
 // Step 3 of a write: decide a command against the state at the log's end. Pure.
 #pragma once
 
+#include "base/limits.hpp"
 #include "core/view.hpp"
 #include "model/change.hpp"
 #include "model/command.hpp"
 
+#include <functional>
+#include <string_view>
 #include <variant>
 
 namespace dyad::core {
@@ -15,6 +18,12 @@ struct Decision {
     std::int64_t proven_ms = 0;       // what is over by then may expire
     Offset offset = 0;                // the event's offset
     std::int64_t context_ttl_ms = 0;  // default life of a context; 0 = for ever
+    // Its instance asked for inspired mode before it, and that could not be noted.
+    bool is_private = false;
+    std::size_t instances_max = limits::instances_per_user_max;
+    std::size_t private_instances_max = limits::private_instances_per_user_max;
+    // Whether an instance has a live session here; null: none has.
+    const std::function<bool(std::string_view)>* is_present = nullptr;
 };
 
 // Nothing to log: the answer stands (merge strategy `ignore`, an expiry that is no longer due).

@@ -44,6 +44,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     session->dialect = request.dialect;
     if (request.dialect == Dialect::plain) plain_ += 1;
     session->instance_id = std::move(request.instance_id);
+    session->listed = request.listed;
     session->connected_at_ms = session->last_seen_ms = user_.ports().clock.wall_ms();
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
     sessions_.push_back(std::move(session));
@@ -86,7 +87,8 @@ void Delivery::writable(SessionId session) {
 std::vector<Presence> Delivery::presence() const {
     std::map<std::string_view, Presence> by_instance;
     for (const auto& session : sessions_) {
-        if (session->instance_id.empty()) continue;
+        if (session->instance_id.empty() || !session->ready || session->paused || !session->listed)
+            continue;
         const Presence one{session->instance_id, 1, session->connected_at_ms,
                            session->last_seen_ms};
         const auto [at, fresh] = by_instance.try_emplace(session->instance_id, one);
@@ -121,7 +123,7 @@ void Delivery::start(const Start& start, const Status& fresh) {
         session->peer->close(CloseReason::storage);
         return;
     }
-    session->paused = is_private(session->instance_id);
+    session->paused = user_.is_private(session->instance_id);
     if (start.resume)
         check_resume(*session, *start.resume, start.ready);
     else if (start.snapshot)
@@ -130,10 +132,15 @@ void Delivery::start(const Start& start, const Status& fresh) {
         begin(*session, user_.head().position(), start.ready);
 }
 
+void Delivery::begin_to_take_part(Session& session) {
+    session.ready = true;
+    if (session.listed) user_.engine_.presence_changed(user_.user_id());
+}
+
 void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
     session.next = after.offset + 1;
     session.hash = after.hash;
-    session.ready = true;
+    begin_to_take_part(session);
     if (broken(Mutation::resume_one_late)) session.next += 1;
     if (broken(Mutation::resume_one_early) && session.next > 1) session.next -= 1;
     if (session.next != user_.head().offset + 1) behind_ = true;
@@ -143,7 +150,7 @@ void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
 
 void Delivery::begin_with_reset(Session& session, const ReadyFn& ready) {
     session.next = 0;
-    session.ready = true;
+    begin_to_take_part(session);
     behind_ = true;
     if (ready) ready(user_.head().position());
     user_.engine_.mark_dirty(user_);
@@ -363,23 +370,37 @@ void Delivery::reset_all() {
     behind_ = true;
     for (const auto& session : sessions_) {
         session->next = 0;
-        session->paused = is_private(session->instance_id);
+        set_paused(*session);
     }
 }
 
-bool Delivery::is_private(const std::string& instance_id) const {
-    const auto mode = user_.state().modes.find(instance_id);
-    return mode != user_.state().modes.end() && mode->second.current == Mode::inspired;
+bool Delivery::has_session(std::string_view instance_id) const {
+    return std::any_of(sessions_.begin(), sessions_.end(), [instance_id](const auto& session) {
+        return session->instance_id == instance_id;
+    });
 }
 
-void Delivery::mode_changed(const ModeState& state) {
+std::set<std::string> Delivery::instances() const {
+    std::set<std::string> ids;
+    for (const auto& session : sessions_)
+        ids.insert(session->instance_id);
+    return ids;
+}
+
+void Delivery::set_paused(Session& session) {
+    const bool paused = user_.is_private(session.instance_id);
+    if (session.paused == paused) return;
+    session.paused = paused;
     behind_ = true;
-    for (const auto& session : sessions_) {
-        if (session->instance_id != state.instance_id) continue;
-        session->paused = state.current == Mode::inspired;
-        if (broken(Mutation::forget_paused_position) && !session->paused && session->ready)
-            session->next = user_.head().offset + 2;
-    }
+    if (session.listed) user_.engine_.presence_changed(user_.user_id());
+    if (broken(Mutation::forget_paused_position) && !paused && session.ready)
+        session.next = user_.head().offset + 2;
+}
+
+void Delivery::privacy_changed(const std::string& instance_id) {
+    for (const auto& session : sessions_)
+        if (session->instance_id == instance_id) set_paused(*session);
+    user_.engine_.mark_dirty(user_);
 }
 
 std::int64_t Delivery::close_stalled(std::int64_t now_ms) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class Delivery {
     void flush();
     // The log is another one now, or nobody knows what is missing: every session starts again.
     void reset_all();
-    // An instance's mode changed: inspired mode pauses its sessions.
-    void mode_changed(const ModeState& state);
+    // An instance may have become private, or open: it pauses its sessions.
+    void privacy_changed(const std::string& instance_id);
+    bool has_session(std::string_view instance_id) const;
+    std::set<std::string> instances() const;  // of all sessions
     // Closes sessions without progress for write_stall_ms. Returns when to look again.
     std::int64_t close_stalled(std::int64_t now_ms);
 
@@ -47,6 +50,7 @@ class Delivery {
 
     void start(const Start& start, const Status& fresh);
     void check_resume(Session& session, Position resume, const ReadyFn& ready);
+    void begin_to_take_part(Session& session);
     void begin(Session& session, Position after, const ReadyFn& ready);
     void begin_with_reset(Session& session, const ReadyFn& ready);
     void feed(Session& session, Run& run);
@@ -61,8 +65,7 @@ class Delivery {
     void feed_from_log(Session& session);
     void feed_slice(Session& session, const LogSlice& slice);
     void reset(Session& session);
-    // Its instance is in inspired mode.
-    bool is_private(const std::string& instance_id) const;
+    void set_paused(Session& session);
     void set_blocked(Session& session, bool blocked);
     Session* find(std::uint64_t serial) const;
 

@@ -116,6 +116,21 @@ std::vector<Presence> Engine::presence(const std::string& user_id) const {
     return at == users_.end() ? std::vector<Presence>{} : at->second->delivery().presence();
 }
 
+void Engine::on_presence(std::function<void(const std::string& user_id)> changed) {
+    presence_changed_ = std::move(changed);
+}
+
+void Engine::presence_changed(const std::string& user_id) const {
+    if (presence_changed_) presence_changed_(user_id);
+}
+
+void Engine::keep_private(const std::string& user_id, const std::string& instance_id) {
+    // Nobody can be called otherwise.
+    if (!instance_id.empty() &&
+        instance_id.size() <= static_cast<std::size_t>(limits::instance_id_bytes_max))
+        user(user_id).keep_private(instance_id);
+}
+
 std::size_t Engine::session_count(const std::string& user_id) const {
     const auto at = users_.find(user_id);
     return at == users_.end() ? 0 : at->second->delivery().size();

@@ -34,6 +34,8 @@ struct Config {
     ProofConfig proof;
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
     std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
+    std::size_t instances_max = limits::instances_per_user_max;
+    std::size_t private_instances_max = limits::private_instances_per_user_max;
 };
 
 struct Ports {
@@ -70,8 +72,14 @@ class Engine {
     void writable(SessionId session);
     // A sign of life from the session's instance.
     void seen(SessionId session);
-    // The instances with sessions, by id. A session without an instance takes part as nobody.
+    // The instances with sessions, by id, but those that are private. A session without an instance
+    // takes part as nobody.
     std::vector<Presence> presence(const std::string& user_id) const;
+    // `changed` is called when the answer may be another one; never re-enters the heart.
+    void on_presence(std::function<void(const std::string& user_id)> changed);
+    // Somebody asked for inspired mode in a way that no command can carry out: the instance is
+    // private until it says another mode.
+    void keep_private(const std::string& user_id, const std::string& instance_id);
     std::size_t session_count() const noexcept { return session_count_; }
     std::size_t session_count(const std::string& user_id) const;
 
@@ -103,6 +111,7 @@ class Engine {
     void save_clock();
     void tick_due_users();
     void let_go(UserLog& user);
+    void presence_changed(const std::string& user_id) const;
     void release_when_crowded();
 
     Config config_;
@@ -126,6 +135,7 @@ class Engine {
     bool synchronised_ = false;
     std::uint64_t next_serial_ = 0;
     bool polling_ = false;
+    std::function<void(const std::string&)> presence_changed_;
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
 };
 

@@ -45,7 +45,8 @@ class Peer {
 
 struct SessionRequest {
     std::string user_id;
-    std::string instance_id;
+    std::string instance_id;  // nothing is pushed while it is in inspired mode
+    bool listed = true;       // it is present as long as the session lasts
     Dialect dialect = Dialect::plain;
     // Negotiated: where to resume. Absent: from the end of the log.
     std::optional<Position> resume;
@@ -67,7 +68,8 @@ struct Session {
     bool ready = false;    // its start was checked; it takes part in delivery
     bool blocked = false;  // its socket is full
     bool reading = false;  // a read of the log is under way for it
-    bool paused = false;   // its instance is in inspired mode
+    bool paused = false;   // its instance is private
+    bool listed = true;    // it is present as long as it is ready and not private
 };
 using SessionId = Session*;
 

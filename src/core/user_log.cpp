@@ -24,6 +24,7 @@ UserLog::UserLog(Engine& engine, std::string user_id, std::uint64_t serial)
       delivery_(*this),
       look_{.user = this, .serial = serial},
       expiry_{.user = this, .serial = serial} {
+    is_present_ = [this](std::string_view instance) { return delivery_.has_session(instance); };
     touch();
 }
 
@@ -55,11 +56,12 @@ void UserLog::loaded(Result<LoadedLog> result) {
             head_.hash = genesis_hash(user_id_, head_.epoch);
         }
         first_kept_ = result->first_kept;
-        state_ = std::move(result->state);
+        const State before = std::exchange(state_, std::move(result->state));
         operations_.clear();
         operations_known_ = result->head.epoch == 0;  // of a log without events
         feed_.clear();
         snapshot_.reset();
+        keep_private_since(before);
         loads_ += 1;
         if (!flight_) retry_pause_ms_ = 0;
         phase_ = Phase::ready;
@@ -232,15 +234,18 @@ Status UserLog::adopt_texts(EventBatchPtr batch) {
 }
 
 void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
-                    std::span<const std::string_view> sources) {
+                    std::span<const std::string_view> sources, std::span<const Pending> own) {
     for (std::size_t i = 0; i < batch->size(); ++i) {
         const Change& change = changes[i];
         operations_.insert_or_assign(batch->entries[i].operation_key, batch->first + i);
         const auto* context = std::get_if<ContextChange>(&change);
         if (broken(Mutation::fold_skips_delete) && context && context->context->deleted) continue;
-        fold(state_, change);
-        if (const auto* mode = std::get_if<ModeChange>(&change))
-            delivery_.mode_changed(mode->state);
+        if (const auto* mode = std::get_if<ModeChange>(&change)) {
+            const std::uint64_t key = batch->entries[i].operation_key;
+            adopt_mode(*mode, key, batch->first + i, own.empty() ? find_pending(key) : &own[i]);
+        } else {
+            fold(state_, change);
+        }
     }
     head_ = batch->head();
     snapshot_.reset();

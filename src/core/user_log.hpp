@@ -12,6 +12,7 @@
 #include "core/delivery.hpp"
 #include "core/engine.hpp"
 #include "core/feed.hpp"
+#include "core/privacy.hpp"
 
 #include <deque>
 #include <functional>
@@ -34,10 +35,12 @@ struct Pending {
     std::int64_t since_ms = 0;
     std::size_t bytes = 0;
     int tries = 0;
-    bool sent_unknown = false;  // an append that held it got no answer
-    bool fresh = false;         // the log was read to its end after the command came
-    bool is_new = false;        // its key is in the log, but for another operation
-    std::uint64_t load = 0;     // what was looked up for it is of the log as it was loaded then
+    bool sent_unknown = false;       // an append that held it got no answer
+    bool fresh = false;              // the log was read to its end after the command came
+    bool is_new = false;             // its key is in the log, but for another operation
+    PrivacyAsks::Serial serial = 0;  // when it came
+    PrivacyAsks::Serial asked = 0;   // the ask for privacy of its instance that stood then
+    std::uint64_t load = 0;  // what was looked up for it is of the log as it was loaded then
 #ifdef DYAD_SIMULATION
     std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
 #endif
@@ -60,6 +63,9 @@ class UserLog {
     const Delivery& delivery() const noexcept { return delivery_; }
 
     void submit(Pending&& pending);
+    void keep_private(const std::string& instance_id);
+    // Its mode is inspired, or it asked for that.
+    bool is_private(std::string_view instance_id) const;
     // Calls `run` once the state is at least as new as everything acknowledged anywhere before.
     void when_fresh(std::function<void(Status)> run);
     void receive(const Announcement& announcement);
@@ -106,11 +112,21 @@ class UserLog {
     void operations_read(const Result<std::vector<std::uint64_t>>& keys);
     void build_batch();
     void place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
+    // Its instance asked for privacy before it came, and nothing on the way has ended that.
+    bool is_private(const Pending& pending, const Flight& flight) const;
+    void keep_private_since(const State& before);
+    void cannot_note(const std::string& instance_id, PrivacyAsks::Serial ask);
+    void adopt_mode(const ModeChange& change, std::uint64_t operation_key, Offset offset,
+                    const Pending* own);
+    const Pending* find_pending(std::uint64_t operation_key) const;
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     void forget_other_log(Pending& pending) const;
     bool is_repeat(const Pending& pending) const;
     void answer_repeat(Pending pending);
     void repeat_expired(Pending& pending);
+    void refuse_repeat(Pending& pending, const Error& error);
+    void repeat_mode(const Pending& pending);
+    void end_repeat(const Pending& pending);
     void repeat_found(std::shared_ptr<Pending> pending, Offset offset);
     void answer_from(Pending& pending, const EventBatch& batch, Offset offset);
     void fill_version(Pending pending, const NeedsVersion& needed);
@@ -126,8 +142,9 @@ class UserLog {
     // Reading
     Status adopt_texts(EventBatchPtr batch);
     // Requires: the batch follows; the changes and source instances of its events.
+    // `own`: their commands, where they came from here.
     void adopt(EventBatchPtr batch, std::span<const Change> changes,
-               std::span<const std::string_view> sources);
+               std::span<const std::string_view> sources, std::span<const Pending> own = {});
     bool follows(const EventBatch& batch) const;
     Status adopt_slice(const LogSlice& slice);
     void read_on();
@@ -150,6 +167,10 @@ class UserLog {
     boost::unordered_flat_map<std::uint64_t, Offset> operations_;
     bool operations_known_ = false;
     bool reading_operations_ = false;
+    PrivacyAsks privacy_;
+    PrivacyAsks::Serial heard_ = 1;  // of commands and asks
+    int repeated_modes_ = 0;         // looked up: what they mean for what follows is not known yet
+    std::function<bool(std::string_view)> is_present_;
     Feed feed_;
     Delivery delivery_;
     std::deque<Pending> queue_;

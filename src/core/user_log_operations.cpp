@@ -58,6 +58,7 @@ bool UserLog::is_repeat(const Pending& pending) const {
 
 void UserLog::answer_repeat(Pending pending) {
     const Offset known = operations_.at(pending.key);
+    if (std::holds_alternative<SetMode>(pending.command->body)) repeated_modes_ += 1;
     auto shared = std::make_shared<Pending>(std::move(pending));
     if (known != 0) {
         repeat_found(std::move(shared), known);
@@ -66,7 +67,7 @@ void UserLog::answer_repeat(Pending pending) {
     ports().store.find_operation(user_id_, shared->key,
                                  guarded([this, shared](const Result<Offset>& found) {
                                      if (!found)
-                                         reply(*shared, Rejection{found.error(), nullptr});
+                                         refuse_repeat(*shared, found.error());
                                      else if (*found == 0)
                                          repeat_expired(*shared);
                                      else
@@ -78,14 +79,24 @@ void UserLog::answer_repeat(Pending pending) {
 void UserLog::repeat_expired(Pending& pending) {
     if (broken(Mutation::repeat_expired)) {
         pending.is_new = true;
+        end_repeat(pending);
         queue_.push_front(std::move(pending));
-        engine_.mark_dirty(*this);
         return;
     }
     metrics::duplicates.add();
-    reply(pending, Rejection{fail(Errc::already_applied,
-                                  "id: this operation was applied; its event has expired"),
-                             nullptr});
+    refuse_repeat(pending, fail(Errc::already_applied,
+                                "id: this operation was applied; its event has expired"));
+}
+
+void UserLog::refuse_repeat(Pending& pending, const Error& error) {
+    end_repeat(pending);
+    reply(pending, Rejection{error, nullptr});
+}
+
+// What follows a mode that comes again waits until it is known to be one.
+void UserLog::end_repeat(const Pending& pending) {
+    if (std::holds_alternative<SetMode>(pending.command->body)) repeated_modes_ -= 1;
+    engine_.mark_dirty(*this);
 }
 
 void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
@@ -96,7 +107,7 @@ void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
     ports().store.read_log(
         user_id_, offset - 1, 1, guarded([this, pending, offset](const Result<LogSlice>& slice) {
             if (!slice && slice.error().code != Errc::history_gone) {
-                reply(*pending, Rejection{slice.error(), nullptr});
+                refuse_repeat(*pending, slice.error());
                 return;
             }
             for (const EventBatchPtr& batch : slice ? slice->batches : kNoBatches) {
@@ -109,33 +120,34 @@ void UserLog::repeat_found(std::shared_ptr<Pending> pending, Offset offset) {
         }));
 }
 
+// An ask for privacy that was carried out before is no new one; and another mode that was, is older
+// than the asks that stand.
+void UserLog::repeat_mode(const Pending& pending) {
+    if (!asks_for_privacy(*pending.command)) return;
+    privacy_.forget_repeated(mode_owner(*pending.command), pending.serial);
+    delivery_.privacy_changed(mode_owner(*pending.command));
+}
+
 void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offset) {
     const Result<EventView> event = decode_event(batch.text(offset));
-    if (!event) {
-        reply(pending, Rejection{event.error(), nullptr});
-        return;
-    }
+    if (!event) return refuse_repeat(pending, event.error());
     const EventEntry& entry = batch.entry(offset);
     if (event->source_instance_id != pending.command->instance_id ||
         event->operation_id != pending.command->operation_id) {
         pending.is_new = true;
+        end_repeat(pending);
         queue_.push_front(std::move(pending));
-        engine_.mark_dirty(*this);
         return;
     }
-    if (entry.fingerprint != pending.fingerprint) {
-        reply(pending, Rejection{fail(Errc::operation_reused,
-                                      "id, or Idempotency-Key: was used for something else at "
-                                      "offset " +
-                                          std::to_string(offset) + "; choose a new one"),
-                                 nullptr});
-        return;
-    }
+    if (entry.fingerprint != pending.fingerprint)
+        return refuse_repeat(pending,
+                             fail(Errc::operation_reused,
+                                  "id, or Idempotency-Key: was used for something else at offset " +
+                                      std::to_string(offset) + "; choose a new one"));
     const Result<Change> change = decode_change(*event);
-    if (!change) {
-        reply(pending, Rejection{change.error(), nullptr});
-        return;
-    }
+    if (!change) return refuse_repeat(pending, change.error());
+    repeat_mode(pending);
+    end_repeat(pending);
     metrics::duplicates.add();
     const LogHead at{.epoch = batch.epoch,
                      .offset = offset,

@@ -22,6 +22,12 @@ void UserLog::submit(Pending&& pending) {
     pending.key = operation_key(pending.command->instance_id, pending.command->operation_id);
     pending.fingerprint = pending.command->fingerprint();
     pending.bytes = pending.command->bytes();
+    pending.serial = ++heard_;
+    if (!privacy_.empty()) pending.asked = privacy_.standing(pending.command->instance_id);
+    if (asks_for_privacy(*pending.command)) {
+        privacy_.ask(mode_owner(*pending.command), pending.serial, pending.key);
+        delivery_.privacy_changed(mode_owner(*pending.command));
+    }
     engine_.waiting_ += 1;
     engine_.waiting_bytes_ += pending.bytes;
     if (queue_.size() >= static_cast<std::size_t>(limits::commands_per_user_queued_max) ||
@@ -41,13 +47,15 @@ void UserLog::reply(Pending& pending, std::variant<Reply, Rejection>&& answer) {
     engine_.waiting_bytes_ -= pending.bytes;
     if (auto* rejection = std::get_if<Rejection>(&answer)) {
         rejection->operation_id = pending.command->operation_id;
+        if (asks_for_privacy(*pending.command))
+            cannot_note(mode_owner(*pending.command), pending.serial);
         metrics::commits_rejected.add();
     }
     std::exchange(pending.done, nullptr)(answer);
 }
 
 void UserLog::pump() {
-    if (phase_ != Phase::ready || flight_ || queue_.empty()) return;
+    if (phase_ != Phase::ready || flight_ || repeated_modes_ > 0 || queue_.empty()) return;
     if (operations_known_ || broken(Mutation::operations_unknown))
         build_batch();
     else if (!reading_operations_)
@@ -67,7 +75,8 @@ void UserLog::build_batch() {
     flight.writes.reserve(most);
     flight.changes.reserve(most);
     batch.entries.reserve(most);
-    while (!queue_.empty() && batch.size() < static_cast<std::size_t>(limits::batch_events_max) &&
+    while (!queue_.empty() && repeated_modes_ == 0 &&
+           batch.size() < static_cast<std::size_t>(limits::batch_events_max) &&
            batch.texts.size() < static_cast<std::size_t>(limits::batch_bytes_max)) {
         Pending pending = std::move(queue_.front());
         queue_.pop_front();
@@ -117,7 +126,11 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
     const Decision at{.now_ms = now_ms,
                       .proven_ms = engine_.time_.destroy_ms(),
                       .offset = head.offset + 1,
-                      .context_ttl_ms = engine_.config_.context_ttl_ms};
+                      .context_ttl_ms = engine_.config_.context_ttl_ms,
+                      .is_private = is_private(pending, flight),
+                      .instances_max = engine_.config_.instances_max,
+                      .private_instances_max = engine_.config_.private_instances_max,
+                      .is_present = &is_present_};
     Decided decided = decide(view, *pending.command, at);
     flight.since_ms = std::min(flight.since_ms, pending.since_ms);
 #ifdef DYAD_SIMULATION
@@ -291,7 +304,7 @@ void UserLog::committed() {
         sources.reserve(flight->writes.size());
         for (const Pending& pending : flight->writes)
             sources.push_back(pending.command->instance_id);
-        adopt(flight->batch, flight->changes.all(), sources);
+        adopt(flight->batch, flight->changes.all(), sources, flight->writes);
         finish_flight(*flight);
     } else if (!reading && head_.offset >= flight->batch->last()) {
         finish_flight(*flight);  // read or announced before the store's own answer came

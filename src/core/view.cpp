@@ -25,8 +25,24 @@ const ContextPtr& View::context(std::string_view key) const {
 }
 
 const ModeState* View::mode(std::string_view instance_id) const {
-    if (const ModeState* const touched = find_in(modes_, instance_id)) return touched;
+    if (const auto* const touched = find_in(modes_, instance_id))
+        return touched->has_value() ? &**touched : nullptr;
     return find_in(durable_->modes, instance_id);
+}
+
+bool View::is_private(std::string_view instance_id) const {
+    const ModeState* said = mode(instance_id);
+    return said != nullptr ? said->current == Mode::inspired
+                           : forgotten_private_.contains(instance_id);
+}
+
+std::vector<const ModeState*> View::modes() const {
+    std::vector<const ModeState*> all;
+    for (const auto& [id, state] : durable_->modes)
+        if (!modes_.contains(id)) all.push_back(&state);
+    for (const auto& [id, state] : modes_)
+        if (state) all.push_back(&*state);
+    return all;
 }
 
 const Conflict* View::conflict(std::string_view id) const {
@@ -55,16 +71,26 @@ std::size_t View::open_conflicts() const noexcept {
     return durable_->conflicts.size() + conflicts_.size() - closed_durable_;
 }
 std::size_t View::instances() const noexcept {
-    return durable_->modes.size() + new_instances_;
+    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->modes.size()) +
+                                    instances_delta_);
 }
 
 void View::add(const Change& change) {
     if (const auto* context = std::get_if<ContextChange>(&change)) {
         add_context(*context);
     } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
-        if (this->mode(mode->state.instance_id) == nullptr) new_instances_ += 1;
-        modes_.insert_or_assign(mode->state.instance_id, mode->state);
+        add_mode(*mode);
     }
+}
+
+void View::add_mode(const ModeChange& change) {
+    for (const std::string& id : change.forgotten) {
+        if (mode(id) != nullptr) instances_delta_ -= 1;
+        if (is_private(id)) forgotten_private_.insert(id);
+        modes_.insert_or_assign(id, std::nullopt);
+    }
+    if (mode(change.state.instance_id) == nullptr) instances_delta_ += 1;
+    modes_.insert_or_assign(change.state.instance_id, change.state);
 }
 
 void View::add_context(const ContextChange& change) {

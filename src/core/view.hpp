@@ -4,6 +4,7 @@
 #include "model/change.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,12 +23,16 @@ class View {
     // Deleted ones too; null where there never was one. Lifetime: until add().
     const ContextPtr& context(std::string_view key) const;
     const ModeState* mode(std::string_view instance_id) const;
+    // In inspired mode; or it was before the batch made it make room for others.
+    bool is_private(std::string_view instance_id) const;
     const Conflict* conflict(std::string_view id) const;
     std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
     std::size_t live_contexts() const noexcept;
     std::size_t live_bytes() const noexcept;
     std::size_t open_conflicts() const noexcept;
     std::size_t instances() const noexcept;
+    // Of all instances. Lifetime: until add().
+    std::vector<const ModeState*> modes() const;
 
     // Lays `change` over what the view showed so far.
     void add(const Change& change);
@@ -39,16 +44,18 @@ class View {
     };
 
     void add_context(const ContextChange& change);
+    void add_mode(const ModeChange& change);
 
     const State* durable_;
     // What the batch touched, as it is after it. Most batches touch one context only.
-    ContextPtr latest_;                                              // touched last
-    boost::unordered_flat_map<std::string_view, Touched> contexts_;  // the others
-    std::map<std::string, ModeState, std::less<>> modes_;
+    ContextPtr latest_;                                                   // touched last
+    boost::unordered_flat_map<std::string_view, Touched> contexts_;       // the others
+    std::map<std::string, std::optional<ModeState>, std::less<>> modes_;  // nothing: forgotten
+    std::set<std::string, std::less<>> forgotten_private_;
     std::map<std::string, Conflict, std::less<>> conflicts_;
     std::set<std::string, std::less<>> closed_conflicts_;
     std::size_t closed_durable_ = 0;
-    std::size_t new_instances_ = 0;
+    std::int64_t instances_delta_ = 0;
     std::int64_t live_contexts_delta_ = 0;
     std::int64_t live_bytes_delta_ = 0;
 };

@@ -51,7 +51,7 @@ void write(Writer& out, const ContextChange& change) {
 
 void write(Writer& out, const Change& change) {
     std::visit(Overloaded{[&](const ContextChange& c) { write(out, c); },
-                          [&](const ModeChange& m) { write(out, m.state); },
+                          [&](const ModeChange& m) { write(out, m); },
                           [&](const ResponseChange& r) { write(out, r.record); },
                           [&](const McpChange& m) { out.raw(std::string_view(m.payload)); }},
                change);
@@ -190,7 +190,8 @@ Result<Change> decode_change(const EventView& event) {
         case EventKind::mode_changed: {
             Result<ModeState> state = read_mode(event.data);
             if (!state) return state.error();
-            return Change(ModeChange{*std::move(state)});
+            const auto object = Object::read(event.data);
+            return Change(ModeChange{*std::move(state), object->strings("forgotten")});
         }
         case EventKind::response_recorded: {
             Result<ResponseRecord> record = read_response(event.data);
@@ -214,6 +215,8 @@ ContextPtr State::find(std::string_view key) const {
 void fold(State& state, const Change& change) {
     std::visit(Overloaded{[&](const ContextChange& c) { fold_context(state, c); },
                           [&](const ModeChange& m) {
+                              for (const std::string& id : m.forgotten)
+                                  state.modes.erase(id);
                               state.modes.insert_or_assign(m.state.instance_id, m.state);
                           },
                           [](const ResponseChange&) {}, [](const McpChange&) {}},

@@ -27,6 +27,7 @@ struct ContextChange {
 
 struct ModeChange {
     ModeState state;
+    std::vector<std::string> forgotten{};  // instances that made room for this one
 };
 
 struct ResponseChange {
@@ -60,6 +61,8 @@ void write_conflict(std::string& out, const Conflict& conflict);
 // The same amid a text that is being written.
 void write(json::Writer& out, const Context& context);
 void write(json::Writer& out, const ModeState& state);
+// The mode's document, with `forgotten` in it where somebody was.
+void write(json::Writer& out, const ModeChange& change);
 void write(json::Writer& out, const ResponseRecord& record);
 void write(json::Writer& out, const Conflict& conflict);
 Result<Context> read_context(std::string_view text);

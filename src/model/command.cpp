@@ -231,6 +231,16 @@ std::uint64_t Command::fingerprint() const {
     return h;
 }
 
+const std::string& mode_owner(const Command& command) {
+    const auto& set = std::get<SetMode>(command.body);
+    return set.instance_id ? *set.instance_id : command.instance_id;
+}
+
+bool asks_for_privacy(const Command& command) noexcept {
+    const auto* set = std::get_if<SetMode>(&command.body);
+    return set != nullptr && set->mode == Mode::inspired && set->success;
+}
+
 Status validate(const Command& command) {
     const bool own = std::holds_alternative<ExpireContext>(command.body);
     if (Status s = own ? Done{} : check_instance(command.instance_id); !s) return s;

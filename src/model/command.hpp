@@ -93,6 +93,11 @@ struct Command {
     std::uint64_t fingerprint() const;
 };
 
+// The instance whose mode a SetMode sets. Requires: it is one.
+const std::string& mode_owner(const Command& command);
+// It asks for inspired mode. An attempt that failed asks for nothing.
+bool asks_for_privacy(const Command& command) noexcept;
+
 // Checks every field against base/limits.def. Errors: missing_field, invalid_field, too_large,
 // naming the field as it is called on the wire.
 Status validate(const Command& command);

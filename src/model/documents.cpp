@@ -116,7 +116,10 @@ Result<Context> read_context(std::string_view text) {
     return context;
 }
 
-void write(Writer& out, const ModeState& state) {
+namespace {
+
+void write_mode_document(Writer& out, const ModeState& state,
+                         const std::vector<std::string>& forgotten) {
     const Capabilities& can = capabilities_of(state.current);
     out.raw(R"({"activatedAt":)").integer(state.activated_at_ms);
     if (state.attempted) out.raw(R"(,"attemptedMode":)").string(mode_name(*state.attempted));
@@ -129,6 +132,7 @@ void write(Writer& out, const ModeState& state) {
     out.raw(R"(,"contextSnapshot":)").raw_or_null(state.context_snapshot);
     out.raw(R"(,"currentMode":")").raw(mode_name(state.current));
     out.raw(R"(","errorMessage":)").string_or_null(state.error_message);
+    if (!forgotten.empty()) out.raw(R"(,"forgotten":)").strings(forgotten);
     out.raw(R"(,"instanceId":)").string(state.instance_id);
     out.raw(R"(,"previousMode":)");
     if (state.previous)
@@ -139,6 +143,16 @@ void write(Writer& out, const ModeState& state) {
     out.raw(R"(,"syncVersion":)").integer(state.sync_version);
     out.raw(R"(,"transitionDuration":)").integer(state.transition_duration_ms);
     out.raw(R"(,"updatedAt":)").integer(state.updated_at_ms).raw("}");
+}
+
+}  // namespace
+
+void write(Writer& out, const ModeState& state) {
+    write_mode_document(out, state, {});
+}
+
+void write(Writer& out, const ModeChange& change) {
+    write_mode_document(out, change.state, change.forgotten);
 }
 
 void write_mode(std::string& out, const ModeState& state) {

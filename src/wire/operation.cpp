@@ -164,9 +164,9 @@ bool take_other_member(Member member, Field& field, Fields& f) {
         case kValue:
             return field.document(f.value.emplace());
         case kMode:
-            return put_name(field, f.mode, mode_by_name, kModes);
+            return put_name(field, f.mode, mode_by_any_name, kModes);
         case kCurrentMode:
-            return put_name(field, f.current_mode, mode_by_name, kModes);
+            return put_name(field, f.current_mode, mode_by_any_name, kModes);
         case kInstanceId:
             return put(field.string(), f.instance_id);
         case kConfiguration:

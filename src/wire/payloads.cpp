@@ -77,7 +77,7 @@ bool take_mode_member(std::size_t index, Field& field, SetMode& set, NamedModes&
     switch (index) {
         case 0:
         case 1:
-            return put_name(field, named.to[index], mode_by_name, kModes);
+            return put_name(field, named.to[index], mode_by_any_name, kModes);
         case 2:
         case 3:
             return put_unless_null(field, named.from[index - 2]);
@@ -89,6 +89,15 @@ bool take_mode_member(std::size_t index, Field& field, SetMode& set, NamedModes&
 }
 
 }  // namespace
+
+std::optional<Mode> mode_by_any_name(std::string_view name) {
+    constexpr std::string_view kBlanks = " \t\r\n";
+    name.remove_prefix(std::min(name.find_first_not_of(kBlanks), name.size()));
+    std::string plain(name.substr(0, name.find_last_not_of(kBlanks) + 1));
+    for (char& c : plain)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return mode_by_name(plain);
+}
 
 Error missing(std::string_view field) {
     return fail(Errc::missing_field, std::string(field) + ": is required");

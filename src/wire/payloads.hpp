@@ -57,6 +57,9 @@ bool put_unless_null(Field& field, Out& out) {
     return true;
 }
 
+// A mode, in any letter case and with blanks around it: nobody is less private for that.
+std::optional<Mode> mode_by_any_name(std::string_view name);
+
 inline constexpr std::string_view kModes = "inspired, didactic or parallel";
 inline constexpr std::string_view kStrategies = "replace, merge or ignore";
 inline constexpr std::string_view kContextTypes = "chat, project, mode or custom";

@@ -1,4 +1,4 @@
-// The thirteen things that must hold, always, each checked on its own from a run's history:
+// The fourteen things that must hold, always, each checked on its own from a run's history:
 //
 //  1 every acknowledged operation is in the log exactly once, with that content
 //  2 offsets are dense and unique
@@ -13,6 +13,7 @@
 // 11 no acknowledgement while the store was down, or before the journal has it
 // 12 acknowledged-before in real time is before in the log
 // 13 nothing is destroyed before its time, whatever a clock says for a moment, nor long after it
+// 14 who asked for inspired mode is private from then on, whatever became of the ask
 //
 // and 0: the contracts of the ports, as far as a run can break them.
 #pragma once
@@ -65,6 +66,11 @@ void check_isolation(const Evidence& evidence, Violations& out);              //
 void check_state_is_fold(const Evidence& evidence, Violations& out);          // 6
 void check_read_order(const Evidence& evidence, Violations& out);             // 7
 void check_convergence(const Evidence& evidence, Violations& out);            // 10
+// checker_privacy.cpp
+void check_privacy(const Evidence& evidence, Violations& out);  // 14
+// Whether an instance may be private at the end, so that it need not have been sent everything.
+bool may_be_private(const Evidence& evidence, const std::string& user_id,
+                    const std::string& instance_id);
 // checker_content.cpp: that every event says what its command asked for (a part of 1).
 void check_contents(const Evidence& evidence, Violations& out);
 

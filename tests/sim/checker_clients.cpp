@@ -174,6 +174,8 @@ struct Folded {
             for (const Conflict& conflict : context->conflicts_opened)
                 conflicts[conflict.id] = conflict;
         } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+            for (const std::string& id : mode->forgotten)
+                modes.erase(id);
             modes[mode->state.instance_id] = mode->state;
         }
     }
@@ -281,14 +283,9 @@ void check_replica(const Evidence& evidence, const Replica& replica, Violations&
     Offset due = due_offset(evidence, replica.user_id);
     Folded folded;
     const bool plain = replica.dialect == core::Dialect::plain;
-    bool is_private = false;
-    for (const LogEntry* entry : log) {
+    for (const LogEntry* entry : log)
         if (entry->event->first <= replica.position.offset) folded.add(entry->change);
-        const auto* mode = std::get_if<ModeChange>(&entry->change);
-        if (mode != nullptr && mode->state.instance_id == replica.instance_id)
-            is_private = mode->state.current == Mode::inspired;
-    }
-    if (is_private) return;
+    if (may_be_private(evidence, replica.user_id, replica.instance_id)) return;
     if (plain) {
         while (due > replica.heard && source_of(*log[due - 1]) == replica.instance_id)
             --due;

@@ -201,6 +201,8 @@ void take(Before& before, const Change& change) {
         for (const Conflict& conflict : context->conflicts_opened)
             before.conflicts[conflict.id] = conflict;
     } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+        for (const std::string& id : mode->forgotten)
+            before.modes.erase(id);
         before.modes[mode->state.instance_id] = mode->state;
     }
 }

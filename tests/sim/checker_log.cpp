@@ -166,6 +166,8 @@ void check_accepted_bases(const Evidence& evidence, Violations& out) {
                 }
                 stored = change->context;
             } else if (const auto* mode = std::get_if<ModeChange>(&entry->change)) {
+                for (const std::string& id : mode->forgotten)
+                    modes.erase(id);
                 Version& stored = modes[mode->state.instance_id];
                 if (mode->state.sync_version != stored + 1)
                     out.push_back({5, where + "the mode goes from version " +

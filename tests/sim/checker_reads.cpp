@@ -72,8 +72,11 @@ struct Subjects {
             journaled_us.push_back(entry->journaled_us);
             if (const auto* context = std::get_if<ContextChange>(&entry->change))
                 contexts[context->context->key].emplace_back(offset, context->context);
-            else if (const auto* mode = std::get_if<ModeChange>(&entry->change))
+            if (const auto* mode = std::get_if<ModeChange>(&entry->change)) {
+                for (const std::string& id : mode->forgotten)
+                    modes[id].emplace_back(offset, ModeState());  // as if it had never said one
                 modes[mode->state.instance_id].emplace_back(offset, mode->state);
+            }
         }
     }
     // The end of the log at a time.
@@ -118,10 +121,6 @@ const std::string* key_of(const Command& command) {
 bool justified(const Operation& operation, Errc code, const Subjects& log, Offset from, Offset to) {
     const Command& command = operation.command;
     const std::string* key = key_of(command);
-    if (code == Errc::private_mode)
-        return once_held(log.modes, command.instance_id, from, to, [](const ModeState* mode) {
-            return mode != nullptr && mode->current == Mode::inspired;
-        });
     if (code == Errc::version_conflict && key != nullptr)
         return once_held(log.contexts, *key, from, to, [&](const ContextPtr* context) {
             const Version version = live_version(context);

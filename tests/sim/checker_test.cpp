@@ -435,6 +435,43 @@ TEST(Checker, Point13SeesAContextThatExpiredTooEarlyOrStayed) {
     EXPECT_EQ(violations(), 0U);
 }
 
+// A mode that was asked for by the instance of a stream, and was refused.
+void refuse_privacy(Story& story, const Stream& stream) {
+    Operation ask;
+    ask.user_id = kUser;
+    ask.command.instance_id = stream.request.instance_id;
+    ask.command.operation_id = "ask";
+    ask.command.body = SetMode{.mode = Mode::inspired};
+    ask.submitted.push_back({stream.process, story.tick(), 1});
+    ask.answers.push_back(
+        {stream.process, story.tick(), Rejection{fail(Errc::storage_unavailable), nullptr}});
+    story.history.operations.push_back(std::move(ask));
+}
+
+TEST(Checker, Point14SeesAPushToWhoAskedForPrivacy) {
+    Story story;
+    Stream& stream = story.attach();
+    story.put(R"({"n":1})");
+    story.deliver(stream, 1);
+    refuse_privacy(story, stream);
+    EXPECT_EQ(story.points(), Points{});
+    story.put(R"({"n":2})", 1);
+    story.deliver(stream, 2);
+    EXPECT_EQ(story.points(), Points{14});
+}
+
+TEST(Checker, Point14SeesAWriteOfWhoAskedForPrivacy) {
+    Story story;
+    Stream& stream = story.attach();
+    stream.request.instance_id = "u0-i0";
+    refuse_privacy(story, stream);
+    story.put(R"({"n":1})");
+    story.history.operations.back().submitted.push_back({stream.process, story.tick(), 2});
+    EXPECT_EQ(story.points(), Points{14});
+    story.history.operations.back().submitted.front().order = 0;
+    EXPECT_EQ(story.points(), Points{}) << "it was sent before";
+}
+
 TEST(Checker, WhatARestoreTookAwayIsNotMissed) {
     Story story;
     story.put(R"({"n":1})");

@@ -339,6 +339,8 @@ void Client::submit(std::size_t index, int number, int node_id) {
     if (!node.alive()) return;
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
     operation.submissions += 1;
+    operation.submitted.push_back(
+        {node.process, world_.queue().now_us(), ++world_.record().submissions});
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
     world_.tracing().note("submit", index, static_cast<std::uint64_t>(number), [&] {
         return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id) +

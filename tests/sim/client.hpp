@@ -33,6 +33,10 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
     core::SessionId session = nullptr;  // while attached
     // The client is gone; the node may not know yet.
     void abandon() noexcept { client_ = nullptr; }
+    void detached(std::int64_t at_us) noexcept {
+        session = nullptr;
+        stream_.detached_us = at_us;
+    }
     bool abandoned() const noexcept { return client_ == nullptr; }
     // Takes what is on the way faster, from now on.
     void hurry() noexcept { capacity_ = 1'000; }

@@ -41,9 +41,17 @@ struct Answer {
     std::variant<Reply, Rejection> result;
 };
 
+// An operation that reached a node.
+struct Submission {
+    ProcessId process;
+    std::int64_t at_us = 0;
+    std::uint64_t order = 0;  // of all of a run
+};
+
 struct Operation {
     std::string user_id;
     Command command;
+    std::vector<Submission> submitted;
     bool misuse = false;  // sent with the operation id of another, different one
     std::int64_t invoked_us = 0;
     std::vector<Answer> answers;
@@ -72,6 +80,7 @@ struct Stream {
     core::SessionRequest request;
     ProcessId process;
     std::int64_t attached_us = 0;
+    std::int64_t detached_us = kNever;
     std::vector<Item> items;
 };
 
@@ -117,6 +126,7 @@ struct Lifetimes {
 
 struct History {
     Lifetimes lifetimes;
+    std::uint64_t submissions = 0;
     std::map<std::string, std::vector<LogEntry>> logs;  // by user, in the order of durability
     std::vector<Operation> operations;
     std::vector<std::unique_ptr<Stream>> streams;

@@ -46,6 +46,7 @@ constexpr std::string_view kNames[] = {
     "snapshot_of_older_state",
     "lose_session_behind_feed",
     "forget_paused_position",
+    "private_once_durable",
     "fold_skips_delete",
     "expiry_without_event",
     "chain_not_verified",

@@ -106,6 +106,10 @@ Scenario draw_scenario(std::uint64_t seed) {
     draw_config(random, scenario.config);
     if (seed % 3 == 0) scenario.config.feeds_bytes_max = 4'000;     // a few events of all users
     if (seed % 5 == 1) scenario.config.commands_bytes_max = 4'000;  // a few commands of all users
+    if (seed % 4 == 2) {  // so that instances have to make room
+        scenario.config.instances_max = 1;
+        scenario.config.private_instances_max = 2;
+    }
     scenario.store.delay_min_us = random.between(0, 300);
     scenario.store.delay_max_us = random.between(300, random.chance(300) ? 30'000 : 3'000);
     scenario.store.journal_max_us = random.between(0, random.chance(300) ? 100'000 : 5'000);

@@ -175,6 +175,9 @@ Command Drawer::draw() {
     else
         command.body = mcp();
     const bool unversioned = std::holds_alternative<SetMode>(command.body);
+    // Some are refused: what they asked for holds all the same.
+    if (unversioned && random_.chance(200))
+        command.expected_version = static_cast<Version>(random_.between(0, 3));
     if (kind < 79 && !unversioned &&
         (std::holds_alternative<PutContext>(command.body) || random_.chance(400)))
         command.expected_version = expectation();

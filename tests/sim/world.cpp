@@ -122,7 +122,7 @@ void World::crash(Node& node, std::int64_t down_us) {
     }
     std::erase_if(connections_, [&](const std::shared_ptr<Connection>& connection) {
         if (connection->process() != process) return false;
-        connection->session = nullptr;
+        connection->detached(queue_.now_us());
         return true;
     });
     for (const auto& client : clients_)
@@ -173,7 +173,8 @@ std::shared_ptr<Connection> World::attach(Client& client, int id,
 
 void World::detach(const std::shared_ptr<Connection>& connection) {
     if (connections_.erase(connection) == 0) return;
-    const core::SessionId session = std::exchange(connection->session, nullptr);
+    const core::SessionId session = connection->session;
+    connection->detached(queue_.now_us());
     if (session != nullptr && runs(connection->process()))
         node(connection->process().node).engine->detach(session);
 }

@@ -20,6 +20,7 @@ class Desk {
     Offset offset = 0;
     std::int64_t now = kNow;
     std::int64_t ttl = kTtl;
+    Decision at;  // the rest of it
 
     Decided ask(CommandBody body, std::optional<Version> expected = std::nullopt,
                 const std::string& instance = "desk") {
@@ -29,9 +30,10 @@ class Desk {
         command.expected_version = expected;
         command.body = std::move(body);
         const View view(state);
-        return decide(
-            view, command,
-            {.now_ms = now, .proven_ms = now, .offset = offset + 1, .context_ttl_ms = ttl});
+        at.now_ms = at.proven_ms = now;
+        at.offset = offset + 1;
+        at.context_ttl_ms = ttl;
+        return decide(view, command, at);
     }
     // The context after an accepted command, which is folded into the state.
     ContextPtr take(CommandBody body, std::optional<Version> expected = std::nullopt,

@@ -14,7 +14,12 @@ constexpr std::size_t kSpareBytesMax = 64 * 1024;
 
 }  // namespace
 
-LiveHub::LiveHub(Cell& cell) : cell_(cell) {}
+LiveHub::LiveHub(Cell& cell) : cell_(cell) {
+    engine().on_presence([this](const std::string& user_id) {
+        presence_changed(user_id);
+        cell_.tell_presence_changed(user_id);
+    });
+}
 
 std::unique_ptr<Protocol> LiveHub::open(Client& client, std::string handshake, bool negotiated) {
     auto session = std::make_unique<LiveSession>(*this, client, negotiated);
@@ -39,8 +44,6 @@ LiveUser* LiveHub::enter(const std::string& user_id, LiveSession* negotiated) {
     }
     slot->sessions += 1;
     if (negotiated != nullptr) slot->negotiated.push_back(negotiated);
-    presence_changed(*slot);
-    cell_.tell_presence_changed(user_id);
     return slot.get();
 }
 

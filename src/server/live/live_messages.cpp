@@ -8,6 +8,7 @@
 #include "server/live/live_session.hpp"
 #include "server/live/snapshot_stream.hpp"
 #include "server/switches.hpp"
+#include "wire/private_wish.hpp"
 
 #include <numeric>
 
@@ -68,8 +69,10 @@ void LiveSession::handle(const Message& message) {
     if (message.type == MessageType::unknown)
         return say_error(fail(Errc::unknown_type, "type: there is no message of this type"),
                          message.id);
-    if (const Status known = wire::Decoder::check_members(message); negotiated_ && !known)
+    if (const Status known = wire::Decoder::check_members(message); negotiated_ && !known) {
+        keep_private(message);
         return say_error(known.error(), message.id);
+    }
     if (!identify(message)) return;
     if (message.type == MessageType::context_sync || message.type == MessageType::mode_update ||
         message.type == MessageType::command)
@@ -184,11 +187,17 @@ void LiveSession::command(const Message& message) {
     Result<Command> command = hub_.decoder().command(
         message,
         {.user_id = user_->id, .instance_id = session_->instance_id, .strict = negotiated_});
-    if (!command) return say_error(command.error(), message.id);
+    if (!command) {
+        keep_private(message);
+        return say_error(command.error(), message.id);
+    }
     if (command->operation_id.empty()) command->operation_id = hub_.new_id();
     command->instance_id = session_->instance_id;
     command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
-    const auto refuse = [&](const Error& error) { say_error(error, command->operation_id); };
+    const auto refuse = [&](const Error& error) {
+        if (asks_for_privacy(*command)) keep_private(message);
+        say_error(error, command->operation_id);
+    };
     if (const Status valid = validate(*command); !valid) return refuse(valid.error());
     if (const Status on = check_switches(hub_.cell().settings(), *command); !on)
         return refuse(on.error());
@@ -200,6 +209,16 @@ void LiveSession::command(const Message& message) {
                              end_call(call);
                              answer(reply);
                          });
+}
+
+// Of a message that is refused: whoever may have asked for inspired mode by it is private.
+void LiveSession::keep_private(const Message& message) {
+    if (message.type != MessageType::mode_update && message.type != MessageType::command) return;
+    const auto whom = wire::private_wish(message.payload, message.type == MessageType::mode_update
+                                                              ? wire::Said::mode_update
+                                                              : wire::Said::operation);
+    if (whom && session_ != nullptr)
+        hub_.engine().keep_private(user_->id, whom->empty() ? session_->instance_id : *whom);
 }
 
 void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {

@@ -76,6 +76,7 @@ void LiveSession::say(std::string_view frames) {
 }
 
 void LiveSession::say_presence(std::string_view frame) {
+    if (session_ != nullptr && session_->paused) return;  // it is told when it takes part again
     missed_presence_ = streams_ || client_.held_bytes() > 0;
     if (!missed_presence_) say(frame);
 }

@@ -91,6 +91,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
                core::SessionRequest request);
     void hello(const wire::Message& message);
     void command(const wire::Message& message);
+    void keep_private(const wire::Message& message);
     void answer(const std::variant<Reply, Rejection>& answer);
     void pong(const wire::Message& message);
     void state_request();

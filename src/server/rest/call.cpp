@@ -10,6 +10,7 @@
 #include "server/rest/naming.hpp"
 #include "server/switches.hpp"
 #include "wire/message.hpp"
+#include "wire/private_wish.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -142,25 +143,32 @@ void Call::problem(const Error& error, int status, const Context* current) {
 }
 
 void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
+    const bool sets_mode = given.op == "mode.set";
+    const std::string whose = given.instance_id.value_or("");
+    // Whoever may have asked for inspired mode is private, though the rest is refused.
+    const auto refuse = [&](const Error& error) {
+        if (sets_mode && wire::private_wish(request().body, wire::Said::mode))
+            node_.engine().keep_private(user_, whose);
+        problem(error);
+    };
     // No write takes parameters: what a caller puts there would be passed over unseen.
-    if (const Status known = check_query({}); !known) return problem(known.error());
+    if (const Status known = check_query({}); !known) return refuse(known.error());
     if (given.payload != wire::Given::Payload::nothing && !given.op.ends_with("-patch") &&
         media_type() != kJson)
-        return problem(
-            fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));
+        return refuse(fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));
     const auto expected = expected_version(request());
-    if (!expected) return problem(expected.error());
+    if (!expected) return refuse(expected.error());
     given.expected_version = *expected;
     Result<Command> command = decoder().operation(request().body, std::move(given));
-    if (!command) return problem(command.error());
+    if (!command) return refuse(command.error());
     command->instance_id = instance_;
     command->precondition = expected->has_value();
     auto key = named(request(), kOperationName);
-    if (!key) return problem(key.error());
+    if (!key) return refuse(key.error());
     command->operation_id = *key ? **std::move(key) : node_.random().uuid4();
-    if (const Status valid = validate(*command); !valid) return problem(valid.error());
+    if (const Status valid = validate(*command); !valid) return refuse(valid.error());
     if (const Status on = check_switches(node_.settings(), *command); !on)
-        return problem(on.error());
+        return refuse(on.error());
     const int version_status = command->precondition ? 412 : 0;
     node_.engine().submit(user_, *std::move(command),
                           [call = shared_from_this(), done = std::move(done),

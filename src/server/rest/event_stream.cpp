@@ -12,6 +12,7 @@
 #include "model/change.hpp"
 #include "model/json_slices.hpp"
 #include "server/rest/call.hpp"
+#include "server/rest/naming.hpp"
 
 #include <algorithm>
 #include <set>
@@ -49,8 +50,11 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         exchange.on_closed([self = shared_from_this()] { self->stop(); });
         core::SessionRequest request;
         request.user_id = call_->user();
-        // No instance takes part: nothing is kept from the stream because of a mode.
-        request.instance_id = "";
+        // Where no instance is named none takes part: nothing is kept from the stream because of a
+        // mode.
+        if (const auto named_one = named(call_->request(), kInstanceName); named_one && *named_one)
+            request.instance_id = **named_one;
+        request.listed = false;
         request.dialect = core::Dialect::negotiated;
         request.resume = resume;
         request.snapshot = snapshot;

@@ -31,7 +31,7 @@ struct Projections::Final {
     };
     std::map<std::string_view, LastContext> contexts;
     std::map<std::string_view, const Conflict*> conflicts;  // null: closed
-    std::map<std::string_view, const ModeState*> modes;
+    std::map<std::string_view, const ModeState*> modes;     // null: forgotten
     std::vector<std::pair<Offset, const ModeState*>> transitions;
     std::map<std::pair<std::string, std::string>, ResponseRecord> responses;
     std::optional<std::int64_t> next_expiry;
@@ -79,6 +79,8 @@ Status Projections::collect(std::int64_t user, std::span<const Unapplied> batche
             if (const auto* context = std::get_if<ContextChange>(&change)) {
                 final.add(offset, *context);
             } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
+                for (const std::string& id : mode->forgotten)
+                    final.modes.insert_or_assign(id, nullptr);
                 final.modes.insert_or_assign(mode->state.instance_id, &mode->state);
                 final.transitions.emplace_back(offset, &mode->state);
             } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
@@ -131,13 +133,16 @@ Status Projections::write_others(std::int64_t user, const Final& final) {
 Status Projections::write_modes(std::int64_t user, const Final& final) {
     for (const auto& [instance, mode] : final.modes) {
         json_.clear();
-        write_mode(json_, *mode);
+        if (mode != nullptr) write_mode(json_, *mode);
         Status done = take_out(kModeOf, kModes, user, instance);
         if (!done) return done;
-        sum_ += weight(kModes, instance, json_);
-        done =
-            db_.execute("INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)",
-                        user, instance, json_);
+        if (mode != nullptr) sum_ += weight(kModes, instance, json_);
+        done = mode == nullptr
+                   ? db_.execute("DELETE FROM mode_state WHERE user = ? AND instance = ?", user,
+                                 instance)
+                   : db_.execute(
+                         "INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)",
+                         user, instance, json_);
         if (!done) return done.error();
     }
     for (const auto& [offset, mode] : final.transitions) {

@@ -116,6 +116,40 @@ TEST_P(StoreProjections, TransitionsAreKeptPerInstance) {
     EXPECT_EQ(read("nobody", {}), Versions{});
 }
 
+TEST_P(StoreProjections, WhoMadeRoomIsForgottenUntilItSaysAModeAgain) {
+    SampleLog log("ada", random_);
+    const auto say = [&](const char* instance, std::vector<std::string> forgotten) {
+        ModeState state;
+        state.instance_id = instance;
+        state.current = Mode::didactic;
+        put(log, ModeChange{state, std::move(forgotten)});
+    };
+    const auto modes = [&] {
+        const auto loaded =
+            ask<LoadedLog>([&](auto done) { store().load("ada", std::move(done)); });
+        EXPECT_TRUE(loaded);
+        std::string ids;
+        for (const auto& [id, state] : loaded->state.modes)
+            ids += id + " ";
+        return ids;
+    };
+    say("a", {});
+    say("b", {});
+    say("c", {"a"});
+    EXPECT_EQ(modes(), "b c ");
+    backend_->restart(false);
+    EXPECT_EQ(modes(), "b c ");
+    say("a", {"b"});
+    say("d", {"a", "c"});
+    say("c", {});
+    backend_->restart(false);
+    EXPECT_EQ(modes(), "c d ");
+    const auto all = ask<std::vector<Transition>>(
+        [&](auto done) { store().transitions("ada", std::nullopt, {}, done); });
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->size(), 6u) << "what they did is kept as long as the rest";
+}
+
 TEST_P(StoreProjections, ResponsesAreMergedPerMessageAndFiltered) {
     SampleLog log("ada", random_);
     const auto put_response = [&](const char* chat, const char* message, const char* provider) {

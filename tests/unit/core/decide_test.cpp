@@ -456,9 +456,6 @@ TEST(Decide, AUserHasAtMostSoMuchOfEverything) {
     EXPECT_EQ(rejected(desk.ask(forced("{\"a\":1,\"b\":1,\"c\":1}"))), Errc::limit_reached);
     EXPECT_FALSE(rejected(desk.ask(forced("{}")))) << "it gets less";
     desk.state.live_bytes = 10;
-    for (int i = 0; i < limits::instances_per_user_max; ++i)
-        desk.state.modes["i" + std::to_string(i)] = {};
-    EXPECT_EQ(rejected(desk.ask(SetMode{.mode = Mode::parallel})), Errc::limit_reached);
     for (int i = 1; i < limits::conflicts_per_user_max; ++i)
         desk.state.conflicts["c" + std::to_string(i)] = {};
     PutContext body = put("{\"a\":4,\"b\":1}", MergeStrategy::merge);

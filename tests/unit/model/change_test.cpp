@@ -201,6 +201,22 @@ TEST(Change, ModesComeBackFromTheLogAsTheyWere) {
     }));
 }
 
+TEST(Change, AModeNamesWhoMadeRoomForIt) {
+    ModeState state;
+    state.instance_id = "new";
+    const std::string without = encode_change(ModeChange{state});
+    EXPECT_EQ(without.find("forgotten"), std::string::npos) << "as it was in older logs";
+    const std::string with = encode_change(ModeChange{state, {"old", "\"older\""}});
+    EXPECT_EQ(json::canonical(*json::parse(with)), with);
+    const ModeChange back = through_the_log<ModeChange>(ModeChange{state, {"old", "\"older\""}});
+    EXPECT_EQ(back.forgotten, (std::vector<std::string>{"old", "\"older\""}));
+    State folded;
+    folded.modes["old"] = folded.modes["other"] = {};
+    fold(folded, back);
+    EXPECT_EQ(folded.modes.size(), 2u);
+    EXPECT_TRUE(folded.modes.contains("new") && folded.modes.contains("other"));
+}
+
 ResponseSource any_source() {
     ResponseSource source;
     source.type = static_cast<SourceType>(*rc::gen::inRange(0, 3));
