@@ -23,10 +23,10 @@ struct Plan {
 class Writer {
   public:
     Writer(std::string user, std::size_t keys, Random& random)
-        : user_(std::move(user)), contexts_(keys), random_(random) {
-        head_.epoch = random.next_u64() | 1;
-        head_.hash = genesis_hash(user_, head_.epoch);
-    }
+        : user_(std::move(user)),
+          contexts_(keys),
+          random_(random),
+          head_(first_head(user_, kEpochSeed)) {}
 
     AppendRequest next(std::size_t events, std::int64_t now_ms) {
         AppendRequest request{.user_id = user_};

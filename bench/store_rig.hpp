@@ -49,6 +49,9 @@ class CallbackLoop {
     std::vector<std::function<void()>> due_;
 };
 
+// Of the epochs of the logs that the benchmarks make, as sample logs have it.
+inline constexpr std::uint64_t kEpochSeed = 1;
+
 class StoreRig {
   public:
     explicit StoreRig(std::string folder) : folder_(std::move(folder)) {}
@@ -60,6 +63,7 @@ class StoreRig {
         sqlite::DatabaseOptions options;
         options.folder = folder_;
         options.store.extra_pragmas = pragmas;
+        options.store.epoch_seed = kEpochSeed;
         options.idle_apply_ms = idle_apply_ms;
         auto opened = sqlite::Database::open(options, random_);
         if (!opened) {

@@ -48,17 +48,10 @@ void UserLog::loaded(Result<LoadedLog> result) {
     Status status = Done{};
     if (result) {
         head_ = result->head;
-        if (head_.epoch == 0) {
-            // The log's epoch, unless another node writes the first event; known from now on, so
-            // that positions given out before it stay good.
-            while (head_.epoch == 0)
-                head_.epoch = ports().random.next_u64();
-            head_.hash = genesis_hash(user_id_, head_.epoch);
-        }
         first_kept_ = result->first_kept;
         const State before = std::exchange(state_, std::move(result->state));
         operations_.clear();
-        operations_known_ = result->head.epoch == 0;  // of a log without events
+        operations_known_ = head_.offset == 0;
         feed_.clear();
         snapshot_.reset();
         keep_private_since(before);
@@ -177,16 +170,14 @@ void UserLog::caught_up(const Status& status) {
 }
 
 bool UserLog::is_at(const Position& end) const noexcept {
-    if (end.offset != head_.offset) return false;
-    if (end.offset == 0) return true;  // the epoch of an empty log is only our own word
-    if (broken(Mutation::heads_ignore_hash)) return end.epoch == head_.epoch;
+    if (broken(Mutation::heads_ignore_hash))
+        return end.offset == head_.offset && end.epoch == head_.epoch;
     return end == head_.position();
 }
 
 bool UserLog::follows(const EventBatch& batch) const {
     if (batch.empty() || batch.first != head_.offset + 1) return false;
     if (broken(Mutation::chain_not_verified)) return true;
-    if (head_.offset == 0) return batch.prev_hash == genesis_hash(user_id_, batch.epoch);
     return batch.epoch == head_.epoch && batch.prev_hash == head_.hash;
 }
 
@@ -196,10 +187,8 @@ Status UserLog::adopt_slice(const LogSlice& slice) {
     };
     first_kept_ = std::max(first_kept_, slice.first_kept);
     if (!broken(Mutation::chain_not_verified)) {
-        if (slice.head.offset < head_.offset) return other_log();
-        if (head_.offset != 0 && slice.head.epoch != head_.epoch) return other_log();
-        if (slice.head.offset == head_.offset && head_.offset != 0 && slice.head.hash != head_.hash)
-            return other_log();
+        if (slice.head.offset < head_.offset || slice.head.epoch != head_.epoch) return other_log();
+        if (slice.head.offset == head_.offset && slice.head.hash != head_.hash) return other_log();
     }
     for (const EventBatchPtr& batch : slice.batches) {
         if (batch->last() < head_.offset || batch->empty()) continue;

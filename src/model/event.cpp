@@ -170,6 +170,17 @@ Hash genesis_hash(std::string_view user_id, Epoch epoch) {
     return sha256({"dyad-log-1", user_id, bytes});
 }
 
+LogHead first_head(std::string_view user_id, std::uint64_t store_seed) {
+    std::string seed;
+    put_le<std::uint64_t>(seed, store_seed);
+    const Hash hash = sha256({"dyad-epoch-1", user_id, seed});
+    LogHead head;
+    std::memcpy(&head.epoch, hash.data(), sizeof head.epoch);
+    head.epoch = std::max<Epoch>(head.epoch, 1);
+    head.hash = genesis_hash(user_id, head.epoch);
+    return head;
+}
+
 std::uint64_t operation_key(std::string_view instance_id, std::string_view operation_id) noexcept {
     return hash64(operation_id, hash64(instance_id));
 }

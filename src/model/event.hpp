@@ -36,7 +36,7 @@ class Writer;
 }
 
 using Offset = std::uint64_t;  // 1, 2, 3 … within a user's log, no holes
-using Epoch = std::uint64_t;   // random per log; 0 = the log has no event yet
+using Epoch = std::uint64_t;   // of a log, which it tells from others; never 0
 
 // The finer kind of an event. The five legal eventType values of wire.md 1.4 are derived from it.
 enum class EventKind : std::uint8_t {
@@ -76,6 +76,8 @@ struct LogHead {
 
 // The prev_hash of a log's first event.
 Hash genesis_hash(std::string_view user_id, Epoch epoch);
+// Where a user's log begins in a store with this seed, which is random and the store's own.
+LogHead first_head(std::string_view user_id, std::uint64_t store_seed);
 
 // One event, as views into a text that outlives it.
 struct EventView {

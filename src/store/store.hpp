@@ -10,6 +10,8 @@
 //   instance stay known to `operations`; of the expired_operations_instances_max instances at least
 //   whose events expired last (base/limits.def).
 // - `load`, `operations` and `read_log` report durable events only.
+// - The epoch of a log is the store's word, from before its first event on: the same for every node
+//   and after every restart, another one in another store. The first event has it.
 // - Projections are derived from committed events, in their order, and are never ahead of the log.
 // - `expire_events` takes what happened away, never what is: the state, the transitions and the
 //   responses stay; the log's end stays, and the next event follows it, also where no event is
@@ -38,7 +40,7 @@ namespace dyad {
 
 // A user's memory as the store has it.
 struct LoadedLog {
-    LogHead head;           // epoch 0 where the user has no log yet
+    LogHead head;           // of a log without events, too: offset 0, and what the first chains to
     Offset first_kept = 1;  // the oldest event that is still in the log; head.offset + 1: none is
     State state;            // folded up to `head`
 };
@@ -187,7 +189,7 @@ class Store {
     // True where others, processes or cells, write the same logs: the heart then looks for what
     // they wrote before it answers, and polls for it.
     virtual bool shared() const = 0;
-    // The durable end of each of these users' logs, in their order; epoch 0 where there is no log.
+    // The durable end of each of these users' logs, in their order.
     // At most one indexed read for each, whatever the logs' lengths.
     virtual void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) = 0;
 

@@ -24,6 +24,7 @@ sqlite::JournaledOptions options() {
             .apply_bytes = 8192,
             .page_bytes = 512,
             .segments = {.events_max = 4, .bytes_max = 2000, .merge_below_bytes = 500},
+            .epoch_seed = test::kSampleSeed,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
 }
 

@@ -151,6 +151,7 @@ sqlite::JournaledOptions small_options(const std::string& vfs, const std::string
             .page_bytes = 1024,
             .segments = {.events_max = 8, .bytes_max = 2500, .merge_below_bytes = 900},
             .extra_pragmas = pragmas,
+            .epoch_seed = test::kSampleSeed,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
 }
 

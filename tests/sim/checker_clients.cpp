@@ -32,7 +32,7 @@ class Follower {
     void follow() {
         for (const Stream::Item& item : stream_.items) {
             if (const auto* ready = std::get_if<Stream::Ready>(&item.what))
-                start(ready->position);
+                start(ready->position, item.at_us);
             else if (const auto* reset = std::get_if<Stream::Reset>(&item.what))
                 restart(reset->snapshot->position);
             else
@@ -47,18 +47,35 @@ class Follower {
         failed_ = true;
     }
 
-    void start(const Position& position) {
+    void start(const Position& position, std::int64_t at_us) {
         if (started_) return fail("it was made ready twice");
         started_ = true;
+        started_epoch_ = position.epoch;
         const auto& resume = stream_.request.resume;
         must_reset_ =
             resume ? *resume != position && resume->offset != 0 : stream_.request.snapshot;
         if (resume && resume->offset == 0 && position.offset != 0) must_reset_ = true;
         if (resume && !must_reset_ && resume->offset != 0 && resume->epoch != epoch_due())
             return fail("it resumed in an epoch that is over");
+        if (position.offset == 0 && position.epoch != epoch_of_next(at_us))
+            return fail("its place before the first event is of another log than that event");
         next_ = position.offset + 1;
         hash_ = position.hash;
         known_ = position.offset != 0;
+    }
+
+    // That of the first event that came after `at_us`, if no restore did before it.
+    Epoch epoch_of_next(std::int64_t at_us) const {
+        const auto first = evidence_.all_events.find({stream_.request.user_id, 1});
+        const LogEntry* next = nullptr;
+        if (first != evidence_.all_events.end())
+            for (const LogEntry* entry : first->second)
+                if (entry->journaled_us >= at_us && entry->lost_us > at_us &&
+                    (next == nullptr || entry->journaled_us < next->journaled_us))
+                    next = entry;
+        const bool same = next != nullptr && evidence_.last_restore_us(next->journaled_us) ==
+                                                 evidence_.last_restore_us(stream_.attached_us);
+        return same ? next->event->epoch : started_epoch_;
     }
 
     // The epoch that a restore gave the log before this stream; its resume position's where none.

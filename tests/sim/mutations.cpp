@@ -74,6 +74,7 @@ std::vector<Variant> make_variants() {
     flawed("store_serves_unjournaled", &Flaws::serves_unjournaled);
     flawed("store_commits_unjournaled", &Flaws::commits_unjournaled);
     flawed("store_forgets_expired", &Flaws::forgets_expired);
+    flawed("epoch_by_node", &Flaws::epoch_by_node);
     return variants;
 }
 

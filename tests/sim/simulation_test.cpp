@@ -31,7 +31,7 @@ AppendRequest batch_after(LogHead& head, int count, const std::string& prefix) {
 }
 
 LogHead new_log() {
-    return {.epoch = 5, .offset = 0, .hash = genesis_hash("anna", 5), .timestamp_ms = 0};
+    return first_head("anna", SimDatabase().epoch_seed);
 }
 
 struct Fixture {

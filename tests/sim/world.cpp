@@ -18,6 +18,7 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
       random_(seed),
       network_(queue_, trace_, random_.draw(), scenario.nodes) {
     database_.flaws = scenario_.flaws;
+    database_.epoch_seed = seed;
     network_.faults = scenario_.bus;
     history_.lifetimes = {
         .judged = scenario_.wrong_moments + scenario_.wrong_starts > 0 || scenario_.slow_clock,
@@ -361,8 +362,10 @@ void World::put_in_place(const SimDatabase::Backup& backup) {
     if (scenario_.restore_new_epoch) new_epoch = [this] { return random_.draw() | 1; };
     database_.restore(backup, new_epoch);
     if (!new_epoch) return;
-    for (const auto& [user_id, record] : database_.users())
-        if (record.epoch != 0) history_.epochs[user_id].emplace_back(queue_.now_us(), record.epoch);
+    for (int user = 0; user < scenario_.users; ++user) {
+        const std::string user_id = "u" + std::to_string(user);
+        history_.epochs[user_id].emplace_back(queue_.now_us(), database_.head(user_id).epoch);
+    }
 }
 
 void World::heal() {

@@ -24,17 +24,16 @@ bool SeededRandom::chance(double probability) {
 }
 
 SampleLog::SampleLog(std::string user, Random& random, Shape shape)
-    : user_(std::move(user)), random_(random), shape_(shape) {}
+    : user_(std::move(user)),
+      random_(random),
+      shape_(shape),
+      head_(first_head(user_, kSampleSeed)) {}
 
 AppendRequest SampleLog::draft(std::size_t events) {
     AppendRequest request;
     request.user_id = user_;
     auto batch = std::make_shared<EventBatch>();
     LogHead head = head_;
-    if (head.epoch == 0) {
-        head.epoch = random_.next_u64() | 1;
-        head.hash = genesis_hash(user_, head.epoch);
-    }
     State state = state_;
     for (std::size_t i = 0; i < events; ++i) {
         now_ms += static_cast<std::int64_t>(random_.below(20));

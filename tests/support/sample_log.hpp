@@ -26,6 +26,9 @@ class SeededRandom final : public Random {
     std::uint64_t state_;
 };
 
+// The seed of the epochs in the stores that sample logs are for; simulated ones have it anyway.
+inline constexpr std::uint64_t kSampleSeed = 1;
+
 class SampleLog {
   public:
     struct Shape {

@@ -48,7 +48,6 @@ EventBatchPtr slice_batch(const EventBatchPtr& batch, Offset from, Offset to) {
 }
 
 LogHead UserRecord::head_at(const std::string& user_id, Offset offset) const {
-    if (epoch == 0) return {};
     if (offset == 0) return {.epoch = epoch, .offset = 0, .hash = genesis_hash(user_id, epoch)};
     LogHead head{.epoch = epoch, .offset = offset, .hash = hash_at(offset)};
     head.timestamp_ms = events[offset - 1].entry().timestamp_ms;
@@ -60,13 +59,13 @@ bool SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch,
     UserRecord& record = users_[user_id];
     const EventEntry& entry = batch->entry(offset);
     const Offset end = record.events.size();
+    if (end == 0)
+        record.epoch = flaws.epoch_by_node ? batch->epoch : first_head(user_id, epoch_seed).epoch;
     const Hash prev = offset == batch->first ? batch->prev_hash : batch->entry(offset - 1).hash;
-    const bool follows = offset == end + 1 &&
-                         (end == 0 ? prev == genesis_hash(user_id, batch->epoch)
-                                   : prev == record.hash_at(end) && batch->epoch == record.epoch);
+    const bool follows = offset == end + 1 && batch->epoch == record.epoch &&
+                         prev == record.head_at(user_id, end).hash;
     if (!follows && !flaws.no_offset_index) return false;
     if (!flaws.no_operation_index && record.operations.contains(entry.operation_key)) return false;
-    if (end == 0) record.epoch = batch->epoch;
     record.events.push_back({batch, offset, change});
     record.operations[entry.operation_key] = record.events.size();
     unjournaled_.insert(user_id);
@@ -154,6 +153,13 @@ void SimDatabase::restore(const Backup& backup, const std::function<Epoch()>& ne
         }
         if (kept != 0 && new_epoch) record.epoch = new_epoch();
     }
+    if (new_epoch) epoch_seed = new_epoch();
+}
+
+LogHead SimDatabase::head(const std::string& user_id, std::uint64_t seed) const {
+    const UserRecord* record = find(user_id);
+    return record == nullptr ? first_head(user_id, flaws.epoch_by_node ? seed : epoch_seed)
+                             : record->head_at(user_id, readable(*record));
 }
 
 const UserRecord* SimDatabase::find(const std::string& user_id) const {

@@ -32,7 +32,7 @@ struct StoredEvent {
 EventBatchPtr slice_batch(const EventBatchPtr& batch, Offset from, Offset to);
 
 struct UserRecord {
-    Epoch epoch = 0;
+    Epoch epoch = 0;                  // of the first event on; 0 before
     std::vector<StoredEvent> events;  // from offset 1 on; expired ones too
     Offset journaled = 0;             // durable up to here
     Offset first_kept = 1;
@@ -67,11 +67,13 @@ class SimDatabase {
         bool serves_unjournaled = false;   // readers see what a crash can still drop
         bool commits_unjournaled = false;  // `committed` does not wait for the journal
         bool forgets_expired = false;      // the operation ids of expired events
+        bool epoch_by_node = false;        // each node chooses the epoch of an empty log
     };
 
     Observer observer;
     Flaws flaws;
     ClockMark clock;
+    std::uint64_t epoch_seed = 1;  // of the epochs of logs without events
 
     // Inserts one event of `batch`. False: a unique index refused it.
     bool insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
@@ -93,10 +95,12 @@ class SimDatabase {
         std::map<std::string, Offset> users;
     };
     Backup backup() const;
-    // Puts an older backup of this log in place, under `new_epoch` where that is not 0. Backups
-    // taken after it are of no use any more.
+    // Puts an older backup of this log in place, under epochs of `new_epoch` where there is one.
+    // Backups taken after it are of no use any more.
     void restore(const Backup& backup, const std::function<Epoch()>& new_epoch);
 
+    // The end of what readers are given of a log. `node_seed`: for the flaw.
+    LogHead head(const std::string& user_id, std::uint64_t node_seed = 0) const;
     // The user's record; null where there is nothing durable of this user (visible, if flawed).
     const UserRecord* find(const std::string& user_id) const;
     std::map<std::string, UserRecord, std::less<>>& users() noexcept { return users_; }

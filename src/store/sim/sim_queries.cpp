@@ -37,12 +37,11 @@ void add_expired_operations(const UserRecord& record, std::vector<std::uint64_t>
 
 }  // namespace
 
-LoadedLog load(const SimDatabase& database, const std::string& user_id) {
+LoadedLog load(const SimDatabase& database, const std::string& user_id, std::uint64_t node_seed) {
     LoadedLog loaded;
+    loaded.head = database.head(user_id, node_seed);
     const UserRecord* record = database.find(user_id);
     if (record == nullptr) return loaded;
-    const Offset end = database.readable(*record);
-    loaded.head = record->head_at(user_id, end);
     loaded.first_kept = record->first_kept;
     loaded.state = state_of(database, *record);
     return loaded;
@@ -60,12 +59,12 @@ std::vector<std::uint64_t> operations(const SimDatabase& database, const std::st
 }
 
 Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
-                          std::size_t bytes_max) {
+                          std::size_t bytes_max, std::uint64_t node_seed) {
     LogSlice slice;
+    slice.head = database.head(user_id, node_seed);
     const UserRecord* record = database.find(user_id);
     if (record == nullptr) return slice;
-    const Offset end = database.readable(*record);
-    slice.head = record->head_at(user_id, end);
+    const Offset end = slice.head.offset;
     slice.first_kept = record->first_kept;
     if (after + 1 < record->first_kept)
         return fail(Errc::history_gone,

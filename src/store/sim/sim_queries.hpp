@@ -9,10 +9,11 @@
 
 namespace dyad::sim::queries {
 
-LoadedLog load(const SimDatabase& database, const std::string& user_id);
+// `node_seed`: for SimDatabase::Flaws::epoch_by_node.
+LoadedLog load(const SimDatabase& database, const std::string& user_id, std::uint64_t node_seed);
 std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id);
 Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
-                          std::size_t bytes_max);
+                          std::size_t bytes_max, std::uint64_t node_seed);
 Offset find_operation(const SimDatabase& database, const std::string& user_id,
                       std::uint64_t operation_key);
 std::vector<HistoryItem> history(const SimDatabase& database, const std::string& user_id,

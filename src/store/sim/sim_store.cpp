@@ -24,10 +24,16 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
 
     Link(EventQueue& q, SimDatabase& d, std::uint64_t seed, std::shared_ptr<const Availability> a,
          bool s)
-        : queue(q), database(d), random(seed), availability(std::move(a)), shared(s) {}
+        : queue(q),
+          database(d),
+          node_seed(seed),
+          random(seed),
+          availability(std::move(a)),
+          shared(s) {}
 
     EventQueue& queue;
     SimDatabase& database;
+    const std::uint64_t node_seed;
     SeededRandom random;
     std::shared_ptr<const Availability> availability;
     StoreFaults faults;
@@ -201,9 +207,10 @@ void SimStore::append(AppendRequest request, std::function<void(AppendResult)> d
 }
 
 void SimStore::load(const std::string& user_id, Callback<LoadedLog> done) {
-    link_->query<LoadedLog>(std::move(done), [user_id](SimDatabase& database) {
-        return queries::load(database, user_id);
-    });
+    link_->query<LoadedLog>(std::move(done),
+                            [user_id, seed = link_->node_seed](SimDatabase& database) {
+                                return queries::load(database, user_id, seed);
+                            });
 }
 
 void SimStore::operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) {
@@ -214,8 +221,8 @@ void SimStore::operations(const std::string& user_id, Callback<std::vector<std::
 
 void SimStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
                         Callback<LogSlice> done) {
-    link_->query<LogSlice>(std::move(done), [=](SimDatabase& database) {
-        return queries::read_log(database, user_id, after, bytes_max);
+    link_->query<LogSlice>(std::move(done), [=, seed = link_->node_seed](SimDatabase& database) {
+        return queries::read_log(database, user_id, after, bytes_max, seed);
     });
 }
 
@@ -228,13 +235,11 @@ void SimStore::find_operation(const std::string& user_id, std::uint64_t operatio
 
 void SimStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
     link_->query<std::vector<Position>>(
-        std::move(done), [ids = std::move(user_ids)](SimDatabase& database) {
+        std::move(done),
+        [ids = std::move(user_ids), seed = link_->node_seed](SimDatabase& database) {
             std::vector<Position> heads;
-            for (const std::string& id : ids) {
-                const UserRecord* record = database.find(id);
-                heads.push_back(record ? record->head_at(id, database.readable(*record)).position()
-                                       : Position{});
-            }
+            for (const std::string& id : ids)
+                heads.push_back(database.head(id, seed).position());
             return heads;
         });
 }

@@ -141,6 +141,10 @@ Status Journaled::know_store_id() {
     const auto id = db_->number("SELECT value FROM meta WHERE key = 'store_id'");
     if (!id) return id.error();
     store_id_ = static_cast<std::uint64_t>(*id);
+    const auto seed = db_->number("SELECT value FROM meta WHERE key = 'epoch_seed'");
+    if (!seed) return seed.error();
+    epoch_seed_ =
+        *seed != 0 ? static_cast<std::uint64_t>(*seed) : options_.epoch_seed.value_or(store_id_);
     if (db_->is_plain() || store_id_ == db_->store_id()) return Done{};
     return fail(
         Errc::storage_damaged,
@@ -190,7 +194,7 @@ Status Journaled::replay(std::string_view payload, std::size_t record_bytes) {
         const Result<UserLog*> log = find_or_make_log(std::string(entry->user));
         if (!log) return log.error();
         LogHead& head = (*log)->head;
-        if (head.epoch == 0) {
+        if (head.offset == 0) {  // older versions chose the epoch with the first event
             head.epoch = batch->epoch;
             head.hash = genesis_hash(entry->user, batch->epoch);
         }
@@ -226,6 +230,7 @@ Result<UserLog*> Journaled::find_or_make_log(const std::string& user_id) {
     if (!found || *found != nullptr) return found;
     auto log = std::make_unique<UserLog>();
     log->name = user_id;
+    log->head = first_head(user_id, epoch_seed_);
     return logs_.emplace(user_id, std::move(log)).first->second.get();
 }
 

@@ -43,7 +43,8 @@ struct JournaledOptions {
     bool commits_meanwhile = false;            // while the database syncs what was applied
     std::int64_t page_bytes = 4096;
     SegmentLimits segments{};
-    std::string extra_pragmas;  // tests weaken the store with it
+    std::string extra_pragmas;                  // tests weaken the store with it
+    std::optional<std::uint64_t> epoch_seed{};  // tests know it
     // A sync failed: what is durable is unknown, and only a restart can tell. Must not return.
     std::function<void(const std::string&)> on_fatal;  // default: log and exit with code 74
 };
@@ -115,7 +116,7 @@ class Journaled {
     // One piece; false once it is finished.
     bool check_some(StoreCheck& check);
 
-    // After a restore: every log goes on with an epoch of its own, so that clients that have seen
+    // After a restore: every log goes on with another epoch, so that clients that have seen
     // what came after the backup notice.
     Status renew_epochs(Random& random);
 
@@ -214,6 +215,7 @@ class Journaled {
 
     JournaledOptions options_;
     std::uint64_t store_id_ = 0;
+    std::uint64_t epoch_seed_ = 0;  // the store's id, until a restore
     std::unique_ptr<Connection> db_;
     std::unique_ptr<Journal> journal_;
     std::optional<LogTables> log_;

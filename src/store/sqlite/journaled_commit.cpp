@@ -20,11 +20,8 @@ Result<bool> Journaled::accept(const AppendRequest& request, std::size_t index,
     const bool known = std::any_of(
         batch.entries.begin(), batch.entries.end(),
         [&](const EventEntry& entry) { return log.recent.contains(entry.operation_key); });
-    const bool follows =
-        log.head.epoch == 0 ? batch.epoch != 0 && batch.first == 1 &&
-                                  batch.prev_hash == genesis_hash(request.user_id, batch.epoch)
-                            : batch.epoch == log.head.epoch && batch.first == log.head.offset + 1 &&
-                                  batch.prev_hash == log.head.hash;
+    const bool follows = batch.epoch == log.head.epoch && batch.first == log.head.offset + 1 &&
+                         batch.prev_hash == log.head.hash;
     if (known || !follows) return false;
     journal_->add(request.user_id, encoded_);
     group_bytes = journal_->record_bytes();

@@ -12,7 +12,8 @@ Result<LoadedLog> Journaled::load(const std::string& user_id) {
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
     LoadedLog loaded;
-    if (*found == nullptr || (*found)->head.epoch == 0) return loaded;
+    loaded.head = first_head(user_id, epoch_seed_);
+    if (*found == nullptr) return loaded;
     UserLog& log = **found;
     loaded.head = log.head;
     loaded.first_kept = log.first_kept;
@@ -82,7 +83,8 @@ Result<LogSlice> Journaled::read_log(const std::string& user_id, Offset after,
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
     LogSlice slice;
-    if (*found == nullptr || (*found)->head.epoch == 0) return slice;
+    slice.head = first_head(user_id, epoch_seed_);
+    if (*found == nullptr) return slice;
     const UserLog& log = **found;
     slice.head = log.head;
     slice.first_kept = log.first_kept;
@@ -138,8 +140,8 @@ Result<std::vector<Position>> Journaled::heads(const std::vector<std::string>& u
     for (const std::string& user_id : user_ids) {
         const Result<UserLog*> found = find_log(user_id);
         if (!found) return found.error();
-        const bool written = *found != nullptr && (*found)->head.offset != 0;
-        ends.push_back(written ? (*found)->head.position() : Position{});
+        const LogHead& head = *found != nullptr ? (*found)->head : first_head(user_id, epoch_seed_);
+        ends.push_back(head.position());
     }
     return ends;
 }
@@ -291,11 +293,16 @@ Status Journaled::renew_epochs(Random& random) {
         user = (*log)->user;
         done = log_->set_epoch(user, random.next_u64() | 1);
     }
+    const std::uint64_t seed = random.next_u64() | 1;  // of the users without events
+    if (done)
+        done =
+            db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('epoch_seed', ?)", seed);
     if (done) done = transaction.commit();
     if (!done) {
         stop_if_sync_failed(done.error());
         return done;
     }
+    epoch_seed_ = seed;
     logs_.clear();  // nothing is unapplied
     return Done{};
 }

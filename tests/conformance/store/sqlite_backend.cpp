@@ -70,6 +70,7 @@ class SqliteBackend final : public Backend {
     void open() {
         sqlite::DatabaseOptions options;
         options.folder = folder().string();
+        options.store.epoch_seed = test::kSampleSeed;
         options.store.segments.events_max = 16;  // several segments in a small log
         options.store.segments.merge_below_bytes = 1500;
         options.idle_apply_ms = 1'000'000;  // the files rest while they are copied

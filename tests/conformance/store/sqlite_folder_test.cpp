@@ -69,6 +69,7 @@ class SqliteFolder : public testing::Test {
     Result<std::shared_ptr<Database>> open(const std::string& folder) {
         DatabaseOptions options;
         options.folder = folder;
+        options.store.epoch_seed = test::kSampleSeed;
         options.store.journal_file_bytes = 1 << 20;
         options.store.apply_bytes = 512 << 10;
         return Database::open(options, random_);
@@ -249,6 +250,7 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
 TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
     DatabaseOptions options;
     options.folder = base_;
+    options.store.epoch_seed = test::kSampleSeed;
     options.store.journal_file_bytes = 128 << 10;
     options.store.apply_bytes = 8 << 10;
     const auto database = Database::open(options, random_);

@@ -9,12 +9,45 @@ using test::SampleLog;
 
 TEST_P(StoreLaw, AUserWithoutALogHasNothing) {
     const LoadedLog loaded = load("nobody");
-    EXPECT_EQ(loaded.head.epoch, 0U);
     EXPECT_EQ(loaded.head.offset, 0U);
     EXPECT_EQ(loaded.first_kept, 1U);
     EXPECT_TRUE(operations("nobody").empty());
     EXPECT_TRUE(texts("nobody", 0, 1000).empty());
-    EXPECT_EQ(heads({"nobody"}), std::vector<Position>{Position{}});
+    EXPECT_EQ(heads({"nobody"}), std::vector<Position>{loaded.head.position()});
+}
+
+TEST_P(StoreLaw, TheEpochIsThereBeforeTheFirstEventAndTheSameForEverybody) {
+    const LogHead early = load("ada").head;
+    EXPECT_NE(early.epoch, 0U);
+    EXPECT_EQ(early.hash, genesis_hash("ada", early.epoch));
+    EXPECT_NE(load("bob").head.epoch, early.epoch);
+    const auto expect_same = [&](Store& of) {
+        const auto loaded = ask<LoadedLog>([&](auto done) { of.load("ada", std::move(done)); });
+        ASSERT_TRUE(loaded);
+        EXPECT_EQ(loaded->head.epoch, early.epoch);
+        const auto slice =
+            ask<LogSlice>([&](auto done) { of.read_log("ada", 0, 1000, std::move(done)); });
+        ASSERT_TRUE(slice);
+        EXPECT_EQ(slice->head.epoch, early.epoch);
+        const auto ends =
+            ask<std::vector<Position>>([&](auto done) { of.heads({"ada"}, std::move(done)); });
+        ASSERT_TRUE(ends);
+        EXPECT_EQ(ends->at(0).epoch, early.epoch);
+    };
+    expect_same(backend_->first());
+    expect_same(backend_->second());
+    backend_->restart(false);
+    expect_same(backend_->first());
+    SampleLog log("ada", random_);
+    AppendRequest other = log.draft(1);
+    auto batch = std::make_shared<EventBatch>(*other.batch);
+    batch->epoch += 1;
+    batch->prev_hash = genesis_hash("ada", batch->epoch);
+    other.batch = std::move(batch);
+    EXPECT_EQ(append(std::move(other)), AppendOutcome::conflict) << "a first event of another log";
+    grow(log, 1, 1);
+    EXPECT_EQ(log.head().epoch, early.epoch);
+    expect_same(backend_->second());
 }
 
 TEST_P(StoreLaw, WhatWasCommittedIsReadBack) {
@@ -129,10 +162,10 @@ TEST_P(StoreLaw, HeadsAreThePositionsOfTheLogsEndsInTheOrderThatWasAskedFor) {
     grow(ada, 4, 3);
     grow(bob, 1, 1);
     const auto expect_heads = [&] {
-        EXPECT_EQ(
-            heads({"nobody", "bob", "x", "ada", "bob"}),
-            (std::vector<Position>{
-                {}, bob.head().position(), {}, ada.head().position(), bob.head().position()}));
+        EXPECT_EQ(heads({"nobody", "bob", "x", "ada", "bob"}),
+                  (std::vector<Position>{load("nobody").head.position(), bob.head().position(),
+                                         load("x").head.position(), ada.head().position(),
+                                         bob.head().position()}));
         EXPECT_TRUE(heads({}).empty());
     };
     expect_heads();

@@ -101,12 +101,7 @@ namespace {
 std::pair<AppendRequest, LogHead> begin_request(const test::SampleLog& log) {
     AppendRequest request;
     request.user_id = log.user();
-    LogHead head = log.head();
-    if (head.epoch == 0) {
-        head.epoch = 77;
-        head.hash = genesis_hash(log.user(), head.epoch);
-    }
-    return {request, head};
+    return {request, log.head()};
 }
 
 void add_event(EventBatch& batch, LogHead& head, const Change& change, const std::string& instance,

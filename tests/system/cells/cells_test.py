@@ -161,3 +161,31 @@ def test_everybody_is_present_for_everybody(server):
     finally:
         for client in clients:
             client.close()
+
+
+def test_a_place_before_the_first_event_is_the_same_from_every_thread(server):
+    for user in (f"early-{n}" for n in range(15)):
+        early = [V2(server.port, user) for _ in range(2 * CELLS)]
+        early[0].put("k", {})
+        places = []
+        for client in early:
+            (event,) = client.events(1)
+            epoch = client.welcome["payload"]["position"].split(".")[0]
+            places.append(f"{epoch}.{event['offset']}.{event['hash']}")
+            client.close()
+        assert len(set(places)) == 1, places
+        for place in [*places, early[0].welcome["payload"]["position"]]:
+            with V2(server.port, user, resume=place) as again:
+                assert again.receive(("reset", "position"))["type"] == "position"
+
+
+def test_a_place_before_the_first_event_is_good_after_a_restart(server):
+    with V2(server.port, "ada") as early:
+        place = early.welcome["payload"]["position"]
+    server.kill()
+    server.start()
+    with V2(server.port, "ada") as later:
+        assert later.welcome["payload"]["position"] == place
+        later.put("k", {})
+    with V2(server.port, "ada", resume=place) as again:
+        assert again.receive(("reset", "events"))["type"] == "events"

@@ -253,6 +253,23 @@ TEST(UserLog, APositionBeforeTheFirstEventStaysGood) {
     EXPECT_TRUE(later.resets.empty());
 }
 
+TEST(UserLog, EveryNodeSaysTheSameOfALogBeforeItsFirstEvent) {
+    CoreRig rig(3);
+    RecordingPeer early[3];
+    for (std::size_t node = 0; node < 3; ++node)
+        rig.attach(early[node], CoreRig::negotiated(), node);
+    rig.restart(2);
+    rig.grow(1, 1);
+    for (const RecordingPeer& peer : early)
+        EXPECT_EQ(peer.start->epoch, rig.position_at(1).epoch);
+    for (std::size_t node = 0; node < 3; ++node) {
+        RecordingPeer later;
+        rig.attach(later, CoreRig::resuming(*early[node].start), 2);
+        EXPECT_TRUE(later.resets.empty()) << node;
+        EXPECT_EQ(later.ranges(), "1-1") << node;
+    }
+}
+
 // Restored backups.
 
 TEST(UserLog, ALogThatIsShorterThanWhatWasReadIsReadAnew) {

@@ -38,6 +38,7 @@ class Rig {
                                        .journal_file_bytes = kJournalBytes,
                                        .apply_bytes = 8192,
                                        .page_bytes = 1024,
+                                       .epoch_seed = test::kSampleSeed,
                                        .on_fatal = [](const std::string&) { throw Stopped{}; }},
                                       random_);
         if (!opened) return opened.error();
