@@ -215,11 +215,8 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
 }
 
 bool Run::fits(const Session& session) const {
-    if (last == 0 || first != session.next || dialect != session.dialect || !whole) return false;
-    return dialect == Dialect::negotiated ||
-           std::none_of(blocks.begin(), blocks.end(), [&session](const Block* block) {
-               return block->has_source(session.instance_id);
-           });
+    return last != 0 && first == session.next && dialect == session.dialect && whole &&
+           (!session.own || !session.own->has_any_of(first, last));
 }
 
 Run& Delivery::new_run() {
@@ -234,7 +231,7 @@ void Delivery::feed(Session& session, Run& run) {
             reset(session);
             continue;
         }
-        if (session.next > user_.head().offset) return;
+        if (session.next > user_.head().offset || !user_.engine_.config_.push_events) return;
         if (!run.fits(session)) {
             Block* block = user_.feed().find(session.next);
             if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
@@ -278,9 +275,9 @@ bool Delivery::make_run(const Session& session, Run& run) {
             run.pieces.push_back(batch.text_range(next, last));
         } else {
             if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), next, last,
-                                     session.instance_id, run.pieces))
+                                     session.own.get(), run.pieces))
                 return false;
-            if (block->has_source(session.instance_id)) run.whole = false;
+            if (session.own && session.own->has_any_of(next, last)) run.whole = false;
         }
         bytes += size;
         next = last + 1;
@@ -294,6 +291,7 @@ bool Delivery::make_run(const Session& session, Run& run) {
 void Delivery::hand_over(Session& session, const Run& run) {
     session.next = run.last + 1;
     session.hash = run.hash;
+    if (session.own) session.own->drop_before(session.next);
     if (run.pieces.empty()) return;  // all of it was the plain client's own
     delivered_ += static_cast<std::int64_t>(run.last + 1 - run.first);
     if (!session.peer->deliver(run.first, run.last, run.pieces)) set_blocked(session, true);
@@ -370,6 +368,7 @@ void Delivery::reset_all() {
     behind_ = true;
     for (const auto& session : sessions_) {
         session->next = 0;
+        if (session->own) session->own->clear();
         set_paused(*session);
     }
 }

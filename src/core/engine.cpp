@@ -56,15 +56,17 @@ UserLog& Engine::user(const std::string& user_id) {
 }
 
 void Engine::submit(const std::string& user_id, Command&& command, ReplyFn done) {
-    submit(user(user_id), std::move(command), std::move(done));
+    submit(user(user_id), std::move(command), std::move(done), nullptr);
 }
 
 void Engine::submit(SessionId session, Command&& command, ReplyFn done) {
-    submit(*session->user, std::move(command), std::move(done));
+    if (session->dialect == Dialect::plain && !session->own) session->own = new OwnWrites();
+    submit(*session->user, std::move(command), std::move(done), session->own);
 }
 
-void Engine::submit(UserLog& user, Command&& command, ReplyFn done) {
+void Engine::submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr own) {
     Pending pending;
+    pending.own = std::move(own);
     pending.command = std::make_unique<Command>(std::move(command));
     pending.done = std::move(done);
     user.submit(std::move(pending));

@@ -34,6 +34,7 @@ struct Config {
     ProofConfig proof;
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
     std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
+    bool push_events = true;  // false: sessions are sent states that they ask for, and no events
     std::size_t instances_max = limits::instances_per_user_max;
     std::size_t private_instances_max = limits::private_instances_per_user_max;
 };
@@ -59,7 +60,7 @@ class Engine {
 
     // Answers once the command is durable, rejected, or its outcome cannot be had in time.
     void submit(const std::string& user_id, Command&& command, ReplyFn done);
-    // The same, for the user of a session.
+    // The same, of a session: a plain one is not sent what it wrote through it.
     void submit(SessionId session, Command&& command, ReplyFn done);
     // Reads of the durable state, after everything this node has acknowledged.
     void snapshot(const std::string& user_id, SnapshotFn done);
@@ -100,7 +101,7 @@ class Engine {
 
     UserLog& user(const std::string& user_id);
     void receive(const Announcement& announcement);
-    void submit(UserLog& user, Command&& command, ReplyFn done);
+    void submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr own);
     void mark_dirty(UserLog& user);
     void poll();
     void sweep_expired();

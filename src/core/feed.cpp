@@ -38,10 +38,8 @@ bool Block::render_texts(const Renderer& renderer, std::string_view user_id) {
 void Block::begin_rendering() {
     frames_.clear();
     frame_ends_.clear();
-    source_of_.clear();
     frames_.reserve(batch_->texts.size());  // frames are shorter than the events' texts
     frame_ends_.reserve(batch_->size());
-    source_of_.reserve(batch_->size());
 }
 
 void Block::render_one(const Renderer& renderer, std::string_view user_id, Offset offset,
@@ -54,46 +52,21 @@ void Block::render_one(const Renderer& renderer, std::string_view user_id, Offse
                            .source_instance_id = source},
                           change, frames_);
     frame_ends_.push_back(static_cast<std::uint32_t>(frames_.size()));
-    source_of_.push_back(number_of(source));
-}
-
-std::uint32_t Block::number_of(std::string_view source) {
-    const std::uint32_t number = find_source(source);
-    if (number == sources_.size()) sources_.emplace_back(source);
-    return number;
-}
-
-// sources_.size() where it is none of them.
-std::uint32_t Block::find_source(std::string_view source) const {
-    // Most events have the source of the one before.
-    for (std::size_t i = sources_.size(); i > 0; --i)
-        if (sources_[i - 1] == source) return static_cast<std::uint32_t>(i - 1);
-    return static_cast<std::uint32_t>(sources_.size());
 }
 
 bool Block::plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from, Offset to,
-                         std::string_view skip_source, std::vector<std::string_view>& out) {
+                         const OwnWrites* skipped, std::vector<std::string_view>& out) {
     if (frame_ends_.size() != batch_->size() && !render_texts(renderer, user_id)) return false;
-    const auto add = [&](std::size_t first, std::size_t end) {
-        const std::size_t begin = first == 0 ? 0 : frame_ends_[first - 1];
-        const std::size_t stop = end == 0 ? 0 : frame_ends_[end - 1];
-        if (stop > begin) out.emplace_back(frames_.data() + begin, stop - begin);
+    const auto add = [&](Offset first, Offset last) {
+        const std::size_t begin =
+            first == batch_->first ? 0 : frame_ends_[first - batch_->first - 1];
+        const std::size_t end = frame_ends_[last - batch_->first];
+        if (end > begin) out.emplace_back(frames_.data() + begin, end - begin);
     };
-    const std::size_t end = to - batch_->first + 1;
-    std::size_t i = from - batch_->first;
-    const std::uint32_t skipped = find_source(skip_source);
-    if (skipped == sources_.size()) {
-        add(i, end);
-        return true;
-    }
-    while (i < end) {
-        const std::size_t first = i;
-        while (i < end && source_of_[i] != skipped)
-            ++i;
-        add(first, i);
-        while (i < end && source_of_[i] == skipped)
-            ++i;
-    }
+    if (skipped == nullptr)
+        add(from, to);
+    else
+        skipped->without(from, to, add);
     return true;
 }
 

@@ -3,6 +3,7 @@
 // A session has a position, not a queue: it asks for the run after its position and moves on.
 #pragma once
 
+#include "core/own_writes.hpp"
 #include "model/change.hpp"
 #include "model/event.hpp"
 
@@ -39,30 +40,22 @@ class Block {
     // Requires: the changes and the source instances of all of the batch's events.
     void render(const Renderer& renderer, std::string_view user_id, std::span<const Change> changes,
                 std::span<const std::string_view> sources);
-    // The frames of [from, to] but those of `skip_source`, as contiguous pieces, appended to
-    // `out`. False: a text is damaged. Requires: first <= from <= to <= last; always the same
-    // `user_id`, whose log it is.
+    // The frames of [from, to] but those of `skipped`, where there are some, as contiguous pieces,
+    // appended to `out`. False: a text is damaged. Requires: first <= from <= to <= last; always
+    // the same `user_id`, whose log it is.
     [[nodiscard]] bool plain_pieces(const Renderer& renderer, std::string_view user_id, Offset from,
-                                    Offset to, std::string_view skip_source,
+                                    Offset to, const OwnWrites* skipped,
                                     std::vector<std::string_view>& out);
-    // Whether an event of it comes from this instance, as far as it was rendered.
-    bool has_source(std::string_view instance_id) const {
-        return find_source(instance_id) != sources_.size();
-    }
 
   private:
     bool render_texts(const Renderer& renderer, std::string_view user_id);
     void begin_rendering();
     void render_one(const Renderer& renderer, std::string_view user_id, Offset offset,
                     std::string_view source, const Change& change);
-    std::uint32_t number_of(std::string_view source);
-    std::uint32_t find_source(std::string_view source) const;
 
     EventBatchPtr batch_;
     std::string frames_;
     std::vector<std::uint32_t> frame_ends_;
-    std::vector<std::string> sources_;      // each instance once
-    std::vector<std::uint32_t> source_of_;  // by event, its place in sources_
 };
 using BlockPtr = std::shared_ptr<Block>;
 

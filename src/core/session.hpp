@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/feed.hpp"
+#include "core/own_writes.hpp"
 #include "model/change.hpp"
 
 #include <algorithm>
@@ -63,6 +64,7 @@ struct Session {
     std::int64_t connected_at_ms = 0;
     std::int64_t last_seen_ms = 0;
     std::string instance_id;
+    OwnWritesPtr own;         // of a plain one that has written
     std::uint32_t index = 0;  // in its user's list
     Dialect dialect = Dialect::plain;
     bool ready = false;    // its start was checked; it takes part in delivery
@@ -80,7 +82,7 @@ struct Run {
     Offset last = 0;  // 0: there is none
     std::array<std::uint8_t, 8> hash{};
     Dialect dialect = Dialect::plain;
-    bool whole = false;  // nothing was left out for the session it was made for
+    bool whole = false;  // nothing was left out for the session that it was made for
     std::vector<Block*> blocks;
     std::vector<std::string_view> pieces;
 

@@ -38,6 +38,7 @@ struct Pending {
     bool sent_unknown = false;       // an append that held it got no answer
     bool fresh = false;              // the log was read to its end after the command came
     bool is_new = false;             // its key is in the log, but for another operation
+    OwnWritesPtr own;                // of the plain session that it came through
     PrivacyAsks::Serial serial = 0;  // when it came
     PrivacyAsks::Serial asked = 0;   // the ask for privacy of its instance that stood then
     std::uint64_t load = 0;  // what was looked up for it is of the log as it was loaded then
@@ -118,6 +119,9 @@ class UserLog {
     void cannot_note(const std::string& instance_id, PrivacyAsks::Serial ask);
     void adopt_mode(const ModeChange& change, std::uint64_t operation_key, Offset offset,
                     const Pending* own);
+    void note_own(const Pending& pending, Offset offset);
+    // An event of the batch under way, which was read before the store's answer came.
+    void adopt_own(std::uint64_t operation_key, Offset offset);
     const Pending* find_pending(std::uint64_t operation_key) const;
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     void forget_other_log(Pending& pending) const;

@@ -146,6 +146,7 @@ void UserLog::answer_from(Pending& pending, const EventBatch& batch, Offset offs
                                       std::to_string(offset) + "; choose a new one"));
     const Result<Change> change = decode_change(*event);
     if (!change) return refuse_repeat(pending, change.error());
+    if (pending.own) pending.own->add(offset);
     repeat_mode(pending);
     end_repeat(pending);
     metrics::duplicates.add();

@@ -333,10 +333,22 @@ void UserLog::finish_flight(Flight& flight) {
                          .hash = entry.hash,
                          .timestamp_ms = entry.timestamp_ms};
         Pending& pending = flight.writes[i];
+        if (pending.own) note_own(pending, at.offset);
         if (pending.done) reply(pending, reply_of(flight.changes[i], *pending.command, at));
     }
     for (auto& [pending, answer] : flight.others)
         reply(pending, std::move(answer));
+}
+
+// Of a log that has been replaced since, the write was another event.
+void UserLog::note_own(const Pending& pending, Offset offset) {
+    const auto at = operations_.find(pending.key);
+    if (at != operations_.end() && at->second == offset) pending.own->add(offset);
+}
+
+void UserLog::adopt_own(std::uint64_t operation_key, Offset offset) {
+    for (const Pending& pending : flight_->writes)
+        if (pending.own && pending.key == operation_key) pending.own->add(offset);
 }
 
 void UserLog::expire() {

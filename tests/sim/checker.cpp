@@ -5,6 +5,11 @@
 namespace dyad::sim {
 
 Evidence::Evidence(const History& h) : history(h) {
+    for (const Operation& operation : h.operations)
+        if (!operation.misuse)
+            operations[{operation.user_id, operation_key(operation.command.instance_id,
+                                                         operation.command.operation_id)}] =
+                &operation;
     for (const auto& [user_id, entries] : h.logs) {
         auto& log = final_logs[user_id];
         for (const LogEntry& entry : entries) {

@@ -38,6 +38,8 @@ struct Evidence {
     const History& history;
     // The log of each user as it stands at the end, by offset.
     std::map<std::string, std::vector<const LogEntry*>> final_logs;
+    // Every operation that was meant, by its user and operation key.
+    std::map<std::pair<std::string, std::uint64_t>, const Operation*> operations;
     // Every event that ever was durable, lost ones too: (user, offset) -> entries.
     std::map<std::pair<std::string, Offset>, std::vector<const LogEntry*>> all_events;
 

@@ -112,11 +112,11 @@ class Follower {
                 return fail("offset " + std::to_string(next_) +
                             " was delivered with what the log never had there");
             hash_from(*entry);
-            if (plain && source_of(*entry) == stream_.request.instance_id) {
-                if (expected != nullptr && shown(*entry, stream_) == *expected)
-                    return fail("its own event came back at " + std::to_string(next_));
-                continue;
-            }
+            const Own own = plain ? own_of(*entry, at_us) : Own::no;
+            const bool came = expected != nullptr && shown(*entry, stream_) == *expected;
+            if (own == Own::certainly && came)
+                return fail("its own write came back at " + std::to_string(next_));
+            if (own != Own::no && !came) continue;
             if (expected == nullptr || shown(*entry, stream_) != *expected)
                 return fail("offset " + std::to_string(next_) + " was left out");
             if (at_us < entry->journaled_us)
@@ -127,6 +127,24 @@ class Follower {
         if (text != run.texts.end())
             fail("more was delivered than [" + std::to_string(run.first) + ", " +
                  std::to_string(run.last) + "]");
+    }
+
+    // Whether an event was written through this very connection, as far as can be known: an
+    // operation that was sent several times may have been carried out by any of them.
+    enum class Own : std::uint8_t { no, perhaps, certainly };
+    Own own_of(const LogEntry& entry, std::int64_t at_us) const {
+        const auto found = evidence_.operations.find(
+            {stream_.request.user_id, entry.event->entries.front().operation_key});
+        if (found == evidence_.operations.end()) return Own::no;
+        const Operation& operation = *found->second;
+        const auto here = [this](const Submission& one) { return one.stream == &stream_; };
+        if (std::none_of(operation.submitted.begin(), operation.submitted.end(), here))
+            return Own::no;
+        if (operation.submitted.size() != 1 || operation.answers.size() != 1) return Own::perhaps;
+        const auto* reply = std::get_if<Reply>(&operation.answers.front().result);
+        const bool plainly =
+            reply != nullptr && !reply->duplicate && operation.answers.front().at_us <= at_us;
+        return plainly ? Own::certainly : Own::perhaps;
     }
 
     // The event that continues what was delivered before. Where two do (a restore took one away):
@@ -155,6 +173,7 @@ class Follower {
     const Stream& stream_;
     Violations& out_;
     bool started_ = false;
+    Epoch started_epoch_ = 0;
     bool must_reset_ = false;
     bool failed_ = false;
     bool known_ = false;  // `hash_` is that of the event at next_ - 1

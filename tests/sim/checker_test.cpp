@@ -218,14 +218,30 @@ TEST(Checker, Point3SeesEventsBeforeThePromisedSnapshot) {
     EXPECT_EQ(story.points(), Points{3});
 }
 
-TEST(Checker, Point3SeesAPlainClientsOwnEventComeBack) {
+TEST(Checker, Point3SeesAPlainClientsOwnWriteComeBack) {
     Story story;
     Stream& stream = story.attach();
     stream.request.dialect = core::Dialect::plain;
     stream.request.instance_id = "u0-i0";
     story.put(R"({"n":1})");
     story.deliver(stream, 1);
+    EXPECT_EQ(story.points(), Points{}) << "written elsewhere by the same instance";
+    story.history.operations[0].submitted.push_back({stream.process, 0, 1, &stream});
     EXPECT_EQ(story.points(), Points{3});
+}
+
+TEST(Checker, Point3SeesTheSameInstancesOtherWriteLeftOut) {
+    Story story;
+    Stream& stream = story.attach();
+    stream.request.dialect = core::Dialect::plain;
+    stream.request.instance_id = "u0-i0";
+    story.put(R"({"n":1})");
+    story.put(R"({"n":2})", 1);
+    stream.items.push_back({story.tick(), Stream::Events{1, 2, {}}});
+    EXPECT_EQ(story.points(), Points{3});
+    for (Operation& operation : story.history.operations)
+        operation.submitted.push_back({stream.process, 0, 1, &stream});
+    EXPECT_EQ(story.points(), Points{});
 }
 
 TEST(Checker, Point4SeesWhatBelongsToAnotherUser) {

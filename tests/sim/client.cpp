@@ -339,8 +339,11 @@ void Client::submit(std::size_t index, int number, int node_id) {
     if (!node.alive()) return;
     operation.invoked_us = std::min(operation.invoked_us, world_.queue().now_us());
     operation.submissions += 1;
-    operation.submitted.push_back(
-        {node.process, world_.queue().now_us(), ++world_.record().submissions});
+    const bool own =
+        connection_ && connection_->process() == node.process && connection_->session != nullptr;
+    operation.submitted.push_back({node.process, world_.queue().now_us(),
+                                   ++world_.record().submissions,
+                                   own ? &connection_->stream() : nullptr});
     const std::string name = instance_id_ + "/" + operation.command.operation_id;
     world_.tracing().note("submit", index, static_cast<std::uint64_t>(number), [&] {
         return name + " try " + std::to_string(number) + " at node " + std::to_string(node_id) +
@@ -349,23 +352,25 @@ void Client::submit(std::size_t index, int number, int node_id) {
     const std::size_t call = world_.expect(node.process, name);
     const auto lost = !world_.healed() && random_.chance(world_.scenario().lost_answers);
     const std::int64_t back_us = world_.hop_us(random_);
-    node.engine->submit(
-        user_id_, Command(operation.command),
-        [this, index, number, call, lost, back_us, process = node.process,
-         name](std::variant<Reply, Rejection> result) {
-            if (!world_.settle(call)) return world_.breach(name + " was answered twice");
-            Answer answer{process, world_.queue().now_us(), std::move(result)};
-            const auto* reply = std::get_if<Reply>(&answer.result);
-            world_.tracing().note("answer", index, reply ? reply->position.offset : 0, [&] {
-                return name + (reply ? " at offset " + std::to_string(reply->position.offset)
-                                     : " " + std::get<Rejection>(answer.result).error.to_string());
-            });
-            world_.record().operations[index].answers.push_back(answer);
-            if (!lost)
-                world_.after(back_us, [this, index, number, answer = std::move(answer)] {
-                    answered(index, number, answer);
-                });
+    const auto done = [this, index, number, call, lost, back_us, process = node.process,
+                       name](std::variant<Reply, Rejection> result) {
+        if (!world_.settle(call)) return world_.breach(name + " was answered twice");
+        Answer answer{process, world_.queue().now_us(), std::move(result)};
+        const auto* reply = std::get_if<Reply>(&answer.result);
+        world_.tracing().note("answer", index, reply ? reply->position.offset : 0, [&] {
+            return name + (reply ? " at offset " + std::to_string(reply->position.offset)
+                                 : " " + std::get<Rejection>(answer.result).error.to_string());
         });
+        world_.record().operations[index].answers.push_back(answer);
+        if (!lost)
+            world_.after(back_us, [this, index, number, answer = std::move(answer)] {
+                answered(index, number, answer);
+            });
+    };
+    if (own)
+        node.engine->submit(connection_->session, Command(operation.command), done);
+    else
+        node.engine->submit(user_id_, Command(operation.command), done);
 }
 
 void Client::answered(std::size_t index, int number, const Answer& answer) {

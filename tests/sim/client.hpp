@@ -33,6 +33,7 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
     core::SessionId session = nullptr;  // while attached
     // The client is gone; the node may not know yet.
     void abandon() noexcept { client_ = nullptr; }
+    const Stream& stream() const noexcept { return stream_; }
     void detached(std::int64_t at_us) noexcept {
         session = nullptr;
         stream_.detached_us = at_us;

@@ -41,11 +41,14 @@ struct Answer {
     std::variant<Reply, Rejection> result;
 };
 
+struct Stream;
+
 // An operation that reached a node.
 struct Submission {
     ProcessId process;
     std::int64_t at_us = 0;
-    std::uint64_t order = 0;  // of all of a run
+    std::uint64_t order = 0;         // of all of a run
+    const Stream* stream = nullptr;  // the connection that it came through, if any
 };
 
 struct Operation {

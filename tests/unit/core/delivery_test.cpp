@@ -89,20 +89,108 @@ TEST(Delivery, AFlushWithoutNewsGivesNobodyAnything) {
     EXPECT_EQ(peer.ranges(), "1-1");
 }
 
-TEST(Delivery, APlainClientDoesNotGetItsOwn) {
+namespace {
+
+std::string heard(const RecordingPeer& peer) {
+    std::string text;
+    for (const RecordingPeer::Run& run : peer.runs)
+        text += run.text;
+    return text;
+}
+
+// Writes through the peer's own connection.
+void write(CoreRig& rig, const RecordingPeer& peer, std::string operation_id = {}) {
+    rig.engine().submit(peer.session, rig.put("k", "{}", std::move(operation_id)),
+                        [](const std::variant<Reply, Rejection>&) {});
+}
+
+}  // namespace
+
+TEST(Delivery, APlainClientDoesNotGetWhatItWroteThroughItsConnection) {
     CoreRig rig;
     RecordingPeer own;
     RecordingPeer other;
     rig.attach(own, plain("writer"));
     rig.attach(other, plain("reader"));
+    write(rig, own);
+    rig.settle();
     rig.grow(1);
-    Command foreign = rig.put("k", "{}");
-    foreign.instance_id = "reader";
-    rig.submit(foreign);
-    ASSERT_EQ(own.runs.size(), 1u);
-    EXPECT_EQ(own.runs[0].text, "2 ");
-    ASSERT_EQ(other.runs.size(), 1u);
-    EXPECT_EQ(other.runs[0].text, "1 ");
+    write(rig, other);
+    write(rig, own);
+    write(rig, own);
+    rig.grow(1);
+    EXPECT_EQ(heard(own), "2 3 6 ");
+    EXPECT_EQ(heard(other), "1 2 4 5 6 ");
+}
+
+TEST(Delivery, TwoConnectionsOfOneInstanceHearEachOther) {
+    CoreRig rig(2);
+    RecordingPeer left;
+    RecordingPeer right;
+    RecordingPeer elsewhere;
+    rig.attach(left, plain("desk"));
+    rig.attach(right, plain("desk"));
+    rig.attach(elsewhere, plain("desk"), 1);
+    write(rig, left);
+    rig.settle();
+    write(rig, right);
+    rig.settle();
+    Command by_rest = rig.put("k", "{}");
+    by_rest.instance_id = "desk";
+    rig.submit(by_rest, 1);
+    EXPECT_EQ(heard(left), "2 3 ");
+    EXPECT_EQ(heard(right), "1 3 ");
+    EXPECT_EQ(heard(elsewhere), "1 2 3 ");
+}
+
+TEST(Delivery, WhatAConnectionWroteIsLeftOutBehindTheFeedToo) {
+    Config config;
+    config.feeds_bytes_max = 1;
+    CoreRig rig(1, config);
+    RecordingPeer own;
+    rig.attach(own, plain("desk"));
+    own.full = true;
+    rig.grow(1);
+    for (int i = 0; i < 3; ++i) {
+        write(rig, own);
+        rig.settle();
+        rig.grow(1);
+    }
+    own.full = false;
+    rig.engine().writable(own.session);
+    rig.settle();
+    EXPECT_EQ(heard(own), "1 3 5 7 ");
+}
+
+TEST(Delivery, AnOperationThatWasSentTwiceIsLeftOutForBothWhoSentIt) {
+    CoreRig rig;
+    RecordingPeer left;
+    RecordingPeer right;
+    rig.attach(left, plain("desk"));
+    rig.attach(right, plain("desk"));
+    write(rig, left, "same");
+    write(rig, right, "same");
+    rig.settle();
+    rig.grow(1);
+    EXPECT_EQ(heard(left), "2 ");
+}
+
+TEST(OwnWrites, AreRangesAndBounded) {
+    OwnWrites own;
+    for (const Offset offset : {3, 4, 5, 9})
+        own.add(offset);
+    std::string parts;
+    own.without(1, 12, [&](Offset first, Offset last) {
+        parts += std::to_string(first) + "-" + std::to_string(last) + " ";
+    });
+    EXPECT_EQ(parts, "1-2 6-8 10-12 ");
+    EXPECT_TRUE(own.has_any_of(5, 6) && !own.has_any_of(6, 8) && !own.has_any_of(10, 99));
+    own.drop_before(6);
+    EXPECT_FALSE(own.has_any_of(1, 8));
+    for (Offset offset = 20; offset < 20 + 4 * OwnWrites::kRangesMax; offset += 2)
+        own.add(offset);
+    EXPECT_FALSE(own.has_any_of(9, 20));
+    EXPECT_TRUE(own.has_any_of(18 + 4 * OwnWrites::kRangesMax, 18 + 4 * OwnWrites::kRangesMax));
 }
 
 // Slow clients
