@@ -16,6 +16,8 @@ constexpr std::size_t kMiddleHeader = 4;
 // About as many bytes as a message has, beside what can be of any length.
 constexpr std::size_t kMessageBytes = 320;
 
+}  // namespace
+
 void write_envelope(Writer& out, const Speaker& from, std::string_view type, std::string_view id) {
     out.raw(R"({"id":)").string(id);
     out.raw(R"(,"type":")").raw(type);
@@ -24,8 +26,6 @@ void write_envelope(Writer& out, const Speaker& from, std::string_view type, std
     out.raw(R"(,"timestamp":)").integer(from.now_ms);
     out.raw(R"(,"payload":)");
 }
-
-}  // namespace
 
 FrameHeader text_header(std::size_t size, bool final, bool continuation) noexcept {
     FrameHeader header;

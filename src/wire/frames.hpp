@@ -51,6 +51,8 @@ struct Speaker {
 
 // {"id":…,"type":…,"userId":…,"instanceId":…,"timestamp":…,"payload": — the payload and a closing
 // brace follow.
+void write_envelope(json::Writer& out, const Speaker& from, std::string_view type,
+                    std::string_view id);
 void open_envelope(std::string& out, const Speaker& from, std::string_view type,
                    std::string_view id);
 

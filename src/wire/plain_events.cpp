@@ -45,16 +45,13 @@ void open(Writer& out, std::string_view type, std::string_view user_id, const Ev
     out.raw(R"(,"payload":{)");
 }
 
-void write_context_sync(Writer& out, std::string_view user_id, const EventOrigin& origin,
-                        const Context& context) {
-    open(out, "context-sync", user_id, origin);
+void write_context(Writer& out, const Context& context) {
     out.raw(R"("contextKey":)").string(context.key);
     out.raw(R"(,"contextType":")").raw(context_type_name(context.type));
     out.raw(R"(","data":)").raw(context.data);
     out.raw(R"(,"version":)").integer(context.version);
     out.raw(R"(,"mergeStrategy":"replace")");
     if (context.deleted) out.raw(R"(,"deleted":true)");
-    out.raw("}}");
 }
 
 // Existing clients name the modes in one way, existing servers in another: all four names.
@@ -84,11 +81,22 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
     // The plain protocol has no names for responses and mcp events.
     if (const auto* context = std::get_if<ContextChange>(&change)) {
         TextFrame frame(out, kMessageBytes + context->context->data.size());
-        write_context_sync(frame.text(), user_id, origin, *context->context);
+        open(frame.text(), "context-sync", user_id, origin);
+        write_context(frame.text(), *context->context);
+        frame.text().raw("}}");
     } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
         TextFrame frame(out, kMessageBytes);
         write_mode_update(frame.text(), user_id, origin, mode->state);
     }
+}
+
+void write_plain_context(std::string& out, const Speaker& from, std::string_view id,
+                         const Context& context) {
+    TextFrame frame(out, kMessageBytes + context.data.size());
+    write_envelope(frame.text(), from, "context-sync", id);
+    frame.text().raw("{");
+    write_context(frame.text(), context);
+    frame.text().raw("}}");
 }
 
 }  // namespace dyad::wire

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "model/change.hpp"
+#include "wire/frames.hpp"
 
 #include <string>
 #include <string_view>
@@ -14,5 +15,10 @@ namespace dyad::wire {
 // everyone, and after a restart.
 void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
                        const Change& change);
+
+// A context as it is, said by the node itself: existing instances pass over what comes in their own
+// name.
+void write_plain_context(std::string& out, const Speaker& from, std::string_view id,
+                         const Context& context);
 
 }  // namespace dyad::wire

@@ -91,9 +91,15 @@ class Plain:
         return self.send("mode-update", {"currentMode": mode, "previousMode": previous})
 
     def state(self):
-        sent = self.send("state-request", {})
-        del sent
-        return self.receive("state-response")["payload"]
+        """The state, with the contexts that follow it."""
+        self.send("state-request", {})
+        state = self.receive("state-response")["payload"]
+        for _ in range(state.get("following", 0)):
+            one = self.receive("context-sync")["payload"]
+            state["contexts"].append({"contextKey": one["contextKey"], "data": one["data"],
+                                      "contextType": one["contextType"],
+                                      "metadata": {"version": one["version"]}})
+        return state
 
     def close(self):
         self.raw.close()

@@ -1,6 +1,9 @@
 #include "server/live/snapshot_stream.hpp"
 
+#include "base/limits.hpp"
 #include "model/json_text.hpp"
+#include "server/snapshot_pages.hpp"
+#include "wire/plain_events.hpp"
 
 #include <algorithm>
 
@@ -14,11 +17,17 @@ void frame(std::string& out, std::string_view text, bool final, bool continuatio
     out.append(wire::text_header(text.size(), final, continuation).view()).append(text);
 }
 
+// A state-response with the newest contexts, and a context-sync for each of the others: in the
+// node's name, since existing instances pass over what comes in their own.
 class StateResponse final : public SnapshotStream {
   public:
     StateResponse(const wire::Speaker& from, std::string id,
                   std::shared_ptr<const core::Snapshot> snapshot)
-        : user_id_(from.user_id), now_ms_(from.now_ms), snapshot_(std::move(snapshot)) {
+        : node_(from.node_instance_id),
+          user_id_(from.user_id),
+          now_ms_(from.now_ms),
+          id_(std::move(id)),
+          snapshot_(std::move(snapshot)) {
         order_.reserve(snapshot_->contexts.size());
         for (const ContextPtr& context : snapshot_->contexts)
             order_.push_back(context.get());
@@ -26,32 +35,73 @@ class StateResponse final : public SnapshotStream {
             return a->updated_at_ms != b->updated_at_ms ? a->updated_at_ms > b->updated_at_ms
                                                         : a->offset > b->offset;
         });
-        wire::open_envelope(head_, from, "state-response", id);
     }
 
     bool next(std::string& out) override {
-        const bool first = !begun_;
-        std::string text;
-        if (first) write_head(text);
-        while (at_ < order_.size() && text.size() < kPieceBytes) {
-            if (at_ > 0) text += ',';
-            wire::write_context_document(text, user_id_, *order_[at_++]);
-        }
-        const bool last = at_ == order_.size();
-        if (last) {
-            text.append("],\"timestamp\":");
-            json::append_integer(text, now_ms_);
-            text.append("}}");
-        }
-        frame(out, text, last, !first);
-        begun_ = !last;
-        return !last;
+        if (said_)
+            write_others(out);
+        else
+            write_state(out);
+        return !said_ || at_ < order_.size();
     }
     bool inside_message() const noexcept override { return begun_; }
 
   private:
+    static constexpr std::size_t kTailBytes = 64;
+
+    void write_state(std::string& out) {
+        const bool first = !begun_;
+        std::string text;
+        if (first) write_head(text);
+        std::string document;
+        bool full = false;
+        while (at_ < order_.size() && !full && text.size() < kPieceBytes) {
+            document.clear();
+            if (at_ > 0) document += ',';
+            wire::write_context_document(document, user_id_, *order_[at_]);
+            full = bytes_ + text.size() + document.size() + kTailBytes >
+                   static_cast<std::size_t>(limits::state_response_bytes_max);
+            if (full) break;
+            text.append(document);
+            ++at_;
+        }
+        said_ = full || at_ == order_.size();
+        if (said_) {
+            text.append("],\"timestamp\":");
+            json::append_integer(text, now_ms_);
+            if (full) {
+                text.append(",\"following\":");
+                json::append_integer(text, order_.size() - at_);
+            }
+            text.append("}}");
+        }
+        bytes_ += text.size();
+        frame(out, text, said_, !first);
+        begun_ = !said_;
+    }
+
+    void write_others(std::string& out) {
+        while (at_ < order_.size() && out.size() < kPieceBytes) {
+            const Context& context = *order_[at_++];
+            const wire::Speaker from{
+                .node_instance_id = node_, .user_id = user_id_, .now_ms = context.updated_at_ms};
+            wire::write_plain_context(out, from, next_id(), context);
+        }
+    }
+
+    // Each message has an id of its own: that of the state with the number of the context in it.
+    std::string next_id() const {
+        std::string id = id_;
+        std::size_t number = at_;
+        for (std::size_t i = id.size(); number != 0 && i > 24; number >>= 4)
+            id[--i] = "0123456789abcdef"[number & 15];
+        return id;
+    }
+
     void write_head(std::string& text) {
-        text = std::move(head_);
+        wire::open_envelope(text,
+                            {.node_instance_id = node_, .user_id = user_id_, .now_ms = now_ms_},
+                            "state-response", id_);
         text.append("{\"modeState\":");
         const auto newest = std::max_element(snapshot_->modes.begin(), snapshot_->modes.end(),
                                              [](const ModeState& a, const ModeState& b) {
@@ -64,54 +114,38 @@ class StateResponse final : public SnapshotStream {
         text.append(",\"contexts\":[");
     }
 
-    std::string user_id_;
-    std::int64_t now_ms_;
+    const std::string node_;
+    const std::string user_id_;
+    const std::int64_t now_ms_;
+    const std::string id_;
     std::shared_ptr<const core::Snapshot> snapshot_;
     std::vector<const Context*> order_;  // newest first
-    std::string head_;
     std::size_t at_ = 0;
+    std::size_t bytes_ = 0;  // of the state-response, so far
     bool begun_ = false;
+    bool said_ = false;  // it is finished
 };
 
-class SnapshotPages final : public SnapshotStream {
+class PagedSnapshot final : public SnapshotStream {
   public:
-    explicit SnapshotPages(std::shared_ptr<const core::Snapshot> snapshot)
-        : snapshot_(std::move(snapshot)) {}
+    explicit PagedSnapshot(std::shared_ptr<const core::Snapshot> snapshot)
+        : pages_(std::move(snapshot)) {}
 
     bool next(std::string& out) override {
         std::string text = R"({"type":"snapshot","payload":{"position":)";
-        json::append_string(text, snapshot_->position.to_string());
+        json::append_string(text, pages_.snapshot().position.to_string());
         text.append(",\"part\":");
         json::append_integer(text, part_++);
-        list(text, "contexts", snapshot_->contexts, contexts_,
-             [](std::string& to, const ContextPtr& context) { write_context(to, *context); });
-        list(text, "modes", snapshot_->modes, modes_, write_mode);
-        list(text, "conflicts", snapshot_->conflicts, conflicts_, write_conflict);
-        const bool last = contexts_ == snapshot_->contexts.size() &&
-                          modes_ == snapshot_->modes.size() &&
-                          conflicts_ == snapshot_->conflicts.size();
-        text.append(last ? ",\"last\":true}}" : ",\"last\":false}}");
+        text += ',';
+        const bool more = pages_.next(text);
+        text.append(more ? ",\"last\":false}}" : ",\"last\":true}}");
         frame(out, text, true, false);
-        return !last;
+        return more;
     }
     bool inside_message() const noexcept override { return false; }
 
   private:
-    template <class Items, class Write>
-    static void list(std::string& text, std::string_view name, const Items& items, std::size_t& at,
-                     Write write) {
-        text.append(",\"").append(name).append("\":[");
-        for (bool first = true; at < items.size() && text.size() < kPieceBytes; first = false) {
-            if (!first) text += ',';
-            write(text, items[at++]);
-        }
-        text += ']';
-    }
-
-    std::shared_ptr<const core::Snapshot> snapshot_;
-    std::size_t contexts_ = 0;
-    std::size_t modes_ = 0;
-    std::size_t conflicts_ = 0;
+    SnapshotPages pages_;
     std::uint64_t part_ = 0;
 };
 
@@ -123,7 +157,7 @@ std::unique_ptr<SnapshotStream> state_response(const wire::Speaker& from, std::s
 }
 
 std::unique_ptr<SnapshotStream> snapshot_pages(std::shared_ptr<const core::Snapshot> snapshot) {
-    return std::make_unique<SnapshotPages>(std::move(snapshot));
+    return std::make_unique<PagedSnapshot>(std::move(snapshot));
 }
 
 }  // namespace dyad::server::live

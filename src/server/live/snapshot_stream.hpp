@@ -1,7 +1,8 @@
 // A snapshot on its way to one client, written piece by piece as the socket takes it, so that a
 // large memory never stands in this process as one text.
 //
-// Plain: one `state-response`, in fragments. Negotiated: `snapshot` messages, part after part.
+// Plain: a `state-response`, in fragments, of at most state_response_bytes_max, and behind it the
+// contexts that it has no place for. Negotiated: `snapshot` messages, part after part.
 #pragma once
 
 #include "core/session.hpp"

@@ -13,6 +13,7 @@
 #include "model/json_slices.hpp"
 #include "server/rest/call.hpp"
 #include "server/rest/naming.hpp"
+#include "server/snapshot_pages.hpp"
 
 #include <algorithm>
 #include <set>
@@ -20,7 +21,6 @@
 namespace dyad::server::rest {
 namespace {
 
-constexpr std::size_t kPageBytes = 64 * 1024;
 constexpr std::int64_t kHeartbeatMs = 15'000;
 constexpr std::string_view kTypes[] = {"context-updated", "mode-changed", "response-generated",
                                        "mcp-tool-executed", "config-updated"};
@@ -81,12 +81,11 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     }
 
     bool reset(std::shared_ptr<const core::Snapshot> snapshot) override {
-        snapshot_ = std::move(snapshot);
-        next_context_ = 0;
-        epoch_ = snapshot_->position.epoch;
+        epoch_ = snapshot->position.epoch;
         std::string out;
         append_message(out, "", "reset",
-                       "{\"position\":\"" + snapshot_->position.to_string() + "\"}");
+                       "{\"position\":\"" + snapshot->position.to_string() + "\"}");
+        pages_.emplace(std::move(snapshot));
         return call_->exchange().write(std::move(out)) && send_pages();
     }
 
@@ -121,38 +120,19 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     // False where the socket is full: writable() goes on.
     bool send_pages() {
         bool room = true;
-        while (snapshot_ && room) {
-            std::string data = "{\"contexts\":[";
-            const std::size_t first = next_context_;
-            while (next_context_ < snapshot_->contexts.size() && data.size() < kPageBytes) {
-                if (next_context_ != first) data += ',';
-                write_context(data, *snapshot_->contexts[next_context_++]);
-            }
-            data += ']';
-            const bool last = next_context_ == snapshot_->contexts.size();
-            if (last) append_rest(data);
+        while (pages_ && room) {
+            std::string data = "{";
+            const bool more = pages_->next(data);
+            const std::string position = pages_->snapshot().position.to_string();
+            if (!more) data.append(",\"position\":\"").append(position).append("\"");
             data += '}';
             std::string out;
-            append_message(out, last ? snapshot_->position.to_string() : "",
-                           last ? "snapshot-end" : "snapshot", data);
-            if (last) snapshot_.reset();
+            append_message(out, more ? std::string() : position, more ? "snapshot" : "snapshot-end",
+                           data);
+            if (!more) pages_.reset();
             room = call_->exchange().write(std::move(out));
         }
         return room;
-    }
-
-    void append_rest(std::string& data) const {
-        data.append(",\"conflicts\":[");
-        for (const Conflict& conflict : snapshot_->conflicts) {
-            if (&conflict != snapshot_->conflicts.data()) data += ',';
-            write_conflict(data, conflict);
-        }
-        data.append("],\"modes\":[");
-        for (const ModeState& mode : snapshot_->modes) {
-            if (&mode != snapshot_->modes.data()) data += ',';
-            write_mode(data, mode);
-        }
-        data.append("],\"position\":\"").append(snapshot_->position.to_string()).append("\"");
     }
 
     void writable() {
@@ -183,8 +163,7 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     std::set<std::string> types_;
     core::SessionId session_ = nullptr;
     Epoch epoch_ = 0;
-    std::shared_ptr<const core::Snapshot> snapshot_;  // while its pages are sent
-    std::size_t next_context_ = 0;
+    std::optional<SnapshotPages> pages_;  // while they are sent
 };
 
 }  // namespace
@@ -192,6 +171,11 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
 void stream_events(const CallPtr& call) {
     if (const Status known = call->check_query({"after", "types", "snapshot"}); !known)
         return call->problem(known.error());
+    if (!call->node().settings().enable_real_time_events)
+        return call->problem(
+            fail(Errc::switched_off,
+                 "changes are not pushed: ENABLE_REAL_TIME_EVENTS is false; set it "
+                 "to true and start the server again, or read /api/v1/events"));
     std::optional<Position> resume;
     bool lost = false;
     const auto last_id = call->request().header("last-event-id");

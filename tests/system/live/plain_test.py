@@ -20,16 +20,18 @@ def test_an_event_never_comes_before_an_older_state(make_server):
         reader.send("state-request", {})
         time.sleep(0.3)
         writer.put("k0", {"x": "newer"})
-        seen = []
-        while seen.count("state-response") < 2 or "context-sync" not in seen:
+        states, versions = 0, []
+        while states < 2 or len(versions) < 3:
             message = reader.read(20)
-            seen.append(message["type"])
-            if message["type"] == "context-sync":
-                newest = message["payload"]["version"]
-            if message["type"] == "state-response" and "context-sync" in seen:
-                (stored,) = [one for one in message["payload"]["contexts"]
+            payload = message["payload"]
+            if message["type"] == "state-response":
+                states += 1
+                versions += [one["metadata"]["version"] for one in payload["contexts"]
                              if one["contextKey"] == "k0"]
-                assert stored["metadata"]["version"] >= newest, "an older state came later"
+            if message["type"] == "context-sync" and payload["contextKey"] == "k0":
+                versions.append(payload["version"])
+        assert versions == sorted(versions), "an older state came later"
+        assert versions[-1] == 2
 
 
 def test_who_fell_behind_hears_of_the_present_instances_once(make_server):
