@@ -1,4 +1,5 @@
-// The sync indicator, as Dyad shows it: connected / enabled of storage, bus and WebSocket. Pure.
+// The sync indicator, as Dyad shows it: connected / enabled of storage, bus and WebSocket, and of
+// MongoDB and Redis in the place of the first two where they were asked for. Pure.
 #pragma once
 
 #include "cli/terminal.hpp"
@@ -20,7 +21,8 @@ struct SystemState {
 struct Indicator {
     std::size_t healthy = 0;
     std::size_t enabled = 0;
-    Colour colour = Colour::dim;  // green: all, amber: some, dim: none
+    bool draining = false;
+    Colour colour = Colour::dim;  // green: all; amber: some, or it is about to stop; dim: none
     std::vector<SystemState> systems;
 
     // "[📡 Sync] [✓ 3/3 Sync]"

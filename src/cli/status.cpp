@@ -39,7 +39,6 @@ int run_status(const CommonOptions& common) {
     const Answer mode = client->get(mode_path(client->instance()));
     const std::string current = mode ? text_member(mode.value, "currentMode") : std::string();
     const bool hidden = hides_indicator(current);
-    const bool good = is_true(status.value, "isFullyOperational");
     if (common.json) {
         auto& object = status.value.get_object();
         object["indicator"] = indicator.text();
@@ -68,7 +67,7 @@ int run_status(const CommonOptions& common) {
                          "is private"));
     else
         print_line(indicator.painted());
-    if (!good && !is_true(status.value, "draining"))
+    if (indicator.colour != Colour::green && !indicator.draining)
         print_line("Not everything works. What to do: dyad-memory doctor");
     return static_cast<int>(Exit::ok);
 }
@@ -86,9 +85,12 @@ int run_instances(const CommonOptions& common) {
     for (const json::Value& item : array_member(answer.value, "instances")) {
         const json::Value& presence = member(item, "presence");
         const json::Value& mode = member(item, "mode");
-        rows.push_back({text_member(item, "instanceId"),
-                        mode.is_object() ? text_member(mode, "currentMode") : "not said",
-                        presence.is_object() ? "connected" : "away",
+        const std::string said =
+            mode.is_object() ? text_member(mode, "currentMode") : std::string("not said");
+        rows.push_back({text_member(item, "instanceId"), said,
+                        presence.is_object()    ? "connected"
+                        : hides_indicator(said) ? "private"
+                                                : "away",
                         presence.is_object() ? local_time(integer_member(presence, "lastSeen"))
                         : mode.is_object()   ? local_time(integer_member(mode, "updatedAt"))
                                              : ""});

@@ -143,7 +143,9 @@ void View::add_instances(std::vector<std::string>& out, std::size_t rows_max) co
             std::string line =
                 padded(cut(printable(text_member(instance, "instanceId")), name), name) + "  " +
                 padded(mode.empty() ? "no mode said" : printable(mode), 14) +
-                (connected ? "connected" : "away");
+                (connected               ? "connected"
+                 : hides_indicator(mode) ? "private"
+                                         : "away");
             line = cut(line, columns_ - std::min<std::size_t>(columns_, 2));
             out.push_back("  " + (connected ? line : paint(Colour::dim, line)));
         }

@@ -11,11 +11,13 @@ namespace dyad::server {
 struct Settings {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8765;
-    std::string data_dir;  // absolute; made if it does not exist
-    std::string user_id;   // whose memory a client shares that does not say; never empty
+    std::string data_dir;         // absolute; made if it does not exist
+    std::string user_id;          // whose memory a client shares that does not say; never empty
+    bool enable_mongodb = false;  // asked for; this version has neither
+    bool enable_redis = false;
     bool enable_websocket = true;
     bool enable_glass_box_tracking = true;
-    bool enable_real_time_events = true;
+    bool enable_real_time_events = true;  // false: clients are told of nothing they did not ask for
     std::int64_t ping_interval_ms = 30000;
     std::int64_t stale_timeout_ms = 90000;
     std::int64_t event_ttl_days = 7;     // 0 = for ever

@@ -49,16 +49,20 @@ async function get(path) {
 
 function showStatus(status) {
   const { storage } = status;
+  // What was asked for stands in the place of what is used without it.
   const systems = [
-    ['Storage', storage,
-      storage.problem || `${storage.kind}, last commit ${storage.latencyMs} ms`],
-    ['Bus', status.bus, status.bus.kind],
+    status.mongodb.enabled ? ['MongoDB', status.mongodb, status.mongodb.problem || 'connected']
+      : ['Storage', storage,
+        storage.problem || `${storage.kind}, last commit ${storage.latencyMs} ms`],
+    status.redis.enabled ? ['Redis', status.redis, status.redis.problem || 'connected']
+      : ['Bus', status.bus, status.bus.kind],
     ['WebSocket', { enabled: status.websocket.enabled, healthy: status.websocket.running },
-      `${status.websocket.clientCount} clients on port ${status.websocket.port}`],
+      `${status.websocket.clientCount} clients on port ${status.websocket.port}${
+        status.realTimeEvents ? '' : ', nothing is pushed: ENABLE_REAL_TIME_EVENTS is false'}`],
   ];
   const enabled = systems.filter(([, system]) => system.enabled);
   const healthy = enabled.filter(([, system]) => system.healthy);
-  const all = healthy.length === enabled.length;
+  const all = healthy.length === enabled.length && !status.draining;
   const colour = healthy.length === 0 ? 'gray' : all ? 'green' : 'amber';
   const indicator = byId('indicator');
   indicator.className = `indicator ${colour}`;
@@ -78,10 +82,16 @@ function showStatus(status) {
     element('dd', '', new Date(status.startedAt).toLocaleString()));
 }
 
+// Whether a private instance is there is its own business.
+function presenceOf(instance) {
+  if (instance.presence) return 'connected';
+  return instance.mode && instance.mode.currentMode === 'inspired' ? 'private' : 'away';
+}
+
 function showInstances(instances) {
   fill(byId('instances'), instances.map((instance) => row(instance.instanceId,
     [instance.mode ? instance.mode.currentMode : 'no mode said',
-      instance.presence ? 'connected' : 'away'].join(', '))), 'None yet.');
+      presenceOf(instance)].join(', '))), 'None yet.');
 }
 
 function keepContext(context) {

@@ -20,15 +20,12 @@ void plain(const CallPtr& call, int status, std::string text,
     call->respond(std::move(response));
 }
 
-bool storage_healthy(Node& node) {
-    const StoreHealth health = node.store().health();
-    return health.healthy || health.partial;
-}
-
 // Only "ok" or not: what is wrong stands in the status and in the log.
 void health(const CallPtr& call, bool ready) {
     Node& node = call->node();
-    const bool good = ready ? storage_healthy(node) && !node.draining() : storage_healthy(node);
+    const StoreHealth storage = node.store().health();
+    const bool good =
+        ready ? (storage.healthy || storage.partial) && !node.draining() : storage.connected;
     plain(call, good ? 200 : 503, good ? "ok\n" : "degraded\n");
 }
 

@@ -22,6 +22,15 @@ void write_presence(std::string& out, const core::Presence& presence) {
     out.append(",\"lastSeen\":").append(std::to_string(presence.last_seen_ms)).append("}");
 }
 
+// What existing code looks for, and what is asked for though this version does not have it.
+void write_missing(std::string& out, std::string_view name, bool enabled,
+                   std::string_view problem) {
+    out.append(",\"").append(name).append("\":{\"connected\":false,\"enabled\":");
+    out.append(yes_no(enabled)).append(",\"healthy\":false");
+    if (enabled) out.append(",\"problem\":\"").append(problem).append("\"");
+    out += '}';
+}
+
 void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
                      const std::vector<core::Presence>& present) {
     struct Instance {
@@ -69,7 +78,8 @@ void get_status(const CallPtr& call) {
     const StoreHealth storage = node.store().health();
     const bool websocket = node.settings().enable_websocket;
     const bool bus = node.bus().connected();
-    const bool operational = storage.healthy && bus && websocket && !node.draining();
+    const bool missing = node.settings().enable_mongodb || node.settings().enable_redis;
+    const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
     std::string out = "{\"bus\":{\"connected\":";
     out.append(yes_no(bus)).append(",\"enabled\":true,\"healthy\":").append(yes_no(bus));
     const core::ProvenTime& time = node.engine().time();
@@ -81,11 +91,12 @@ void get_status(const CallPtr& call) {
     out.append(",\"instanceId\":");
     json::append_string(out, node.instance_id());
     out.append(",\"isFullyOperational\":").append(yes_no(operational));
-    // Existing code reads these two; with the embedded store they are what their names say: off.
-    for (const char* name : {"mongodb", "redis"})
-        out.append(",\"").append(name).append(
-            "\":{\"connected\":false,\"enabled\":false,\"healthy\":false}");
-    out.append(R"(,"product":"dyad-memory")");
+    write_missing(out, "mongodb", node.settings().enable_mongodb,
+                  "not part of this version: the memory is kept in the embedded store");
+    out.append(R"(,"product":"dyad-memory","realTimeEvents":)");
+    out.append(yes_no(node.settings().enable_real_time_events));
+    write_missing(out, "redis", node.settings().enable_redis,
+                  "not part of this version: only clients of this server hear of changes");
     out.append(",\"startedAt\":").append(std::to_string(node.started_at_ms()));
     out.append(",\"storage\":{\"connected\":").append(yes_no(storage.connected));
     out.append(",\"enabled\":true,\"healthy\":").append(yes_no(storage.healthy));

@@ -137,12 +137,13 @@ void Database::check(std::function<bool(Result<CheckReport>)> report) {
 
 StoreHealth Database::health() const {
     const std::lock_guard held(problem_mutex_);
+    const std::string& problem = commit_problem_.empty() ? problem_ : commit_problem_;
     return {.kind = "sqlite",
             .connected = true,
-            .healthy = problem_.empty() && damage_.empty(),
-            .partial = problem_.empty(),
+            .healthy = problem.empty() && damage_.empty(),
+            .partial = problem.empty(),
             .latency_us = latency_us_.load(std::memory_order_relaxed),
-            .problem = problem_.empty() ? damage_ : problem_};
+            .problem = problem.empty() ? damage_ : problem};
 }
 
 void Database::note(const Error& error) {
@@ -241,7 +242,20 @@ void Database::commit_some() {
     latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
                       std::memory_order_relaxed);
     metrics::commits.add();
+    note_commit();
     post_results(first);
+}
+
+// Writes that the disk did not take are a problem of the storage until one is taken again.
+void Database::note_commit() {
+    const auto is_full = [](const AppendResult& result) {
+        return result.error && result.error->code == Errc::storage_full;
+    };
+    const auto full = std::find_if(results_.begin(), results_.end(), is_full);
+    if (full == results_.end() && !commits_fail_) return;
+    commits_fail_ = full != results_.end();
+    const std::lock_guard held(problem_mutex_);
+    commit_problem_ = commits_fail_ ? full->error->to_string() : std::string();
 }
 
 void Database::post_results(std::size_t first) {

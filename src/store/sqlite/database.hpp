@@ -114,6 +114,7 @@ class Database {
     bool is_busy() const noexcept;
     std::int64_t patience_ms() const;  // -1: until somebody submits something
     void commit_some();
+    void note_commit();
     void post_results(std::size_t first);
     void read_one();
     void expire_some();
@@ -148,13 +149,15 @@ class Database {
     bool idle_ = false;
     bool tidying_ = true;
     std::set<std::string> damages_;  // that were noted, up to a bound
+    bool commits_fail_ = false;  // the last one did, for want of space
     SystemClock clock_;
 
     std::atomic<bool> checking_{false};
     std::atomic<std::int64_t> latency_us_{0};
     mutable std::mutex problem_mutex_;
-    std::string problem_;
-    std::string damage_;  // the first that was found
+    std::string problem_;         // of applying
+    std::string commit_problem_;  // of the last commit
+    std::string damage_;          // the first that was found
     std::mutex stop_mutex_;
     std::thread thread_;
 };

@@ -346,6 +346,16 @@ def test_mongodb_and_redis_switched_on_are_answered_with_a_warning(make_server):
     server = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true", "DISTRIBUTED_USER_ID": "ada"})
     server.start()
     assert "not part of this version" in server.log() and "embedded store" in server.log()
+    status = json.loads(server.get("/api/v1/status")[2])
+    for name in ("mongodb", "redis"):
+        assert status[name].pop("problem")
+        assert status[name] == {"enabled": True, "connected": False, "healthy": False}
+    assert not status["isFullyOperational"]
+    shown = server.cli("status", "--url", f"http://127.0.0.1:{server.port}").stdout
+    assert "[📡 Sync] [✓ 1/3 Sync]" in shown, shown
+    for part in ("MongoDB     ✗ not part of this version", "Redis       ✗ not part of this version",
+                 "dyad-memory doctor"):
+        assert part in shown, shown
     refused = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true"}).spawn()
     assert refused.wait_exit() == 2 and "DISTRIBUTED_USER_ID" in refused.log()
 

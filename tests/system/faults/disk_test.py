@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.plain import Closed, Plain
+from support.rest import read_json
 from support.server import ROOT, wait_until
 from support.v2 import V2, Refused
 
@@ -100,7 +101,16 @@ def test_full_disk_is_reported_as_not_ready(faulty):
         with pytest.raises(Refused):
             client.put("k", {})
         assert server.get("/healthz")[0] == 200, "the process itself is alive"
+        assert server.get("/readyz")[0] == 503
+        status = read_json(server, "/api/v1/status")
+        assert not status["isFullyOperational"] and not status["storage"]["healthy"]
+        assert "storage_full" in status["storage"]["problem"]
+        assert "✓ 2/3 Sync" in server.cli("status", "--url",
+                                          f"http://127.0.0.1:{server.port}").stdout
         fault.unlink()
+        wait_until(lambda: try_put(client, "after"), 10, 0.2, "writes to be taken again")
+        assert server.get("/readyz")[0] == 200
+        assert read_json(server, "/api/v1/status")["isFullyOperational"]
 
 
 def test_failed_sync_ends_the_server_and_nothing_acknowledged_is_lost(faulty):

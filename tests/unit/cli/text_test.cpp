@@ -81,6 +81,29 @@ TEST(Indicator, CountsWhatWorksOfWhatIsEnabled) {
     EXPECT_EQ(indicator_offline().text(), "[📡 Sync] [✗ 0/3 Sync]");
 }
 
+TEST(Indicator, GreenMeansThatWhatWasAskedForWorks) {
+    json::Value asked = status(true, true, true);
+    boost::json::object& members = asked.get_object();
+    const json::Value missing = *json::parse(
+        R"({"enabled":true,"connected":false,"healthy":false,"problem":"not part of it"})");
+    members["mongodb"] = missing;
+    EXPECT_EQ(indicator_of(asked).text(), "[📡 Sync] [✓ 2/3 Sync]");
+    EXPECT_EQ(indicator_of(asked).systems[0].name, "MongoDB");
+    EXPECT_EQ(indicator_of(asked).systems[0].note, "not part of it");
+    members["redis"] = missing;
+    EXPECT_EQ(indicator_of(asked).text(), "[📡 Sync] [✓ 1/3 Sync]");
+    EXPECT_EQ(indicator_of(asked).colour, Colour::amber);
+    members["mongodb"] = members["redis"] =
+        *json::parse(R"({"enabled":true,"connected":true,"healthy":true})");
+    EXPECT_EQ(indicator_of(asked).text(), "[📡 Sync] [✓ 3/3 Sync]");
+    EXPECT_EQ(indicator_of(asked).colour, Colour::green);
+    members["draining"] = true;
+    EXPECT_EQ(indicator_of(asked).colour, Colour::amber);
+    members["realTimeEvents"] = false;
+    EXPECT_NE(indicator_of(asked).systems[2].note.find("ENABLE_REAL_TIME_EVENTS"),
+              std::string::npos);
+}
+
 TEST(Indicator, SurvivesAnAnswerOfAnyShape) {
     for (const char* text : {"null", "[]", "{}", R"({"storage":1,"bus":[],"websocket":"x"})"})
         EXPECT_EQ(indicator_of(*json::parse(text)).text(), "[📡 Sync] [✗ 0/0 Sync]") << text;

@@ -42,6 +42,30 @@ TEST(RestStatus, IsNotFullyOperationalWhereAnySystemIsNot) {
     EXPECT_FALSE(off.ask("GET", "/api/v1/status").at("/isFullyOperational")->as_bool());
 }
 
+TEST(RestStatus, WhatWasAskedForAndIsNotThereIsNamed) {
+    for (const char* name : {"mongodb", "redis"}) {
+        RestRig rig;
+        (name[0] == 'm' ? rig.change_settings().enable_mongodb
+                        : rig.change_settings().enable_redis) = true;
+        const Answer status = rig.ask("GET", "/api/v1/status");
+        const std::string path = std::string("/") + name;
+        EXPECT_TRUE(status.at(path + "/enabled")->as_bool());
+        EXPECT_FALSE(status.at(path + "/connected")->as_bool());
+        EXPECT_FALSE(status.at(path + "/healthy")->as_bool());
+        EXPECT_NE(status.text(path + "/problem"), "");
+        EXPECT_FALSE(status.at("/isFullyOperational")->as_bool());
+        EXPECT_EQ(rig.ask("GET", "/readyz").status, 200) << "it takes what is sent";
+    }
+}
+
+TEST(RestStatus, PushesThatAreSwitchedOffAreSaidAndRefused) {
+    RestRig rig;
+    EXPECT_TRUE(rig.ask("GET", "/api/v1/status").at("/realTimeEvents")->as_bool());
+    rig.change_settings().enable_real_time_events = false;
+    EXPECT_FALSE(rig.ask("GET", "/api/v1/status").at("/realTimeEvents")->as_bool());
+    EXPECT_EQ(rig.ask("GET", "/api/v1/events/stream").status, 403);
+}
+
 TEST(RestStatus, ProbesSayOnlyWhetherItIsWell) {
     RestRig rig;
     EXPECT_EQ(rig.ask("GET", "/healthz").body, "ok\n");
