@@ -149,7 +149,7 @@ class Database {
     bool idle_ = false;
     bool tidying_ = true;
     std::set<std::string> damages_;  // that were noted, up to a bound
-    bool commits_fail_ = false;  // the last one did, for want of space
+    bool commits_fail_ = false;      // the last one did, for want of space
     SystemClock clock_;
 
     std::atomic<bool> checking_{false};
