@@ -1,4 +1,5 @@
 // `dyad-memory doctor`.
+#include "auth/authority.hpp"
 #include "cli/commands.hpp"
 #include "cli/doctor_server.hpp"
 #include "cli/terminal.hpp"
