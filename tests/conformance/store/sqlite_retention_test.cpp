@@ -30,6 +30,7 @@ class SqliteRetention : public testing::Test {
         options.folder = folder_;
         options.store.journal_file_bytes = 1 << 20;
         options.store.apply_bytes = 256 << 10;
+        options.store.epoch_seed = test::kSampleSeed;
         options.idle_apply_ms = idle_apply_ms;
         auto opened = Database::open(options, random_);
         ASSERT_TRUE(opened) << opened.error().to_string();

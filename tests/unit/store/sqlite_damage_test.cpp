@@ -31,6 +31,7 @@ JournaledOptions options(const std::string& vfs) {
             .apply_bytes = 16 * 1024,
             .page_bytes = kPageBytes,
             .segments = {.events_max = 8, .bytes_max = 4000, .merge_below_bytes = 1000},
+            .epoch_seed = test::kSampleSeed,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
 }
 

@@ -27,7 +27,8 @@ class Expiry : public testing::Test {
                                        .journal_file_bytes = 64 * 1024,
                                        .apply_bytes = 32 * 1024,
                                        .page_bytes = 1024,
-                                       .segments = {.events_max = 8}},
+                                       .segments = {.events_max = 8},
+                                       .epoch_seed = test::kSampleSeed},
                                       random_);
         ASSERT_TRUE(opened) << opened.error().to_string();
         store_ = std::move(*opened);

@@ -32,6 +32,7 @@ class Check : public testing::Test {
                 .apply_bytes = 24 * 1024,
                 .page_bytes = 1024,
                 .segments = {.events_max = 16, .bytes_max = 6000, .merge_below_bytes = 900},
+                .epoch_seed = test::kSampleSeed,
                 .on_fatal = [](const std::string&) { throw Stopped{}; }};
     }
     void open() {
