@@ -17,8 +17,9 @@ constexpr std::int64_t kDaysMax = 36500;
 constexpr SettingRow kTable[] = {
     {"WS_SYNC_PORT", "", "--port", integer, "8765", 1, kPortMax, "", "", false, "server",
      "The port of the WebSocket, REST and the status page."},
-    {"DYAD_HOST", "", "--host", address, "127.0.0.1", 0, 0, "", "", false, "server",
-     "The address the server listens on. One that other machines reach needs DYAD_ALLOW_REMOTE."},
+    {"DYAD_HOST", "", "--host", address, "localhost", 0, 0, "", "", false, "server",
+     "The address the server listens on. localhost: 127.0.0.1 and ::1. One that other machines "
+     "reach, such as :: for all of both families, needs DYAD_ALLOW_REMOTE."},
     {"DYAD_ALLOW_REMOTE", "", "--allow-remote", boolean, "false", 0, 0, "", "", false, "server",
      "Allow a DYAD_HOST that other machines reach. Whoever reaches it can read and write every "
      "user's memory: put an authenticating TLS proxy in front."},

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -22,6 +23,7 @@ namespace dyad::net {
 namespace {
 
 constexpr int kBacklog = 4096;
+constexpr int kPortTries = 16;
 
 struct Address {
     sockaddr_storage storage{};
@@ -37,7 +39,6 @@ Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port
     std::string name = host;
     if (name.size() > 2 && name.front() == '[' && name.back() == ']')
         name = name.substr(1, name.size() - 2);
-    if (name == "localhost") name = "127.0.0.1";
     // The library takes "*" for the loopback address; whoever writes it means something else.
     if (name == "*") name.clear();
     const int code = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
@@ -103,10 +104,10 @@ IoResult receive_some(int fd, std::span<char> buffer) noexcept {
 }
 
 // Processes and descriptors come and go meanwhile: each step may fail, and none throws.
-PortHolder port_holder(std::uint16_t port) {
+PortHolder port_holder(std::uint16_t port, bool v6_only) {
     namespace fs = std::filesystem;
     std::map<std::string, std::string> inodes;  // and whose they are
-    listening_inodes("/proc/net/tcp", port, inodes);
+    if (!v6_only) listening_inodes("/proc/net/tcp", port, inodes);
     listening_inodes("/proc/net/tcp6", port, inodes);
     if (inodes.empty()) return {};
     std::error_code error;
@@ -141,29 +142,59 @@ Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
     const Result<std::vector<Address>> found = resolve(host, port, true);
     if (!found) return found.error();
     const Address* const address = &found->front();
+    const bool v6 = address->storage.ss_family == AF_INET6;
     Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
-    const int one = 1;
-    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted ones inherit it
-    if (address->storage.ss_family == AF_INET6)
-        setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (bind(fd.get(), address->get(), address->size) == 0 && listen(fd.get(), kBacklog) == 0)
-        return fd;
+    if (fd.valid()) {
+        const int one = 1;
+        setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted ones, too
+        if (v6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        if (bind(fd.get(), address->get(), address->size) == 0 && listen(fd.get(), kBacklog) == 0)
+            return fd;
+    }
     const int code = errno;
-    const std::string where = host + ":" + std::to_string(port);
+    if (code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM)
+        return fail(Errc::unavailable, "no socket can be made");
     if (code == EADDRINUSE) {
-        const std::string holder = port_holder(port).text;
+        const std::string holder = port_holder(port, v6).text;
         return fail(Errc::unavailable,
                     "port " + std::to_string(port) + " is in use" +
                         (holder.empty() ? std::string(" by another process") : " by " + holder) +
+                        " at " + host +
                         "; stop it, or choose another port with --port or WS_SYNC_PORT");
     }
     if (code == EACCES)
         return fail(Errc::unavailable, "port " + std::to_string(port) +
                                            " needs more rights; choose one above 1023 with --port");
-    return fail(Errc::invalid_field,
-                "host: cannot listen on " + where + ": " + std::strerror(code));
+    return fail(Errc::invalid_field, "host: cannot listen on " + host + " port " +
+                                         std::to_string(port) + ": " + std::strerror(code));
+}
+
+Result<std::vector<Fd>> listen_all(const std::string& host, std::uint16_t port, ListenFn listen) {
+    std::vector<std::string> addresses = {host};
+    if (host == "localhost") addresses = {"127.0.0.1", "::1"};
+    if (host == "::" || host == "[::]") addresses = {"0.0.0.0", "::"};
+    if (host == "0.0.0.0") addresses = {"0.0.0.0", "::1"};
+    for (int tries = 1;; ++tries) {
+        std::vector<Fd> sockets;
+        std::optional<Error> missing, taken;
+        for (const std::string& address : addresses) {
+            const std::uint16_t same = sockets.empty() ? port : local_port(sockets[0].get());
+            Result<Fd> fd = listen(address, same);
+            if (fd)
+                sockets.push_back(*std::move(fd));
+            else if (fd.error().code == Errc::invalid_field && addresses.size() > 1)
+                missing = fd.error();
+            else
+                taken = fd.error();
+            if (taken) break;
+        }
+        // A port that the system chose in one family may be taken in the other.
+        if (taken && port == 0 && !sockets.empty() && tries < kPortTries) continue;
+        if (taken) return *taken;
+        if (sockets.empty()) return *missing;
+        return sockets;
+    }
 }
 
 std::uint16_t local_port(int fd) {
@@ -198,8 +229,13 @@ Result<Fd> connect_one(const Address& address, const std::string& where, std::in
 }  // namespace
 
 Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms) {
-    const Result<std::vector<Address>> found = resolve(host, port, false);
+    // Not every machine's list of hosts has both of them.
+    const bool local = host == "localhost";
+    Result<std::vector<Address>> found = resolve(local ? "127.0.0.1" : host, port, false);
     if (!found) return fail(Errc::unavailable, found.error().detail);
+    if (local)
+        if (const auto second = resolve("::1", port, true))
+            found->insert(found->end(), second->begin(), second->end());
     const std::string where = host + ":" + std::to_string(port);
     // A name may stand for addresses of both families; the server may listen on one of them only.
     for (std::size_t i = 0;; ++i) {

@@ -84,7 +84,7 @@ Server::Server() = default;
 
 Server::~Server() {
     signals_.reset();
-    listener_.reset();
+    listeners_.clear();
 }
 
 void Server::prepare_process() {
@@ -100,9 +100,9 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& pa
                                               std::size_t cells) {
     prepare_process();
     if (const Status tested = self_test(); !tested) return tested.error();
-    Result<net::Fd> socket = net::listen_tcp(settings.host, settings.port);
-    if (!socket) return socket.error();
-    const std::uint16_t port = net::local_port(socket->get());
+    Result<std::vector<net::Fd>> sockets = net::listen_all(settings.host, settings.port);
+    if (!sockets) return sockets.error();
+    const std::uint16_t port = net::local_port(sockets->front().get());
     std::unique_ptr<Server> server(new Server());
     server->shared_ = std::make_unique<Shared>(std::move(settings), port);
     for (std::size_t i = 0; i < cells; ++i) {
@@ -113,8 +113,9 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& pa
     }
     Server* const self = server.get();
     net::Loop& loop = server->cells_.front()->loop();
-    server->listener_ = std::make_unique<net::Listener>(
-        loop, *std::move(socket), [self](net::Fd fd) { self->accepted(std::move(fd)); });
+    for (net::Fd& socket : *sockets)
+        server->listeners_.push_back(std::make_unique<net::Listener>(
+            loop, std::move(socket), [self](net::Fd fd) { self->accepted(std::move(fd)); }));
     server->signals_ = std::make_unique<Signals>(loop, [self] { self->begin_drain(); });
     return server;
 }
@@ -157,7 +158,8 @@ void Server::drain() {
 void Server::begin_drain() {
     if (shared_->draining.exchange(true)) return;
     notify_service_manager("STOPPING=1");
-    listener_->close();
+    for (const auto& listener : listeners_)
+        listener->close();
     for (const auto& cell : cells_)
         cell->begin_drain();
 }

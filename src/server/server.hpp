@@ -41,7 +41,7 @@ class Server {
 
     std::unique_ptr<Shared> shared_;
     std::vector<std::unique_ptr<Cell>> cells_;
-    std::unique_ptr<net::Listener> listener_;  // in the first cell's loop
+    std::vector<std::unique_ptr<net::Listener>> listeners_;  // in the first cell's loop
     std::unique_ptr<Signals> signals_;
     std::size_t next_cell_ = 0;
 };

@@ -206,7 +206,7 @@ def test_serve_names_its_own_address_where_clients_are_told_another(make_server)
     server = make_server(env={URL: "http://other.example:9999"}).start()
     server.stop()
     assert "other.example" not in server.log()
-    assert f"listening at http://127.0.0.1:{server.port}" in server.log()
+    assert f"listening at http://localhost:{server.port}" in server.log()
 
 
 def test_config_check_reports_what_is_wrong_at_once(cli):

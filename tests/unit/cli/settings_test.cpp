@@ -394,7 +394,7 @@ TEST(Settings, FoldersAreReadAsAShellReadsThem) {
 }
 
 TEST(Settings, TheClientFindsTheServerOfTheSameSettings) {
-    EXPECT_EQ(with_environment({}).url(), "http://127.0.0.1:8765");
+    EXPECT_EQ(with_environment({}).url(), "http://localhost:8765");
     EXPECT_EQ(with_environment({{"WS_SYNC_PORT", "9"}, {"DYAD_HOST", "0.0.0.0"}}).url(),
               "http://127.0.0.1:9");
     EXPECT_EQ(with_environment({{"DYAD_HOST", "::"}}).url(), "http://[::1]:8765");

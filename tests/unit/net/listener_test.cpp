@@ -40,6 +40,90 @@ TEST(ListenTcp, RefusesWhatIsNoAddress) {
     EXPECT_NE(foreign.error().detail.find("192.0.2.1"), std::string::npos);
 }
 
+struct ListenCase {
+    const char* host;
+    std::vector<std::string> reachable;
+    std::vector<std::string> not_reachable;
+};
+
+TEST(ListenAll, LocalhostAndEveryAddressStandForBothFamilies) {
+    const std::vector<std::string> both = {"127.0.0.1", "::1", "localhost"};
+    const ListenCase cases[] = {{"localhost", both, {}},
+                                {"::", both, {}},
+                                {"[::]", both, {}},
+                                {"0.0.0.0", both, {}},
+                                {"127.0.0.1", {"127.0.0.1", "localhost"}, {"::1"}},
+                                {"::1", {"::1", "localhost"}, {"127.0.0.1"}}};
+    for (const ListenCase& c : cases) {
+        const auto sockets = listen_all(c.host, 0);
+        ASSERT_TRUE(sockets) << c.host << ": " << sockets.error().detail;
+        const std::uint16_t port = local_port(sockets->front().get());
+        for (const std::string& address : c.reachable)
+            EXPECT_TRUE(connect_tcp(address, port, 1000)) << c.host << " at " << address;
+        for (const std::string& address : c.not_reachable)
+            EXPECT_FALSE(connect_tcp(address, port, 1000)) << c.host << " at " << address;
+    }
+}
+
+Result<Fd> only_v4(const std::string& address, std::uint16_t port) {
+    if (address.find(':') == std::string::npos) return listen_tcp(address, port);
+    return fail(Errc::invalid_field, "host: cannot listen on " + address);
+}
+Result<Fd> only_v6(const std::string& address, std::uint16_t port) {
+    if (address.find(':') != std::string::npos) return listen_tcp(address, port);
+    return fail(Errc::invalid_field, "host: cannot listen on " + address);
+}
+Result<Fd> neither(const std::string& address, std::uint16_t) {
+    return fail(Errc::invalid_field, "host: cannot listen on " + address);
+}
+
+TEST(ListenAll, AFamilyThatTheMachineDoesNotHaveIsLeftOut) {
+    for (const char* host : {"localhost", "::", "0.0.0.0"}) {
+        const auto four = listen_all(host, 0, only_v4);
+        ASSERT_TRUE(four) << host;
+        EXPECT_EQ(four->size(), 1U);
+        EXPECT_TRUE(connect_tcp("localhost", local_port(four->front().get()), 1000));
+        const auto six = listen_all(host, 0, only_v6);
+        ASSERT_TRUE(six) << host;
+        EXPECT_TRUE(connect_tcp("localhost", local_port(six->front().get()), 1000));
+        const auto none = listen_all(host, 0, neither);
+        ASSERT_FALSE(none) << host;
+        EXPECT_EQ(none.error().code, Errc::invalid_field);
+    }
+    EXPECT_FALSE(listen_all("::1", 0, only_v4)) << "asked for by its address";
+}
+
+TEST(ListenAll, APortThatIsTakenInOneFamilyIsAnErrorThatNamesIt) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"127.0.0.1", "localhost"}, {"::1", "localhost"}, {"::1", "0.0.0.0"}, {"::1", "::"}};
+    for (const auto& [taken, host] : cases) {
+        const Result<Fd> first = listen_tcp(taken, 0);
+        ASSERT_TRUE(first);
+        const std::uint16_t port = local_port(first->get());
+        const auto second = listen_all(host, port);
+        ASSERT_FALSE(second) << taken << " " << host;
+        EXPECT_EQ(second.error().code, Errc::unavailable);
+        const std::string& text = second.error().detail;
+        EXPECT_NE(text.find("port " + std::to_string(port) + " is in use by process " +
+                            std::to_string(getpid())),
+                  std::string::npos)
+            << text;
+    }
+}
+
+TEST(ListenAll, APortThatTheSystemChoseIsFreeInBoth) {
+    static int calls = 0;
+    calls = 0;
+    const ListenFn second_time = [](const std::string& address, std::uint16_t port) {
+        if (address == "::1" && ++calls == 1) return Result<Fd>(fail(Errc::unavailable, "in use"));
+        return listen_tcp(address, port);
+    };
+    const auto sockets = listen_all("localhost", 0, second_time);
+    ASSERT_TRUE(sockets);
+    ASSERT_EQ(sockets->size(), 2U);
+    EXPECT_EQ(local_port((*sockets)[0].get()), local_port((*sockets)[1].get()));
+}
+
 TEST(PortHolder, KnowsNothingOfAFreePort) {
     std::uint16_t port = 0;
     {
