@@ -5,68 +5,65 @@
 namespace dyad::auth {
 namespace {
 
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+// The scheme is not known behind a proxy, and browsers leave its own port out.
+bool is_some_schemes_own(std::uint16_t port) noexcept {
+    return port == 80 || port == 443;
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view lower_case) noexcept {
-    return std::equal(a.begin(), a.end(), lower_case.begin(), lower_case.end(),
-                      [](char x, char y) { return lower(x) == y; });
-}
-
-std::string lower_case(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
-}
-
-// "host" or "[v6 address]", as it stands in a URL.
-std::string url_host(std::string_view host) {
-    if (host.find(':') != std::string_view::npos && !host.starts_with('['))
-        return "[" + lower_case(host) + "]";
-    return lower_case(host);
+Authority without_own_port(Authority authority) {
+    if (authority.port && is_some_schemes_own(*authority.port)) authority.port.reset();
+    return authority;
 }
 
 bool is_every_address(std::string_view host) noexcept {
-    return host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]" || host == "*";
+    return host == "0.0.0.0" || host == "[::]";
 }
 
 }  // namespace
 
-bool is_loopback(std::string_view host) noexcept {
-    if (host == "::1" || host == "[::1]" || equal_ignoring_case(host, "localhost")) return true;
-    if (!host.starts_with("127.")) return false;
-    return std::all_of(host.begin(), host.end(),
-                       [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
-}
-
 OriginPolicy::OriginPolicy(std::string_view bound_host, std::uint16_t port,
                            const std::vector<std::string>& origins,
                            const std::vector<std::string>& hosts)
-    : origins_(origins) {
-    std::vector<std::string> own = {"127.0.0.1", "localhost", "[::1]"};
+    : port_(port), own_{"127.0.0.1", "localhost", "[::1]"} {
+    const bool bare_v6 = bound_host.find(':') != std::string_view::npos && bound_host[0] != '[';
+    const auto bound =
+        parse_authority(bare_v6 ? "[" + std::string(bound_host) + "]" : std::string(bound_host));
     // A server on every address has no name of its own: its names are for the settings to say.
-    if (!is_every_address(bound_host)) own.push_back(url_host(bound_host));
-    for (const std::string& name : own) {
-        const std::string with_port = name + ":" + std::to_string(port);
-        hosts_.push_back(with_port);
-        origins_.push_back("http://" + with_port);
-        if (port != 80) continue;
-        hosts_.push_back(name);  // browsers leave the scheme's own port out
-        origins_.push_back("http://" + name);
-    }
-    for (const std::string& host : hosts)
-        hosts_.push_back(lower_case(host));
+    if (bound && !is_every_address(bound->host)) own_.push_back(bound->host);
+    for (const std::string& text : origins)
+        if (auto origin = parse_origin(text)) origins_.push_back(*std::move(origin));
+    for (const std::string& text : hosts)
+        if (auto host = parse_host(text)) hosts_.push_back(*std::move(host));
 }
 
-bool OriginPolicy::host_allowed(std::string_view host) const noexcept {
-    return std::any_of(hosts_.begin(), hosts_.end(), [host](const std::string& allowed) {
-        return equal_ignoring_case(host, allowed);
+bool OriginPolicy::is_own_name(std::string_view host) const noexcept {
+    return std::find(own_.begin(), own_.end(), host) != own_.end();
+}
+
+bool OriginPolicy::host_allowed(std::string_view host) const {
+    const Result<Authority> at = parse_authority(host);
+    if (!at) return false;
+    if (is_loopback(at->host) || is_own_name(at->host)) return true;
+    return std::any_of(hosts_.begin(), hosts_.end(), [&](const Authority& allowed) {
+        return allowed.host == at->host &&
+               (!allowed.port || without_own_port(allowed) == without_own_port(*at));
     });
 }
 
-bool OriginPolicy::origin_allowed(std::string_view origin) const noexcept {
-    return std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
+bool OriginPolicy::origin_allowed(std::string_view origin, std::string_view host) const {
+    if (std::find(origins_.begin(), origins_.end(), origin) != origins_.end()) return true;
+    const bool secure = origin.starts_with("https://");
+    if (!secure && !origin.starts_with("http://")) return false;
+    const Result<std::string> written = parse_origin(origin);
+    if (!written || *written != origin) return false;  // no browser wrote it
+    const Result<Authority> from = parse_authority(origin.substr(secure ? 8 : 7));
+    const Result<Authority> at = parse_authority(host);
+    if (!from || !at) return false;
+    const std::uint16_t own_port = secure ? 443 : 80;
+    const std::uint16_t port = from->port.value_or(own_port);
+    if (port != at->port.value_or(own_port)) return false;
+    if (from->host == at->host && is_loopback(at->host)) return true;
+    return !secure && port == port_ && is_own_name(from->host) && is_own_name(at->host);
 }
 
 }  // namespace dyad::auth

@@ -2,10 +2,13 @@
 // Host that was asked for. Exact names only: no wildcard, no suffix, no "any address".
 //
 // Without these checks every web page could open a WebSocket to a local server (there is no
-// same-origin rule for WebSockets), and a rebound DNS name could reach its REST interface.
+// same-origin rule for WebSockets), and a rebound DNS name could reach its REST interface
+// (docs/decisions/0004-languages-of-the-web.md).
 //
 // Threads: immutable after construction.
 #pragma once
+
+#include "auth/authority.hpp"
 
 #include <cstdint>
 #include <string>
@@ -14,25 +17,29 @@
 
 namespace dyad::auth {
 
-// True for 127.0.0.0/8, ::1 and "localhost".
-bool is_loopback(std::string_view host) noexcept;
-
 class OriginPolicy {
   public:
     // `bound_host` and `port` are what the server listens on; `origins` and `hosts` come from the
-    // settings.
+    // settings, where each was checked by parse_origin() and parse_host(); another one names
+    // nobody.
     OriginPolicy(std::string_view bound_host, std::uint16_t port,
                  const std::vector<std::string>& origins, const std::vector<std::string>& hosts);
 
-    // The Host header's value. The names of the loopback interface with the bound port, the bound
-    // host itself where it is one address, and those of the settings; case does not matter.
-    bool host_allowed(std::string_view host) const noexcept;
-    // The Origin header's value. The server's own origins and those of the settings.
-    bool origin_allowed(std::string_view origin) const noexcept;
+    // The Host header's value: a name of the loopback interface with any port; the bound address;
+    // a name of the settings, with its port where it was given one. Case does not matter.
+    bool host_allowed(std::string_view host) const;
+    // The Origin header's value, of a request with this Host: an origin of the settings; the
+    // server's own pages, under each of its names with the bound port; and under any port the page
+    // that came from the very loopback name and port that is asked now.
+    bool origin_allowed(std::string_view origin, std::string_view host) const;
 
   private:
-    std::vector<std::string> hosts_;    // lower case
-    std::vector<std::string> origins_;  // as browsers write them
+    bool is_own_name(std::string_view host) const noexcept;
+
+    std::uint16_t port_;
+    std::vector<std::string> own_;      // hosts that are this server, with the bound port
+    std::vector<Authority> hosts_;      // of the settings; no port: with any
+    std::vector<std::string> origins_;  // of the settings, as browsers write them
 };
 
 }  // namespace dyad::auth

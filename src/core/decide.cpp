@@ -35,7 +35,20 @@ bool version_matches(const ContextPtr& stored, Version expected) {
     return version == expected;
 }
 
+std::optional<Rejection> check_conditions(const Command& command, const ContextPtr& stored) {
+    const ContextPtr& alive = live(stored);
+    const Version version = alive ? alive->version : 0;
+    if (command.conditions.hold(version) || broken(Mutation::ignore_expected_version))
+        return std::nullopt;
+    return reject(Errc::version_conflict,
+                  std::string(command.conditions.match ? "If-Match" : "If-None-Match") +
+                      ": does not hold; version " + std::to_string(version) +
+                      " is stored; read it and try again",
+                  alive);
+}
+
 std::optional<Rejection> check_version(const Command& command, const ContextPtr& stored) {
+    if (auto rejection = check_conditions(command, stored)) return rejection;
     if (!command.expected_version || version_matches(stored, *command.expected_version))
         return std::nullopt;
     const ContextPtr& alive = live(stored);
@@ -177,13 +190,12 @@ void Decider::apply_options(const PutContext& put, Context& next) const {
 Decided Decider::operator()(const PutContext& put) const {
     const ContextPtr& stored = view_.context(put.key);
     const ContextPtr& alive = live(stored);
-    if (command_.precondition)
-        if (const auto rejection = check_version(command_, stored)) return *rejection;
+    if (const auto rejection = check_conditions(command_, stored)) return *rejection;
     if (put.strategy == MergeStrategy::ignore && alive) return NoChange{alive, put.data};
     if (put.strategy == MergeStrategy::merge && alive) return merge(put, stored);
     if (!put.force) {
         if (const auto rejection = check_version(command_, stored)) return *rejection;
-        if (alive && !command_.expected_version)
+        if (alive && !command_.expected_version && !command_.conditions.present())
             return reject(Errc::version_conflict,
                           "expectedVersion: is required to replace what is stored (version " +
                               std::to_string(alive->version) + "), or force",
@@ -203,20 +215,20 @@ Decided Decider::operator()(const PutContext& put) const {
 // Three-way where the base is known; laid over the stored document where none was named (its old
 // values stay in the history); both sides kept as conflicts where the base is no longer in the log.
 Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
-    const bool based = command_.expected_version.has_value();
-    if (based && !put.base_data) {
-        if (*command_.expected_version > stored->version) return *check_version(command_, stored);
-        if (*command_.expected_version != stored->version)
-            return NeedsVersion{put.key, *command_.expected_version};
+    std::optional<Version> from = command_.expected_version;
+    if (!from && command_.conditions.exact()) from = stored->version;
+    if (from && !put.base_data) {
+        if (*from > stored->version) return *check_version(command_, stored);
+        if (*from != stored->version) return NeedsVersion{put.key, *from};
     }
     const Result<json::Value> ours = json::parse(stored->data);
     const Result<json::Value> theirs = json::parse(put.data);
     if (!ours) return Rejection{ours.error(), nullptr};
     if (!theirs) return Rejection{theirs.error(), nullptr};
     json::MergeResult merged;
-    if (!based) {
+    if (!from) {
         merged.merged = overlay(*ours, *theirs);
-    } else if (*command_.expected_version == stored->version) {
+    } else if (*from == stored->version) {
         merged.merged = *theirs;  // based on exactly what is stored
     } else if (!put.base_data->has_value()) {
         merged = json::merge2(*ours, *theirs);
@@ -375,6 +387,9 @@ Decided Decider::operator()(const SetMode& set) const {
                                                std::to_string(limits::instances_per_user_max) +
                                                " instances");
     const std::uint64_t version = stored ? stored->sync_version : 0;
+    if (!command_.conditions.hold(version) && !broken(Mutation::ignore_expected_version))
+        return reject(Errc::version_conflict,
+                      "If-Match: does not hold; the mode is at version " + std::to_string(version));
     if (command_.expected_version && *command_.expected_version != version &&
         !broken(Mutation::ignore_expected_version))
         return reject(Errc::version_conflict,

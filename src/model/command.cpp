@@ -6,6 +6,8 @@
 #include "model/identity.hpp"
 #include "model/time_text.hpp"
 
+#include <algorithm>
+
 namespace dyad {
 namespace {
 
@@ -145,7 +147,19 @@ void hash_optional(std::uint64_t& seed, const std::optional<std::string>& text) 
     if (text) hash_into(seed, *text);
 }
 
+void hash_versions(std::uint64_t& seed, const std::optional<VersionSet>& set) {
+    hash_number(seed, set ? set->versions.size() * 2 + set->any + 1 : 0);
+    if (!set) return;
+    for (const Version version : set->versions)
+        hash_number(seed, version);
+}
+
 }  // namespace
+
+bool VersionSet::holds(Version stored) const noexcept {
+    return stored != 0 &&
+           (any || std::find(versions.begin(), versions.end(), stored) != versions.end());
+}
 
 std::size_t Command::bytes() const {
     const auto size = [](const std::optional<std::string>& text) {
@@ -170,6 +184,10 @@ std::size_t Command::bytes() const {
 std::uint64_t Command::fingerprint() const {
     std::uint64_t h = body.index();
     hash_number(h, expected_version.value_or(UINT64_MAX));
+    if (conditions.present()) {
+        hash_versions(h, conditions.match);
+        hash_versions(h, conditions.none_match);
+    }
     std::visit(Overloaded{
                    [&](const PutContext& c) {
                        hash_into(h, c.key);

@@ -78,13 +78,35 @@ using CommandBody =
 // Who writes what the server does by itself.
 inline constexpr std::string_view kServerInstance = "dyad-server";
 
+// Versions that a condition names.
+struct VersionSet {
+    bool any = false;  // whatever is stored
+    std::vector<Version> versions;
+
+    // 0: nothing is stored.
+    bool holds(Version stored) const noexcept;
+};
+
+// If-Match and If-None-Match of a request (RFC 9110 section 13.1): tested before all else, whatever
+// the strategy and `force`.
+struct Conditions {
+    std::optional<VersionSet> match;       // what is stored must be one of these
+    std::optional<VersionSet> none_match;  // and none of these
+
+    bool present() const noexcept { return match || none_match; }
+    bool hold(Version stored) const noexcept {
+        return (!match || match->holds(stored)) && (!none_match || !none_match->holds(stored));
+    }
+    // They hold only for versions that they name: whoever set them knows what is stored.
+    bool exact() const noexcept { return match && !match->any; }
+};
+
 struct Command {
     std::string instance_id;
     std::string operation_id;
     std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
+    Conditions conditions;
     CommandBody body;
-    // The expected version is tested before all else, whatever the strategy and `force`.
-    bool precondition = false;
     bool brief = false;  // the reply's result is not wanted, and not made
 
     // About how much memory it takes.

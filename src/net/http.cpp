@@ -27,16 +27,23 @@ void append_value(std::string& out, std::string_view value) {
     }
 }
 
-std::string response_head(const Response& response) {
+// `close` joins what the answer says of the connection (RFC 9110 section 7.6.1).
+std::string response_head(const Response& response, bool keep_alive) {
     std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
     out.append(status_text(response.status)).append("\r\n");
     if (!response.content_type.empty())
         out.append("Content-Type: ").append(response.content_type).append("\r\n");
+    bool said = keep_alive;
     for (const auto& [name, value] : response.headers) {
         out.append(name).append(": ");
         append_value(out, value);
+        if (!said && name == "Connection") {
+            out.append(", close");
+            said = true;
+        }
         out.append("\r\n");
     }
+    if (!said) out.append("Connection: close\r\n");
     return out;
 }
 
@@ -48,11 +55,10 @@ std::string_view status_text(int status) noexcept {
 }
 
 std::string serialize(const Response& response, bool keep_alive, bool head_only) {
-    std::string out = response_head(response);
+    std::string out = response_head(response, keep_alive);
     const bool bodiless = response.status == 204 || response.status == 304;
     if (!bodiless)
         out.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
-    if (!keep_alive) out.append("Connection: close\r\n");
     const bool with_body = !head_only && !bodiless;
     out.reserve(out.size() + 2 + (with_body ? response.body.size() : 0));
     out.append("\r\n");
@@ -61,7 +67,7 @@ std::string serialize(const Response& response, bool keep_alive, bool head_only)
 }
 
 std::string stream_head(const Response& response) {
-    return response_head(response).append("Connection: close\r\n\r\n");
+    return response_head(response, false).append("\r\n");
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -22,12 +22,15 @@ class ChunkedReader;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
-    std::string method;                                      // as sent; methods are case-sensitive
-    std::string target;                                      // as sent, with the query
+    std::string method;  // as sent; methods are case-sensitive
+    // As sent, with the query; of the absolute form (RFC 9112 section 3.2.2) what follows the
+    // authority, which then stands in the Host header, whatever the client had put there.
+    std::string target;
     std::string path;                                        // before '?', percent-decoded; UTF-8
     std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in order; UTF-8
     Headers headers;                                         // names in lower case
     std::string body;
+    int version = 11;  // of HTTP: 10 or 11
     bool keep_alive = true;
     bool upgrade = false;  // to a WebSocket
 
@@ -49,8 +52,8 @@ std::string serialize(const Response& response, bool keep_alive, bool head_only)
 // The head of an answer without end, such as server-sent events; the connection closes after it.
 std::string stream_head(const Response& response);
 
-// Reads one request. Errors: invalid_request, header_too_large, too_large; the connection cannot go
-// on after one.
+// Reads one request. Errors: invalid_request, header_too_large, too_large, not_implemented,
+// expectation_failed, forbidden_host (an https:// target); the connection cannot go on after one.
 class RequestReader {
   public:
     RequestReader();
@@ -63,12 +66,16 @@ class RequestReader {
     State state() const noexcept { return state_; }
     // The client waits for "100 Continue" before it sends the body. Told once.
     bool take_expects_continue() noexcept { return std::exchange(expects_continue_, false); }
+    // The head of a request whose body is still to come; of one that feed() refused, as much as can
+    // be told: its method, target and Origin.
+    const Request& head() const noexcept { return request_; }
     // Requires: state() == complete. The reader is ready for the next request then.
     Request take();
 
   private:
     Status read_head(std::string_view& bytes);
     Status begin(std::string_view head);
+    void salvage(std::string_view head);
     Status frame_body(bool version_11);
     Status read_body(std::string_view& bytes);
 

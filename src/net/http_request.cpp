@@ -2,7 +2,7 @@
 // it would let through or repair is refused here before, and the body is framed here.
 #include "base/limits.hpp"
 #include "net/chunked.hpp"
-#include "net/http.hpp"
+#include "net/http_fields.hpp"
 #include "net/utf8.hpp"
 
 #include <algorithm>
@@ -20,40 +20,11 @@ constexpr auto kHeaderMax = static_cast<std::size_t>(limits::http_header_bytes_m
 constexpr auto kBodyMax = static_cast<std::uint64_t>(limits::http_body_bytes_max);
 constexpr std::size_t kBodyReserveMax = 64 * 1024;
 
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 std::string to_lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     return out;
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [](char x, char y) { return lower(x) == lower(y); });
-}
-
-bool list_has(std::string_view list, std::string_view token) noexcept {
-    while (!list.empty()) {
-        const std::size_t comma = list.find(',');
-        std::string_view item = list.substr(0, comma);
-        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-        while (!item.empty() && (item.front() == ' ' || item.front() == '\t'))
-            item.remove_prefix(1);
-        while (!item.empty() && (item.back() == ' ' || item.back() == '\t'))
-            item.remove_suffix(1);
-        if (same_ignoring_case(item, token)) return true;
-    }
-    return false;
-}
-
-// A field may be repeated where its value is a list.
-bool any_list_has(const Headers& headers, std::string_view name, std::string_view token) noexcept {
-    return std::any_of(headers.begin(), headers.end(), [&](const auto& header) {
-        return header.first == name && list_has(header.second, token);
-    });
 }
 
 Error refuse(std::string detail) {
@@ -120,9 +91,40 @@ std::optional<std::string> decode_text(std::string_view text) {
     return decoded;
 }
 
+// RFC 9112 section 3.2.2: the authority of the absolute form counts in place of Host.
+Status take_authority(Request& request) {
+    const std::size_t start = request.target.find("://") + 3;
+    const std::string scheme = to_lower(std::string_view(request.target).substr(0, start - 3));
+    if (scheme == "https")
+        return fail(Errc::forbidden_host,
+                    "request target: https:// was asked of a connection without TLS; use http://");
+    if (scheme != "http") return refuse("request target: must begin with / or http://");
+    const std::size_t end =
+        std::min(request.target.find_first_of("/?", start), request.target.size());
+    const std::string authority = request.target.substr(start, end - start);
+    if (authority.empty() || authority.find('@') != std::string::npos)
+        return refuse("request target: must name a host, and no user");
+    for (auto& [name, value] : request.headers)
+        if (name == "host") value = authority;
+    std::string rest = request.target.substr(end);
+    if (rest.empty() && request.method == "OPTIONS") rest = "*";
+    if (!rest.starts_with('/') && rest != "*") rest.insert(0, 1, '/');
+    request.target = std::move(rest);
+    return Done{};
+}
+
 Status read_target(Request& request) {
+    if (request.method == "CONNECT")
+        return fail(Errc::not_implemented, "CONNECT: this server is no proxy");
+    if (request.target.find("://") < request.target.find_first_of("/?"))
+        if (const Status taken = take_authority(request); !taken) return taken;
     const std::string_view target = request.target;
-    if (target.empty() || target.front() != '/') return refuse("request target: must begin with /");
+    if (target == "*" && request.method == "OPTIONS") {
+        request.path = "*";
+        return Done{};
+    }
+    if (target.empty() || target.front() != '/')
+        return refuse("request target: must begin with / or http://");
     const std::size_t question = target.find('?');
     auto path = decode_text(target.substr(0, question));
     if (!path) return refuse("request target: a percent escape is malformed or not UTF-8");
@@ -143,6 +145,22 @@ Status read_target(Request& request) {
         request.query.emplace_back(*std::move(name), *std::move(value));
     }
     return Done{};
+}
+
+// RFC 9112 section 6.1. `chunked` has to be the last coding, or the body has no end.
+Status check_codings(const Headers& headers, bool version_11) {
+    const auto codings = list_of(headers, "transfer-encoding");
+    if (!version_11) return refuse("Transfer-Encoding: has no place in HTTP/1.0");
+    if (codings.size() == 1 && same_ignoring_case(codings.front(), "chunked")) return Done{};
+    const auto chunked = [](std::string_view coding) {
+        return same_ignoring_case(coding.substr(0, coding.find(';')), "chunked");
+    };
+    const std::size_t last = codings.empty() ? 0 : codings.size() - 1;
+    for (std::size_t i = 0; i < codings.size(); ++i)
+        if (chunked(codings[i]) && (i != last || codings.size() == 1))
+            return refuse("Transfer-Encoding: chunked must be the last coding, once, and bare");
+    if (codings.empty()) return refuse("Transfer-Encoding: must not be empty");
+    return fail(Errc::not_implemented, "Transfer-Encoding: only chunked is understood");
 }
 
 // The library's parser, made to write into a Request at once.
@@ -221,13 +239,19 @@ Status RequestReader::read_head(std::string_view& bytes) {
     if (end == std::string_view::npos) {
         if (has_bare_line_feed(text.substr(0, kHeaderMax), before))
             return refuse("header: lines must end with CR LF");
-        if (text.size() >= kHeaderMax) return header_too_large();
+        if (text.size() >= kHeaderMax) {
+            salvage(text.substr(0, kHeaderMax));
+            return header_too_large();
+        }
         if (before == 0) head_.assign(text);
         bytes = {};
         return Done{};
     }
     bytes.remove_prefix(end + 4 - before);
-    if (Status begun = begin(text.substr(0, end + 4)); !begun) return begun;
+    if (Status begun = begin(text.substr(0, end + 4)); !begun) {
+        salvage(text.substr(0, end + 2));
+        return begun;
+    }
     head_ = std::string();
     if (!bytes.empty()) expects_continue_ = false;  // its body is coming already
     return Done{};
@@ -242,13 +266,34 @@ Status RequestReader::begin(std::string_view head) {
     parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
     if (error) return refuse("the request is malformed: " + error.message());
     if (!parser.is_done()) return refuse("the request's header is malformed");
-    const bool version_11 = parser.version() == 11;
-    request_.keep_alive = version_11 && !any_list_has(request_.headers, "connection", "close");
+    request_.version = parser.version();
+    const bool version_11 = request_.version == 11;
+    request_.keep_alive = version_11 && !list_has(request_.headers, "connection", "close");
     // RFC 6455 section 4.2.1: HTTP/1.1 or later.
-    request_.upgrade = version_11 && any_list_has(request_.headers, "connection", "upgrade") &&
-                       any_list_has(request_.headers, "upgrade", "websocket");
+    request_.upgrade = version_11 && list_has(request_.headers, "connection", "upgrade") &&
+                       list_has(request_.headers, "upgrade", "websocket");
     if (Status framed = frame_body(version_11); !framed) return framed;
     return read_target(request_);
+}
+
+// What a refusal needs: for whom it is meant, and where it is read.
+void RequestReader::salvage(std::string_view head) {
+    Request known;
+    std::string_view line = head.substr(0, head.find("\r\n"));
+    const std::size_t space = std::min(line.find(' '), line.size());
+    known.method = line.substr(0, space);
+    line.remove_prefix(std::min(space + 1, line.size()));
+    known.target = line.substr(0, line.find(' '));
+    constexpr std::string_view kName = "origin:";
+    for (std::size_t at = head.find("\r\n"); at != std::string_view::npos;
+         at = head.find("\r\n", at + 2)) {
+        line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+        if (!same_ignoring_case(line.substr(0, kName.size()), kName)) continue;
+        line.remove_prefix(std::min(line.find_first_not_of(" \t", kName.size()), line.size()));
+        line = line.substr(0, line.find_last_not_of(" \t") + 1);
+        known.headers.emplace_back("origin", line);
+    }
+    request_ = std::move(known);
 }
 
 // RFC 9112 section 6.3, without any of its leniency.
@@ -275,8 +320,7 @@ Status RequestReader::frame_body(bool version_11) {
     body_left_ = 0;
     chunks_.reset();
     if (encoding != nullptr) {
-        if (!version_11 || !same_ignoring_case(*encoding, "chunked"))
-            return refuse("Transfer-Encoding: only chunked is understood, in HTTP/1.1");
+        if (const Status known = check_codings(request_.headers, version_11); !known) return known;
         chunks_ = std::make_unique<ChunkedReader>(kBodyMax);
     } else if (length != nullptr) {
         const char* const end = length->data() + length->size();
@@ -289,7 +333,7 @@ Status RequestReader::frame_body(bool version_11) {
     const bool has_body = chunks_ != nullptr || body_left_ > 0;
     if (request_.upgrade && has_body) return refuse("an upgrade request must have no body");
     if (expect != nullptr && !same_ignoring_case(*expect, "100-continue"))
-        return refuse("Expect: only 100-continue is understood");
+        return fail(Errc::expectation_failed, "Expect: only 100-continue is understood");
     expects_continue_ = expect != nullptr && has_body && version_11;
     state_ = has_body ? State::body : State::complete;
     return Done{};

@@ -23,7 +23,11 @@ void HttpExchange::begin_stream(std::string content_type) {
     metrics::http_requests.add();
     net::Response head;
     head.content_type = std::move(content_type);
-    head.headers = {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}};
+    // Nobody on the way keeps it, changes it, or holds it back until there is more of it.
+    head.headers = {{"Cache-Control", "no-cache, no-store, no-transform"},
+                    {"X-Accel-Buffering", "no"},
+                    {"Vary", "Accept"}};
+    session_->complete(head.headers);
     session_->enter(HttpSession::Phase::streaming);
     static_cast<void>(session_->client_.send(net::stream_head(head)));
     // Only by reading is it seen that the client has gone.

@@ -2,9 +2,12 @@
 
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
+#include "net/http_fields.hpp"
 #include "net/websocket.hpp"
 #include "server/cell.hpp"
 #include "server/client.hpp"
+#include "server/cors.hpp"
+#include "server/handshake.hpp"
 #include "server/http_exchange.hpp"
 #include "server/problem.hpp"
 
@@ -13,43 +16,20 @@
 namespace dyad::server {
 namespace {
 
-constexpr std::string_view kSubprotocol = "dyad.v2";
+constexpr std::string_view kMethods[] = {"GET",   "HEAD",   "PUT",    "POST",
+                                         "PATCH", "DELETE", "OPTIONS"};
 
-// The path as it was sent: an escaped one is not the same resource to every proxy.
-bool is_live_path(const net::Request& request) {
-    const std::string_view path =
-        std::string_view(request.target).substr(0, request.target.find('?'));
-    return path == "/" || path == "/sync";
+bool has_body(const net::Request& request) {
+    return request.header("transfer-encoding") ||
+           request.header("content-length").value_or("0") != "0";
 }
 
-std::size_t count_of(const net::Request& request, std::string_view name) {
-    return static_cast<std::size_t>(
-        std::count_if(request.headers.begin(), request.headers.end(),
-                      [name](const auto& header) { return header.first == name; }));
-}
-
-bool offers_subprotocol(const net::Request& request) {
-    for (const auto& [name, value] : request.headers) {
-        if (name != "sec-websocket-protocol") continue;
-        std::string_view list = value;
-        while (!list.empty()) {
-            std::string_view item = list.substr(0, list.find(','));
-            list.remove_prefix(std::min(list.size(), item.size() + 1));
-            const std::size_t first = item.find_first_not_of(" \t");
-            if (first == std::string_view::npos) continue;
-            item = item.substr(first, item.find_last_not_of(" \t") - first + 1);
-            if (item == kSubprotocol) return true;
-        }
-    }
-    return false;
-}
-
-net::Response upgrade_required() {
-    net::Response response = problem(
-        fail(Errc::invalid_request, "Sec-WebSocket-Version: this server speaks version 13 here"),
-        426);
-    response.headers = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
-    return response;
+// RFC 9110 section 8.4: no coding of a body is undone here.
+bool is_coded(const net::Request& request) {
+    const auto codings = net::list_of(request.headers, "content-encoding");
+    return std::any_of(codings.begin(), codings.end(), [](std::string_view coding) {
+        return !net::same_ignoring_case(coding, "identity");
+    });
 }
 
 bool is_probe(const net::Request& request) {
@@ -82,8 +62,15 @@ std::unique_ptr<Protocol> HttpSession::on_bytes(std::span<char>& bytes) {
             refuse(state.error());
             break;
         }
-        if (reader_.take_expects_continue())
+        if (reader_.take_expects_continue()) {
+            // What is refused by its head alone need not be sent (RFC 9110 section 10.1.1).
+            note_page(reader_.head());
+            if (auto early = early_answer(reader_.head())) {
+                answer(*std::move(early), reader_.head(), false);
+                break;
+            }
             static_cast<void>(client_.send("HTTP/1.1 100 Continue\r\n\r\n"));
+        }
         if (*state == net::RequestReader::State::body && phase_ == Phase::header)
             enter(Phase::body);
         if (*state != net::RequestReader::State::complete) continue;
@@ -102,38 +89,55 @@ std::unique_ptr<Protocol> HttpSession::on_bytes(std::span<char>& bytes) {
 
 Status HttpSession::check_source(const net::Request& request) const {
     const auth::OriginPolicy& policy = client_.cell().origins();
-    if (!policy.host_allowed(request.header("host").value_or("")))
+    const std::string_view host = request.header("host").value_or("");
+    if (!policy.host_allowed(host))
         return fail(Errc::forbidden_host,
-                    "Host: name the server as 127.0.0.1 or localhost with its port, or add this "
-                    "name to its allowed hosts");
-    for (const auto& [name, value] : request.headers)
-        if (name == "origin" && !policy.origin_allowed(value))
-            return fail(Errc::forbidden_origin,
-                        "Origin: pages of this origin may not use this server; add it to the "
-                        "server's allowed origins if they should");
-    if (count_of(request, "origin") > 1)
+                    "Host: \"" + std::string(host.substr(0, 256)) +
+                        "\" is not a name of this server; ask for localhost or 127.0.0.1, or add "
+                        "the name to ALLOWED_HOSTS");
+    if (net::count_of(request.headers, "origin") > 1)
         return fail(Errc::forbidden_origin, "Origin: must be there at most once");
+    const auto origin = request.header("origin");
+    if (origin && !policy.origin_allowed(*origin, host))
+        return fail(Errc::forbidden_origin,
+                    "Origin: pages of \"" + std::string(origin->substr(0, 256)) +
+                        "\" may not use this server; add it to ALLOWED_ORIGINS if they should");
     return Done{};
+}
+
+void HttpSession::note_page(const net::Request& request) {
+    const auto origin = request.header("origin");
+    const bool known =
+        origin && net::count_of(request.headers, "origin") == 1 &&
+        client_.cell().origins().origin_allowed(*origin, request.header("host").value_or(""));
+    page_ = known ? std::string(*origin) : std::string();
+}
+
+std::optional<net::Response> HttpSession::early_answer(const net::Request& request) const {
+    const auto refused = [&request](const Error& error) { return problem(error, request.target); };
+    if (const Status source = check_source(request); !source) return refused(source.error());
+    if (client_.cell().is_crowded() && !is_probe(request))
+        return refused(fail(Errc::too_many_connections, "try again later"));
+    if (is_preflight(request)) return preflight_answer(request);
+    if (std::find(std::begin(kMethods), std::end(kMethods), request.method) == std::end(kMethods))
+        return refused(fail(Errc::not_implemented,
+                            "the method is not known; methods are written in capital letters"));
+    if (!has_body(request) || !is_coded(request)) return std::nullopt;
+    net::Response response = refused(fail(Errc::unsupported_media_type,
+                                          "Content-Encoding: send the body as it is, without a "
+                                          "coding such as gzip"));
+    response.headers.emplace_back("Accept-Encoding", "identity");
+    return response;
 }
 
 std::unique_ptr<Protocol> HttpSession::serve(net::Request request) {
     Cell& cell = client_.cell();
-    const Status source = check_source(request);
-    const bool full = cell.is_crowded() && !is_probe(request);
-    if (!source || full) {
-        const Error error =
-            source ? fail(Errc::too_many_connections, "try again later") : source.error();
-        const bool keep_alive = request.keep_alive && !full;
-        send_response(problem(error), keep_alive, request.method == "HEAD");
-        answered(keep_alive);
+    note_page(request);
+    if (auto early = early_answer(request)) {
+        answer(*std::move(early), request, request.keep_alive && !cell.is_crowded());
         return nullptr;
     }
-    if (request.upgrade && is_live_path(request)) return upgrade(request);
-    if (request.path == "/sync") {
-        send_response(upgrade_required(), request.keep_alive, request.method == "HEAD");
-        answered(request.keep_alive);
-        return nullptr;
-    }
+    if (is_for_websocket(request)) return upgrade(request);
     enter(Phase::answering);
     exchange_ = std::make_shared<HttpExchange>(*this, std::move(request));
     // The handler may answer at once, which lets go of the exchange.
@@ -143,51 +147,48 @@ std::unique_ptr<Protocol> HttpSession::serve(net::Request request) {
 }
 
 std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
-    if (request.method != "GET") {
-        net::Response response =
-            problem(fail(Errc::method_not_allowed, "a WebSocket opens by GET"));
-        response.headers.emplace_back("Allow", "GET");
-        send_response(std::move(response), false, request.method == "HEAD");
-        client_.close();
-        return nullptr;
-    }
-    if (count_of(request, "sec-websocket-version") != 1 ||
-        request.header("sec-websocket-version") != "13") {
-        send_response(upgrade_required(), false, false);
-        client_.close();
-        return nullptr;
-    }
-    const Result<std::string> accept =
-        count_of(request, "sec-websocket-key") == 1
-            ? net::accept_key(*request.header("sec-websocket-key"))
-            : Result<std::string>(
-                  fail(Errc::invalid_request, "Sec-WebSocket-Key: must be there exactly once"));
-    if (!accept) {
-        refuse(accept.error());
+    auto judged = judge_handshake(request);
+    if (auto* refused = std::get_if<net::Response>(&judged)) {
+        answer(std::move(*refused), request, request.keep_alive && !request.upgrade);
         return nullptr;
     }
     if (!client_.cell().settings().enable_websocket) {
         // Existing clients know a refusal of this kind by its status.
-        refuse(fail(Errc::switched_off,
-                    "WebSocket not running: ENABLE_WEBSOCKET is false; set it to true and start "
-                    "the server again"),
-               503);
+        answer(problem(fail(Errc::switched_off,
+                            "WebSocket not running: ENABLE_WEBSOCKET is false; set it to true and "
+                            "start the server again"),
+                       request.target, 503),
+               request, false);
         return nullptr;
     }
-    const bool negotiated = offers_subprotocol(request);
+    const auto& shake = std::get<Handshake>(judged);
     return client_.cell().open_live(
-        client_, net::upgrade_response(*accept, negotiated ? kSubprotocol : ""), negotiated);
+        client_, net::upgrade_response(shake.accept, shake.negotiated ? kSubprotocol : ""),
+        shake.negotiated);
 }
 
-void HttpSession::refuse(const Error& error, int status) {
-    send_response(problem(error, status), false, false);
-    client_.close();
+void HttpSession::refuse(const Error& error) {
+    const net::Request& head = reader_.head();
+    note_page(head);
+    answer(problem(error, head.target), head, false);
+}
+
+void HttpSession::complete(net::Headers& headers) const {
+    headers.emplace_back("Date", net::http_date(client_.cell().clock().wall_ms()));
+    headers.emplace_back("X-Content-Type-Options", "nosniff");
+    vary_on(headers, "Origin");
+    if (!page_.empty()) share_with(headers, page_);
 }
 
 void HttpSession::send_response(net::Response response, bool keep_alive, bool head_only) {
     metrics::http_requests.add();
-    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    complete(response.headers);
     static_cast<void>(client_.send(net::serialize(response, keep_alive, head_only)));
+}
+
+void HttpSession::answer(net::Response response, const net::Request& request, bool keep_alive) {
+    send_response(std::move(response), keep_alive, request.method == "HEAD");
+    answered(keep_alive);
 }
 
 void HttpSession::answered(bool keep_alive) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace dyad::server {
@@ -39,9 +40,16 @@ class HttpSession final : public Protocol {
     std::unique_ptr<Protocol> serve(net::Request request);
     std::unique_ptr<Protocol> upgrade(const net::Request& request);
     Status check_source(const net::Request& request) const;
-    // `status` 0: the error's own.
-    void refuse(const Error& error, int status = 0);
+    // The answer that needs no handler, by the head alone.
+    std::optional<net::Response> early_answer(const net::Request& request) const;
+    // What the reader refused, or what did not come in time.
+    void refuse(const Error& error);
+    // Who may read what is answered from here on.
+    void note_page(const net::Request& request);
+    // What every answer carries.
+    void complete(net::Headers& headers) const;
     void send_response(net::Response response, bool keep_alive, bool head_only);
+    void answer(net::Response response, const net::Request& request, bool keep_alive);
     void answered(bool keep_alive);
     void next_request();
 
@@ -52,6 +60,7 @@ class HttpSession final : public Protocol {
     std::int64_t since_ms_;                   // of the phase; steady
     std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
     std::string backlog_;
+    std::string page_;            // the allowed origin that asks, or empty
     std::size_t held_bytes_ = 0;  // while sending, as of since_ms_
 };
 

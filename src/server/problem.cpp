@@ -3,9 +3,25 @@
 #include "model/change.hpp"
 #include "model/json_text.hpp"
 
+#include <algorithm>
+
 namespace dyad::server {
 
-net::Response problem(const Error& error, int status, const Context* current) {
+namespace {
+
+// From a request's path to the root that this server is seen at (RFC 3986 section 5.2).
+std::string way_to_root(std::string_view target) {
+    const std::string_view path = target.substr(0, target.find('?'));
+    std::string out;
+    for (auto left = std::count(path.begin(), path.end(), '/'); left > 1; --left)
+        out += "../";
+    return out;
+}
+
+}  // namespace
+
+net::Response problem(const Error& error, std::string_view target, int status,
+                      const Context* current) {
     const ErrorRow& row = error_row(error.code);
     net::Response response;
     response.status = status != 0 ? status : row.http_status;
@@ -23,7 +39,7 @@ net::Response problem(const Error& error, int status, const Context* current) {
     out.append(",\"retry\":").append(row.retry ? "true" : "false");
     out.append(",\"status\":").append(std::to_string(response.status)).append(",\"title\":");
     json::append_string(out, row.message);
-    out.append(",\"type\":\"/errors/").append(row.name).append("\"}");
+    out.append(",\"type\":\"" + way_to_root(target) + "errors/").append(row.name).append("\"}");
     return response;
 }
 

@@ -9,9 +9,12 @@
 
 namespace dyad::server {
 
-// {"code":<name>,"detail":…,"retry":…,"status":…,"title":…,"type":"/errors/<name>"}, with what is
-// stored in `current` where that is given. `status` 0: the error's own.
-net::Response problem(const Error& error, int status = 0, const Context* current = nullptr);
+// {"code":<name>,"detail":…,"retry":…,"status":…,"title":…,"type":<reference>}, with what is stored
+// in `current` where that is given. `type` leads to /errors/<name> by a reference that is relative
+// to `target`, the request's, so that it holds behind a proxy that serves this under a path.
+// `status` 0: the error's own.
+net::Response problem(const Error& error, std::string_view target, int status = 0,
+                      const Context* current = nullptr);
 
 // What GET /errors/<name> answers: the error in a few plain lines.
 std::string explain(const ErrorRow& row);

@@ -9,7 +9,7 @@
 namespace dyad::server {
 
 struct Settings {
-    std::string host = "127.0.0.1";
+    std::string host = "localhost";  // or an address; net::listen_all says for what it stands
     std::uint16_t port = 8765;
     std::string data_dir;  // absolute; made if it does not exist
     std::string user_id;   // whose memory a client shares that does not say; never empty
@@ -18,12 +18,11 @@ struct Settings {
     bool enable_real_time_events = true;
     std::int64_t ping_interval_ms = 30000;
     std::int64_t stale_timeout_ms = 90000;
-    std::int64_t event_ttl_days = 7;     // 0 = for ever
-    std::int64_t context_ttl_days = 30;  // 0 = for ever
-    std::int64_t clock_hold_hours = 24;  // 0 = the clock is believed at once
-    std::vector<std::string>
-        allowed_origins;                     // beside the server's own; exact: scheme://host[:port]
-    std::vector<std::string> allowed_hosts;  // beside the loopback names; exact: host[:port]
+    std::int64_t event_ttl_days = 7;           // 0 = for ever
+    std::int64_t context_ttl_days = 30;        // 0 = for ever
+    std::int64_t clock_hold_hours = 24;        // 0 = the clock is believed at once
+    std::vector<std::string> allowed_origins;  // beside the server's own; auth::parse_origin
+    std::vector<std::string> allowed_hosts;    // beside the loopback names; auth::parse_host
 };
 
 }  // namespace dyad::server

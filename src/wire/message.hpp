@@ -62,7 +62,7 @@ struct Given {
     std::optional<std::string> context_key{};
     std::optional<std::string> conflict_id{};
     std::optional<std::string> instance_id{};  // whose mode
-    std::optional<Version> expected_version{};
+    Conditions conditions{};
 };
 
 // The first message of the negotiated protocol.

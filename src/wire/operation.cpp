@@ -219,8 +219,10 @@ Status take_given(Fields& f, Given&& given) {
         return s;
     if (f.expected_version && f.force && f.strategy == MergeStrategy::replace)
         return fail(Errc::invalid_field, "force: excludes expectedVersion; send one of the two");
-    return agree(f.expected_version, std::move(given.expected_version),
-                 "expectedVersion: is another one than the header's; send one of the two");
+    if (f.expected_version && !given.conditions.hold(*f.expected_version))
+        return fail(Errc::invalid_field,
+                    "expectedVersion: is another one than the header's; send one of the two");
+    return Done{};
 }
 
 // Each puts the operation that the fields ask for into `body`.
@@ -391,7 +393,8 @@ Status read_operation(Source& source, Command& command, Given&& given) {
         if (!found) return found.error();
         operation = *found;
     }
-    if (given.expected_version && (operation->members & set_of({kExpectedVersion})) == 0)
+    command.conditions = given.conditions;
+    if (given.conditions.present() && (operation->members & set_of({kExpectedVersion})) == 0)
         return fail(Errc::invalid_field, "If-Match, If-None-Match: this request has no version");
     if (Status agreed = take_given(fields, std::move(given)); !agreed) return agreed;
     command.expected_version = fields.expected_version;

@@ -42,7 +42,7 @@ function time(ms) {
 }
 
 async function get(path) {
-  const answer = await fetch('/api/v1/' + path, { headers: { Accept: 'application/json' } });
+  const answer = await fetch('api/v1/' + path, { headers: { Accept: 'application/json' } });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
 }
@@ -191,7 +191,7 @@ function startAgain() {
 }
 
 function follow(position) {
-  stream = new EventSource('/api/v1/events/stream?after=' + position);
+  stream = new EventSource('api/v1/events/stream?after=' + position);
   for (const type of TYPES) {
     stream.addEventListener(type, (message) => {
       showEvent(JSON.parse(message.data));

@@ -38,12 +38,13 @@ bool asset(const CallPtr& call) {
     response.content_type = found->content_type;
     response.body = found->bytes;
     response.headers = {{"Cache-Control", "no-cache"},
+                        {"ETag", found->tag},
                         {"Referrer-Policy", "no-referrer"},
                         {"Content-Security-Policy",
                          "default-src 'none'; script-src 'self'; style-src 'self'; "
                          "connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
                          "base-uri 'none'; form-action 'none'"}};
-    call->exchange().respond(std::move(response));
+    call->respond(std::move(response));
     return true;
 }
 
@@ -114,7 +115,12 @@ bool name_by_query(const CallPtr& call) {
 }
 
 void not_found(const CallPtr& call) {
-    call->problem(fail(Errc::not_found, "there is no such path; /api/v1/openapi.yaml lists them"));
+    call->problem(fail(
+        Errc::not_found,
+        call->request().upgrade
+            ? "WebSockets open at /sync and /; a proxy that serves this under a path must take "
+              "the path off (nginx: location /memory/ { proxy_pass http://127.0.0.1:8765/; })"
+            : "there is no such path; /api/v1/openapi.yaml lists them"));
 }
 
 void route(const CallPtr& call) {
@@ -129,6 +135,7 @@ void route(const CallPtr& call) {
                                                      "If-Match: \"7\"")));
     std::string_view target = request.target;
     target = target.substr(0, target.find('?'));
+    if (target == "*") return wrong_method(call, "GET, HEAD, PUT, POST, PATCH, DELETE");
     if (!target.starts_with(kPrefix)) {
         if (!reading) return wrong_method(call, "GET, HEAD");
         if (request.path == "/healthz") return health(call, false);
@@ -165,7 +172,7 @@ void Api::handle(ExchangePtr exchange) {
         route(*call);
         return;
     }
-    exchange->respond(problem_response(call.error()));
+    exchange->respond(problem_response(exchange->request(), call.error()));
 }
 
 }  // namespace dyad::server::rest

@@ -6,6 +6,7 @@
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "model/time_text.hpp"
+#include "server/cors.hpp"
 #include "server/problem.hpp"
 #include "server/rest/naming.hpp"
 #include "server/switches.hpp"
@@ -24,10 +25,17 @@ wire::Decoder& decoder() {
     return instance;
 }
 
-// No answer of the interface is a page, and none is kept by a cache.
+void add_where_absent(net::Headers& headers, const char* name, const char* value) {
+    if (std::none_of(headers.begin(), headers.end(),
+                     [name](const auto& header) { return header.first == name; }))
+        headers.emplace_back(name, value);
+}
+
+// An answer that does not say otherwise is no page, and is kept by no cache.
 void add_protection(net::Headers& headers) {
-    headers.emplace_back("Cache-Control", "no-store");
-    headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    add_where_absent(headers, "Cache-Control", "no-store");
+    add_where_absent(headers, "Content-Security-Policy",
+                     "default-src 'none'; frame-ancestors 'none'");
 }
 
 }  // namespace
@@ -118,12 +126,14 @@ std::string Call::media_type() const {
 }
 
 void Call::respond(net::Response response) {
+    apply_conditions(request(), response);
     add_protection(response.headers);
     exchange_->respond(std::move(response));
 }
 
 void Call::json(std::string text, net::Headers headers, int status) {
     net::Response response;
+    vary_on(headers, "Dyad-User");
     response.status = status;
     response.content_type = kJson;
     response.headers = std::move(headers);
@@ -131,14 +141,15 @@ void Call::json(std::string text, net::Headers headers, int status) {
     respond(std::move(response));
 }
 
-net::Response problem_response(const Error& error, int status, const Context* current) {
-    net::Response response = server::problem(error, status, current);
+net::Response problem_response(const net::Request& request, const Error& error, int status,
+                               const Context* current) {
+    net::Response response = server::problem(error, request.target, status, current);
     add_protection(response.headers);
     return response;
 }
 
 void Call::problem(const Error& error, int status, const Context* current) {
-    exchange_->respond(problem_response(error, status, current));
+    exchange_->respond(problem_response(request(), error, status, current));
 }
 
 void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
@@ -148,20 +159,19 @@ void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
         media_type() != kJson)
         return problem(
             fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));
-    const auto expected = expected_version(request());
-    if (!expected) return problem(expected.error());
-    given.expected_version = *expected;
+    Result<Conditions> conditions = conditions_of(request());
+    if (!conditions) return problem(conditions.error());
+    given.conditions = *std::move(conditions);
     Result<Command> command = decoder().operation(request().body, std::move(given));
     if (!command) return problem(command.error());
     command->instance_id = instance_;
-    command->precondition = expected->has_value();
     auto key = named(request(), kOperationName);
     if (!key) return problem(key.error());
     command->operation_id = *key ? **std::move(key) : node_.random().uuid4();
     if (const Status valid = validate(*command); !valid) return problem(valid.error());
     if (const Status on = check_switches(node_.settings(), *command); !on)
         return problem(on.error());
-    const int version_status = command->precondition ? 412 : 0;
+    const int version_status = command->conditions.present() ? 412 : 0;
     node_.engine().submit(user_, *std::move(command),
                           [call = shared_from_this(), done = std::move(done),
                            version_status](std::variant<Reply, Rejection> answer) {
@@ -184,8 +194,7 @@ void Call::written(const Reply& reply, int status) {
     out.append(",\"position\":\"").append(reply.position.to_string()).append("\",\"version\":");
     out.append(std::to_string(reply.version)).append("}");
     net::Headers headers;
-    if (reply.version != 0)
-        headers.emplace_back("ETag", "\"" + std::to_string(reply.version) + "\"");
+    if (reply.version != 0) headers.emplace_back("ETag", entity_tag(reply.version));
     if (reply.duplicate) headers.emplace_back("Idempotency-Replayed", "true");
     json(std::move(out), std::move(headers), status);
 }
@@ -197,8 +206,8 @@ void Call::end_page(std::string text, Offset next) {
 }
 
 net::Headers Call::next_link(std::string_view name, std::string_view value) const {
-    const std::string_view target = request().target;
-    std::string uri(target.substr(0, target.find('?')));
+    // A query alone is relative to the path that the client asked for, which a proxy may have cut.
+    std::string uri;
     char separator = '?';
     const auto add = [&](std::string_view key, std::string_view text) {
         uri += separator;
@@ -212,10 +221,16 @@ net::Headers Call::next_link(std::string_view name, std::string_view value) cons
 }
 
 void wrong_method(const CallPtr& call, std::string_view allowed) {
-    net::Response response = problem_response(
-        fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"));
-    response.headers.emplace_back("Allow", std::string(allowed));
-    call->exchange().respond(std::move(response));
+    net::Response response;
+    response.status = 204;
+    if (call->request().method != "OPTIONS")
+        response = problem_response(
+            call->request(),
+            fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"));
+    response.headers.emplace_back("Allow", std::string(allowed) + ", OPTIONS");
+    if (allowed.find("PATCH") != std::string_view::npos)
+        response.headers.emplace_back("Accept-Patch", kPatchTypes);
+    call->respond(std::move(response));
 }
 
 }  // namespace dyad::server::rest

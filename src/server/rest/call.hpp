@@ -18,6 +18,8 @@
 namespace dyad::server::rest {
 
 inline constexpr std::string_view kJson = "application/json";
+inline constexpr std::string_view kPatchTypes =
+    "application/merge-patch+json, application/json-patch+json";
 
 class Call : public std::enable_shared_from_this<Call> {
   public:
@@ -50,11 +52,13 @@ class Call : public std::enable_shared_from_this<Call> {
 
     void json(std::string text, net::Headers headers = {}, int status = 200);
     void problem(const Error& error, int status = 0, const Context* current = nullptr);
+    // The answer, protected as every one is; for a read with an ETag what If-Match and
+    // If-None-Match make of it.
     void respond(net::Response response);
 
     // Turns what the request says into a command of this client and submits it: `given`, the
     // header's conditions, and the body. JSON is asked for where the operation's fields stand in
-    // it.
+    // it. A rejection by version answers 412 where there is a condition, else 409.
     void submit(wire::Given given, std::function<void(const Reply&)> done);
     // The answer to a command that was written: its result and its place in the log.
     void written(const Reply& reply, int status = 200);
@@ -94,7 +98,7 @@ class Call : public std::enable_shared_from_this<Call> {
 using CallPtr = std::shared_ptr<Call>;
 
 // The error's problem document (server/problem.hpp), protected as every answer is.
-net::Response problem_response(const Error& error, int status = 0,
+net::Response problem_response(const net::Request& request, const Error& error, int status = 0,
                                const Context* current = nullptr);
 
 // The handlers, by resource. Each answers its call.
@@ -109,11 +113,14 @@ void conflicts(const CallPtr& call);
 void events(const CallPtr& call);
 void stream_events(const CallPtr& call);
 void responses(const CallPtr& call);
-// "405 Method Not Allowed" with what is allowed.
+// 405 with what is allowed, or what OPTIONS asked for: just that.
 void wrong_method(const CallPtr& call, std::string_view allowed);
 
-// If-Match and If-None-Match of a write as the version that it expects, 0 where there must be none.
-// Where there is one it is tested before all else, and another one answers 412.
-Result<std::optional<Version>> expected_version(const net::Request& request);
+// `"7"`
+std::string entity_tag(std::uint64_t version);
+// If-Match and If-None-Match of a write. Errors: invalid_field.
+Result<Conditions> conditions_of(const net::Request& request);
+// What the conditions of a read make of its answer: 304, 412, or what it was.
+void apply_conditions(const net::Request& request, net::Response& response);
 
 }  // namespace dyad::server::rest

@@ -17,23 +17,6 @@ Error no_context(const std::string& key) {
     return fail(Errc::not_found, "there is no context \"" + key + "\"");
 }
 
-// If-None-Match of a read: any of a list of entity tags, weak ones too (RFC 9110 section 13.1.2).
-bool is_cached(const net::Request& request, Version version) {
-    std::string_view list = request.header("if-none-match").value_or("");
-    const std::string tag = "\"" + std::to_string(version) + "\"";
-    while (!list.empty()) {
-        std::string_view item = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(list.size(), item.size() + 1));
-        while (item.starts_with(' '))
-            item.remove_prefix(1);
-        while (item.ends_with(' '))
-            item.remove_suffix(1);
-        if (item.starts_with("W/")) item.remove_prefix(2);
-        if (item == tag || item == "*") return true;
-    }
-    return false;
-}
-
 // A cursor is the last key of the page before, in a form that nobody takes for a key.
 std::string cursor_of(std::string_view key) {
     return to_hex(as_bytes(key));
@@ -119,16 +102,9 @@ void read(const CallPtr& call, const std::string& key) {
             if (!found) return call->problem(found.error());
             const ContextPtr& context = *found;
             if (!context || context->deleted) return call->problem(no_context(key));
-            net::Headers headers{{"ETag", "\"" + std::to_string(context->version) + "\""}};
-            if (is_cached(call->request(), context->version)) {
-                net::Response response;
-                response.status = 304;
-                response.headers = std::move(headers);
-                return call->respond(std::move(response));
-            }
             std::string out;
             write_context(out, *context);
-            call->json(std::move(out), std::move(headers));
+            call->json(std::move(out), {{"ETag", entity_tag(context->version)}});
         });
 }
 
@@ -150,10 +126,14 @@ void write(const CallPtr& call, std::string_view op, const std::string& key,
 void patch(const CallPtr& call, const std::string& key) {
     const std::string type = call->media_type();
     const bool merge = type == "application/merge-patch+json";
-    if (!merge && type != "application/json-patch+json")
-        return call->problem(fail(Errc::unsupported_media_type,
+    if (!merge && type != "application/json-patch+json") {
+        net::Response response = problem_response(
+            call->request(), fail(Errc::unsupported_media_type,
                                   "Content-Type: must be application/merge-patch+json or "
                                   "application/json-patch+json"));
+        response.headers.emplace_back("Accept-Patch", kPatchTypes);
+        return call->respond(std::move(response));
+    }
     write(call, merge ? "context.merge-patch" : "context.json-patch", key,
           wire::Given::Payload::document);
 }

@@ -20,6 +20,7 @@ namespace dyad::server::rest {
 namespace {
 
 constexpr std::size_t kPageBytes = 64 * 1024;
+constexpr std::string_view kStreamType = "text/event-stream";
 constexpr std::int64_t kHeartbeatMs = 15'000;
 constexpr std::string_view kTypes[] = {"context-updated", "mode-changed", "response-generated",
                                        "mcp-tool-executed", "config-updated"};
@@ -44,7 +45,7 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     // Requires: the session was counted.
     void start(std::optional<Position> resume, bool snapshot) {
         Exchange& exchange = call_->exchange();
-        exchange.begin_stream("text/event-stream");
+        exchange.begin_stream(std::string(kStreamType));
         exchange.on_writable([self = shared_from_this()] { self->writable(); });
         exchange.on_closed([self = shared_from_this()] { self->stop(); });
         core::SessionRequest request;
@@ -217,6 +218,10 @@ void stream_events(const CallPtr& call) {
     const std::string snapshot = call->query("snapshot").value_or("false");
     if (snapshot != "true" && snapshot != "false")
         return call->problem(fail(Errc::invalid_field, "snapshot: must be true or false"));
+    if (call->request().method == "HEAD") {
+        call->exchange().begin_stream(std::string(kStreamType));
+        return call->exchange().end_stream();
+    }
     if (!call->node().session_counts().take(call->user(), limits::sessions_per_user_max))
         return call->problem(fail(Errc::limit_reached, "this user has too many connections"));
     const auto stream = std::make_shared<EventStream>(call, std::move(types));

@@ -1,6 +1,7 @@
 // /events: pages of the log, one event with its proof, and announcements of MCP events.
 #include "base/limits.hpp"
 #include "model/json.hpp"
+#include "net/http_fields.hpp"
 #include "server/rest/call.hpp"
 
 #include <algorithm>
@@ -77,8 +78,9 @@ void write_page(const CallPtr& call, const Start& start, Offset limit, const Log
     else
         out.append("null");
     const bool more = position && position->offset < slice.head.offset;
-    call->json(out.append("}"),
-               more ? call->next_link("after", position->to_string()) : net::Headers{});
+    net::Headers headers = more ? call->next_link("after", position->to_string()) : net::Headers{};
+    headers.emplace_back("Vary", "Accept");
+    call->json(out.append("}"), std::move(headers));
 }
 
 void page_after(const CallPtr& call, const Start& start, Offset limit) {
@@ -164,10 +166,18 @@ void events(const CallPtr& call) {
                    : wrong_method(call, "POST");
     if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
     if (!reading) return wrong_method(call, "GET, HEAD");
-    const bool stream = (path.size() == 2 && path[1] == "stream") ||
-                        (path.size() == 1 && request.header("accept").value_or("").find(
-                                                 "text/event-stream") != std::string_view::npos);
-    if (stream) return request.method == "GET" ? stream_events(call) : wrong_method(call, "GET");
+    const net::Preference stream = net::preference(request.headers, "text/event-stream");
+    if (path.size() == 2 && path[1] == "stream") {
+        if (stream.weight > 0) return stream_events(call);
+        return call->problem(fail(Errc::not_acceptable,
+                                  "Accept: this path is a stream of text/event-stream; "
+                                  "/api/v1/events has the events as pages of JSON"));
+    }
+    // Where both are as welcome, the stream is meant by who names it.
+    const net::Preference page = net::preference(request.headers, kJson);
+    if (path.size() == 1 && stream.weight > 0 &&
+        (stream.weight > page.weight || (stream.weight == page.weight && stream.precision == 2)))
+        return stream_events(call);
     if (path.size() == 2) return proof(call, path[1]);
     list(call);
 }

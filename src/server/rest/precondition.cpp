@@ -1,4 +1,5 @@
-// The conditions of a write in its header (RFC 9110 section 13).
+// The conditions of a request in its header (RFC 9110 section 13).
+#include "net/http_fields.hpp"
 #include "server/rest/call.hpp"
 
 #include <charconv>
@@ -6,46 +7,64 @@
 namespace dyad::server::rest {
 namespace {
 
-// `"7"` is a version, `*` any.
-struct Precondition {
-    bool present = false;
-    bool any = false;
+// The version that an entity tag stands for; 0: none that was ever given out.
+Version version_of(std::string_view tag) {
+    const std::string_view digits = tag.substr(1, tag.size() - 2);
     Version version = 0;
-};
-Result<Precondition> precondition(const net::Request& request, std::string_view name) {
-    const auto text = request.header(name);
-    Precondition found;
-    if (!text) return found;
-    found.present = true;
-    if (*text == "*") {
-        found.any = true;
-        return found;
+    std::from_chars(digits.data(), digits.data() + digits.size(), version);
+    return tag == entity_tag(version) ? version : 0;
+}
+
+Result<std::optional<VersionSet>> versions(const net::Request& request, std::string_view name,
+                                           std::string_view shown, bool weak) {
+    const net::EntityTags tags = net::entity_tags(request.headers, name);
+    if (!tags.present) return std::optional<VersionSet>();
+    if (tags.malformed)
+        return fail(Errc::invalid_field, std::string(shown) +
+                                             ": must be a list of entity tags in quotes, as ETag "
+                                             "has them, or * alone");
+    VersionSet set{.any = tags.any, .versions = {}};
+    for (std::string_view tag : tags.all) {
+        if (tag.starts_with("W/")) {
+            if (!weak) continue;
+            tag.remove_prefix(2);
+        }
+        if (const Version version = version_of(tag); version != 0) set.versions.push_back(version);
     }
-    std::string_view digits = *text;
-    const bool quoted = digits.size() > 2 && digits.front() == '"' && digits.back() == '"';
-    if (quoted) digits = digits.substr(1, digits.size() - 2);
-    const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), found.version);
-    if (!quoted || end.ec != std::errc() || end.ptr != digits.data() + digits.size())
-        return fail(Errc::invalid_field,
-                    std::string(name) + ": must be one version in quotes, as in ETag, or *");
-    return found;
+    return std::optional<VersionSet>(std::move(set));
 }
 
 }  // namespace
 
-Result<std::optional<Version>> expected_version(const net::Request& request) {
-    const auto match = precondition(request, "if-match");
+std::string entity_tag(std::uint64_t version) {
+    return "\"" + std::to_string(version) + "\"";
+}
+
+Result<Conditions> conditions_of(const net::Request& request) {
+    auto match = versions(request, "if-match", "If-Match", false);
     if (!match) return match.error();
-    const auto none = precondition(request, "if-none-match");
+    auto none = versions(request, "if-none-match", "If-None-Match", true);
     if (!none) return none.error();
-    if (none->present && !none->any)
-        return fail(Errc::invalid_field, "If-None-Match: must be * here");
-    if (match->present && match->any)
-        return fail(Errc::invalid_field, "If-Match: must be a version here; read it first");
-    if (!match->present && !none->present) return std::optional<Version>();
-    if (match->present && none->present)
-        return fail(Errc::invalid_field, "If-Match: excludes If-None-Match");
-    return std::optional<Version>(match->present ? match->version : 0);
+    return Conditions{.match = *std::move(match), .none_match = *std::move(none)};
+}
+
+// Section 13.2.2: If-Match first. A read that cannot be understood is answered whole.
+void apply_conditions(const net::Request& request, net::Response& response) {
+    const bool reading = request.method == "GET" || request.method == "HEAD";
+    const auto tag = std::find_if(response.headers.begin(), response.headers.end(),
+                                  [](const auto& header) { return header.first == "ETag"; });
+    if (!reading || response.status != 200 || tag == response.headers.end()) return;
+    const net::EntityTags match = net::entity_tags(request.headers, "if-match");
+    if (match.present && !match.any && !match.has_strong(tag->second)) {
+        response = problem_response(
+            request, fail(Errc::version_conflict, "If-Match: " + tag->second + " is stored"), 412);
+        return;
+    }
+    const net::EntityTags none = net::entity_tags(request.headers, "if-none-match");
+    if (!none.any && !none.has_weak(tag->second)) return;
+    response.status = 304;
+    response.content_type.clear();
+    response.body.clear();
 }
 
 }  // namespace dyad::server::rest

@@ -147,8 +147,8 @@ void modes(const CallPtr& call) {
                 if (one) {
                     std::string document;
                     write_mode(document, mode);
-                    net::Headers headers{{"ETag", "\"" + std::to_string(mode.sync_version) + "\""}};
-                    return call->json(std::move(document), std::move(headers));
+                    return call->json(std::move(document),
+                                      {{"ETag", entity_tag(mode.sync_version)}});
                 }
                 if (!std::exchange(first, false)) out += ',';
                 write_mode(out, mode);

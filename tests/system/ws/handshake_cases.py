@@ -4,6 +4,7 @@ A case is (name, request of the port, allowed statuses, check of the answer or N
 """
 
 import base64
+import json
 
 from support.frames import accept_of, upgrade_request
 
@@ -45,6 +46,27 @@ def names_version(answer):
     assert answer.headers["sec-websocket-version"] == "13"
 
 
+def says(*parts):
+    """A refusal that says what is wrong, and nothing that is not."""
+    def check(answer):
+        detail = json.loads(answer.body)["detail"]
+        every = ("HTTP/1.0", "Upgrade: websocket is missing", "Upgrade must be websocket",
+                 "Connection: Upgrade is missing", "Connection must hold Upgrade",
+                 "Sec-WebSocket-Version: 13 is missing", "Sec-WebSocket-Version must be 13",
+                 "Sec-WebSocket-Version stands twice", "Sec-WebSocket-Key is missing",
+                 "Sec-WebSocket-Key stands twice", "Sec-WebSocket-Key: must be 16 bytes")
+        for part in every:
+            assert (part in detail) == (part in parts), (part, detail)
+        by_proxy = any(part in every[:5] for part in parts)
+        assert ("proxy_set_header Upgrade $http_upgrade;" in detail) == by_proxy, detail
+        assert ("proxy_http_version 1.1;" in detail) == by_proxy, detail
+        if answer.status == 426:
+            assert answer.headers["upgrade"] == "websocket"
+            assert answer.headers["connection"].lower().startswith("upgrade")
+            names_version(answer)
+    return check
+
+
 def closes_nothing_else(answer):
     assert "sec-websocket-accept" not in answer.headers
 
@@ -73,9 +95,12 @@ case("white space round values", plain_text(
     f"Connection:Upgrade\r\nSec-WebSocket-Key:{SAMPLE_KEY}   \r\n"
     "Sec-WebSocket-Version: 13\t\r\n\r\n"), 101, check=accepts_sample)
 case("unknown headers", with_lines("X-One: 1", "X-Two:", "Cookie: a=b", "DNT: 1"), 101)
-for host in ("localhost", "127.0.0.1", "[::1]", "LOCALHOST"):
-    case(f"Host {host} with the port", lambda port, host=host: upgrade_request(
-        port, headers={"Host": f"{host}:{port}"}), 101)
+# A loopback name is this machine's under any port: what maps one onto this server's changes it.
+for host in ("localhost:PORT", "127.0.0.1:PORT", "[::1]:PORT", "LOCALHOST:PORT", "127.0.0.2:PORT",
+             "dyad.localhost:PORT", "localhost.:PORT", "localhost:9000", "127.0.0.1:1",
+             "localhost:80", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]:9000"):
+    case(f"Host {host}", lambda port, host=host: upgrade_request(
+        port, headers={"Host": host.replace("PORT", str(port))}), 101)
 case("compression is offered and not taken",
      with_lines("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"), 101,
      check=lambda answer: answer.headers.get("sec-websocket-extensions") is None or 1 / 0)
@@ -91,9 +116,11 @@ case("an unknown protocol is not taken", with_lines("Sec-WebSocket-Protocol: cha
 
 # ---- wrong: the WebSocket part --------------------------------------------------------------
 
-for method in ("POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"):
+for method in ("POST", "PUT", "DELETE", "HEAD", "PATCH", "get"):
     case(f"method {method}", lambda port, method=method: upgrade_request(port, method=method),
          400, 404, 405, 501, check=closes_nothing_else)
+case("method OPTIONS", lambda port: upgrade_request(port, method="OPTIONS"), 204,
+     check=closes_nothing_else)
 case("HTTP/1.0", lambda port: upgrade_request(port, version="HTTP/1.0"), 400, 426, 505)
 case("HTTP/2.0 in the request line", lambda port: upgrade_request(port, version="HTTP/2.0"),
      400, 505)
@@ -124,12 +151,50 @@ for path in ("/nothing", "/sync/", "/SYNC", "/sync/../", "/api/v1/contexts", "//
     case(f"no WebSocket at {path}", lambda port, path=path: upgrade_request(port, path),
          400, 404, 405, 426, 200, check=closes_nothing_else)
 
+# ---- wrong: and why -------------------------------------------------------------------------
+
+case("why: a browser without WebSocket",
+     lambda port: f"GET /sync HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode(), 426,
+     check=says("Upgrade: websocket is missing", "Connection: Upgrade is missing",
+                "Sec-WebSocket-Version: 13 is missing", "Sec-WebSocket-Key is missing"))
+for path in ("/", "/sync"):
+    case(f"why: nginx as it comes, {path}", lambda port, path=path: upgrade_request(
+        port, path, version="HTTP/1.0", headers={"Connection": "close"}, drop=("Upgrade",)), 426,
+        check=says("HTTP/1.0", "Upgrade: websocket is missing", "Connection must hold Upgrade"))
+    case(f"why: only the hop's headers are gone, {path}", lambda port, path=path: upgrade_request(
+        port, path, drop=("Upgrade", "Connection")), 426,
+        check=says("Upgrade: websocket is missing", "Connection: Upgrade is missing"))
+case("why: HTTP/1.0", lambda port: upgrade_request(port, version="HTTP/1.0"), 426,
+     check=says("HTTP/1.0"))
+case("why: no Upgrade", without("Upgrade"), 426, check=says("Upgrade: websocket is missing"))
+case("why: another Upgrade", with_headers(Upgrade="h2c"), 426,
+     check=says("Upgrade must be websocket"))
+case("why: no Connection", without("Connection"), 426,
+     check=says("Connection: Upgrade is missing"))
+case("why: Connection: keep-alive", with_headers(Connection="keep-alive"), 426,
+     check=says("Connection must hold Upgrade"))
+case("why: no version", without("Sec-WebSocket-Version"), 426,
+     check=says("Sec-WebSocket-Version: 13 is missing"))
+case("why: version 8", with_headers(Sec_WebSocket_Version="8"), 426,
+     check=says("Sec-WebSocket-Version must be 13"))
+case("why: two versions", with_lines("Sec-WebSocket-Version: 13"), 426,
+     check=says("Sec-WebSocket-Version stands twice"))
+case("why: no key", without("Sec-WebSocket-Key"), 400, check=says("Sec-WebSocket-Key is missing"))
+case("why: two keys", with_lines(f"Sec-WebSocket-Key: {SAMPLE_KEY}"), 400,
+     check=says("Sec-WebSocket-Key stands twice"))
+case("why: a short key", with_headers(Sec_WebSocket_Key="abc"), 400,
+     check=says("Sec-WebSocket-Key: must be 16 bytes"))
+case("why: a prefix that the proxy left on", lambda port: upgrade_request(port, "/memory/sync"),
+     404, check=lambda answer: "take the path off" in answer.body.decode() or 1 / 0)
+case("why: POST", lambda port: upgrade_request(port, method="POST"), 405,
+     check=lambda answer: answer.headers["allow"] == "GET, OPTIONS" or 1 / 0)
+
 # ---- wrong: Host ----------------------------------------------------------------------------
 
 for host in ("evil.example", "evil.example:PORT", "127.0.0.1.evil.example:PORT", "0.0.0.0:PORT",
-             "192.168.1.1:PORT", "localhost.evil.example:PORT", "127.0.0.1:1", "localhost:80",
-             "127.0.0.1", "localhostx:PORT", "xlocalhost:PORT", "2130706433:PORT",
-             "127.0.0.2:PORT", "[::2]:PORT", "[::]:PORT", "user@localhost:PORT"):
+             "192.168.1.1:PORT", "localhost.evil.example:PORT", "localhostx:PORT",
+             "xlocalhost:PORT", "2130706433:PORT", "127.1:PORT", "127.0.0.1.:PORT",
+             "[::2]:PORT", "[::]:PORT", "user@localhost:PORT"):
     case(f"foreign Host {host}", lambda port, host=host: upgrade_request(
         port, headers={"Host": host.replace("PORT", str(port))}), 421, 400, 403)
 for what, host in (("empty", ""), ("with space", "local host:PORT"), ("only a port", ":PORT"),

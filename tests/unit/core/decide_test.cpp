@@ -381,9 +381,8 @@ TEST(Decide, APreconditionIsTestedWhateverTheStrategyAndForce) {
         PutContext body = forced("{\"a\":2}");
         body.strategy = strategy;
         Command command;
-        command.expected_version = 7;
         command.body = body;
-        command.precondition = true;
+        command.conditions.match = VersionSet{.any = false, .versions = {7, 9}};
         const View view(desk.state);
         const Decided decided =
             decide(view, command, {.now_ms = kNow, .offset = 2, .context_ttl_ms = kTtl});

@@ -24,7 +24,12 @@ TEST(Serialize, WritesStatusHeadersLengthAndBody) {
 TEST(Serialize, SaysThatTheConnectionCloses) {
     EXPECT_EQ(serialize(sample(), false, false),
               "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"3\"\r\n"
-              "Content-Length: 2\r\nConnection: close\r\n\r\n{}");
+              "Connection: close\r\nContent-Length: 2\r\n\r\n{}");
+    Response upgrade = sample();
+    upgrade.headers = {{"Connection", "Upgrade"}};
+    EXPECT_EQ(serialize(upgrade, false, false),
+              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+              "Connection: Upgrade, close\r\nContent-Length: 2\r\n\r\n{}");
 }
 
 TEST(Serialize, HeadHasTheLengthWithoutTheBody) {

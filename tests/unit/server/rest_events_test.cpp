@@ -298,7 +298,7 @@ TEST(RestStream, TypesFilterWhatIsSent) {
     EXPECT_EQ(list[1].event, "mode-changed");
     EXPECT_EQ(rig.ask("GET", "/api/v1/events/stream?types=nothing").status, 400);
     EXPECT_EQ(rig.ask("GET", "/api/v1/events/stream?other=1").status, 400);
-    EXPECT_EQ(rig.ask("HEAD", "/api/v1/events/stream").status, 405);
+    EXPECT_EQ(rig.ask("POST", "/api/v1/events/stream").status, 405);
 }
 
 TEST(RestStream, BeatsWhileNothingHappensAndStopsWithTheClient) {
@@ -352,6 +352,47 @@ TEST(RestStream, CarriesNothingOfOtherUsers) {
     rig.run();
     EXPECT_EQ(stream->stream.find("secret-of-bob"), std::string::npos);
     EXPECT_EQ(messages(stream->stream).size(), 1U);
+}
+
+TEST(RestEvents, AcceptChoosesBetweenPagesAndTheStream) {
+    RestRig rig;
+    struct {
+        const char* accept;
+        bool stream;
+    } const cases[] = {
+        {"", false},
+        {"*/*", false},
+        {"application/json", false},
+        {"text/event-stream", true},
+        {"TEXT/EVENT-STREAM", true},
+        {"text/event-stream, */*", true},
+        {"application/json, text/event-stream;q=0", false},
+        {"application/json, text/event-stream;q=0.0", false},
+        {"text/event-stream;q=0", false},
+        {"text/event-stream;q=0.5, application/json", false},
+        {"text/event-stream, application/json;q=0.5", true},
+        {"text/event-stream;q=0.9, */*;q=0.1", true},
+        {"text/*", true},
+        {"text/*, application/json;q=0.9", true},
+        {"text/html, application/xhtml+xml, */*;q=0.8", false},
+        {"text/html", false},  // nothing fits: the page, which ends
+        {"application/text/event-stream", false},
+    };
+    for (const auto& c : cases) {
+        const auto exchange = rig.open("GET", "/api/v1/events", "", {{"Accept", c.accept}});
+        rig.run();
+        EXPECT_EQ(exchange->streaming, c.stream) << c.accept;
+        EXPECT_EQ(exchange->answer.has_value(), !c.stream) << c.accept;
+        exchange->hang_up();
+    }
+    for (const char* refused : {"text/event-stream;q=0, */*", "application/json"}) {
+        const Answer answer = rig.ask("GET", "/api/v1/events/stream", "", {{"Accept", refused}});
+        EXPECT_EQ(answer.status, 406) << refused;
+        EXPECT_NE(answer.text("/detail").find("/api/v1/events"), std::string::npos);
+    }
+    const auto head = rig.open("HEAD", "/api/v1/events/stream");
+    EXPECT_TRUE(head->streaming && head->ended);
+    EXPECT_EQ(rig.engine().session_count(), 0U);
 }
 
 }  // namespace

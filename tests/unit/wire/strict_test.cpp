@@ -8,6 +8,10 @@
 namespace dyad::wire {
 namespace {
 
+Conditions only(Version version) {
+    return {.match = VersionSet{.any = false, .versions = {version}}, .none_match = {}};
+}
+
 std::string refusal(const Result<Command>& command) {
     return command ? "" : command.error().detail;
 }
@@ -200,10 +204,10 @@ TEST(Contradictions, BetweenARequestAndItsBodyAreRefused) {
         given.context_key = "k";
         return refusal(decoder.operation(R"({"data":{})" + member + "}", std::move(given)));
     };
-    EXPECT_EQ(put(R"(,"contextKey":"k","expectedVersion":3)", {.expected_version = 3}), "");
+    EXPECT_EQ(put(R"(,"contextKey":"k","expectedVersion":3)", {.conditions = only(3)}), "");
     EXPECT_EQ(put(R"(,"contextKey":"l")", {}),
               "contextKey: is another one than the path's; send it once");
-    EXPECT_EQ(put(R"(,"expectedVersion":4)", {.expected_version = 3}),
+    EXPECT_EQ(put(R"(,"expectedVersion":4)", {.conditions = only(3)}),
               "expectedVersion: is another one than the header's; send one of the two");
     EXPECT_TRUE(put(R"(,"op":"context.put")", {}).starts_with("op: is not known here"));
     EXPECT_EQ(refusal(decoder.operation(R"({"mode":"parallel","instanceId":"b"})",
@@ -213,7 +217,7 @@ TEST(Contradictions, BetweenARequestAndItsBodyAreRefused) {
                                         {.op = "conflict.resolve", .conflict_id = "1.1"})),
               "conflictId: is another one than the path's; send it once");
     EXPECT_EQ(refusal(decoder.operation(R"({"kind":"mcp-server-added","payload":{}})",
-                                        {.op = "mcp.announce", .expected_version = 1})),
+                                        {.op = "mcp.announce", .conditions = only(1)})),
               "If-Match, If-None-Match: this request has no version");
 }
 
