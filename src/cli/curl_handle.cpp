@@ -1,5 +1,6 @@
 #include "cli/curl_handle.hpp"
 
+#include "auth/authority.hpp"
 #include "cli/settings.hpp"
 
 #include <cstdlib>
@@ -27,7 +28,7 @@ CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t t
     set(CURLOPT_USERAGENT, "dyad-memory/" DYAD_VERSION);
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout_ms));
     set(CURLOPT_URL, (url.text() + target).c_str());
-    if (is_loopback(url.host)) set(CURLOPT_PROXY, "");
+    if (auth::is_loopback(url.host)) set(CURLOPT_PROXY, "");
     // The variables of the curl tool and of OpenSSL; the library does not read them by itself.
     const char* const bundle = set_variable("CURL_CA_BUNDLE");
     if (const char* const file = bundle != nullptr ? bundle : set_variable("SSL_CERT_FILE"))

@@ -1,5 +1,6 @@
 #include "cli/doctor_server.hpp"
 
+#include "auth/authority.hpp"
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
 #include "cli/websocket_client.hpp"
@@ -183,7 +184,7 @@ Finding describe_server(const RestClient& client, const json::Value& status) {
     std::string text = "dyad-memory " + version + " at " + client.url().text() + ", up " +
                        duration(integer_member(status, "uptimeMs")) + ", instance " +
                        text_member(status, "instanceId");
-    if (is_loopback(client.url().host)) {
+    if (auth::is_loopback(client.url().host)) {
         const net::PortHolder holder = net::port_holder(client.url().port);
         if (!holder.text.empty()) text += ", " + holder.text;
         const std::string folder = folder_of(holder.process);
@@ -196,7 +197,7 @@ Finding describe_server(const RestClient& client, const json::Value& status) {
 
 Finding describe_failure(const RestClient& client, const Failure& failure) {
     std::string text = failure.message;
-    if (is_loopback(client.url().host)) {
+    if (auth::is_loopback(client.url().host)) {
         const net::PortHolder holder = net::port_holder(client.url().port);
         if (!holder.text.empty())
             text +=

@@ -1,4 +1,5 @@
 // `dyad-memory serve`.
+#include "auth/authority.hpp"
 #include "base/log.hpp"
 #include "cli/commands.hpp"
 #include "cli/terminal.hpp"
@@ -115,7 +116,8 @@ int run_serve(const CommonOptions& common) {
     if (!server) return refuse(server.error(), settings);
     log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " + data_dir +
                           ", listening at " + settings.own_url());
-    if (output_is_terminal()) greet(settings, data_dir, is_loopback(settings.text("DYAD_HOST")));
+    if (output_is_terminal())
+        greet(settings, data_dir, auth::is_loopback(settings.text("DYAD_HOST")));
     (*server)->run();
     return static_cast<int>(Exit::ok);
 }

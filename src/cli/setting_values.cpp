@@ -1,4 +1,5 @@
 // What may be written as the value of a setting.
+#include "auth/authority.hpp"
 #include "cli/settings_table.hpp"
 #include "cli/url.hpp"
 #include "model/identity.hpp"
@@ -211,26 +212,26 @@ bool is_address(std::string_view value) {
            inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
-bool is_origin(std::string_view text) {
-    const std::size_t scheme = text.find("://");
-    return scheme != std::string_view::npos && scheme > 0 &&
-           is_host_and_port(text.substr(scheme + 3));
-}
-
 // A scope of ours, or what other programs call theirs: `DEBUG` is everybody's.
-bool is_scope(std::string_view text) {
+Status check_scope(std::string_view text) {
     constexpr std::string_view kOurs = "dyad:distributed:";
-    if (!text.starts_with("dyad") || text == "dyad:*" || text == "dyad:distributed:*") return true;
-    return text.starts_with(kOurs) && std::find(std::begin(kScopes), std::end(kScopes),
-                                                text.substr(kOurs.size())) != std::end(kScopes);
+    if (!text.starts_with("dyad") || text == "dyad:*" || text == "dyad:distributed:*")
+        return Done{};
+    if (text.starts_with(kOurs) && std::find(std::begin(kScopes), std::end(kScopes),
+                                             text.substr(kOurs.size())) != std::end(kScopes))
+        return Done{};
+    return fail(Errc::invalid_field, "\"" + std::string(text) +
+                                         "\"; scopes are dyad:distributed:* and dyad:distributed: "
+                                         "with distributed_memory, sqlite or websocket_sync");
 }
 
-// Names the first entry that is none.
-template <class Good>
-std::optional<std::string> check_list(std::string_view list, Good good, const char* example) {
+// Names the first entry that is wrong, and why.
+template <class Parse>
+std::optional<std::string> check_list(std::string_view list, Parse parse) {
     std::optional<std::string> wrong;
     all_parts(list, ',', [&](std::string_view part) {
-        if (!good(part)) wrong = "holds \"" + std::string(part) + "\"; " + example;
+        if (const auto read = parse(part); !read)
+            wrong = "has a wrong entry: " + read.error().detail;
         return !wrong;
     });
     return wrong;
@@ -293,17 +294,12 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
             if (is_address(value)) return std::nullopt;
             return "must be an IPv4 or IPv6 address, or localhost";
         case origins:
-            return check_list(value, is_origin,
-                              "it must be a list such as "
-                              "https://app.example.com,http://localhost:3000");
+            return check_list(value, auth::parse_origin);
         case hosts:
-            return check_list(value, is_host_and_port,
-                              "it must be a list such as memory.example.com,proxy:8080");
+            return check_list(value, auth::parse_host);
         case scopes:
             if (auto wrong = check_text(row, value)) return wrong;
-            return check_list(value, is_scope,
-                              "scopes are dyad:distributed:* and dyad:distributed: with "
-                              "distributed_memory, sqlite or websocket_sync");
+            return check_list(value, check_scope);
         case http_url:
             if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
             return std::nullopt;

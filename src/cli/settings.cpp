@@ -61,10 +61,6 @@ std::string Resolved::own_url() const {
     return "http://" + host + ":" + text("WS_SYNC_PORT");
 }
 
-bool is_loopback(std::string_view host) noexcept {
-    return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
-}
-
 server::Settings server_settings(const Resolved& resolved) {
     CHECK(!resolved.has_fatal());
     const auto list = [&](std::string_view name) {

@@ -91,7 +91,4 @@ server::Settings server_settings(const Resolved& resolved);
 // A user id is made where it is needed and `make_user_id` says so.
 Inputs read_inputs(Flags flags, const std::string& env_file, bool make_user_id = false);
 
-// Addresses that no other machine reaches.
-bool is_loopback(std::string_view host) noexcept;
-
 }  // namespace dyad::cli

@@ -1,5 +1,7 @@
 #include "cli/settings_rules.hpp"
 
+#include "auth/authority.hpp"
+
 #include <algorithm>
 
 namespace dyad::cli {
@@ -28,7 +30,7 @@ class Together {
                 "the server has no TLS of its own in this version, and does not go on without; put "
                 "a TLS proxy in front and set WS_TLS=false");
         const std::string& host = resolved_.text("DYAD_HOST");
-        if (are_good({"DYAD_HOST", "DYAD_ALLOW_REMOTE"}) && !is_loopback(host) &&
+        if (are_good({"DYAD_HOST", "DYAD_ALLOW_REMOTE"}) && !auth::is_loopback(host) &&
             !is_on("DYAD_ALLOW_REMOTE"))
             add(true, "DYAD_HOST",
                 "\"" + host +

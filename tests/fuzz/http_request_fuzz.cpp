@@ -16,7 +16,8 @@ void require(bool condition) {
 }
 
 void check(const Request& request) {
-    require(request.target.starts_with('/') && request.path.starts_with('/'));
+    const bool all = request.method == "OPTIONS" && request.target == "*" && request.path == "*";
+    require(all || (request.target.starts_with('/') && request.path.starts_with('/')));
     require(dyad::net::valid_utf8(request.path));
     require(request.path.find('\0') == std::string::npos);
     int hosts = 0;

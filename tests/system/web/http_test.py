@@ -1,5 +1,5 @@
-"""The languages of the web, spoken to the real server on raw sockets: what RFC 9110, RFC 9112 and the
-Fetch standard ask of the headers that it reads and writes."""
+"""The languages of the web, spoken to the real server on raw sockets: what RFC 9110, RFC 9112 and
+the Fetch standard ask of the headers that it reads and writes."""
 
 import email.utils
 import gzip
@@ -19,7 +19,8 @@ CONTEXT = "/api/v1/contexts/notes"
 
 @pytest.fixture(scope="module")
 def web():
-    with Server(env={"ALLOWED_ORIGINS": PAGE, "ALLOWED_HOSTS": "nas.local"}) as running:
+    origins = "https://other.example, HTTPS://App.Example:443/"
+    with Server(env={"ALLOWED_ORIGINS": origins, "ALLOWED_HOSTS": "nas.local"}) as running:
         yield running
 
 
@@ -65,10 +66,10 @@ EVERY_KIND = [
     ("POST", "/api/v1/responses", {"Expect": "x", "Content-Length": "1"}, 417),
     ("GET", "/api/v1/status", {"Dyad-User": "u" * 300}, 413),
 ]
+KIND_NAMES = [f"{one[3]} {one[0]} {one[1]} {number}" for number, one in enumerate(EVERY_KIND)]
 
 
-@pytest.mark.parametrize("method,target,headers,status", EVERY_KIND,
-                         ids=[f"{one[3]} {one[0]} {one[1]} {n}" for n, one in enumerate(EVERY_KIND)])
+@pytest.mark.parametrize("method,target,headers,status", EVERY_KIND, ids=KIND_NAMES)
 def test_an_allowed_page_can_read_every_answer(web, method, target, headers, status):
     body = b"{}" if method == "PUT" else b""
     answer = ask(web, method, target, {"Origin": PAGE, **headers}, body)
@@ -129,6 +130,18 @@ def test_the_next_request_of_a_connection_is_not_taken_for_the_pages(web):
         assert "access-control-allow-origin" not in raw.read_http().headers
 
 
+@pytest.mark.parametrize("name,entry,why", [
+    ("ALLOWED_ORIGINS", "wss://a.example", "http://"), ("ALLOWED_ORIGINS", "*", "each origin"),
+    ("ALLOWED_ORIGINS", "https://a.example/app", "no path"), ("ALLOWED_ORIGINS", "null", "https://"),
+    ("ALLOWED_ORIGINS", "https://*.example", "wildcard"), ("ALLOWED_HOSTS", "http://a", "scheme"),
+    ("ALLOWED_ORIGINS", "https://bücher.example", "ASCII"), ("ALLOWED_HOSTS", "*", "wildcard")])
+def test_what_can_never_match_is_refused_at_the_start(make_server, name, entry, why):
+    server = make_server(env={name: f"https://b.example,{entry}" if "ORIG" in name else entry})
+    server.spawn()
+    assert server.wait_exit() == 2
+    assert name in server.log() and f'"{entry}"' in server.log() and why in server.log()
+
+
 # ---- Host -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("origin,host,status", [
@@ -186,8 +199,7 @@ def test_a_websocket_opens_by_an_absolute_target(web):
 
 # ---- dates ----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("method,target,headers,status", EVERY_KIND,
-                         ids=[f"{one[3]} {one[0]} {one[1]} {n}" for n, one in enumerate(EVERY_KIND)])
+@pytest.mark.parametrize("method,target,headers,status", EVERY_KIND, ids=KIND_NAMES)
 def test_every_answer_has_its_date(web, method, target, headers, status):
     answer = ask(web, method, target, headers, b"{}" if method == "PUT" else b"")
     assert answer.status == status
@@ -259,8 +271,8 @@ def test_a_patch_of_another_type_is_told_which_are_taken(web):
 
 
 def test_the_body_of_a_refused_head_is_not_asked_for(web):
-    sent = f"PUT {CONTEXT} HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 11\r\n" \
-           "Content-Type: application/json\r\n"
+    sent = f"PUT {CONTEXT} HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\n" \
+           "Content-Length: 11\r\nContent-Type: application/json\r\n"
     good = sent.replace("HOST", "localhost")
     for head, status in ((good, 100), (good + "Content-Encoding: gzip\r\n", 415),
                          (good + "Origin: https://evil.example\r\n", 403),
