@@ -56,7 +56,8 @@ def ask(server, path, method, operation, changed=(), body=None, beside=""):
     body = example if body is None else body
     if kind:
         sent["Content-Type"] = kind
-    status, _, raw = server.request(method.upper(), target + ("?" + "&".join(query) if query else ""),
+    target += "?" + "&".join(query) if query else ""
+    status, _, raw = server.request(method.upper(), target,
                                     json.dumps(body).encode() if kind else None, sent)
     return status, json.loads(raw) if status >= 400 else {}
 
@@ -201,7 +202,8 @@ def test_what_an_error_offers_is_taken(server):
         status, raw = said("junk")
         detail = json.loads(raw)["detail"]
         assert status == 400, detail
-        offered = re.search(r"must be (?:a list of )?([a-z:-]+(?:, [a-z:-]+)* (?:or|and) [a-z:-]+)", detail)
+        offered = re.search(r"must be (?:a list of )?([a-z:-]+(?:, [a-z:-]+)* (?:or|and) [a-z:-]+)",
+                            detail)
         assert offered, detail
         for word in re.split(r", | or | and ", offered[1]):
             status, raw = said(word)
