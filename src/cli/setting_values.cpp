@@ -213,17 +213,16 @@ bool is_address(std::string_view value) {
 }
 
 // A scope of ours, or what other programs call theirs: `DEBUG` is everybody's.
-Status parse_scope(std::string_view text) {
+Status check_scope(std::string_view text) {
     constexpr std::string_view kOurs = "dyad:distributed:";
     if (!text.starts_with("dyad") || text == "dyad:*" || text == "dyad:distributed:*")
         return Done{};
     if (text.starts_with(kOurs) && std::find(std::begin(kScopes), std::end(kScopes),
                                              text.substr(kOurs.size())) != std::end(kScopes))
         return Done{};
-    return fail(Errc::invalid_field,
-                "\"" + std::string(text) +
-                    "\"; scopes are dyad:distributed:* and dyad:distributed: with "
-                    "distributed_memory, sqlite or websocket_sync");
+    return fail(Errc::invalid_field, "\"" + std::string(text) +
+                                         "\"; scopes are dyad:distributed:* and dyad:distributed: "
+                                         "with distributed_memory, sqlite or websocket_sync");
 }
 
 // Names the first entry that is wrong, and why.
@@ -300,7 +299,7 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
             return check_list(value, auth::parse_host);
         case scopes:
             if (auto wrong = check_text(row, value)) return wrong;
-            return check_list(value, parse_scope);
+            return check_list(value, check_scope);
         case http_url:
             if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
             return std::nullopt;

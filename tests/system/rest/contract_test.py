@@ -202,8 +202,8 @@ def test_what_an_error_offers_is_taken(server):
         status, raw = said("junk")
         detail = json.loads(raw)["detail"]
         assert status == 400, detail
-        offered = re.search(
-            r"must be (?:a list of )?([a-z:-]+(?:, [a-z:-]+)* (?:or|and) [a-z:-]+)", detail)
+        offered = re.search(r"must be (?:a list of )?([a-z:-]+(?:, [a-z:-]+)* (?:or|and) [a-z:-]+)",
+                            detail)
         assert offered, detail
         for word in re.split(r", | or | and ", offered[1]):
             status, raw = said(word)

@@ -169,7 +169,8 @@ def test_references_hold_under_the_path(proxied):
 @pytest.mark.parametrize("prefix", ["/memory", "/untold"])
 def test_the_stream_is_not_held_back(proxied, prefix):
     with Raw(proxied.port) as raw:
-        raw.send(f"GET {prefix}/api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n".encode())
+        target = prefix + "/api/v1/events/stream"
+        raw.send(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n".encode())
         raw.sock.settimeout(5 * PATIENCE)
         got = b""
         while b"event: position" not in got:
