@@ -8,40 +8,8 @@ import time
 
 import pytest
 
+from support.command_line import Cli
 from support.server import BINARY, PATIENCE, free_port, wait_until
-
-URL = "DYAD_URL"
-
-
-class Cli:
-    def __init__(self, server, user):
-        self.server, self.user = server, user
-
-    def run(self, *args, stdin=None, env=None):
-        here = {URL: f"http://127.0.0.1:{self.server.port}", "DISTRIBUTED_USER_ID": self.user}
-        return self.server.cli(*args, stdin=stdin, env={**here, **(env or {})})
-
-    def ok(self, *args, **kwargs):
-        done = self.run(*args, **kwargs)
-        assert done.returncode == 0, (args, done.stdout, done.stderr)
-        return done.stdout
-
-    def json(self, *args, **kwargs):
-        return json.loads(self.ok(*args, "--json", **kwargs))
-
-    def fails(self, status, *args, **kwargs):
-        done = self.run(*args, **kwargs)
-        assert done.returncode == status, (args, done.returncode, done.stdout, done.stderr)
-        assert done.stderr.strip(), "a failure says why"
-        return done.stderr
-
-    def spawn(self, *args):
-        env = self.server.environment()
-        env[URL] = f"http://127.0.0.1:{self.server.port}"
-        env["DISTRIBUTED_USER_ID"] = self.user
-        return subprocess.Popen([BINARY, *args], env=env, cwd=self.server.cwd, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE)
 
 
 @pytest.fixture
@@ -476,30 +444,3 @@ def test_a_port_nobody_has_is_named_in_the_url(make_server):
     port = free_port()
     done = make_server().cli("status", "--url", f"http://127.0.0.1:{port}")
     assert done.returncode == 3 and str(port) in done.stderr
-
-
-def test_any_key_is_reached_and_those_that_look_alike_are_told_apart(cli):
-    for key in ("..", ".", "a/b", "a//b", "?#%"):
-        cli.ok("context", "set", key, '{"n":1}')
-        assert cli.json("context", "get", key)["contextKey"] == key
-        assert len(cli.json("context", "history", key)["versions"]) == 1
-        cli.ok("context", "rm", key)
-    cli.ok("context", "set", "Jos\u00e9", "{}")
-    cli.ok("context", "set", "Jose\u0301", "{}")
-    shown = cli.ok("context", "ls")
-    assert "Jos\u00e9 " in shown and "Jose\\u0301 " in shown
-    assert {one["contextKey"] for one in cli.json("context", "ls")["contexts"]} == \
-        {"Jos\u00e9", "Jose\u0301"}, "programs get the key itself"
-    cli.ok("mode", "set", "parallel", "--of", "..")
-    assert cli.json("mode", "get", "--of", "..")["instanceId"] == ".."
-
-
-def test_who_is_meant_is_refused_where_it_looks_like_another_one(cli):
-    for bad in (" carol", "carol ", "carol\u00a0", "car\u200bol", "\ufeffcarol", "Jose\u0301",
-                "car\u202eol", "a\nb"):
-        for flag in ("--user", "--instance"):
-            error = cli.fails(2, "context", "ls", flag, bad)
-            assert "begins or ends" in error or "invisible" in error or "normal" in error \
-                or "control" in error, error
-        assert "DISTRIBUTED_USER_ID" in cli.fails(2, "context", "ls",
-                                                  env={"DISTRIBUTED_USER_ID": bad})

@@ -8,7 +8,8 @@ async function useEverything(api) {
   const send = async (method, url, body, headers = {}) => {
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const answer = await fetch(url, {
-      method, headers: { "Dyad-User": "ada", "Dyad-Instance": "page", "Content-Type": type, ...headers },
+      method,
+      headers: { "Dyad-User": "ada", "Dyad-Instance": "page", "Content-Type": type, ...headers },
       body: body && JSON.stringify(body),
     });
     const text = await answer.text();
