@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from support.server import BINARY
-from system.cli.commands_test import Cli, URL
+from support.command_line import Cli, URL
 
 
 @pytest.fixture
