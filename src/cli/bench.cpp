@@ -206,7 +206,7 @@ int print_result(const CommonOptions& common, const std::vector<std::unique_ptr<
 int run_bench(const CommonOptions& common, const BenchOptions& options) {
     std::optional<RestClient> client = RestClient::open(common);
     if (!client) return static_cast<int>(Exit::usage);
-    if (const Answer met = client->meet(); !met) return report(common, *met.failure);
+    if (const Answer met = client->meet(true); !met) return report(common, *met.failure);
     SystemRandom random;
     const std::string user = "bench-" + random.uuid4();
     std::vector<std::unique_ptr<Writer>> writers;

@@ -32,7 +32,7 @@ int follow(const CommonOptions& common, RestClient& client, Subscription& subscr
     bool connected_once = false;
     bool told = false;
     std::int64_t pause_ms = 100;
-    if (const Answer met = client.meet(); !met) return report(common, *met.failure);
+    if (const Answer met = client.meet(true); !met) return report(common, *met.failure);
     while (!interrupt.asked()) {
         ClientRequest request;
         request.target = target_of(subscription);

@@ -193,10 +193,11 @@ Answer RestClient::write(const std::string& method, const std::string& path,
     return answer;
 }
 
-Answer RestClient::meet() {
+Answer RestClient::meet(bool for_reader) {
     if (met_) return {};
     ClientRequest request;
     request.target = "/api/v1/status";
+    request.for_reader = for_reader;
     Answer answer = send(std::move(request), true);
     if (!answer) return answer;
     const json::Value& status = answer.value;
@@ -208,14 +209,14 @@ Answer RestClient::meet() {
 }
 
 Answer RestClient::send_to_ours(ClientRequest request, bool read_json) {
-    Answer answer = meet();
+    Answer answer = meet(request.for_reader);
     return answer ? send(std::move(request), read_json) : answer;
 }
 
 Answer RestClient::stream(const std::string& path, std::string_view content_type,
                           const std::function<bool(std::string_view)>& on_body) {
     constexpr std::int64_t kSilenceMs = 30'000;
-    Answer answer = meet();
+    Answer answer = meet(for_reader_);
     if (!answer) return answer;
     ClientRequest request;
     request.target = "/api/v1/" + path;

@@ -56,7 +56,7 @@ class RestClient {
                   const std::function<bool(std::string_view)>& on_body);
     // What answers must be a server of ours before it is told anything, even for whom it is asked:
     // the first call of each client asks for the status, and says nothing else.
-    Answer meet();
+    Answer meet(bool for_reader);
     // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
     Answer get_plain(const std::string& target);
 

@@ -20,8 +20,8 @@ def url_of(server):
 
 
 class DroppingProxy:
-    """Passes requests on, and breaks the connection instead of the first `drops` answers: the
-    server has done what was asked, and the client does not know."""
+    """Passes requests on, and breaks the connection instead of the first `drops` answers to
+    writes: the server has done what was asked, and the client does not know."""
 
     def __init__(self, port, drops=1):
         self.target = port
@@ -44,7 +44,7 @@ class DroppingProxy:
                     continue
                 self.requests.append(request)
                 answer = self._ask(request)
-                if self.drops > 0:
+                if self.drops > 0 and not request.startswith(b"GET"):
                     self.drops -= 1
                     continue
                 client.sendall(answer)
