@@ -461,9 +461,11 @@ Decided decide(const View& view, const Command& command, const Decision& at) {
     const auto* set = std::get_if<SetMode>(&command.body);
     const bool own = set != nullptr ? mode_owner(command) == command.instance_id
                                     : std::holds_alternative<ExpireContext>(command.body);
-    if ((at.is_private || view.is_private(command.instance_id)) && !own)
+    // What comes through its connection leaves it, too, whoever is named in it.
+    const bool via = !command.via.empty() && view.is_private(command.via);
+    if ((at.is_private || via || view.is_private(command.instance_id)) && !own)
         return reject(Errc::private_mode,
-                      "instanceId: \"" + command.instance_id +
+                      "instanceId: \"" + (via ? command.via : command.instance_id) +
                           "\" is in inspired mode, or asked for it; switch to didactic or "
                           "parallel to share");
     return std::visit(Decider(view, command, at), command.body);

@@ -35,12 +35,13 @@ struct Pending {
     std::int64_t since_ms = 0;
     std::size_t bytes = 0;
     int tries = 0;
-    bool sent_unknown = false;       // an append that held it got no answer
-    bool fresh = false;              // the log was read to its end after the command came
-    bool is_new = false;             // its key is in the log, but for another operation
-    OwnWritesPtr own;                // of the plain session that it came through
-    PrivacyAsks::Serial serial = 0;  // when it came
-    PrivacyAsks::Serial asked = 0;   // the ask for privacy of its instance that stood then
+    bool sent_unknown = false;          // an append that held it got no answer
+    bool fresh = false;                 // the log was read to its end after the command came
+    bool is_new = false;                // its key is in the log, but for another operation
+    OwnWritesPtr own;                   // of the plain session that it came through
+    PrivacyAsks::Serial serial = 0;     // when it came
+    PrivacyAsks::Serial asked = 0;      // the ask for privacy of its instance that stood then
+    PrivacyAsks::Serial via_asked = 0;  // the same of the instance that it came through
     std::uint64_t load = 0;  // what was looked up for it is of the log as it was loaded then
 #ifdef DYAD_SIMULATION
     std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state

@@ -14,14 +14,17 @@ bool UserLog::is_private(std::string_view instance_id) const {
 }
 
 bool UserLog::is_private(const Pending& pending, const Flight& flight) const {
-    const std::string& instance = pending.command->instance_id;
-    if (!privacy_.stands(instance, pending.asked) || broken(Mutation::private_once_durable))
-        return false;
-    return std::none_of(flight.writes.begin(), flight.writes.end(), [&](const Pending& before) {
-        const auto* set = std::get_if<SetMode>(&before.command->body);
-        return set != nullptr && set->success && set->mode != Mode::inspired &&
-               before.serial > pending.asked && mode_owner(*before.command) == instance;
-    });
+    if (broken(Mutation::private_once_durable)) return false;
+    const auto holds = [&](const std::string& instance, PrivacyAsks::Serial asked) {
+        if (!privacy_.stands(instance, asked)) return false;
+        return std::none_of(flight.writes.begin(), flight.writes.end(), [&](const Pending& before) {
+            const auto* set = std::get_if<SetMode>(&before.command->body);
+            return set != nullptr && set->success && set->mode != Mode::inspired &&
+                   before.serial > asked && mode_owner(*before.command) == instance;
+        });
+    };
+    return holds(pending.command->instance_id, pending.asked) ||
+           (!pending.command->via.empty() && holds(pending.command->via, pending.via_asked));
 }
 
 void UserLog::keep_private(const std::string& instance_id) {

@@ -23,7 +23,10 @@ void UserLog::submit(Pending&& pending) {
     pending.fingerprint = pending.command->fingerprint();
     pending.bytes = pending.command->bytes();
     pending.serial = ++heard_;
-    if (!privacy_.empty()) pending.asked = privacy_.standing(pending.command->instance_id);
+    if (!privacy_.empty()) {
+        pending.asked = privacy_.standing(pending.command->instance_id);
+        pending.via_asked = privacy_.standing(pending.command->via);
+    }
     if (asks_for_privacy(*pending.command)) {
         privacy_.ask(mode_owner(*pending.command), pending.serial, pending.key);
         delivery_.privacy_changed(mode_owner(*pending.command));

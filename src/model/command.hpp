@@ -104,6 +104,7 @@ struct Conditions {
 struct Command {
     std::string instance_id;
     std::string operation_id;
+    std::string via;  // the instance whose connection it came through, where that is another one
     std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
     Conditions conditions;
     CommandBody body;

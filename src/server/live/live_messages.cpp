@@ -108,14 +108,33 @@ bool LiveSession::identify(const Message& message) {
     return enter(message.user_id, message.instance_id, {});
 }
 
-// Nor does its instance: what is written would be taken for somebody else's.
+// Whoever said hello speaks for that instance. A plain message is of the instance that it names, as
+// existing servers take it: one connection may carry several, and hears what the first one may
+// hear.
 bool LiveSession::is_of_instance(const Message& message) {
     if (message.instance_id.empty() || message.instance_id == session_->instance_id) return true;
+    if (!negotiated_) {
+        const Status good = check_name("instanceId", message.instance_id,
+                                       limits::instance_id_bytes_max, NameRule::identity);
+        if (!good) {
+            keep_private(message);
+            say_error(good.error(), message.id);
+        }
+        return static_cast<bool>(good);
+    }
     say_error(fail(Errc::invalid_field, "instanceId: this connection speaks for \"" +
                                             shown(session_->instance_id) +
                                             "\"; open another one for another instance"),
               message.id);
     return false;
+}
+
+// Unless its name is none.
+std::string LiveSession::speaker_of(const Message& message) const {
+    const bool named = !message.instance_id.empty() &&
+                       check_name("instanceId", message.instance_id, limits::instance_id_bytes_max,
+                                  NameRule::identity);
+    return named ? std::string(message.instance_id) : session_->instance_id;
 }
 
 bool LiveSession::enter(std::string_view claimed_user, std::string_view instance_id,
@@ -184,15 +203,16 @@ void LiveSession::hello(const Message& message) {
 }
 
 void LiveSession::command(const Message& message) {
+    std::string speaker = speaker_of(message);
     Result<Command> command = hub_.decoder().command(
-        message,
-        {.user_id = user_->id, .instance_id = session_->instance_id, .strict = negotiated_});
+        message, {.user_id = user_->id, .instance_id = speaker, .strict = negotiated_});
     if (!command) {
         keep_private(message);
         return say_error(command.error(), message.id);
     }
     if (command->operation_id.empty()) command->operation_id = hub_.new_id();
-    command->instance_id = session_->instance_id;
+    if (speaker != session_->instance_id) command->via = session_->instance_id;
+    command->instance_id = std::move(speaker);
     command->brief = !negotiated_;  // the plain protocol knows no acknowledgement
     const auto refuse = [&](const Error& error) {
         if (asks_for_privacy(*command)) keep_private(message);
@@ -218,7 +238,7 @@ void LiveSession::keep_private(const Message& message) {
                                                               ? wire::Said::mode_update
                                                               : wire::Said::operation);
     if (whom && session_ != nullptr)
-        hub_.engine().keep_private(user_->id, whom->empty() ? session_->instance_id : *whom);
+        hub_.engine().keep_private(user_->id, whom->empty() ? speaker_of(message) : *whom);
 }
 
 void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {

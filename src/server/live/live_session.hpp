@@ -87,6 +87,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void handle(const wire::Message& message);
     bool identify(const wire::Message& message);
     bool is_of_instance(const wire::Message& message);
+    std::string speaker_of(const wire::Message& message) const;
     bool enter(std::string_view claimed_user, std::string_view instance_id,
                core::SessionRequest request);
     void hello(const wire::Message& message);

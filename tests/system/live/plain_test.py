@@ -1,4 +1,4 @@
-"""What the plain dialect promises where a client is slow."""
+"""What the plain dialect promises: who is meant by a message, and what a slow client is sent."""
 
 import time
 
@@ -55,3 +55,36 @@ def test_who_fell_behind_hears_of_the_present_instances_once(make_server):
         wait_until(present, 30, what="the newest presence")
         assert len(said) <= 2, said
         staying.close()
+
+
+def test_a_message_is_of_the_instance_that_it_names(make_server):
+    server = make_server().start()
+    with Plain(server.port, "ada", "lap") as reader, Plain(server.port, "ada", "desk") as client:
+        client.instance = "desk-window-2"  # as existing servers take it
+        client.write("notes", {"n": 1})
+        client.set_mode("didactic")
+        assert reader.receive("context-sync")["instanceId"] == "desk-window-2"
+        assert reader.receive("mode-update")["instanceId"] == "desk-window-2"
+        assert client.nothing_comes(), "what it wrote through this very connection"
+        client.instance = " desk"
+        client.write("notes", {"n": 2})
+        assert "instanceId" in client.receive("error")["payload"]["detail"]
+
+
+def test_nothing_leaves_through_the_connection_of_a_private_instance(make_server):
+    server = make_server().start()
+    with Plain(server.port, "ada", "lap") as reader, Plain(server.port, "ada", "desk") as client:
+        client.set_mode("inspired")
+        client.instance = "other"
+        refused = client.write("secret", {"n": 1})
+        error = client.receive("error", where=lambda m: m["payload"]["requestId"] == refused)
+        assert error["payload"]["code"] == "private_mode"
+        client.set_mode("inspired")
+        client.instance = "desk"
+        client.set_mode("parallel")
+        client.write("open", {"n": 2})
+        client.instance = "other"
+        refused = client.write("secret", {"n": 3})
+        assert client.receive("error", where=lambda m: m["payload"]["requestId"] == refused)
+        assert reader.receive("context-sync")["payload"]["contextKey"] == "open"
+        assert reader.nothing_comes(kinds=("context-sync",))
