@@ -1,7 +1,7 @@
 """The parts of the benchmark. Each is a function of the rig and the number of the repeat, and
 returns {figure: value}; None is a measurement that failed. Ratios are taken between servers that
 ran right after each other."""
-from parts import connections, durable, fanout, latency, logs, replay, stalled, start, users
+from parts import connections, durable, fanout, latency, logs, reads, replay, stalled, start, users
 
 ALL = {
     'fanout': fanout.measure,
@@ -11,6 +11,7 @@ ALL = {
     'replay': replay.measure,
     'users': users.measure,
     'logs': logs.measure,
+    'reads': reads.measure,
     'stalled': stalled.measure,
     'start': start.measure,
 }
@@ -22,6 +23,7 @@ WHAT = {
     'replay': "goal 8: replay of 10,000 events, and the others' latency meanwhile",
     'users': 'goal 10: cost of a delivery against the number of rooms and of clients',
     'logs': 'goal 10: commits and resumption against the size of the log',
+    'reads': 'each read against the length of the log, and the writers beside it',
     'stalled': 'goal 10: one client that does not read',
     'start': 'goal 11: start on a store of 1,000,000 events, memory of an empty one',
 }

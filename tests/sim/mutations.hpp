@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/mutation.hpp"
-#include "store/sim/sim_database.hpp"
+#include "sim_store/sim_database.hpp"
 
 #include <optional>
 #include <string>

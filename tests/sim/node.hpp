@@ -7,7 +7,7 @@
 #include "sim/plain_form.hpp"
 #include "sim/scenario.hpp"
 #include "sim/trace.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/sim_store.hpp"
 
 #include <deque>
 #include <memory>

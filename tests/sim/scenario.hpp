@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/engine.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/sim_store.hpp"
 
 #include <cstdint>
 

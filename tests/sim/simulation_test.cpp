@@ -1,7 +1,7 @@
 // The parts of the simulation that everything else rests on: the same seed is the same run, and the
 // simulated store keeps its law with and without faults.
 #include "sim/run.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/sim_store.hpp"
 
 #include <set>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/hash64.hpp"
-#include "store/sim/event_queue.hpp"
+#include "sim_store/event_queue.hpp"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/command.hpp"
-#include "store/sim/seeded_random.hpp"
+#include "sim_store/seeded_random.hpp"
 
 #include <map>
 #include <string>

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "core/engine.hpp"
-#include "store/sim/event_queue.hpp"
-#include "store/sim/seeded_random.hpp"
-#include "store/sim/sim_database.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/event_queue.hpp"
+#include "sim_store/seeded_random.hpp"
+#include "sim_store/sim_database.hpp"
+#include "sim_store/sim_store.hpp"
 
 #include <deque>
 #include <map>

@@ -6,10 +6,10 @@
 #include "model/json.hpp"
 #include "net/http.hpp"
 #include "server/rest/api.hpp"
-#include "store/sim/event_queue.hpp"
-#include "store/sim/seeded_random.hpp"
-#include "store/sim/sim_database.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/event_queue.hpp"
+#include "sim_store/seeded_random.hpp"
+#include "sim_store/sim_database.hpp"
+#include "sim_store/sim_store.hpp"
 
 #include <memory>
 #include <optional>

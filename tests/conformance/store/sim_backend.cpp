@@ -1,5 +1,5 @@
 #include "conformance/store/store_law.hpp"
-#include "store/sim/sim_store.hpp"
+#include "sim_store/sim_store.hpp"
 
 namespace dyad::conformance {
 namespace {

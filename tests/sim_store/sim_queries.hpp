@@ -1,7 +1,7 @@
 // What the simulated database answers to each question of the store port, at one moment.
 #pragma once
 
-#include "store/sim/sim_database.hpp"
+#include "sim_store/sim_database.hpp"
 #include "store/store.hpp"
 
 #include <string>

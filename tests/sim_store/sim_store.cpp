@@ -1,6 +1,6 @@
-#include "store/sim/sim_store.hpp"
+#include "sim_store/sim_store.hpp"
 
-#include "store/sim/sim_queries.hpp"
+#include "sim_store/sim_queries.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "store/sim/seeded_random.hpp"
+#include "sim_store/seeded_random.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "store/sim/sim_queries.hpp"
+#include "sim_store/sim_queries.hpp"
 
 #include "base/limits.hpp"
 #include "search/match.hpp"

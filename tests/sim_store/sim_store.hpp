@@ -5,9 +5,9 @@
 // still reach the database, but are answered to nobody.
 #pragma once
 
-#include "store/sim/event_queue.hpp"
-#include "store/sim/seeded_random.hpp"
-#include "store/sim/sim_database.hpp"
+#include "sim_store/event_queue.hpp"
+#include "sim_store/seeded_random.hpp"
+#include "sim_store/sim_database.hpp"
 #include "store/store.hpp"
 
 #include <memory>

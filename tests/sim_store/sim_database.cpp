@@ -1,4 +1,4 @@
-#include "store/sim/sim_database.hpp"
+#include "sim_store/sim_database.hpp"
 
 #include "base/check.hpp"
 

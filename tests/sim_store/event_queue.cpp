@@ -1,4 +1,4 @@
-#include "store/sim/event_queue.hpp"
+#include "sim_store/event_queue.hpp"
 
 #include "base/check.hpp"
 
