@@ -14,6 +14,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+// The allocator's: what only the start needed (the journals are read whole) goes back to the
+// system. Sanitizers have another allocator, without it.
+extern "C" [[gnu::weak]] void mi_collect(bool force) noexcept;
+
 namespace dyad::cli {
 namespace {
 
@@ -114,6 +118,7 @@ int run_serve(const CommonOptions& common) {
         server::Server::start(server_settings(settings), make_parts(renderer),
                               static_cast<std::size_t>(settings.integer("DYAD_CELLS")));
     if (!server) return refuse(server.error(), settings);
+    if (mi_collect != nullptr) mi_collect(true);
     log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " + data_dir +
                           ", listening at " + settings.own_url());
     if (output_is_terminal())
