@@ -23,6 +23,7 @@ NAMES = {
     'dyad_memory': 'Dyad, store in memory',
     'epoll': 'raw epoll',
     'cork': 'raw cork',
+    'sync': 'raw sync',
     'ws_basic': 'Node ws',
     'ws_best': 'Node ws, corked by hand',
     'nats': 'NATS over WebSocket',
@@ -89,7 +90,7 @@ class Rig:
     def has(self, name):
         """Whether this machine has that peer. The smoke run does without what must be installed."""
         if self.smoke:
-            return name.startswith('dyad') or name in ('epoll', 'cork')
+            return name.startswith('dyad') or name in ('epoll', 'cork', 'sync')
         if name == 'nats':
             return shutil.which('nats-server') is not None
         if name.startswith('ws_'):
@@ -111,6 +112,8 @@ class Rig:
         if name in ('epoll', 'cork'):
             raw = os.path.join(self.neutral, 'bin/raw') if self.neutral else None
             return [raw or self.program('raw_server'), name, str(port)], 'plain'
+        if name == 'sync':
+            return [self.program('raw_server'), name, str(port), self.path('data', 'raw')], 'acked'
         if name.startswith('ws_'):
             return ['node', os.path.join(self.peers, f'{name}.js'), str(port)], 'plain'
         if name == 'nats':

@@ -5,12 +5,14 @@ from rig import ratio
 def measure(rig, repeat):
     length = {'mode': 'acked', 'secs': rig.seconds(2), 'warm': 0.3}
     disk = rig.disk()
-    many = rig.measure('dyad', rooms=16, window=64, **length)
+    both = rig.in_turn(repeat, ['dyad', 'sync'], rooms=16, window=64, **length)
+    many = both['dyad']
     one = rig.measure('dyad', rooms=1, window=1, **length)
     groups, = rig.store_bench('groups16', 2)
     single, = rig.store_bench('single', 1)
     return {
         'durable16.events_per_s': many and many['dps'],
+        'durable16.events_per_s.x_sync': ratio(many, both['sync'], 'dps'),
         'durable16.events_per_s.x_fdatasync_groups': many and many['dps'] / disk[64]['events_s'],
         'durable16.store.events_per_s.x_fdatasync_groups': groups['x_fdatasync_groups'],
         'durable16.store.events_per_commit': groups['events_per_commit'],

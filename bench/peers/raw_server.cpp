@@ -1,7 +1,10 @@
 // raw_server epoll|cork PORT: the physical limit of a WebSocket broadcast, which keeps nothing.
+// raw_server sync PORT FILE: that of durable acknowledgements, which delivers nothing.
 //
 // A room is a path; with `?pub` one only writes. `epoll` sends once per (message, listener), `cork`
-// sends each listener once everything that one turn of the loop brought.
+// sends each listener once everything that one turn of the loop brought. `sync` writes what one
+// turn brought to the file, syncs it, and sends each message back to who sent it; a hello, which
+// the load driver begins with, is answered at once.
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
@@ -25,6 +29,9 @@
 namespace {
 
 constexpr std::size_t kConnectionsMax = 20000;
+constexpr off_t kFileBytes = 64 << 20;
+
+enum class Kind { epoll, cork, sync };
 
 struct Room {
     std::vector<int> listeners;
@@ -37,6 +44,7 @@ struct Connection {
     Room* room = nullptr;  // null until it is upgraded
     bool listens = false;
     std::unique_ptr<std::string> rest;  // of its input: half a message
+    std::string answers;                // of `sync`
 };
 
 // Where listeners do not keep up there is no limit left to measure.
@@ -73,7 +81,8 @@ void append_frame(std::string& out, std::string_view payload, const char* mask) 
 
 class Server {
   public:
-    Server(bool cork, int port) : cork_(cork), connections_(kConnectionsMax) {
+    Server(Kind kind, int port, const char* file) : kind_(kind), connections_(kConnectionsMax) {
+        if (kind == Kind::sync) open_file(file);
         listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         const int one = 1;
         setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -83,10 +92,8 @@ class Server {
         address.sin_port = htons(static_cast<std::uint16_t>(port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-            listen(listener_, 4096) != 0) {
-            std::perror("raw_server");
-            std::exit(1);
-        }
+            listen(listener_, 4096) != 0)
+            fail("raw_server");
         epoll_ = epoll_create1(0);
         watch(listener_);
     }
@@ -102,11 +109,28 @@ class Server {
                 else
                     read(events[i].data.fd);
             }
-            flush();
+            if (kind_ == Kind::sync)
+                sync();
+            else
+                flush();
         }
     }
 
   private:
+    // As a journal has it: its bytes are there before the first one is written.
+    void open_file(const char* name) {
+        file_ = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        const std::string zeros(1 << 20, '\0');
+        for (off_t at = 0; at < kFileBytes; at += static_cast<off_t>(zeros.size()))
+            if (pwrite(file_, zeros.data(), zeros.size(), at) < 0) fail(name);
+        if (fsync(file_) != 0) fail(name);
+    }
+
+    [[noreturn]] static void fail(const char* what) {
+        std::perror(what);
+        std::exit(1);
+    }
+
     void watch(int fd) {
         epoll_event event{};
         event.events = EPOLLIN;
@@ -116,7 +140,8 @@ class Server {
 
     void accept_all() {
         for (int fd; (fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK)) >= 0;) {
-            connections_[fd].reset(new Connection{.fd = fd});
+            connections_[fd] = std::make_unique<Connection>();
+            connections_[fd]->fd = fd;
             watch(fd);
         }
     }
@@ -154,7 +179,7 @@ class Server {
             const int opcode = bytes[0] & 15;
             if (opcode == 8) return false;
             if (opcode < 3)
-                message(*connection.room, bytes.substr(header + 4, size), bytes.data() + header);
+                message(connection, bytes.substr(header + 4, size), bytes.data() + header);
             bytes.remove_prefix(header + 4 + size);
         }
         if (!bytes.empty()) connection.rest = std::make_unique<std::string>(bytes);
@@ -185,8 +210,10 @@ class Server {
         return true;
     }
 
-    void message(Room& room, std::string_view payload, const char* mask) {
-        if (!cork_) {
+    void message(Connection& connection, std::string_view payload, const char* mask) {
+        if (kind_ == Kind::sync) return keep(connection, payload, mask);
+        Room& room = *connection.room;
+        if (kind_ == Kind::epoll) {
             frame_.clear();
             append_frame(frame_, payload, mask);
             for (const int fd : room.listeners)
@@ -199,6 +226,35 @@ class Server {
         dirty_.push_back(&room);
     }
 
+    void keep(Connection& connection, std::string_view payload, const char* mask) {
+        if (payload.starts_with(R"({"type":"hello")")) {
+            frame_.clear();
+            append_frame(frame_, R"({"type":"caught-up","live":true})", "\0\0\0");
+            return send_all(connection.fd, frame_);
+        }
+        if (connection.answers.empty()) waiting_.push_back(connection.fd);
+        const std::size_t at = connection.answers.size();
+        append_frame(connection.answers, payload, mask);
+        record_.append(connection.answers, at);
+    }
+
+    void sync() {
+        if (record_.empty()) return;
+        const auto size = static_cast<off_t>(record_.size());
+        if (written_ + size > kFileBytes) written_ = 0;
+        if (pwrite(file_, record_.data(), record_.size(), written_) != size ||
+            fdatasync(file_) != 0)
+            fail("raw_server");
+        written_ += size;
+        record_.clear();
+        for (const int fd : waiting_) {
+            if (!connections_[fd]) continue;
+            send_all(fd, connections_[fd]->answers);
+            connections_[fd]->answers.clear();
+        }
+        waiting_.clear();
+    }
+
     void flush() {
         for (Room* room : dirty_) {
             for (const int fd : room->listeners)
@@ -209,7 +265,11 @@ class Server {
         dirty_.clear();
     }
 
-    const bool cork_;
+    const Kind kind_;
+    int file_ = -1;
+    off_t written_ = 0;
+    std::string record_;        // of this turn
+    std::vector<int> waiting_;  // for its sync
     int listener_ = -1;
     int epoll_ = -1;
     std::vector<std::unique_ptr<Connection>> connections_;
@@ -222,13 +282,17 @@ class Server {
 }  // namespace
 
 int main(int count, char** words) {
-    const std::string_view kind = count == 3 ? words[1] : "";
-    if (kind != "epoll" && kind != "cork")
-        return std::fprintf(stderr, "usage: raw_server epoll|cork PORT\n"), 2;
+    const std::string_view kind = count >= 3 ? words[1] : "";
+    const bool syncs = kind == "sync";
+    if ((kind != "epoll" && kind != "cork" && !syncs) || count != (syncs ? 4 : 3))
+        return std::fprintf(stderr, "usage: raw_server epoll|cork PORT | sync PORT FILE\n"), 2;
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    const auto server = std::make_unique<Server>(kind == "cork", std::atoi(words[2]));
+    const auto server = std::make_unique<Server>(syncs            ? Kind::sync
+                                                 : kind == "cork" ? Kind::cork
+                                                                  : Kind::epoll,
+                                                 std::atoi(words[2]), syncs ? words[3] : "");
     server->run();
 }
