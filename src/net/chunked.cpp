@@ -1,92 +1,47 @@
 #include "net/chunked.hpp"
 
 #include "base/limits.hpp"
+#include "net/http_fields.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace dyad::net {
 namespace {
 
-constexpr std::uint8_t kDigitsMax = 16;  // all that fit into 64 bits
-constexpr auto kExtraMax = static_cast<std::uint16_t>(limits::http_header_bytes_max);
+constexpr std::size_t kDigitsMax = 16;  // all that fit into 64 bits
+constexpr auto kExtraMax = static_cast<std::size_t>(limits::http_header_bytes_max);
 
-bool is_text(char c) noexcept {
-    const auto u = static_cast<unsigned char>(c);
-    return (u >= 0x20 && u != 0x7f) || c == '\t';
-}
-
-// RFC 9110 section 5.6.2.
-bool is_token(char c) noexcept {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+Error malformed() {
+    return fail(Errc::invalid_request, "body: the chunked coding is malformed");
 }
 
 }  // namespace
 
-bool ChunkedReader::digit(char c) noexcept {
-    unsigned value = 0;
-    if (c >= '0' && c <= '9')
-        value = static_cast<unsigned>(c - '0');
-    else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-        value = static_cast<unsigned>((c | 0x20) - 'a') + 10;
-    else
-        return false;
-    if (++digits_ > kDigitsMax) return false;
-    size_ = size_ << 4 | value;
-    at_ = At::digits;
-    return true;
-}
-
-bool ChunkedReader::line_end() noexcept {
-    digits_ = 0;
+Status ChunkedReader::take_size(std::string_view line) {
+    const std::string_view digits = line.substr(0, line.find(';'));
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size_, 16);
+    if (digits.empty() || digits.size() > kDigitsMax || read.ptr != digits.data() + digits.size() ||
+        has_control(line))
+        return malformed();
+    extra_bytes_ += line.size() - digits.size();
+    if (size_ > data_left_) return fail(Errc::too_large, "body: it is larger than the limit");
+    data_left_ -= size_;
     at_ = size_ == 0 ? At::trailer : At::data;
-    return true;
+    return Done{};
 }
 
-bool ChunkedReader::step(char c) noexcept {
-    const auto go = [this](At next) {
-        at_ = next;
-        return true;
-    };
-    switch (at_) {
-        case At::size:
-            return digit(c);
-        case At::digits:
-            if (c == ';') return go(At::extension);
-            return c == '\r' ? go(At::size_end) : digit(c);
-        case At::extension:
-            ++extra_bytes_;
-            return c == '\r' ? go(At::size_end) : is_text(c);
-        case At::size_end:
-            return c == '\n' && line_end();
-        case At::data_return:
-            return c == '\r' && go(At::data_end);
-        case At::data_end:
-            return c == '\n' && go(At::size);
-        case At::trailer:
-            if (c == '\r') return go(At::body_end);
-            ++extra_bytes_;
-            return is_token(c) && go(At::trailer_name);
-        case At::trailer_name:
-            ++extra_bytes_;
-            return c == ':' ? go(At::trailer_value) : is_token(c);
-        case At::trailer_value:
-            ++extra_bytes_;
-            return c == '\r' ? go(At::trailer_end) : is_text(c);
-        case At::trailer_end:
-            return c == '\n' && go(At::trailer);
-        case At::body_end:
-            return c == '\n' && go(At::done);
-        case At::data:
-        case At::done:
-            break;
+Status ChunkedReader::take_line(std::string_view line) {
+    if (at_ == At::size) return take_size(line);
+    if (at_ == At::data_end) {
+        at_ = At::size;
+        return line.empty() ? Status(Done{}) : malformed();
     }
-    return false;
-}
-
-Error ChunkedReader::refused() const {
-    if (at_ >= At::trailer) return fail(Errc::invalid_request, "body: a trailer is malformed");
-    return fail(Errc::invalid_request, "body: the chunked coding is malformed");
+    extra_bytes_ += line.size();
+    if (line.empty()) at_ = At::done;
+    if (!line.empty() && !read_field(line))
+        return fail(Errc::invalid_request, "body: a trailer is malformed");
+    return Done{};
 }
 
 Result<bool> ChunkedReader::feed(std::string_view& bytes, std::string& out) {
@@ -96,19 +51,22 @@ Result<bool> ChunkedReader::feed(std::string_view& bytes, std::string& out) {
             out.append(bytes.data(), take);
             bytes.remove_prefix(take);
             size_ -= take;
-            if (size_ == 0) at_ = At::data_return;
+            if (size_ == 0) at_ = At::data_end;
             continue;
         }
-        const bool was_size = at_ == At::size_end;
-        if (!step(bytes.front())) return refused();
-        bytes.remove_prefix(1);
-        if (extra_bytes_ > kExtraMax)
+        const std::size_t take = std::min(bytes.find('\n'), bytes.size() - 1) + 1;
+        line_.append(bytes.substr(0, take));
+        bytes.remove_prefix(take);
+        const bool whole = line_.ends_with('\n');
+        if (whole) {
+            if (!line_.ends_with("\r\n")) return malformed();
+            line_.resize(line_.size() - 2);
+            if (const Status taken = take_line(line_); !taken) return taken.error();
+            line_.clear();
+        }
+        if (extra_bytes_ + line_.size() - std::min(line_.size(), kDigitsMax) > kExtraMax)
             return fail(Errc::header_too_large, "body: chunk extensions and trailers may have " +
-                                                    std::to_string(limits::http_header_bytes_max) +
-                                                    " bytes together");
-        if (!was_size) continue;
-        if (size_ > data_left_) return fail(Errc::too_large, "body: it is larger than the limit");
-        data_left_ -= size_;
+                                                    std::to_string(kExtraMax) + " bytes together");
     }
     return at_ == At::done;
 }

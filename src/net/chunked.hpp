@@ -3,7 +3,7 @@
 //     body     := chunk* last-chunk trailer* CRLF
 //     chunk    := size [extension] CRLF data CRLF         size: 1 to 16 hexadecimal digits
 //     last     := 0 [extension] CRLF                      extension: from ';' to the line's end
-//     trailer  := name ':' value CRLF                     dropped, as extensions are
+//     trailer  := field CRLF                              as in a head; dropped, as extensions are
 //
 // Nothing else passes: a line ends with CR LF, and no white space stands round a size, so that this
 // server and a proxy in front of it see a body end at the same byte.
@@ -29,32 +29,16 @@ class ChunkedReader {
     Result<bool> feed(std::string_view& bytes, std::string& out);
 
   private:
-    enum class At : std::uint8_t {
-        size,  // before its first digit
-        digits,
-        extension,
-        size_end,  // after the CR
-        data,
-        data_return,
-        data_end,
-        trailer,  // at the start of a line
-        trailer_name,
-        trailer_value,
-        trailer_end,
-        body_end,
-        done,
-    };
+    enum class At : std::uint8_t { size, data, data_end, trailer, done };
 
-    // One byte outside of the data. False: it does not belong there.
-    bool step(char c) noexcept;
-    bool digit(char c) noexcept;
-    bool line_end() noexcept;
-    Error refused() const;
+    // Without its line end.
+    Status take_line(std::string_view line);
+    Status take_size(std::string_view line);
 
     At at_ = At::size;
-    std::uint8_t digits_ = 0;
-    std::uint16_t extra_bytes_ = 0;  // of extensions and trailers
-    std::uint64_t size_ = 0;         // of the chunk, or what is left of it
+    std::string line_;             // what has come of the one that is not complete
+    std::size_t extra_bytes_ = 0;  // of extensions and trailers
+    std::uint64_t size_ = 0;       // what is left of the chunk
     std::uint64_t data_left_;
 };
 

@@ -1,11 +1,40 @@
 #include "net/http.hpp"
 
-#include <boost/beast/http/status.hpp>
+#include <algorithm>
 
 namespace dyad::net {
 namespace {
 
-namespace http = boost::beast::http;
+// Those that this server answers with (RFC 9110 section 15).
+constexpr std::pair<int, std::string_view> kStatuses[] = {
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {412, "Precondition Failed"},
+    {413, "Payload Too Large"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
+};
 
 bool is_unreserved(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -50,8 +79,9 @@ std::string response_head(const Response& response, bool keep_alive) {
 }  // namespace
 
 std::string_view status_text(int status) noexcept {
-    const auto text = http::obsolete_reason(static_cast<http::status>(status));
-    return {text.data(), text.size()};
+    const auto* const row = std::find_if(std::begin(kStatuses), std::end(kStatuses),
+                                         [status](const auto& one) { return one.first == status; });
+    return row != std::end(kStatuses) ? row->second : std::string_view();
 }
 
 std::string serialize(const Response& response, bool keep_alive, bool head_only) {

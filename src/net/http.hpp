@@ -67,7 +67,7 @@ class RequestReader {
     // The client waits for "100 Continue" before it sends the body. Told once.
     bool take_expects_continue() noexcept { return std::exchange(expects_continue_, false); }
     // The head of a request whose body is still to come; of one that feed() refused, as much as can
-    // be told: its method, target and Origin.
+    // be told.
     const Request& head() const noexcept { return request_; }
     // Requires: state() == complete. The reader is ready for the next request then.
     Request take();
@@ -75,7 +75,6 @@ class RequestReader {
   private:
     Status read_head(std::string_view& bytes);
     Status begin(std::string_view head);
-    void salvage(std::string_view head);
     Status frame_body(bool version_11);
     Status read_body(std::string_view& bytes);
 

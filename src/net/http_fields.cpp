@@ -11,12 +11,6 @@ char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Takes what stands before the next `mark` outside of quotes, and the mark. A backslash escapes
 // nothing inside an entity tag, and what it escapes in a parameter matters to nobody here.
 std::string_view take_until(std::string_view& text, char mark) noexcept {
@@ -61,6 +55,46 @@ int precision_of(std::string_view range, std::string_view media_type) noexcept {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) noexcept {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    });
+}
+
+std::string to_lower(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), lower);
+    return out;
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    const std::size_t first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool has_control(std::string_view text) noexcept {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return (u < 0x20 && c != '\t') || u == 0x7f;
+    });
+}
+
+Result<Headers::value_type> read_field(std::string_view line) {
+    const auto refuse = [](const char* why) { return fail(Errc::invalid_request, why); };
+    if (has_control(line)) return refuse("header: control characters are not allowed");
+    if (line.starts_with(' ') || line.starts_with('\t'))
+        return refuse("header: folded lines are not allowed");
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || colon == 0) return refuse("header: a line has no name");
+    const std::string_view name = line.substr(0, colon);
+    if (name.ends_with(' ') || name.ends_with('\t'))
+        return refuse("header: white space before a colon is not allowed");
+    if (!is_token(name)) return refuse("header: a name has a character that no name may have");
+    return Headers::value_type(to_lower(name), trimmed(line.substr(colon + 1)));
+}
 
 bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),

@@ -1,5 +1,10 @@
-// Reading requests. The library's parser judges the request line and the syntax of each field; what
-// it would let through or repair is refused here before, and the body is framed here.
+// Reading requests (RFC 9112):
+//
+//     head         := request-line CRLF (field CRLF)* CRLF
+//     request-line := token SP target SP "HTTP/1." ("0" | "1")
+//     field        := token ":" OWS value OWS        value: no control character but tabs
+//
+// Nothing else passes: no empty line before it, no folding, no bare CR or LF, no second space.
 #include "base/limits.hpp"
 #include "net/chunked.hpp"
 #include "net/http_fields.hpp"
@@ -8,24 +13,12 @@
 #include <algorithm>
 #include <charconv>
 
-#include <boost/beast/http/basic_parser.hpp>
-
 namespace dyad::net {
 namespace {
-
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 
 constexpr auto kHeaderMax = static_cast<std::size_t>(limits::http_header_bytes_max);
 constexpr auto kBodyMax = static_cast<std::uint64_t>(limits::http_body_bytes_max);
 constexpr std::size_t kBodyReserveMax = 64 * 1024;
-
-std::string to_lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
 
 Error refuse(std::string detail) {
     return fail(Errc::invalid_request, std::move(detail));
@@ -48,41 +41,52 @@ bool has_bare_line_feed(std::string_view text, std::size_t from) noexcept {
     return false;
 }
 
-// RFC 9112 sections 2.2, 5.1 and 5.2: line ends, folding, and characters that have no place in a
-// header. Requires: `head` ends with an empty line.
-Status check_lines(std::string_view head) {
-    std::int64_t lines = 0;
-    bool first = true;
-    while (!head.empty()) {
-        const std::size_t end = head.find("\r\n");
-        const std::string_view line = head.substr(0, end);
-        head.remove_prefix(end + 2);
-        for (const char c : line) {
-            const auto u = static_cast<unsigned char>(c);
-            if ((u < 0x20 && c != '\t') || u == 0x7f)
-                return refuse("header: control characters are not allowed");
-            if (first && u >= 0x80) return refuse("request line: must be ASCII");
-        }
-        // RFC 9112 section 2.2 lets a server skip an empty line before a request; this one does
-        // not.
-        if (line.empty() && first) return refuse("request line: must not be empty");
-        if (line.empty()) break;
-        if (!first) {
-            if (++lines > limits::http_header_lines_max)
-                return fail(Errc::header_too_large,
-                            "header: at most " + std::to_string(limits::http_header_lines_max) +
-                                " lines are allowed");
-            if (line.front() == ' ' || line.front() == '\t')
-                return refuse("header: folded lines are not allowed");
-            const std::size_t colon = line.find(':');
-            if (colon == std::string_view::npos || colon == 0)
-                return refuse("header: a line has no name");
-            if (line[colon - 1] == ' ' || line[colon - 1] == '\t')
-                return refuse("header: white space before a colon is not allowed");
-        }
-        first = false;
-    }
+// RFC 9112 section 3. What stands in the places of method and target is kept, good or bad.
+Status read_request_line(std::string_view line, Request& request) {
+    const std::size_t first = std::min(line.find(' '), line.size());
+    const std::size_t second = std::min(line.find(' ', first + 1), line.size());
+    request.method = line.substr(0, first);
+    request.target = line.substr(std::min(first + 1, second), second - std::min(first + 1, second));
+    const std::string_view version = line.substr(std::min(second + 1, line.size()));
+    // RFC 9112 section 2.2 lets a server skip an empty line before a request; this one does not.
+    if (line.empty()) return refuse("request line: must not be empty");
+    if (has_control(line)) return refuse("header: control characters are not allowed");
+    if (std::any_of(line.begin(), line.end(), [](char c) { return c < 0; }))
+        return refuse("request line: must be ASCII");
+    if (!is_token(request.method))
+        return refuse("request line: must begin with a method, such as GET");
+    if (request.target.empty() || request.target.find('\t') != std::string::npos)
+        return refuse(
+            "request line: must be a method, a target and a version, with one space each");
+    if (version != "HTTP/1.1" && version != "HTTP/1.0")
+        return refuse("request line: must end with HTTP/1.1 or HTTP/1.0");
+    request.version = version.ends_with('1') ? 11 : 10;
     return Done{};
+}
+
+// The lines of a head, without the empty one. Reads on behind what it refuses: for whom a refusal
+// is meant, and where it is read, may stand there.
+Status read_lines(std::string_view head, Request& request) {
+    Status good = Done{};
+    std::int64_t lines = -1;  // the request line is no header line
+    do {
+        const std::size_t end = std::min(head.find("\r\n"), head.size());
+        const std::string_view line = head.substr(0, end);
+        head.remove_prefix(std::min(end + 2, head.size()));
+        Status read = Done{};
+        if (++lines == 0)
+            read = read_request_line(line, request);
+        else if (auto field = read_field(line))
+            request.headers.push_back(*std::move(field));
+        else
+            read = field.error();
+        if (lines > limits::http_header_lines_max)
+            read = fail(Errc::header_too_large, "header: at most " +
+                                                    std::to_string(limits::http_header_lines_max) +
+                                                    " lines are allowed");
+        if (good && !read) good = read;
+    } while (!head.empty());
+    return good;
 }
 
 std::optional<std::string> decode_text(std::string_view text) {
@@ -163,44 +167,6 @@ Status check_codings(const Headers& headers, bool version_11) {
     return fail(Errc::not_implemented, "Transfer-Encoding: only chunked is understood");
 }
 
-// The library's parser, made to write into a Request at once.
-class HeadParser final : public http::basic_parser<true> {
-  public:
-    explicit HeadParser(Request& request) : request_(request) {
-        skip(true);  // the body is not its business
-        header_limit(static_cast<std::uint32_t>(kHeaderMax) + 4);
-    }
-    int version() const noexcept { return version_; }
-
-  private:
-    void on_request_impl(http::verb, beast::string_view method, beast::string_view target,
-                         int version, beast::error_code&) override {
-        request_.method.assign(method.data(), method.size());
-        request_.target.assign(target.data(), target.size());
-        version_ = version;
-    }
-    void on_field_impl(http::field, beast::string_view name, beast::string_view value,
-                       beast::error_code&) override {
-        request_.headers.emplace_back(to_lower({name.data(), name.size()}),
-                                      std::string_view(value.data(), value.size()));
-    }
-    void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
-    void on_header_impl(beast::error_code&) override {}
-    void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-    std::size_t on_body_impl(beast::string_view body, beast::error_code&) override {
-        return body.size();
-    }
-    void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body,
-                                   beast::error_code&) override {
-        return body.size();
-    }
-    void on_finish_impl(beast::error_code&) override {}
-
-    Request& request_;
-    int version_ = 0;
-};
-
 }  // namespace
 
 RequestReader::RequestReader() = default;
@@ -240,7 +206,8 @@ Status RequestReader::read_head(std::string_view& bytes) {
         if (has_bare_line_feed(text.substr(0, kHeaderMax), before))
             return refuse("header: lines must end with CR LF");
         if (text.size() >= kHeaderMax) {
-            salvage(text.substr(0, kHeaderMax));
+            request_ = Request{};
+            static_cast<void>(read_lines(text.substr(0, kHeaderMax), request_));
             return header_too_large();
         }
         if (before == 0) head_.assign(text);
@@ -248,52 +215,31 @@ Status RequestReader::read_head(std::string_view& bytes) {
         return Done{};
     }
     bytes.remove_prefix(end + 4 - before);
-    if (Status begun = begin(text.substr(0, end + 4)); !begun) {
-        salvage(text.substr(0, end + 2));
-        return begun;
-    }
+    if (Status begun = begin(text.substr(0, end)); !begun) return begun;
     head_ = std::string();
     if (!bytes.empty()) expects_continue_ = false;  // its body is coming already
     return Done{};
 }
 
 Status RequestReader::begin(std::string_view head) {
-    if (Status lines = check_lines(head); !lines) return lines;
     request_ = Request{};
     request_.headers.reserve(16);
-    HeadParser parser(request_);
-    beast::error_code error;
-    parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
-    if (error) return refuse("the request is malformed: " + error.message());
-    if (!parser.is_done()) return refuse("the request's header is malformed");
-    request_.version = parser.version();
+    if (Status lines = read_lines(head, request_); !lines) return lines;
+    const auto options = list_of(request_.headers, "connection");
+    if (!std::all_of(options.begin(), options.end(), is_token))
+        return refuse("Connection: must be a list of names");
     const bool version_11 = request_.version == 11;
-    request_.keep_alive = version_11 && !list_has(request_.headers, "connection", "close");
+    const auto connection_has = [&options](std::string_view option) {
+        return std::any_of(options.begin(), options.end(), [option](std::string_view one) {
+            return same_ignoring_case(one, option);
+        });
+    };
+    request_.keep_alive = version_11 && !connection_has("close");
     // RFC 6455 section 4.2.1: HTTP/1.1 or later.
-    request_.upgrade = version_11 && list_has(request_.headers, "connection", "upgrade") &&
+    request_.upgrade = version_11 && connection_has("upgrade") &&
                        list_has(request_.headers, "upgrade", "websocket");
     if (Status framed = frame_body(version_11); !framed) return framed;
     return read_target(request_);
-}
-
-// What a refusal needs: for whom it is meant, and where it is read.
-void RequestReader::salvage(std::string_view head) {
-    Request known;
-    std::string_view line = head.substr(0, head.find("\r\n"));
-    const std::size_t space = std::min(line.find(' '), line.size());
-    known.method = line.substr(0, space);
-    line.remove_prefix(std::min(space + 1, line.size()));
-    known.target = line.substr(0, line.find(' '));
-    constexpr std::string_view kName = "origin:";
-    for (std::size_t at = head.find("\r\n"); at != std::string_view::npos;
-         at = head.find("\r\n", at + 2)) {
-        line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-        if (!same_ignoring_case(line.substr(0, kName.size()), kName)) continue;
-        line.remove_prefix(std::min(line.find_first_not_of(" \t", kName.size()), line.size()));
-        line = line.substr(0, line.find_last_not_of(" \t") + 1);
-        known.headers.emplace_back("origin", line);
-    }
-    request_ = std::move(known);
 }
 
 // RFC 9112 section 6.3, without any of its leniency.

@@ -14,7 +14,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,10 +30,10 @@ struct Address {
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port, bool numeric) {
+Result<Address> address_of(const std::string& host, std::uint16_t port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0);
+    hints.ai_flags = AI_NUMERICSERV | AI_NUMERICHOST;
     addrinfo* found = nullptr;
     std::string name = host;
     if (name.size() > 2 && name.front() == '[' && name.back() == ']')
@@ -45,14 +44,11 @@ Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port
     if (code != 0)
         return fail(Errc::invalid_field,
                     "host: \"" + host + "\" is not an address: " + gai_strerror(code));
-    std::vector<Address> addresses;
-    for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-        Address& address = addresses.emplace_back();
-        std::memcpy(&address.storage, at->ai_addr, at->ai_addrlen);
-        address.size = at->ai_addrlen;
-    }
+    Address address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.size = found->ai_addrlen;
     freeaddrinfo(found);
-    return addresses;
+    return address;
 }
 
 // The inodes of sockets that listen on `port`, from /proc/net/tcp (proc(5)).
@@ -139,9 +135,8 @@ PortHolder port_holder(std::uint16_t port, bool v6_only) {
 }
 
 Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
-    const Result<std::vector<Address>> found = resolve(host, port, true);
-    if (!found) return found.error();
-    const Address* const address = &found->front();
+    const Result<Address> address = address_of(host, port);
+    if (!address) return address.error();
     const bool v6 = address->storage.ss_family == AF_INET6;
     Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd.valid()) {
@@ -204,44 +199,6 @@ std::uint16_t local_port(int fd) {
     if (address.ss_family == AF_INET6)
         return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
     return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-}
-
-namespace {
-
-Result<Fd> connect_one(const Address& address, const std::string& where, std::int64_t timeout_ms) {
-    Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) return fail(Errc::unavailable, "no socket can be made");
-    if (connect(fd.get(), address.get(), address.size) != 0) {
-        if (errno != EINPROGRESS) return fail(Errc::unavailable, "nothing answers at " + where);
-        pollfd wait{fd.get(), POLLOUT, 0};
-        if (poll(&wait, 1, static_cast<int>(timeout_ms)) != 1)
-            return fail(Errc::unavailable, "no answer from " + where + " in time");
-        int error = 0;
-        socklen_t size = sizeof error;
-        getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error != 0) return fail(Errc::unavailable, "nothing answers at " + where);
-    }
-    const int one = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
-}
-
-}  // namespace
-
-Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms) {
-    // Not every machine's list of hosts has both of them.
-    const bool local = host == "localhost";
-    Result<std::vector<Address>> found = resolve(local ? "127.0.0.1" : host, port, false);
-    if (!found) return fail(Errc::unavailable, found.error().detail);
-    if (local)
-        if (const auto second = resolve("::1", port, true))
-            found->insert(found->end(), second->begin(), second->end());
-    const std::string where = host + ":" + std::to_string(port);
-    // A name may stand for addresses of both families; the server may listen on one of them only.
-    for (std::size_t i = 0;; ++i) {
-        Result<Fd> fd = connect_one((*found)[i], where, timeout_ms);
-        if (fd || i + 1 == found->size()) return fd;
-    }
 }
 
 }  // namespace dyad::net

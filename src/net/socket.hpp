@@ -1,4 +1,4 @@
-// Sockets: an owned descriptor, sending without a signal, addresses, listening and connecting.
+// Sockets: an owned descriptor, sending without a signal, addresses and listening.
 #pragma once
 
 #include "base/result.hpp"
@@ -58,10 +58,6 @@ using ListenFn = Result<Fd> (*)(const std::string& address, std::uint16_t port);
 Result<std::vector<Fd>> listen_all(const std::string& host, std::uint16_t port,
                                    ListenFn listen = listen_tcp);
 std::uint16_t local_port(int fd);
-
-// A blocking connection, for the command line; localhost is tried in both families. Errors:
-// unavailable.
-Result<Fd> connect_tcp(const std::string& host, std::uint16_t port, std::int64_t timeout_ms);
 
 // Who listens on the port; nothing where nobody does.
 struct PortHolder {

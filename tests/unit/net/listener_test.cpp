@@ -1,6 +1,8 @@
 // Listening, and what is said where that fails; on the loopback interface.
 #include "net/listener.hpp"
 
+#include "support/dial.hpp"
+
 #include <string>
 #include <vector>
 
@@ -59,9 +61,9 @@ TEST(ListenAll, LocalhostAndEveryAddressStandForBothFamilies) {
         ASSERT_TRUE(sockets) << c.host << ": " << sockets.error().detail;
         const std::uint16_t port = local_port(sockets->front().get());
         for (const std::string& address : c.reachable)
-            EXPECT_TRUE(connect_tcp(address, port, 1000)) << c.host << " at " << address;
+            EXPECT_TRUE(test::dial(address, port).valid()) << c.host << " at " << address;
         for (const std::string& address : c.not_reachable)
-            EXPECT_FALSE(connect_tcp(address, port, 1000)) << c.host << " at " << address;
+            EXPECT_FALSE(test::dial(address, port).valid()) << c.host << " at " << address;
     }
 }
 
@@ -82,10 +84,10 @@ TEST(ListenAll, AFamilyThatTheMachineDoesNotHaveIsLeftOut) {
         const auto four = listen_all(host, 0, only_v4);
         ASSERT_TRUE(four) << host;
         EXPECT_EQ(four->size(), 1U);
-        EXPECT_TRUE(connect_tcp("localhost", local_port(four->front().get()), 1000));
+        EXPECT_TRUE(test::dial("localhost", local_port(four->front().get())).valid());
         const auto six = listen_all(host, 0, only_v6);
         ASSERT_TRUE(six) << host;
-        EXPECT_TRUE(connect_tcp("localhost", local_port(six->front().get()), 1000));
+        EXPECT_TRUE(test::dial("localhost", local_port(six->front().get())).valid());
         const auto none = listen_all(host, 0, neither);
         ASSERT_FALSE(none) << host;
         EXPECT_EQ(none.error().code, Errc::invalid_field);
@@ -136,19 +138,6 @@ TEST(PortHolder, KnowsNothingOfAFreePort) {
     EXPECT_EQ(port_holder(port).text, "");
 }
 
-TEST(ConnectTcp, SaysWhereNothingAnswers) {
-    std::uint16_t port = 0;
-    {
-        const Result<Fd> fd = listen_tcp("127.0.0.1", 0);
-        ASSERT_TRUE(fd);
-        port = local_port(fd->get());
-    }
-    const Result<Fd> fd = connect_tcp("127.0.0.1", port, 1000);
-    ASSERT_FALSE(fd);
-    EXPECT_EQ(fd.error().code, Errc::unavailable);
-    EXPECT_NE(fd.error().detail.find("127.0.0.1:" + std::to_string(port)), std::string::npos);
-}
-
 struct Accepting {
     Loop loop;
     std::vector<Fd> taken;
@@ -157,13 +146,13 @@ struct Accepting {
     Accepting()
         : listener(loop, *listen_tcp("127.0.0.1", 0),
                    [this](Fd fd) { taken.push_back(std::move(fd)); }) {}
-    Result<Fd> dial() { return connect_tcp("127.0.0.1", listener.port(), 1000); }
+    Fd dial() { return test::dial("127.0.0.1", listener.port()); }
 };
 
 TEST(Listener, HandsOverNonBlockingSocketsThatSendAtOnce) {
     Accepting a;
-    const Result<Fd> client = a.dial();
-    ASSERT_TRUE(client);
+    const Fd client = a.dial();
+    ASSERT_TRUE(client.valid());
     a.loop.run_once(1000);
     ASSERT_EQ(a.taken.size(), 1U);
     int no_delay = 0;
@@ -177,9 +166,9 @@ TEST(Listener, HandsOverNonBlockingSocketsThatSendAtOnce) {
 
 TEST(Listener, TakesABoundedNumberPerTurnAndLosesNone) {
     Accepting a;
-    std::vector<Result<Fd>> clients;
+    std::vector<Fd> clients;
     for (int i = 0; i < 150; ++i)
-        ASSERT_TRUE(clients.emplace_back(a.dial()));
+        ASSERT_TRUE(clients.emplace_back(a.dial()).valid());
     a.loop.run_once(1000);
     EXPECT_LE(a.taken.size(), 64U);
     for (int i = 0; i < 10; ++i)
@@ -192,7 +181,7 @@ TEST(Listener, ThePortIsFreeAfterClose) {
     const std::uint16_t port = a.listener.port();
     a.listener.close();
     a.listener.close();
-    EXPECT_FALSE(connect_tcp("127.0.0.1", port, 1000));
+    EXPECT_FALSE(test::dial("127.0.0.1", port).valid());
     EXPECT_TRUE(listen_tcp("127.0.0.1", port));
 }
 
@@ -215,21 +204,21 @@ class NoDescriptorsLeft {
 
 TEST(Listener, WithoutDescriptorsItClosesConnectionsInsteadOfSpinning) {
     Accepting a;
-    std::vector<Result<Fd>> clients;
+    std::vector<Fd> clients;
     for (int i = 0; i < 3; ++i)
-        ASSERT_TRUE(clients.emplace_back(a.dial()));
+        ASSERT_TRUE(clients.emplace_back(a.dial()).valid());
     {
         const NoDescriptorsLeft none;
         for (int i = 0; i < 3; ++i)
             a.loop.run_once(1000);
         EXPECT_TRUE(a.taken.empty());
     }
-    for (Result<Fd>& client : clients) {
+    for (const Fd& client : clients) {
         char byte;
-        EXPECT_EQ(receive_some(client->get(), std::span(&byte, 1)).state, Io::closed);
+        EXPECT_EQ(receive_some(client.get(), std::span(&byte, 1)).state, Io::closed);
     }
-    const Result<Fd> later = a.dial();
-    ASSERT_TRUE(later);
+    const Fd later = a.dial();
+    ASSERT_TRUE(later.valid());
     for (int i = 0; i < 3 && a.taken.empty(); ++i)
         a.loop.run_once(200);
     EXPECT_EQ(a.taken.size(), 1U) << "it goes on once there are descriptors";

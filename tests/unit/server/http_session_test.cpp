@@ -1,4 +1,5 @@
 // HTTP connections, on a whole server in this process.
+#include "support/dial.hpp"
 #include "support/loopback.hpp"
 
 #include <poll.h>
@@ -14,9 +15,9 @@ std::string talk(const Loopback& server, std::string text, std::size_t answers) 
     const std::string port = std::to_string(server.url().port);
     for (std::size_t at; (at = text.find("PORT")) != std::string::npos;)
         text.replace(at, 4, port);
-    Result<net::Fd> fd = net::connect_tcp("127.0.0.1", server.url().port, 10'000);
-    EXPECT_TRUE(fd.has_value());
-    EXPECT_EQ(send(fd->get(), text.data(), text.size(), MSG_NOSIGNAL),
+    const net::Fd fd = test::dial("127.0.0.1", server.url().port);
+    EXPECT_TRUE(fd.valid());
+    EXPECT_EQ(send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
     std::string got;
     const auto count = [&got] {
@@ -27,9 +28,9 @@ std::string talk(const Loopback& server, std::string text, std::size_t answers) 
     };
     char buffer[65536];
     while (count() < answers || got.find("\r\n\r\n") == std::string::npos) {
-        pollfd ready{.fd = fd->get(), .events = POLLIN, .revents = 0};
+        pollfd ready{.fd = fd.get(), .events = POLLIN, .revents = 0};
         if (poll(&ready, 1, 10'000) != 1) break;
-        const ssize_t size = recv(fd->get(), buffer, sizeof buffer, 0);
+        const ssize_t size = recv(fd.get(), buffer, sizeof buffer, 0);
         if (size <= 0) break;
         got.append(buffer, static_cast<std::size_t>(size));
     }
