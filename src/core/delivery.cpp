@@ -54,7 +54,6 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
 }
 
 void Delivery::remove(SessionId session) {
-    set_blocked(*session, false);
     if (session->dialect == Dialect::plain) plain_ -= 1;
     const std::uint32_t index = session->index;
     std::swap(sessions_[index], sessions_.back());
@@ -70,16 +69,8 @@ Session* Delivery::find(std::uint64_t serial) const {
     return nullptr;
 }
 
-void Delivery::set_blocked(Session& session, bool blocked) {
-    if (session.blocked == blocked) return;
-    session.blocked = blocked;
-    blocked_ += blocked ? 1 : std::size_t(-1);
-    session.progress_ms = user_.ports().clock.steady_ms();
-    if (blocked) user_.look_by(session.progress_ms + limits::write_stall_ms);
-}
-
 void Delivery::writable(SessionId session) {
-    set_blocked(*session, false);
+    session->blocked = false;
     behind_ = true;
     user_.engine_.mark_dirty(user_);
 }
@@ -120,7 +111,7 @@ void Delivery::start(const Start& start, const Status& fresh) {
     Session* session = find(start.serial);
     if (session == nullptr) return;
     if (!fresh) {
-        session->peer->close(CloseReason::storage);
+        session->peer->close(Errc::storage_unavailable);
         return;
     }
     session->paused = user_.is_private(session->instance_id);
@@ -196,7 +187,7 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
             Session* const s = find(serial);
             if (s == nullptr) return;
             if (!slice && slice.error().code != Errc::history_gone) {
-                s->peer->close(CloseReason::storage);
+                s->peer->close(Errc::storage_unavailable);
                 return;
             }
             if (slice)
@@ -294,12 +285,12 @@ void Delivery::hand_over(Session& session, const Run& run) {
     if (session.own) session.own->drop_before(session.next);
     if (run.pieces.empty()) return;  // all of it was the plain client's own
     delivered_ += static_cast<std::int64_t>(run.last + 1 - run.first);
-    if (!session.peer->deliver(run.first, run.last, run.pieces)) set_blocked(session, true);
+    if (!session.peer->deliver(run.first, run.last, run.pieces)) session.blocked = true;
 }
 
 void Delivery::close_damaged(Session& session) {
-    set_blocked(session, true);
-    session.peer->close(CloseReason::storage);
+    session.blocked = true;
+    session.peer->close(Errc::storage_unavailable);
 }
 
 void Delivery::feed_from_log(Session& session) {
@@ -318,7 +309,7 @@ void Delivery::feed_from_log(Session& session) {
                                          s->next = 0;
                                          feed(*s, new_run());
                                      } else {
-                                         s->peer->close(CloseReason::storage);
+                                         s->peer->close(Errc::storage_unavailable);
                                      }
                                  }));
 }
@@ -361,7 +352,7 @@ void Delivery::reset(Session& session) {
     const std::shared_ptr<const Snapshot> snapshot = user_.snapshot();
     session.next = user_.head().offset + 1;
     session.hash = user_.head().position().hash;
-    if (!session.peer->reset(snapshot)) set_blocked(session, true);
+    if (!session.peer->reset(snapshot)) session.blocked = true;
 }
 
 void Delivery::reset_all() {
@@ -400,21 +391,6 @@ void Delivery::privacy_changed(const std::string& instance_id) {
     for (const auto& session : sessions_)
         if (session->instance_id == instance_id) set_paused(*session);
     user_.engine_.mark_dirty(user_);
-}
-
-std::int64_t Delivery::close_stalled(std::int64_t now_ms) {
-    std::int64_t next_ms = Deadlines::kNever;
-    if (blocked_ == 0) return next_ms;
-    for (const auto& session : sessions_) {
-        if (!session->blocked) continue;
-        if (now_ms - session->progress_ms >= limits::write_stall_ms) {
-            metrics::slow_closed.add();
-            session->progress_ms = now_ms;
-            session->peer->close(CloseReason::slow);
-        }
-        next_ms = std::min(next_ms, session->progress_ms + limits::write_stall_ms);
-    }
-    return next_ms;
 }
 
 }  // namespace dyad::core

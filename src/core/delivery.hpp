@@ -35,8 +35,6 @@ class Delivery {
     void privacy_changed(const std::string& instance_id);
     bool has_session(std::string_view instance_id) const;
     std::set<std::string> instances() const;  // of all sessions
-    // Closes sessions without progress for write_stall_ms. Returns when to look again.
-    std::int64_t close_stalled(std::int64_t now_ms);
 
   private:
     using ReadyFn = std::function<void(Position)>;
@@ -66,13 +64,11 @@ class Delivery {
     void feed_slice(Session& session, const LogSlice& slice);
     void reset(Session& session);
     void set_paused(Session& session);
-    void set_blocked(Session& session, bool blocked);
     Session* find(std::uint64_t serial) const;
 
     UserLog& user_;
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<Start> starts_;
-    std::size_t blocked_ = 0;
     std::size_t plain_ = 0;       // sessions that speak the plain protocol
     std::int64_t delivered_ = 0;  // events since the last flush, not counted yet
     Offset fed_to_ = 0;           // the log's end when all sessions were fed last

@@ -109,6 +109,13 @@ void Engine::writable(SessionId session) {
     session->user->delivery().writable(session);
 }
 
+std::optional<Position> Engine::caught_up(SessionId session) const {
+    const LogHead& head = session->user->head();
+    const bool feeding = session->ready && !session->blocked && !session->reading;
+    if (!feeding || session->paused || session->next != head.offset + 1) return std::nullopt;
+    return head.position();
+}
+
 void Engine::seen(SessionId session) {
     session->last_seen_ms = ports_.clock.wall_ms();
 }

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,6 +72,8 @@ class Engine {
     void detach(SessionId session);
     // The peer's socket takes bytes again.
     void writable(SessionId session);
+    // The end of the log, where the session takes part and was given everything up to it.
+    std::optional<Position> caught_up(SessionId session) const;
     // A sign of life from the session's instance.
     void seen(SessionId session);
     // The instances with sessions, by id, but those that are private. A session without an instance
@@ -86,8 +89,8 @@ class Engine {
 
     // Delivers what was committed since the last call. After every turn of the cell.
     void flush();
-    // Timers: expiry, polls, retries, stalled sessions, users to let go. To be called by next_ms()
-    // at the latest. Costs what is due, however many users there are.
+    // Timers: expiry, polls, retries, users to let go. To be called by next_ms() at the latest.
+    // Costs what is due, however many users there are.
     void tick();
     // The steady time by which something is due. Any call may move it up.
     std::int64_t next_ms() const noexcept;

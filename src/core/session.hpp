@@ -25,9 +25,6 @@ struct Snapshot {
     std::vector<Conflict> conflicts;
 };
 
-// Why a session was closed by the heart.
-enum class CloseReason : std::uint8_t { slow, wrong_user, storage };
-
 // The port to the connection. Threads: the cell's. Calls never re-enter the heart.
 class Peer {
   public:
@@ -41,7 +38,7 @@ class Peer {
     // The session's position is not in the log any more: here is the state instead. The same
     // return value as deliver. Plain clients get a `state-response`.
     virtual bool reset(std::shared_ptr<const Snapshot> snapshot) = 0;
-    virtual void close(CloseReason reason) = 0;
+    virtual void close(Errc why) = 0;
 };
 
 struct SessionRequest {
@@ -60,7 +57,6 @@ struct Session {
     std::uint64_t serial = 0;            // never used twice in a process
     Offset next = 0;                     // the offset it receives next; 0: a snapshot comes first
     std::array<std::uint8_t, 8> hash{};  // of the event before `next`, as a Position has it
-    std::int64_t progress_ms = 0;        // steady; of its last progress, while its socket is full
     std::int64_t connected_at_ms = 0;
     std::int64_t last_seen_ms = 0;
     std::string instance_id;

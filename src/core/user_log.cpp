@@ -287,7 +287,6 @@ void UserLog::tick(std::int64_t now_ms) {
         catch_up([this](const Status& read) { settle(read); });
     }
     give_up_old(now_ms);
-    look_by(delivery_.close_stalled(now_ms));
     arm();
 }
 

@@ -55,9 +55,20 @@ void Connection::hold(std::span<const iovec> parts, std::size_t skip_bytes) {
         const std::size_t skip = std::min(skip_bytes, part.iov_len);
         skip_bytes -= skip;
         if (skip == part.iov_len) continue;
-        if (!held_) held_ = std::make_unique<std::string>();
+        if (!held_) {
+            held_ = std::make_unique<std::string>();
+            note_progress();
+        }
         held_->append(static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
     }
+}
+
+void Connection::note_progress() noexcept {
+    progress_ds_ = static_cast<std::uint32_t>(loop_.now_ms() / 100);
+}
+
+std::int64_t Connection::stalled_since_ms() const noexcept {
+    return held_ || state_ == State::lingering ? std::int64_t{100} * progress_ds_ : INT64_MAX;
 }
 
 void Connection::pause_reading(bool paused) {
@@ -76,6 +87,7 @@ void Connection::update_interest() {
 
 void Connection::close_after_output() {
     if (state_ != State::open) return;
+    note_progress();
     if (!held_) return shut_down(SHUT_WR);
     state_ = State::flushing;
     update_interest();
@@ -83,6 +95,7 @@ void Connection::close_after_output() {
 
 void Connection::shut_down(int how) {
     state_ = State::lingering;
+    note_progress();
     ::shutdown(fd_.get(), how);
     update_interest();
 }
@@ -100,6 +113,7 @@ void Connection::write_held() {
     const IoResult sent = send_some(fd_.get(), std::span(&part, 1));
     if (sent.state == Io::closed) return finish();
     held_at_ += static_cast<std::uint32_t>(sent.bytes);
+    if (sent.bytes > 0) note_progress();
     if (held_at_ != held_->size()) return;
     held_.reset();
     held_at_ = 0;

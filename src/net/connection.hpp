@@ -32,6 +32,10 @@ class Connection : private Watcher {
     bool send(std::span<const iovec> parts);
     bool send(std::string_view bytes);
     std::size_t held_bytes() const noexcept { return held_ ? held_->size() - held_at_ : 0; }
+    // Since when the client owes us something, by the loop's time: no byte of what is held has
+    // gone, or our side is shut and its side is not. close_after_output() begins anew. INT64_MAX:
+    // it owes nothing.
+    std::int64_t stalled_since_ms() const noexcept;
 
     // Sends nothing after what is held, then shuts down its side and waits for the client to close,
     // so that the last bytes arrive before the reset that unread input would cause. The owner
@@ -58,6 +62,7 @@ class Connection : private Watcher {
     void hold(std::span<const iovec> parts, std::size_t skip_bytes);
     void update_interest();
     void shut_down(int how);
+    void note_progress() noexcept;
     void finish();
 
     Loop& loop_;
@@ -67,6 +72,7 @@ class Connection : private Watcher {
     bool peer_ended_ = false;            // it sends nothing more, but may still read
     std::uint8_t interest_ = 0;          // what epoll watches for
     std::uint32_t held_at_ = 0;          // of held_, what has gone
+    std::uint32_t progress_ds_ = 0;      // the last progress, in tenths of a second
     std::unique_ptr<std::string> held_;  // never empty
 };
 

@@ -10,6 +10,8 @@
 namespace dyad::net {
 namespace {
 
+constexpr auto kMessageMax = static_cast<std::uint64_t>(limits::frame_bytes_max);
+constexpr std::string_view kTooLarge = "the message is larger than 1 MiB";
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 bool is_control(Opcode opcode) noexcept {
@@ -49,56 +51,51 @@ void FrameReader::drop_if_empty() noexcept {
         partial_.reset();
 }
 
-FrameReader::Parsed FrameReader::parse_header(std::span<const char> bytes, Header& header,
-                                              FrameError& error) const {
-    if (bytes.size() < 2) return Parsed::incomplete;
+bool FrameReader::parse_header(std::span<const char> bytes, Header& header,
+                               Feeding& feeding) const {
+    if (bytes.size() < 2) return true;
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-    const auto bad = [&](std::uint16_t code, std::string_view reason) {
-        error = {code, reason};
-        return Parsed::error;
-    };
     header.fin = (byte(0) & 0x80) != 0;
-    if (byte(0) & 0x70) return bad(1002, "reserved bits are set");
+    if (byte(0) & 0x70) return feeding.refuse(1002, "reserved bits are set");
     const unsigned code = byte(0) & 0x0f;
-    if ((code > 2 && code < 8) || code > 10) return bad(1002, "unknown opcode");
+    if ((code > 2 && code < 8) || code > 10) return feeding.refuse(1002, "unknown opcode");
     header.opcode = static_cast<Opcode>(code);
     const bool masked = (byte(1) & 0x80) != 0;
     if (masked != (role_ == Role::server))
-        return bad(1002, role_ == Role::server ? "a client must mask its frames"
-                                               : "a server must not mask its frames");
+        return feeding.refuse(1002, role_ == Role::server ? "a client must mask its frames"
+                                                          : "a server must not mask its frames");
     header.length = byte(1) & 0x7f;
-    header.size = 2;
+    std::size_t size = 2;
     if (is_control(header.opcode)) {
-        if (!header.fin) return bad(1002, "a control frame is fragmented");
+        if (!header.fin) return feeding.refuse(1002, "a control frame is fragmented");
         if (header.length > static_cast<std::uint64_t>(limits::control_frame_bytes_max))
-            return bad(1002, "a control frame is longer than 125 bytes");
+            return feeding.refuse(1002, "a control frame is longer than 125 bytes");
     }
     const std::size_t extended = header.length == 126 ? 2 : header.length == 127 ? 8 : 0;
     if (extended != 0) {
-        header.size += extended;
-        if (bytes.size() < header.size) return Parsed::incomplete;
+        size += extended;
+        if (bytes.size() < size) return true;
         header.length = 0;
         for (std::size_t i = 0; i < extended; ++i)
             header.length = header.length << 8 | byte(2 + i);
         if (header.length < (extended == 2 ? 126u : 65536u))
-            return bad(1002, "the length is not in its shortest form");
-        if (header.length >> 63) return bad(1002, "the length has its highest bit set");
+            return feeding.refuse(1002, "the length is not in its shortest form");
+        if (header.length >> 63) return feeding.refuse(1002, "the length has its highest bit set");
     }
-    if (header.length > static_cast<std::uint64_t>(limits::frame_bytes_max))
-        return bad(1009, "the message is larger than 1 MiB");
+    if (header.length > kMessageMax) return feeding.refuse(1009, kTooLarge);
     if (masked) {
-        if (bytes.size() < header.size + 4) return Parsed::incomplete;
-        std::memcpy(header.mask, bytes.data() + header.size, 4);
-        header.size += 4;
+        if (bytes.size() < size + 4) return true;
+        std::memcpy(header.mask, bytes.data() + size, 4);
+        size += 4;
     }
-    return Parsed::header;
+    header.size = size;
+    return true;
 }
 
 std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandler& handler) {
-    FrameError error{};
-    bool stopped = false;
-    const auto failed = [&] { return std::make_unique<FrameError>(error); };
-    while (!bytes.empty() && !stopped) {
+    Feeding feeding{.handler = handler};
+    const auto failed = [&feeding] { return std::make_unique<FrameError>(feeding.error); };
+    while (!bytes.empty() && !feeding.stopped) {
         // A frame that began earlier is completed in its own buffer, else the bytes are used where
         // they are.
         const bool carried = partial_ && !partial_->bytes.empty();
@@ -113,20 +110,14 @@ std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandle
             frame = std::span(p.bytes);
         }
         Header header{};
-        const Parsed parsed = parse_header(frame, header, error);
-        if (parsed == Parsed::error) return failed();
-        const bool whole = parsed == Parsed::header && frame.size() >= header.size + header.length;
-        if (!whole) {
+        if (!parse_header(frame, header, feeding)) return failed();
+        if (header.size == 0 || frame.size() < header.size + header.length) {
             Partial& p = partial();
-            if (parsed == Parsed::header) {
-                p.needed = header.size + header.length;
-                if (is_control(header.opcode) == false) {
-                    const std::uint64_t total = p.message.size() + header.length;
-                    if (total > static_cast<std::uint64_t>(limits::frame_bytes_max)) {
-                        error = {1009, "the message is larger than 1 MiB"};
-                        return failed();
-                    }
-                }
+            if (header.size != 0) p.needed = header.size + header.length;
+            if (header.size != 0 && !is_control(header.opcode) &&
+                p.message.size() + header.length > kMessageMax) {
+                feeding.refuse(1009, kTooLarge);
+                return failed();
             }
             if (carried) continue;
             p.bytes.assign(bytes.data(), bytes.size());
@@ -134,10 +125,9 @@ std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandle
         }
         const std::span<char> payload = frame.subspan(header.size, header.length);
         if (role_ == Role::server) unmask(payload.data(), payload.size(), header.mask);
-        const bool good =
-            is_control(header.opcode)
-                ? control_frame(header, {payload.data(), payload.size()}, handler, error, stopped)
-                : message_frame(header, payload, handler, error, stopped);
+        const std::string_view text(payload.data(), payload.size());
+        const bool good = is_control(header.opcode) ? control_frame(header, text, feeding)
+                                                    : message_frame(header, text, feeding);
         if (!good) return failed();
         if (carried) {
             partial_->bytes.clear();
@@ -150,38 +140,31 @@ std::unique_ptr<FrameError> FrameReader::feed(std::span<char> bytes, FrameHandle
     return nullptr;
 }
 
-bool FrameReader::message_frame(const Header& header, std::span<char> payload,
-                                FrameHandler& handler, FrameError& error, bool& stopped) {
+bool FrameReader::message_frame(const Header& header, std::string_view payload, Feeding& feeding) {
     const bool begun = partial_ && partial_->opcode != Opcode::continuation;
-    if (begun != (header.opcode == Opcode::continuation)) {
-        error = {1002, begun ? "a new message begins inside another"
-                             : "a continuation without a message"};
-        return false;
-    }
-    std::string_view whole(payload.data(), payload.size());
+    if (begun != (header.opcode == Opcode::continuation))
+        return feeding.refuse(1002, begun ? "a new message begins inside another"
+                                          : "a continuation without a message");
     Opcode opcode = header.opcode;
     std::size_t checked = 0;
     if (begun || !header.fin) {
-        if (!collect(header, whole, error)) return false;
-        Partial& p = *partial_;
-        opcode = p.opcode;
-        whole = p.message;
-        checked = p.checked_bytes;
+        if (!collect(header, payload, feeding)) return false;
+        opcode = partial_->opcode;
+        payload = partial_->message;
+        checked = partial_->checked_bytes;
     }
     if (opcode == Opcode::text) {
         // Fragments may cut a character.
-        const Utf8 utf8 = scan_utf8(whole.substr(checked));
+        const Utf8 utf8 = scan_utf8(payload.substr(checked));
         checked += utf8.valid_bytes;
-        if (checked != whole.size() && (header.fin || !utf8.cut)) {
-            error = {1007, "the text is not valid UTF-8"};
-            return false;
-        }
+        if (checked != payload.size() && (header.fin || !utf8.cut))
+            return feeding.refuse(1007, "the text is not valid UTF-8");
     }
     if (!header.fin) {
         partial_->checked_bytes = checked;
         return true;
     }
-    stopped = !handler.on_message(opcode, whole);
+    feeding.stopped = !feeding.handler.on_message(opcode, payload);
     if (begun) {
         partial_->opcode = Opcode::continuation;
         partial_->fragments = 0;
@@ -191,83 +174,49 @@ bool FrameReader::message_frame(const Header& header, std::span<char> payload,
     return true;
 }
 
-bool FrameReader::collect(const Header& header, std::string_view payload, FrameError& error) {
+bool FrameReader::collect(const Header& header, std::string_view payload, Feeding& feeding) {
     Partial& p = partial();
     if (p.opcode == Opcode::continuation) p.opcode = header.opcode;
-    p.fragments += 1;
-    if (p.fragments > static_cast<std::uint64_t>(limits::frame_fragments_max)) {
-        error = {1009, "the message has more than 128 fragments"};
-        return false;
-    }
-    if (p.message.size() + payload.size() > static_cast<std::uint64_t>(limits::frame_bytes_max)) {
-        error = {1009, "the message is larger than 1 MiB"};
-        return false;
-    }
+    if (++p.fragments > static_cast<std::uint64_t>(limits::frame_fragments_max))
+        return feeding.refuse(1009, "the message has more than 128 fragments");
+    if (p.message.size() + payload.size() > kMessageMax) return feeding.refuse(1009, kTooLarge);
     p.message.append(payload);
     return true;
 }
 
-bool FrameReader::control_frame(const Header& header, std::string_view payload,
-                                FrameHandler& handler, FrameError& error, bool& stopped) {
-    if (header.opcode == Opcode::ping) {
-        stopped = !handler.on_ping(payload);
-        return true;
-    }
-    if (header.opcode == Opcode::pong) {
-        stopped = !handler.on_pong(payload);
+bool FrameReader::control_frame(const Header& header, std::string_view payload, Feeding& feeding) {
+    FrameHandler& handler = feeding.handler;
+    if (header.opcode != Opcode::close) {
+        const bool ping = header.opcode == Opcode::ping;
+        feeding.stopped = !(ping ? handler.on_ping(payload) : handler.on_pong(payload));
         return true;
     }
     std::uint16_t code = 1005;
-    if (payload.size() == 1) {
-        error = {1002, "a close code is cut short"};
-        return false;
-    }
+    if (payload.size() == 1) return feeding.refuse(1002, "a close code is cut short");
     if (payload.size() >= 2) {
         code = static_cast<std::uint16_t>(static_cast<unsigned char>(payload[0]) << 8 |
                                           static_cast<unsigned char>(payload[1]));
-        if (!valid_close_code(code)) {
-            error = {1002, "the close code is not allowed"};
-            return false;
-        }
+        if (!valid_close_code(code)) return feeding.refuse(1002, "the close code is not allowed");
         payload.remove_prefix(2);
-        if (!valid_utf8(payload)) {
-            error = {1007, "the close reason is not valid UTF-8"};
-            return false;
-        }
+        if (!valid_utf8(payload))
+            return feeding.refuse(1007, "the close reason is not valid UTF-8");
     }
     static_cast<void>(handler.on_close(code, payload));
-    stopped = true;  // nothing after a close frame counts (section 5.5.1)
+    feeding.stopped = true;  // nothing after a close frame counts (section 5.5.1)
     return true;
 }
 
-std::size_t write_frame_header(Opcode opcode, std::uint64_t payload_bytes, char* out) noexcept {
-    out[0] = static_cast<char>(0x80 | static_cast<std::uint8_t>(opcode));
-    if (payload_bytes < 126) {
-        out[1] = static_cast<char>(payload_bytes);
-        return 2;
-    }
-    const std::size_t extended = payload_bytes < 65536 ? 2 : 8;
-    out[1] = static_cast<char>(extended == 2 ? 126 : 127);
-    for (std::size_t i = 0; i < extended; ++i)
-        out[2 + i] = static_cast<char>(payload_bytes >> (8 * (extended - 1 - i)));
-    return 2 + extended;
-}
-
 void append_frame(std::string& out, Opcode opcode, std::string_view payload) {
-    char header[10];
-    out.append(header, write_frame_header(opcode, payload.size(), header));
-    out.append(payload);
+    out.append(frame_header(opcode, payload.size()).view()).append(payload);
 }
 
 void append_masked_frame(std::string& out, Opcode opcode, std::string_view payload,
                          std::uint32_t mask) {
-    char header[10];
-    const std::size_t size = write_frame_header(opcode, payload.size(), header);
-    header[1] = static_cast<char>(header[1] | 0x80);
-    out.append(header, size);
+    FrameHeader header = frame_header(opcode, payload.size());
+    header.bytes[1] = static_cast<char>(header.bytes[1] | 0x80);
     char key[4];
     std::memcpy(key, &mask, sizeof key);
-    out.append(key, sizeof key);
+    out.append(header.view()).append(key, sizeof key);
     const std::size_t at = out.size();
     out.append(payload);
     unmask(out.data() + at, payload.size(), key);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "net/frame_header.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -11,15 +12,6 @@
 #include <string_view>
 
 namespace dyad::net {
-
-enum class Opcode : std::uint8_t {
-    continuation = 0,
-    text = 1,
-    binary = 2,
-    close = 8,
-    ping = 9,
-    pong = 10,
-};
 
 // Why a stream of frames cannot go on: the close code and what to say.
 struct FrameError {
@@ -68,15 +60,24 @@ class FrameReader {
         std::size_t size;  // of the header
         char mask[4];
     };
-    enum class Parsed : std::uint8_t { header, incomplete, error };
+    // One call of feed(). A function that finds an error notes it and returns false.
+    struct Feeding {
+        FrameHandler& handler;
+        FrameError error{};
+        bool stopped = false;
 
-    Parsed parse_header(std::span<const char> bytes, Header& header, FrameError& error) const;
-    bool message_frame(const Header& header, std::span<char> payload, FrameHandler& handler,
-                       FrameError& error, bool& stopped);
+        bool refuse(std::uint16_t code, std::string_view reason) {
+            error = {code, reason};
+            return false;
+        }
+    };
+
+    // `header.size` 0: it is not complete.
+    bool parse_header(std::span<const char> bytes, Header& header, Feeding& feeding) const;
+    bool message_frame(const Header& header, std::string_view payload, Feeding& feeding);
     // Puts a fragment to its message.
-    bool collect(const Header& header, std::string_view payload, FrameError& error);
-    bool control_frame(const Header& header, std::string_view payload, FrameHandler& handler,
-                       FrameError& error, bool& stopped);
+    bool collect(const Header& header, std::string_view payload, Feeding& feeding);
+    bool control_frame(const Header& header, std::string_view payload, Feeding& feeding);
     Partial& partial();
     void drop_if_empty() noexcept;
 
@@ -84,8 +85,6 @@ class FrameReader {
     Role role_;
 };
 
-// Writes the header of an unfragmented, unmasked frame; returns its size, 2 to 10.
-std::size_t write_frame_header(Opcode opcode, std::uint64_t payload_bytes, char* out) noexcept;
 void append_frame(std::string& out, Opcode opcode, std::string_view payload);
 // As a client sends it (section 5.3).
 void append_masked_frame(std::string& out, Opcode opcode, std::string_view payload,

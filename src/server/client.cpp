@@ -1,16 +1,15 @@
 #include "server/client.hpp"
 
 #include "base/limits.hpp"
+#include "base/metrics.hpp"
 #include "server/cell.hpp"
 #include "server/http_session.hpp"
-
-#include <algorithm>
 
 namespace dyad::server {
 namespace {
 
 // How long a client may take to close its side.
-constexpr std::uint32_t kLingerSeconds = 5;
+constexpr std::int64_t kLingerMs = 5000;
 
 }  // namespace
 
@@ -32,25 +31,19 @@ void Client::continue_reading() {
     if (!backlog.empty()) on_bytes(backlog);
 }
 
-void Client::close() {
-    if (closing()) return;
-    closing_since_s_ = std::max(static_cast<std::uint32_t>(cell_.loop().now_ms() / 1000), 1U);
-    closing_bytes_ = static_cast<std::uint32_t>(held_bytes());
-    close_after_output();
-}
-
+// The one place that judges who reads too slowly.
 bool Client::check(std::int64_t now_ms) {
-    if (closing_since_s_ == 0) {
+    const std::int64_t since_ms = stalled_since_ms();
+    const std::int64_t stalled_ms = since_ms == INT64_MAX ? 0 : now_ms - since_ms;
+    const bool slow = held_bytes() > 0 && stalled_ms >= limits::write_stall_ms;
+    if (closing()) return !slow && (held_bytes() > 0 || stalled_ms < kLingerMs);
+    if (!slow) {
         protocol_->check(now_ms);
         return true;
     }
-    const auto now_s = static_cast<std::uint32_t>(now_ms / 1000);
-    if (const auto held = static_cast<std::uint32_t>(held_bytes()); held != closing_bytes_) {
-        closing_bytes_ = held;
-        closing_since_s_ = now_s;
-    }
-    constexpr auto kStallSeconds = static_cast<std::uint32_t>(limits::write_stall_ms / 1000);
-    return now_s - closing_since_s_ < (held_bytes() > 0 ? kStallSeconds : kLingerSeconds);
+    metrics::slow_closed.add();
+    protocol_->shut(Errc::slow_client);
+    return true;
 }
 
 void Client::on_closed() {

@@ -22,9 +22,7 @@ class Client final : public net::Connection {
     Protocol& protocol() noexcept { return *protocol_; }
     // Feeds the protocol what it kept while it was busy.
     void continue_reading();
-    // Sends what is held, then ends. Requires: called once.
-    void close();
-    // False where it has been closing for too long without sending anything.
+    // False where it is closing and has made no progress for too long.
     bool check(std::int64_t now_ms);
 
   private:
@@ -36,9 +34,7 @@ class Client final : public net::Connection {
 
     Cell& cell_;
     std::unique_ptr<Protocol> protocol_;
-    std::uint32_t index_ = 0;            // in the cell's list
-    std::uint32_t closing_since_s_ = 0;  // steady, of its last progress; 0: not closing
-    std::uint32_t closing_bytes_ = 0;    // held as of then
+    std::uint32_t index_ = 0;  // in the cell's list
 };
 
 }  // namespace dyad::server

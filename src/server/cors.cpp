@@ -17,20 +17,13 @@ constexpr std::string_view kSent =
     "Idempotency-Replayed, Date, Vary";
 constexpr std::string_view kSeconds = "7200";
 
-bool is_token(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
-    });
-}
-
 // Whatever else the page wants to send, such as what its tracing adds, is passed over here as it is
 // where no browser is in between.
 std::string allowed_headers(const net::Headers& headers) {
     std::string out(kRead);
     const net::Headers known{{"", out}};
     for (const std::string_view name : net::list_of(headers, "access-control-request-headers"))
-        if (is_token(name) && !net::list_has(known, "", name)) out.append(", ").append(name);
+        if (net::is_token(name) && !net::list_has(known, "", name)) out.append(", ").append(name);
     return out;
 }
 

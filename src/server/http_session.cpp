@@ -194,12 +194,11 @@ void HttpSession::answer(net::Response response, const net::Request& request, bo
 void HttpSession::answered(bool keep_alive) {
     exchange_.reset();
     if (!keep_alive) {
-        client_.close();
+        client_.close_after_output();
         return;
     }
     if (client_.held_bytes() == 0) return next_request();
     enter(Phase::sending);
-    held_bytes_ = client_.held_bytes();
     client_.pause_reading(true);
 }
 
@@ -224,51 +223,28 @@ void HttpSession::on_closed() {
     exchange->abandon();
 }
 
+// Handlers have their own time-outs, and whoever reads too slowly is the client's business.
 void HttpSession::check(std::int64_t now_ms) {
-    const std::int64_t waited = now_ms - since_ms_;
-    switch (phase_) {
-        case Phase::idle:
-            if (waited >= limits::http_idle_ms) client_.close();
-            return;
-        case Phase::header:
-            if (waited >= limits::http_header_ms)
-                refuse(fail(Errc::timed_out, "the header must arrive within " +
-                                                 std::to_string(limits::http_header_ms) + " ms"));
-            return;
-        case Phase::body:
-            if (waited >= limits::http_body_ms)
-                refuse(fail(Errc::timed_out, "the body must arrive within " +
-                                                 std::to_string(limits::http_body_ms) + " ms"));
-            return;
-        case Phase::answering:
-            return;  // handlers have their own time-outs
-        case Phase::sending:
-            if (client_.held_bytes() != held_bytes_) {
-                held_bytes_ = client_.held_bytes();
-                since_ms_ = now_ms;
-            } else if (waited >= limits::write_stall_ms) {
-                client_.close();
-            }
-            return;
-        case Phase::streaming:
-            // Output that is held counts from when it began to be held.
-            if (client_.held_bytes() == 0) since_ms_ = now_ms;
-            if (waited >= limits::write_stall_ms && client_.held_bytes() > 0) {
-                on_closed();
-                client_.close();
-            }
-            return;
-    }
+    const auto late = [&](Phase phase, std::int64_t limit_ms) {
+        return phase_ == phase && now_ms - since_ms_ >= limit_ms;
+    };
+    const auto give_up = [this](std::string_view what, std::int64_t limit_ms) {
+        refuse(fail(Errc::timed_out,
+                    std::string(what) + " must arrive within " + std::to_string(limit_ms) + " ms"));
+    };
+    if (late(Phase::idle, limits::http_idle_ms)) client_.close_after_output();
+    if (late(Phase::header, limits::http_header_ms)) give_up("the header", limits::http_header_ms);
+    if (late(Phase::body, limits::http_body_ms)) give_up("the body", limits::http_body_ms);
 }
 
 void HttpSession::drain() {
-    if (phase_ == Phase::idle || phase_ == Phase::sending) client_.close();
+    if (phase_ == Phase::idle || phase_ == Phase::sending) client_.close_after_output();
     if (phase_ == Phase::streaming) shut(Errc::draining);
 }
 
 void HttpSession::shut(Errc) {
     on_closed();
-    client_.close();
+    client_.close_after_output();
 }
 
 }  // namespace dyad::server

@@ -60,8 +60,7 @@ class HttpSession final : public Protocol {
     std::int64_t since_ms_;                   // of the phase; steady
     std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
     std::string backlog_;
-    std::string page_;            // the allowed origin that asks, or empty
-    std::size_t held_bytes_ = 0;  // while sending, as of since_ms_
+    std::string page_;  // the allowed origin that asks, or empty
 };
 
 }  // namespace dyad::server

@@ -18,6 +18,19 @@ std::string way_to_root(std::string_view target) {
     return out;
 }
 
+void write_problem(net::Response& response, const Error& error, std::string_view target,
+                   const Context* current) {
+    const ErrorRow& row = error_row(error.code);
+    json::Writer out(response.body, 512);
+    out.raw("{\"code\":").string(row.name);
+    if (current != nullptr) write(out.raw(",\"current\":"), *current);
+    out.raw(",\"detail\":").string(error.detail.empty() ? row.message : error.detail);
+    out.raw(",\"retry\":").boolean(row.retry);
+    out.raw(",\"status\":").integer(response.status);
+    out.raw(",\"title\":").string(row.message);
+    out.raw(",\"type\":").string(way_to_root(target).append("errors/").append(row.name)).raw("}");
+}
+
 }  // namespace
 
 net::Response problem(const Error& error, std::string_view target, int status,
@@ -27,19 +40,7 @@ net::Response problem(const Error& error, std::string_view target, int status,
     response.status = status != 0 ? status : row.http_status;
     response.content_type = "application/problem+json";
     if (row.retry) response.headers.emplace_back("Retry-After", "1");
-    std::string& out = response.body;
-    out.append("{\"code\":");
-    json::append_string(out, row.name);
-    if (current != nullptr) {
-        out.append(",\"current\":");
-        write_context(out, *current);
-    }
-    out.append(",\"detail\":");
-    json::append_string(out, error.detail.empty() ? row.message : std::string_view(error.detail));
-    out.append(",\"retry\":").append(row.retry ? "true" : "false");
-    out.append(",\"status\":").append(std::to_string(response.status)).append(",\"title\":");
-    json::append_string(out, row.message);
-    out.append(",\"type\":\"" + way_to_root(target) + "errors/").append(row.name).append("\"}");
+    write_problem(response, error, target, current);
     return response;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "net/frame_header.hpp"
 
 #include <cstring>
 
@@ -11,7 +12,6 @@ namespace {
 using json::Writer;
 
 // Nearly every message is longer than 125 and shorter than 65,536 bytes.
-constexpr std::size_t kShortHeader = 2;
 constexpr std::size_t kMiddleHeader = 4;
 // About as many bytes as a message has, beside what can be of any length.
 constexpr std::size_t kMessageBytes = 320;
@@ -27,30 +27,13 @@ void write_envelope(Writer& out, const Speaker& from, std::string_view type, std
     out.raw(R"(,"payload":)");
 }
 
-FrameHeader text_header(std::size_t size, bool final, bool continuation) noexcept {
-    FrameHeader header;
-    const int opcode = continuation ? 0 : 1;
-    header.bytes[0] = static_cast<char>((final ? 0x80 : 0) | opcode);
-    if (size < 126) {
-        header.bytes[1] = static_cast<char>(size);
-        header.size = kShortHeader;
-        return header;
-    }
-    const std::size_t digits = size <= 0xffff ? 2 : 8;
-    header.bytes[1] = static_cast<char>(digits == 2 ? 126 : 127);
-    for (std::size_t i = 0; i < digits; ++i)
-        header.bytes[2 + i] = static_cast<char>(size >> (8 * (digits - 1 - i)));
-    header.size = 2 + digits;
-    return header;
-}
-
 TextFrame::TextFrame(std::string& out, std::size_t bytes)
     : header_{out, out.size()}, text_(out, kMiddleHeader + bytes) {
     text_.raw(std::string_view("\0\0\0\0", kMiddleHeader));
 }
 
 TextFrame::Header::~Header() {
-    const FrameHeader header = text_header(out.size() - begin - kMiddleHeader);
+    const auto header = net::frame_header(net::Opcode::text, out.size() - begin - kMiddleHeader);
     if (header.size == kMiddleHeader)
         std::memcpy(out.data() + begin, header.bytes.data(), kMiddleHeader);
     else

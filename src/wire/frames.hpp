@@ -33,15 +33,6 @@ class TextFrame {
     json::Writer text_;  // behind header_: it ends first
 };
 
-// A frame's header for a text of `size` bytes that is sent from elsewhere.
-struct FrameHeader {
-    std::array<char, 10> bytes{};
-    std::size_t size = 0;
-    std::string_view view() const noexcept { return {bytes.data(), size}; }
-};
-// `final`: the last piece of the message; `continuation`: not its first one.
-FrameHeader text_header(std::size_t size, bool final = true, bool continuation = false) noexcept;
-
 // Who speaks, for the envelope: the node, to a user.
 struct Speaker {
     std::string_view node_instance_id;

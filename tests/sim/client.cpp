@@ -121,7 +121,7 @@ void Connection::arrived(const std::variant<Stream::Ready, Stream::Reset, Stream
     }
 }
 
-void Connection::close(core::CloseReason) {
+void Connection::close(Errc) {
     if (std::exchange(closing_, true)) return;
     world_.tracing().note("close", static_cast<std::uint64_t>(process_.node), 0,
                           [&] { return stream_.request.instance_id; });

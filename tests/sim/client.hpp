@@ -26,7 +26,7 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
 
     bool deliver(Offset first, Offset last, const std::vector<std::string_view>& pieces) override;
     bool reset(std::shared_ptr<const core::Snapshot> snapshot) override;
-    void close(core::CloseReason reason) override;
+    void close(Errc why) override;
     void ready(Position position);
 
     ProcessId process() const noexcept { return process_; }

@@ -188,7 +188,7 @@ class RecordingPeer final : public core::Peer {
         resets.push_back(std::move(snapshot));
         return !full;
     }
-    void close(core::CloseReason reason) override { closed = reason; }
+    void close(Errc why) override { closed = why; }
     // The offsets of all runs, as "1-3 4-4".
     std::string ranges() const {
         std::string text;
@@ -200,7 +200,7 @@ class RecordingPeer final : public core::Peer {
 
     std::vector<Run> runs;
     std::vector<std::shared_ptr<const core::Snapshot>> resets;
-    std::optional<core::CloseReason> closed;
+    std::optional<Errc> closed;
     std::optional<Position> start;
     bool full = false;
     core::SessionId session = nullptr;

@@ -6,7 +6,7 @@
 #include "model/identity.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/live_session.hpp"
-#include "server/live/snapshot_stream.hpp"
+#include "server/snapshot_stream.hpp"
 #include "server/switches.hpp"
 #include "wire/private_wish.hpp"
 
@@ -139,9 +139,9 @@ std::string LiveSession::speaker_of(const Message& message) const {
 
 bool LiveSession::enter(std::string_view claimed_user, std::string_view instance_id,
                         core::SessionRequest request) {
-    Result<std::string> user = auth::user_of(claimed_user, hub_.cell().settings().user_id);
-    if (!user) {
-        say_error(user.error(), {});
+    const auto principal = auth::principal_of(claimed_user, hub_.cell().settings().user_id);
+    if (!principal) {
+        say_error(principal.error(), {});
         return false;
     }
     if (!instance_id.empty())
@@ -151,7 +151,7 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
             say_error(good.error(), {});
             return false;
         }
-    user_ = hub_.enter(*user, negotiated_ ? this : nullptr);
+    user_ = hub_.enter(principal->user, negotiated_ ? this : nullptr);
     if (user_ == nullptr) {
         const Error error = fail(Errc::limit_reached, "this user has too many connections");
         say_error(error, {});
@@ -169,8 +169,7 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
                                 {.position = position,
                                  .heartbeat_ms = hub_.ping_interval_ms(),
                                  .stale_ms = hub_.stale_timeout_ms()});
-            if (!catching_up_) hub_.mark_catching_up(*this);
-            catching_up_ = true;
+            hub_.mark_catching_up(*this);
         };
     else
         ready = [this](Position) {

@@ -3,10 +3,9 @@
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
-#include "core/user_log.hpp"
 #include "server/client.hpp"
 #include "server/live/live_hub.hpp"
-#include "server/live/snapshot_stream.hpp"
+#include "server/snapshot_stream.hpp"
 #include "wire/frames.hpp"
 
 #include <algorithm>
@@ -125,8 +124,6 @@ void LiveSession::adjust_reading() {
                        in_flight_ >= limits::connection_commands_max ||
                        in_flight_bytes_ >= limits::connection_commands_bytes_max ||
                        asked >= static_cast<std::size_t>(limits::connection_state_requests_max);
-    if (pause == paused_) return;
-    paused_ = pause;
     client_.pause_reading(pause);
 }
 
@@ -143,7 +140,7 @@ void LiveSession::end_call(Call call) {
     // The state requests that wait are the last that were made.
     if (const std::uint32_t later = states_asked_ - call.asked_before; later > 0)
         state_requests_->at(state_requests_->size() - later) -= 1;
-    if (paused_ && !ended_) adjust_reading();
+    if (!ended_) adjust_reading();
 }
 
 // ---- output ---------------------------------------------------------------------------------
@@ -184,14 +181,10 @@ void LiveSession::flush_output() {
 }
 
 void LiveSession::on_drained() {
-    held_since_ds_ = 0;
     if (ended_) return;
-    if (session_ != nullptr) session_->progress_ms = hub_.cell().clock().steady_ms();
     const bool all = pump();
     adjust_reading();
-    if (!all || !blocked_) return;
-    blocked_ = false;
-    hub_.engine().writable(session_);
+    if (all && session_ != nullptr && session_->blocked) hub_.engine().writable(session_);
 }
 
 void LiveSession::append_events(std::string& out, const std::vector<std::string_view>& pieces) {
@@ -200,7 +193,8 @@ void LiveSession::append_events(std::string& out, const std::vector<std::string_
             out.append(piece);
         return;
     }
-    out.append(wire::text_header(events_bytes(pieces)).view()).append(wire::kEventsPrefix);
+    out.append(net::frame_header(net::Opcode::text, events_bytes(pieces)).view());
+    out.append(wire::kEventsPrefix);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         if (needs_comma(i, pieces[i])) out += ',';
         out.append(pieces[i]);
@@ -213,19 +207,16 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
     if (streams_ && client_.held_bytes() == 0) pump();  // what comes before the events
     if (streams_ || client_.held_bytes() > 0) {
         append_events(streams_ ? streams_->back()->newer : output(), pieces);
-        blocked_ = true;
         return false;
     }
-    if (!negotiated_ && !output_ && pieces.size() == 1) {
-        blocked_ = !client_.send(pieces.front()) && client_.held_bytes() > 0;
-        return !blocked_;
-    }
+    if (!negotiated_ && !output_ && pieces.size() == 1)
+        return client_.send(pieces.front()) || client_.held_bytes() == 0;
     std::vector<iovec>& parts = hub_.parts();
     parts.clear();
     if (output_) parts.push_back(part(*output_));
-    wire::FrameHeader header;
+    net::FrameHeader header;
     if (negotiated_) {
-        header = wire::text_header(events_bytes(pieces));
+        header = net::frame_header(net::Opcode::text, events_bytes(pieces));
         parts.push_back(part(header.view()));
         parts.push_back(part(wire::kEventsPrefix));
     }
@@ -236,8 +227,7 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
     if (negotiated_) parts.push_back(part(wire::kEventsSuffix));
     static_cast<void>(client_.send(parts));
     if (output_) hub_.give_buffer(std::move(output_));
-    blocked_ = client_.held_bytes() > 0;
-    return !blocked_;
+    return client_.held_bytes() == 0;
 }
 
 void LiveSession::start_stream(std::unique_ptr<SnapshotStream> stream) {
@@ -254,37 +244,21 @@ bool LiveSession::reset(std::shared_ptr<const core::Snapshot> snapshot) {
     if (negotiated_) {
         if (!wants_snapshot_) wire::write_reset(output(), "position_lost");
         wants_snapshot_ = false;
-        start_stream(snapshot_pages(std::move(snapshot)));
+        start_stream(snapshot_pages(std::move(snapshot), write_snapshot_message));
     } else {
         start_stream(state_response(hub_.speaker(user_), hub_.new_id(), std::move(snapshot)));
     }
-    blocked_ = !pump();
-    return !blocked_;
+    return pump();
 }
 
 bool LiveSession::check_caught_up() {
     if (ended_ || session_ == nullptr) return true;
-    if (!session_->ready || session_->blocked || session_->reading || session_->paused)
-        return false;
-    const LogHead& head = session_->user->head();
-    if (session_->next != head.offset + 1) return false;
-    catching_up_ = false;
-    wire::write_position(output(), head.position(), true);
-    return true;
+    const std::optional<Position> position = hub_.engine().caught_up(session_);
+    if (position) wire::write_position(output(), *position, true);
+    return position.has_value();
 }
 
 // ---- the end --------------------------------------------------------------------------------
-
-void LiveSession::close(core::CloseReason reason) {
-    switch (reason) {
-        case core::CloseReason::slow:
-            return end(fail(Errc::slow_client));
-        case core::CloseReason::wrong_user:
-            return end(fail(Errc::forbidden_user));
-        case core::CloseReason::storage:
-            return end(fail(Errc::storage_unavailable));
-    }
-}
 
 void LiveSession::end(const Error& error) {
     const ErrorRow& row = error_row(error.code);
@@ -322,7 +296,7 @@ void LiveSession::finish_end() {
         hub_.give_buffer(std::move(output_));
     }
     streams_.reset();
-    client_.close();
+    client_.close_after_output();
 }
 
 void LiveSession::drain() {
@@ -346,16 +320,7 @@ void LiveSession::check(std::int64_t) {
         return end(fail(Errc::timed_out));
     if (negotiated_ && user_ == nullptr && now - opened_ds_ >= limits::register_ms / 100)
         return end(fail(Errc::timed_out));
-    const auto held = static_cast<std::uint32_t>(client_.held_bytes());
-    if (held == 0) {
-        held_since_ds_ = 0;
-    } else if (held_since_ds_ == 0 || held != held_bytes_) {
-        held_since_ds_ = std::max(now, 1U);
-        held_bytes_ = held;
-    } else if (elapsed(now, held_since_ds_) >= limits::write_stall_ms / 100) {
-        return end(fail(Errc::slow_client));
-    }
-    if (now < next_ping_ds_ || held > 0) return;
+    if (now < next_ping_ds_ || client_.held_bytes() > 0) return;
     next_ping_ds_ = now + ping_after();
     wire::write_ping(output(), hub_.speaker(user_), hub_.new_id());
     // Browsers and libraries answer this one by themselves.

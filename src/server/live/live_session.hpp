@@ -6,6 +6,16 @@
 // could make the held output grow beyond its limit.
 //
 // An idle plain session holds no buffer, no timer and no name of its own.
+//
+//     state      user_  session_  ended_
+//     greeted    -      -         no      was told `connect`; negotiated: `hello` has to come
+//     starting   yes    yes       no      the heart looks where it starts: session_->ready is false
+//     live       yes    yes       no      is fed; session_->paused where its instance is private
+//     ended      any    any       yes     hears and says nothing; in the hub's list until
+//                                         finish_end() lets go of both, between turns of the heart
+//
+// A state only follows one above it. in_flight_ and reading_state_ may outlast the end: it is
+// destroyed when both are over (in_use).
 #pragma once
 
 #include "core/session.hpp"
@@ -28,12 +38,12 @@ struct Rejection;
 
 namespace dyad::server {
 class Client;
-}
+class SnapshotStream;
+}  // namespace dyad::server
 
 namespace dyad::server::live {
 
 class LiveHub;
-class SnapshotStream;
 struct LiveUser;
 
 class LiveSession final : public Protocol, private net::FrameHandler, private core::Peer {
@@ -81,7 +91,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     // core::Peer
     bool deliver(Offset first, Offset last, const std::vector<std::string_view>& pieces) override;
     bool reset(std::shared_ptr<const core::Snapshot> snapshot) override;
-    void close(core::CloseReason reason) override;
+    void close(Errc why) override { shut(why); }
 
     // What a message means (live_messages.cpp).
     void handle(const wire::Message& message);
@@ -131,20 +141,15 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     std::uint32_t seen_ds_;  // the last sign of life
     std::uint32_t next_ping_ds_;
     std::uint32_t message_since_ds_ = 0;  // an unfinished message; 0: none
-    std::uint32_t held_since_ds_ = 0;     // output without progress; 0: none
-    std::uint32_t held_bytes_ = 0;        // as of then
     std::uint32_t in_flight_bytes_ = 0;
     std::uint32_t states_asked_ = 0;
     std::uint16_t in_flight_ = 0;  // commands that will be answered
     bool negotiated_ : 1;
-    bool dirty_ : 1 = false;           // in the hub's list
-    bool ended_ : 1 = false;           // a close frame was or will be sent, or it is gone
-    bool blocked_ : 1 = false;         // the heart waits for writable()
-    bool paused_ : 1 = false;          // reading
-    bool wants_snapshot_ : 1 = false;  // it asked for one: no `reset` before it
-    bool catching_up_ : 1 = false;     // in the hub's list
-    bool reading_state_ : 1 = false;   // the heart is asked for it
-    bool missed_presence_ : 1 = false;
+    bool dirty_ : 1 = false;            // in the hub's list of those with output
+    bool ended_ : 1 = false;            // a close frame was or will be sent, or it is gone
+    bool wants_snapshot_ : 1 = false;   // it asked for one: no `reset` before it
+    bool reading_state_ : 1 = false;    // the heart is asked for the state of a state request
+    bool missed_presence_ : 1 = false;  // negotiated: it was behind when there was news
 };
 
 }  // namespace dyad::server::live

@@ -1,16 +1,13 @@
 #include "server/rest/call.hpp"
 
-#include "auth/identity.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
-#include "model/json.hpp"
-#include "model/json_text.hpp"
 #include "model/time_text.hpp"
+#include "net/http_fields.hpp"
 #include "server/cors.hpp"
 #include "server/problem.hpp"
 #include "server/rest/naming.hpp"
 #include "server/switches.hpp"
-#include "wire/message.hpp"
 #include "wire/private_wish.hpp"
 
 #include <algorithm>
@@ -46,9 +43,9 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     const net::Request& request = call->request();
     auto user = named(request, kUserName);
     if (!user) return user.error();
-    Result<std::string> meant = auth::user_of(user->value_or(""), node.settings().user_id);
-    if (!meant) return meant.error();
-    call->user_ = *std::move(meant);
+    auto principal = auth::principal_of(user->value_or(""), node.settings().user_id);
+    if (!principal) return principal.error();
+    call->principal_ = *std::move(principal);
     Naming naming = kInstanceName;
     if (request.path == "/api/v1/transitions") naming.parameter = {};  // it is a filter there
     auto instance = named(request, naming);
@@ -57,13 +54,14 @@ Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     return call;
 }
 
-Status Call::check_query(std::initializer_list<std::string_view> names) const {
+Status Call::check_query(std::string_view names) const {
+    const std::string allowed = " " + std::string(names) + " ";
     for (const auto& parameter : request().query) {
         const std::string& name = parameter.first;
-        bool known = name == kUserName.parameter || name == kInstanceName.parameter ||
-                     name == named_by_query;
-        for (const std::string_view allowed : names)
-            known = known || allowed == name;
+        const bool known = name == kUserName.parameter || name == kInstanceName.parameter ||
+                           name == named_by_query ||
+                           (name.find(' ') == std::string::npos && !name.empty() &&
+                            allowed.find(" " + name + " ") != std::string::npos);
         if (!known)
             return fail(Errc::invalid_field,
                         shown(name) + ": is not a query parameter of this path");
@@ -80,17 +78,20 @@ std::optional<std::string> Call::query(std::string_view name) const {
     return value ? std::optional<std::string>(*value) : std::nullopt;
 }
 
-Result<std::int64_t> Call::query_integer(std::string_view name, std::int64_t fallback,
-                                         std::int64_t min, std::int64_t max) const {
-    const auto text = request().query_value(name);
-    if (!text) return fallback;
+Result<std::int64_t> whole_number(std::string_view name, std::string_view text, std::int64_t min,
+                                  std::int64_t max) {
     std::int64_t value = 0;
-    const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (end.ec != std::errc() || end.ptr != text->data() + text->size() || value < min ||
-        value > max)
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || value < min || value > max)
         return fail(Errc::invalid_field, std::string(name) + ": must be a whole number from " +
                                              std::to_string(min) + " to " + std::to_string(max));
     return value;
+}
+
+Result<std::int64_t> Call::query_integer(std::string_view name, std::int64_t fallback,
+                                         std::int64_t min, std::int64_t max) const {
+    const auto text = request().query_value(name);
+    return text ? whole_number(name, *text, min, max) : fallback;
 }
 
 Result<std::int64_t> Call::query_time(std::string_view name, std::int64_t fallback) const {
@@ -117,13 +118,8 @@ Result<PageRequest> Call::page() const {
 }
 
 std::string Call::media_type() const {
-    std::string type(request().header("content-type").value_or(""));
-    type.resize(std::min(type.find(';'), type.size()));
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t'))
-        type.pop_back();
-    for (char& c : type)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return type;
+    const std::string_view type = request().header("content-type").value_or("");
+    return net::to_lower(net::trimmed(type.substr(0, type.find(';'))));
 }
 
 void Call::respond(net::Response response) {
@@ -132,7 +128,7 @@ void Call::respond(net::Response response) {
     exchange_->respond(std::move(response));
 }
 
-void Call::json(std::string text, net::Headers headers, int status) {
+void Call::json_text(std::string text, net::Headers headers, int status) {
     net::Response response;
     vary_on(headers, "Dyad-User");
     response.status = status;
@@ -153,17 +149,17 @@ void Call::problem(const Error& error, int status, const Context* current) {
     exchange_->respond(problem_response(request(), error, status, current));
 }
 
-void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
+void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
     const bool sets_mode = given.op == "mode.set";
     const std::string whose = given.instance_id.value_or("");
     // Whoever may have asked for inspired mode is private, though the rest is refused.
     const auto refuse = [&](const Error& error) {
         if (sets_mode && wire::private_wish(request().body, wire::Said::mode))
-            node_.engine().keep_private(user_, whose);
+            node_.engine().keep_private(user(), whose);
         problem(error);
     };
     // No write takes parameters: what a caller puts there would be passed over unseen.
-    if (const Status known = check_query({}); !known) return refuse(known.error());
+    if (const Status known = check_query(""); !known) return refuse(known.error());
     if (given.payload != wire::Given::Payload::nothing && !given.op.ends_with("-patch") &&
         media_type() != kJson)
         return refuse(fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));
@@ -179,38 +175,32 @@ void Call::submit(wire::Given given, std::function<void(const Reply&)> done) {
     if (const Status valid = validate(*command); !valid) return refuse(valid.error());
     if (const Status on = check_switches(node_.settings(), *command); !on)
         return refuse(on.error());
-    const int version_status = command->conditions.present() ? 412 : 0;
-    node_.engine().submit(user_, *std::move(command),
-                          [call = shared_from_this(), done = std::move(done),
-                           version_status](std::variant<Reply, Rejection> answer) {
-                              if (const auto* reply = std::get_if<Reply>(&answer)) {
-                                  done(*reply);
-                                  return;
-                              }
-                              const auto& rejection = std::get<Rejection>(answer);
-                              const bool version = rejection.error.code == Errc::version_conflict;
-                              call->problem(rejection.error, version ? version_status : 0,
-                                            rejection.current.get());
-                          });
+    const bool conditional = command->conditions.present();
+    node_.engine().submit(
+        user(), *std::move(command),
+        [call = shared_from_this(), status_of,
+         conditional](const std::variant<Reply, Rejection>& answer) {
+            if (const auto* reply = std::get_if<Reply>(&answer))
+                return call->written(*reply, status_of(*reply));
+            const auto& rejection = std::get<Rejection>(answer);
+            const bool failed = conditional && rejection.error.code == Errc::version_conflict;
+            call->problem(rejection.error, failed ? 412 : 0, rejection.current.get());
+        });
 }
 
 void Call::written(const Reply& reply, int status) {
-    std::string out = reply.result;
-    out.pop_back();
-    out.append(",\"operationId\":");
-    json::append_string(out, reply.operation_id);
-    out.append(",\"position\":\"").append(reply.position.to_string()).append("\",\"version\":");
-    out.append(std::to_string(reply.version)).append("}");
     net::Headers headers;
     if (reply.version != 0) headers.emplace_back("ETag", entity_tag(reply.version));
     if (reply.duplicate) headers.emplace_back("Idempotency-Replayed", "true");
-    json(std::move(out), std::move(headers), status);
-}
-
-void Call::end_page(std::string text, Offset next) {
-    const std::string number = std::to_string(next);
-    text.append("],\"next\":").append(next == 0 ? "null" : number).append("}");
-    json(std::move(text), next == 0 ? net::Headers{} : next_link("before", number));
+    const std::string_view result =
+        std::string_view(reply.result).substr(0, reply.result.size() - 1);
+    json(
+        [&](json::Writer& out) {
+            out.raw(result).raw(",\"operationId\":").string(reply.operation_id);
+            out.raw(",\"position\":").string(reply.position.to_string());
+            out.raw(",\"version\":").integer(reply.version).raw("}");
+        },
+        std::move(headers), status);
 }
 
 net::Headers Call::next_link(std::string_view name, std::string_view value) const {
@@ -226,19 +216,6 @@ net::Headers Call::next_link(std::string_view name, std::string_view value) cons
         if (key != name) add(key, text);
     add(name, value);
     return {{"Link", "<" + uri + ">; rel=\"next\""}};
-}
-
-void wrong_method(const CallPtr& call, std::string_view allowed) {
-    net::Response response;
-    response.status = 204;
-    if (call->request().method != "OPTIONS")
-        response = problem_response(
-            call->request(),
-            fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"));
-    response.headers.emplace_back("Allow", std::string(allowed) + ", OPTIONS");
-    if (allowed.find("PATCH") != std::string_view::npos)
-        response.headers.emplace_back("Accept-Patch", kPatchTypes);
-    call->respond(std::move(response));
 }
 
 }  // namespace dyad::server::rest

@@ -2,14 +2,15 @@
 // forms that answers have. Shared by whatever waits for the heart or the store.
 #pragma once
 
+#include "auth/identity.hpp"
 #include "base/limits.hpp"
 #include "model/command.hpp"
+#include "model/json_text.hpp"
 #include "server/exchange.hpp"
 #include "server/node_info.hpp"
 #include "wire/message.hpp"
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,17 @@ inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kPatchTypes =
     "application/merge-patch+json, application/json-patch+json";
 
+// The JSON text that `write(writer)` composes.
+template <class Write>
+std::string composed(const Write& write) {
+    std::string text;
+    {
+        json::Writer out(text, 1024);
+        write(out);
+    }
+    return text;
+}
+
 class Call : public std::enable_shared_from_this<Call> {
   public:
     // Errors: those of the Dyad-User and Dyad-Instance headers.
@@ -28,17 +40,18 @@ class Call : public std::enable_shared_from_this<Call> {
 
     Node& node() noexcept { return node_; }
     Exchange& exchange() noexcept { return *exchange_; }
-    const ExchangePtr& exchange_ptr() const noexcept { return exchange_; }
     const net::Request& request() const { return exchange_->request(); }
-    const std::string& user() const noexcept { return user_; }
+    bool reading() const { return request().method == "GET" || request().method == "HEAD"; }
+    const std::string& user() const noexcept { return principal_.user; }
     const std::string& instance() const noexcept { return instance_; }
     // The parts of the path behind /api/v1/, percent-decoded each by itself.
     std::vector<std::string> segments;
     // The parameter that stands for a part of the path; empty: there is none.
     std::string_view named_by_query;
 
-    // Errors: invalid_field, naming the first query parameter that is not one of `names`.
-    Status check_query(std::initializer_list<std::string_view> names) const;
+    // Errors: invalid_field, naming the first query parameter that is not one of `names`, which
+    // have spaces between them.
+    Status check_query(std::string_view names) const;
     std::optional<std::string> query(std::string_view name) const;
     // A whole number; `fallback` where absent. Errors: invalid_field.
     Result<std::int64_t> query_integer(std::string_view name, std::int64_t fallback,
@@ -50,7 +63,66 @@ class Call : public std::enable_shared_from_this<Call> {
     // Content-Type without its parameters, in lower case.
     std::string media_type() const;
 
-    void json(std::string text, net::Headers headers = {}, int status = 200);
+    // What goes on with a value that is waited for: `go_on(*this, value)`; an error is the answer.
+    template <class Fn>
+    auto then(Fn go_on) {
+        return [call = shared_from_this(), go_on = std::move(go_on)](auto&& result, auto&&...) {
+            if (result)
+                go_on(*call, *std::forward<decltype(result)>(result));
+            else
+                call->problem(result.error());
+        };
+    }
+
+    // An answer of JSON.
+    void json_text(std::string text, net::Headers headers = {}, int status = 200);
+    // The same that `write(writer)` composes.
+    template <class Write>
+    void json(const Write& write, net::Headers headers = {}, int status = 200) {
+        json_text(composed(write), std::move(headers), status);
+    }
+    // {"<name>":[…]}, each item as `write_item(writer, item)` puts it.
+    template <class Items, class Write>
+    void list(std::string_view name, const Items& items, const Write& write_item) {
+        json([&](json::Writer& out) {
+            out.raw("{").string(name).raw(":[");
+            bool first = true;
+            for (const auto& item : items) {
+                if (!std::exchange(first, false)) out.raw(",");
+                write_item(out, item);
+            }
+            out.raw("]}");
+        });
+    }
+    // A page of a list, newest first: `items`, of which `limit` were asked for, each with its
+    // `offset`, as far as they fit into page_bytes_max. `next` is what `before` takes for the next
+    // page; null: this was the last.
+    template <class Item, class Write>
+    void page_of(std::string_view name, const std::vector<Item>& items, std::size_t limit,
+                 const Write& write_item) {
+        Offset next = items.size() == limit ? items.back().offset : 0;
+        std::string text = composed([&](json::Writer& out) {
+            out.raw("{").string(name).raw(":[");
+            for (const Item& item : items) {
+                if (&item != items.data() && is_full(out)) {
+                    next = (&item - 1)->offset;
+                    break;
+                }
+                if (&item != items.data()) out.raw(",");
+                write_item(out, item);
+            }
+            out.raw("],\"next\":");
+            out.integer_or_null(next == 0 ? std::nullopt : std::optional(next)).raw("}");
+        });
+        json_text(std::move(text),
+                  next == 0 ? net::Headers{} : next_link("before", std::to_string(next)));
+    }
+    // A page of a list has as many bytes as it may.
+    static bool is_full(const json::Writer& out) noexcept {
+        return out.size() > static_cast<std::size_t>(limits::page_bytes_max);
+    }
+    // The Link header of a page that has another one after it: the same query, but for `name`.
+    net::Headers next_link(std::string_view name, std::string_view value) const;
     void problem(const Error& error, int status = 0, const Context* current = nullptr);
     // The answer, protected as every one is; for a read with an ETag what If-Match and
     // If-None-Match make of it.
@@ -58,63 +130,54 @@ class Call : public std::enable_shared_from_this<Call> {
 
     // Turns what the request says into a command of this client and submits it: `given`, the
     // header's conditions, and the body. JSON is asked for where the operation's fields stand in
-    // it. A rejection by version answers 412 where there is a condition, else 409.
-    void submit(wire::Given given, std::function<void(const Reply&)> done);
-    // The answer to a command that was written: its result and its place in the log.
-    void written(const Reply& reply, int status = 200);
-    // A page of a list, newest first: `items`, of which `limit` were asked for, each with its
-    // `offset`, as far as they fit into page_bytes_max.
-    template <class Item, class Write>
-    void page_of(std::string_view name, const std::vector<Item>& items, std::size_t limit,
-                 const Write& write_item) {
-        std::string out = "{\"" + std::string(name) + "\":[";
-        Offset next = items.size() == limit ? items.back().offset : 0;
-        for (const Item& item : items) {
-            if (&item != items.data()) {
-                if (out.size() > static_cast<std::size_t>(limits::page_bytes_max)) {
-                    next = (&item - 1)->offset;
-                    break;
-                }
-                out += ',';
-            }
-            write_item(out, item);
-        }
-        end_page(std::move(out), next);
-    }
-    // Ends the list that `text` holds so far; `next` is what `before` takes for the next page, 0:
-    // this was the last.
-    void end_page(std::string text, Offset next);
-    // The Link header of a page that has another one after it: the same query, but for `name`.
-    net::Headers next_link(std::string_view name, std::string_view value) const;
+    // it. A rejection by version answers 412 where there is a condition, else 409. What was written
+    // is answered with its place in the log and the status that `status_of` says.
+    void submit(wire::Given given, int (*status_of)(const Reply&));
 
   private:
     Call(Node& node, ExchangePtr exchange) : node_(node), exchange_(std::move(exchange)) {}
+    void written(const Reply& reply, int status);
 
     Node& node_;
     ExchangePtr exchange_;
-    std::string user_;
+    auth::Principal principal_;
     std::string instance_;
 };
 using CallPtr = std::shared_ptr<Call>;
+
+// A whole number from `min` to `max`. Errors: invalid_field, beginning with `name`.
+Result<std::int64_t> whole_number(std::string_view name, std::string_view text, std::int64_t min,
+                                  std::int64_t max = INT64_MAX);
 
 // The error's problem document (server/problem.hpp), protected as every answer is.
 net::Response problem_response(const net::Request& request, const Error& error, int status = 0,
                                const Context* current = nullptr);
 
-// The handlers, by resource. Each answers its call.
-void get_status(const CallPtr& call);
-void check(const CallPtr& call);
-void get_instances(const CallPtr& call);
-void modes(const CallPtr& call);
-void transitions(const CallPtr& call);
-void contexts(const CallPtr& call);
-void search(const CallPtr& call);
-void conflicts(const CallPtr& call);
-void events(const CallPtr& call);
-void stream_events(const CallPtr& call);
-void responses(const CallPtr& call);
-// 405 with what is allowed, or what OPTIONS asked for: just that.
-void wrong_method(const CallPtr& call, std::string_view allowed);
+// The handlers, as the routes name them (api.cpp). Each answers its call.
+void get_status(Call& call);
+void check(Call& call);
+void list_instances(Call& call);
+void list_modes(Call& call);
+void read_mode(Call& call);
+void set_mode(Call& call);
+void list_transitions(Call& call);
+void list_contexts(Call& call);
+void read_context(Call& call);
+void put_context(Call& call);
+void patch_context(Call& call);
+void delete_context(Call& call);
+void list_history(Call& call);
+void read_version(Call& call);
+void restore_context(Call& call);
+void search(Call& call);
+void list_conflicts(Call& call);
+void resolve_conflict(Call& call);
+void events(Call& call);
+void announce_mcp(Call& call);
+void prove_event(Call& call);
+void stream_events(Call& call);
+void list_responses(Call& call);
+void record_response(Call& call);
 
 // `"7"`
 std::string entity_tag(std::uint64_t version);

@@ -2,35 +2,28 @@
 // nothing. One JSON object a line: how far it is, and at the end what was found.
 //
 // What is damaged in the memory of the user who asks is named; of others' memories only how much.
-#include "model/json_text.hpp"
 #include "server/rest/call.hpp"
 
 namespace dyad::server::rest {
 namespace {
 
-std::string progress_line(const CheckReport& report) {
-    return "{\"done\":" + std::to_string(report.done) +
-           ",\"finished\":false,\"of\":" + std::to_string(report.of) + "}\n";
+void write_progress(json::Writer& out, const CheckReport& report) {
+    out.raw("{\"done\":").integer(report.done);
+    out.raw(",\"finished\":false,\"of\":").integer(report.of).raw("}\n");
 }
 
-std::string last_line(const CheckReport& report, const std::string& user) {
-    std::string out = "{\"checked\":{\"events\":" + std::to_string(report.events);
-    out.append(",\"pages\":").append(std::to_string(report.pages));
-    out.append(",\"records\":").append(std::to_string(report.records));
-    out.append(",\"rows\":").append(std::to_string(report.rows));
-    out.append(",\"users\":").append(std::to_string(report.users));
-    out.append("},\"damages\":[");
+void write_end(json::Writer& out, const CheckReport& report, const std::string& user) {
+    out.raw("{\"checked\":{\"events\":").integer(report.events);
+    out.raw(",\"pages\":").integer(report.pages);
+    out.raw(",\"records\":").integer(report.records);
+    out.raw(",\"rows\":").integer(report.rows);
+    out.raw(",\"users\":").integer(report.users).raw("},\"damages\":[");
     bool first = true;
     for (const CheckDamage& damage : report.list) {
         if (!damage.user_id.empty() && damage.user_id != user) continue;
-        if (!std::exchange(first, false)) out += ',';
-        out.append("{\"name\":");
-        json::append_string(out, damage.name);
-        out.append(",\"text\":");
-        json::append_string(out, damage.text);
-        out.append(",\"what\":");
-        json::append_string(out, damage.what);
-        out += '}';
+        out.raw(std::exchange(first, false) ? "{\"name\":" : ",{\"name\":").string(damage.name);
+        out.raw(",\"text\":").string(damage.text);
+        out.raw(",\"what\":").string(damage.what).raw("}");
     }
     std::size_t others = 0, of_others = 0;
     for (const auto& [name, count] : report.by_user) {
@@ -38,42 +31,44 @@ std::string last_line(const CheckReport& report, const std::string& user) {
         others += 1;
         of_others += count;
     }
-    out.append("],\"finished\":true,\"ok\":").append(report.damages == 0 ? "true" : "false");
-    out.append(",\"others\":{\"damages\":").append(std::to_string(of_others));
-    out.append(",\"users\":").append(std::to_string(others));
-    return out.append("}}\n");
+    out.raw("],\"finished\":true,\"ok\":").boolean(report.damages == 0);
+    out.raw(",\"others\":{\"damages\":").integer(of_others);
+    out.raw(",\"users\":").integer(others).raw("}}\n");
 }
 
 }  // namespace
 
-void check(const CallPtr& call) {
-    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    if (call->request().method != "GET") return wrong_method(call, "GET");
+void check(Call& asked) {
     struct State {
         bool begun = false;
         bool gone = false;
     };
     const auto state = std::make_shared<State>();
-    call->node().store().check([call, state](Result<CheckReport> report) {
-        if (state->gone) return false;
-        Exchange& exchange = call->exchange();
-        if (!report) {
-            if (state->begun)
-                exchange.end_stream();
-            else
-                call->problem(report.error());
-            return false;
-        }
-        if (!std::exchange(state->begun, true)) {
-            exchange.begin_stream("application/x-ndjson");
-            exchange.on_closed([state] { state->gone = true; });
-        }
-        // A few lines a second: a client that does not read them is closed as any other is.
-        exchange.write(report->finished ? last_line(*report, call->user())
-                                        : progress_line(*report));
-        if (report->finished) exchange.end_stream();
-        return !state->gone;
-    });
+    asked.node().store().check(
+        [call = asked.shared_from_this(), state](Result<CheckReport> report) {
+            if (state->gone) return false;
+            Exchange& exchange = call->exchange();
+            if (!report) {
+                if (state->begun)
+                    exchange.end_stream();
+                else
+                    call->problem(report.error());
+                return false;
+            }
+            if (!std::exchange(state->begun, true)) {
+                exchange.begin_stream("application/x-ndjson");
+                exchange.on_closed([state] { state->gone = true; });
+            }
+            // A few lines a second: a client that does not read them is closed as any other is.
+            exchange.write(composed([&](json::Writer& out) {
+                if (report->finished)
+                    write_end(out, *report, call->user());
+                else
+                    write_progress(out, *report);
+            }));
+            if (report->finished) exchange.end_stream();
+            return !state->gone;
+        });
 }
 
 }  // namespace dyad::server::rest

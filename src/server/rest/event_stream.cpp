@@ -13,7 +13,7 @@
 #include "model/json_slices.hpp"
 #include "server/rest/call.hpp"
 #include "server/rest/naming.hpp"
-#include "server/snapshot_pages.hpp"
+#include "server/snapshot_stream.hpp"
 
 #include <algorithm>
 #include <set>
@@ -30,6 +30,13 @@ void append_message(std::string& out, std::string_view id, std::string_view even
                     std::string_view data) {
     if (!id.empty()) out.append("id: ").append(id).append("\n");
     out.append("event: ").append(event).append("\ndata: ").append(data).append("\n\n");
+}
+
+void write_page(std::string& out, const SnapshotPage& page) {
+    std::string data = "{" + std::string(page.members);
+    const std::string position = page.last ? page.position.to_string() : std::string();
+    if (page.last) data.append(",\"position\":\"").append(position).append("\"");
+    append_message(out, position, page.last ? "snapshot-end" : "snapshot", data.append("}"));
 }
 
 // Whether a stream that was asked to resume does so, instead of beginning with the state. Before
@@ -86,12 +93,12 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         std::string out;
         append_message(out, "", "reset",
                        "{\"position\":\"" + snapshot->position.to_string() + "\"}");
-        pages_.emplace(std::move(snapshot));
+        pages_ = snapshot_pages(std::move(snapshot), write_page);
         return call_->exchange().write(std::move(out)) && send_pages();
     }
 
     // The heart may not be called from within: the session is taken from it in a turn of its own.
-    void close(core::CloseReason) override {
+    void close(Errc) override {
         call_->node().after(0, [self = shared_from_this()] { self->stop(); });
         call_->exchange().end_stream();
     }
@@ -122,15 +129,8 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     bool send_pages() {
         bool room = true;
         while (pages_ && room) {
-            std::string data = "{";
-            const bool more = pages_->next(data);
-            const std::string position = pages_->snapshot().position.to_string();
-            if (!more) data.append(",\"position\":\"").append(position).append("\"");
-            data += '}';
             std::string out;
-            append_message(out, more ? std::string() : position, more ? "snapshot" : "snapshot-end",
-                           data);
-            if (!more) pages_.reset();
+            if (!pages_->next(out)) pages_.reset();
             room = call_->exchange().write(std::move(out));
         }
         return room;
@@ -164,24 +164,23 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     std::set<std::string> types_;
     core::SessionId session_ = nullptr;
     Epoch epoch_ = 0;
-    std::optional<SnapshotPages> pages_;  // while they are sent
+    std::unique_ptr<SnapshotStream> pages_;  // while they are sent
 };
 
 }  // namespace
 
-void stream_events(const CallPtr& call) {
-    if (const Status known = call->check_query({"after", "types", "snapshot"}); !known)
-        return call->problem(known.error());
-    if (!call->node().settings().enable_real_time_events)
-        return call->problem(
-            fail(Errc::switched_off,
-                 "changes are not pushed: ENABLE_REAL_TIME_EVENTS is false; set it "
-                 "to true and start the server again, or read /api/v1/events"));
+void stream_events(Call& call) {
+    if (const Status known = call.check_query("after types snapshot"); !known)
+        return call.problem(known.error());
+    if (!call.node().settings().enable_real_time_events)
+        return call.problem(fail(Errc::switched_off,
+                                 "changes are not pushed: ENABLE_REAL_TIME_EVENTS is false; set it "
+                                 "to true and start the server again, or read /api/v1/events"));
     std::optional<Position> resume;
     bool lost = false;
-    const auto last_id = call->request().header("last-event-id");
+    const auto last_id = call.request().header("last-event-id");
     const auto token =
-        last_id && !last_id->empty() ? std::optional<std::string>(*last_id) : call->query("after");
+        last_id && !last_id->empty() ? std::optional<std::string>(*last_id) : call.query("after");
     if (token) {
         const Result<Position> position = Position::parse(*token);
         // A token that does not parse is one that is not known any more: begin with the state.
@@ -191,28 +190,28 @@ void stream_events(const CallPtr& call) {
             lost = true;
     }
     std::set<std::string> types;
-    std::string_view names = call->request().query_value("types").value_or("");
+    std::string_view names = call.request().query_value("types").value_or("");
     while (!names.empty()) {
         const std::size_t comma = names.find(',');
         const std::string_view name = names.substr(0, comma);
         if (std::find(std::begin(kTypes), std::end(kTypes), name) == std::end(kTypes))
-            return call->problem(
+            return call.problem(
                 fail(Errc::invalid_field,
                      "types: must be a list of context-updated, mode-changed, response-generated, "
                      "mcp-tool-executed and config-updated, with commas"));
         types.emplace(name);
         names.remove_prefix(comma == std::string_view::npos ? names.size() : comma + 1);
     }
-    const std::string snapshot = call->query("snapshot").value_or("false");
+    const std::string snapshot = call.query("snapshot").value_or("false");
     if (snapshot != "true" && snapshot != "false")
-        return call->problem(fail(Errc::invalid_field, "snapshot: must be true or false"));
-    if (call->request().method == "HEAD") {
-        call->exchange().begin_stream(std::string(kStreamType));
-        return call->exchange().end_stream();
+        return call.problem(fail(Errc::invalid_field, "snapshot: must be true or false"));
+    if (call.request().method == "HEAD") {
+        call.exchange().begin_stream(std::string(kStreamType));
+        return call.exchange().end_stream();
     }
-    if (!call->node().session_counts().take(call->user(), limits::sessions_per_user_max))
-        return call->problem(fail(Errc::limit_reached, "this user has too many connections"));
-    const auto stream = std::make_shared<EventStream>(call, std::move(types));
+    if (!call.node().session_counts().take(call.user(), limits::sessions_per_user_max))
+        return call.problem(fail(Errc::limit_reached, "this user has too many connections"));
+    const auto stream = std::make_shared<EventStream>(call.shared_from_this(), std::move(types));
     stream->start(resume, lost || snapshot == "true");
 }
 

@@ -1,12 +1,10 @@
 // /events: pages of the log, one event with its proof, and announcements of MCP events.
+#include "base/bytes.hpp"
 #include "base/limits.hpp"
-#include "model/json.hpp"
 #include "net/http_fields.hpp"
 #include "server/rest/call.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <optional>
 
 namespace dyad::server::rest {
@@ -17,20 +15,17 @@ struct Start {
     Offset offset = 0;
     std::optional<Position> position;
 };
-Result<Start> start_of(const CallPtr& call) {
-    const auto text = call->query("after");
+Result<Start> start_of(const Call& call) {
+    const auto text = call.query("after");
     if (!text) return Start{};
     if (text->find('.') != std::string::npos) {
         const Result<Position> position = Position::parse(*text);
         if (!position) return fail(position.error().code, "after: " + position.error().detail);
         return Start{position->offset, *position};
     }
-    Start start;
-    const auto end = std::from_chars(text->data(), text->data() + text->size(), start.offset);
-    if (end.ec != std::errc() || end.ptr != text->data() + text->size() ||
-        start.offset > static_cast<Offset>(INT64_MAX))
-        return fail(Errc::invalid_field, "after: must be a position or an offset");
-    return start;
+    const auto offset = whole_number("after", *text, 0);
+    if (!offset) return fail(Errc::invalid_field, "after: must be a position or an offset");
+    return Start{.offset = static_cast<Offset>(*offset), .position = {}};
 }
 
 Position position_at(Epoch epoch, Offset offset, const Hash& hash) {
@@ -57,129 +52,118 @@ bool is_of_this_log(const Start& start, const LogSlice& slice) {
     return known_position(slice, start.offset) == start.position;
 }
 
-void write_page(const CallPtr& call, const Start& start, Offset limit, const LogSlice& slice) {
-    std::string out = "{\"events\":[";
+void write_page(Call& call, const Start& start, Offset limit, const LogSlice& slice) {
     std::optional<Position> position = known_position(slice, start.offset);
-    Offset taken = 0;
-    for (const EventBatchPtr& batch : slice.batches) {
-        if (batch->empty() || batch->last() <= start.offset || taken == limit) continue;
-        const Offset from = std::max(batch->first, start.offset + 1);
-        const Offset to = std::min(batch->last(), from + (limit - taken) - 1);
-        if (taken > 0) out += ',';
-        out.append(batch->text_range(from, to));
-        taken += to - from + 1;
-        position = position_at(batch->epoch, to, batch->entry(to).hash);
-    }
-    out.append("],\"firstKept\":").append(std::to_string(slice.first_kept));
-    out.append(",\"last\":").append(std::to_string(slice.head.offset));
-    out.append(",\"position\":");
-    if (position)
-        out.append("\"").append(position->to_string()).append("\"");
-    else
-        out.append("null");
+    std::string text = composed([&](json::Writer& out) {
+        out.raw("{\"events\":[");
+        Offset taken = 0;
+        for (const EventBatchPtr& batch : slice.batches) {
+            if (batch->empty() || batch->last() <= start.offset || taken == limit) continue;
+            const Offset from = std::max(batch->first, start.offset + 1);
+            const Offset to = std::min(batch->last(), from + (limit - taken) - 1);
+            if (taken > 0) out.raw(",");
+            out.raw(batch->text_range(from, to));
+            taken += to - from + 1;
+            position = position_at(batch->epoch, to, batch->entry(to).hash);
+        }
+        out.raw("],\"firstKept\":").integer(slice.first_kept);
+        out.raw(",\"last\":").integer(slice.head.offset);
+        out.raw(",\"position\":");
+        out.string_or_null(position ? std::optional(position->to_string()) : std::nullopt).raw("}");
+    });
     const bool more = position && position->offset < slice.head.offset;
-    net::Headers headers = more ? call->next_link("after", position->to_string()) : net::Headers{};
+    net::Headers headers = more ? call.next_link("after", position->to_string()) : net::Headers{};
     headers.emplace_back("Vary", "Accept");
-    call->json(out.append("}"), std::move(headers));
+    call.json_text(std::move(text), std::move(headers));
 }
 
-void page_after(const CallPtr& call, const Start& start, Offset limit) {
-    call->node().store().read_log(
-        call->user(), start.offset, limits::page_log_bytes_max,
-        [call, start, limit](Result<LogSlice> slice) {
-            if (!slice && slice.error().code == Errc::history_gone)
-                return call->problem(
-                    fail(Errc::history_gone,
-                         slice.error().detail + "; without `after` it begins with the oldest one"));
-            if (!slice) return call->problem(slice.error());
-            if (!is_of_this_log(start, *slice))
-                return call->problem(
-                    fail(Errc::history_gone,
-                         "after: this position is not in the log any more; read the contexts, and "
-                         "go on from the position that comes with them"));
-            write_page(call, start, limit, *slice);
-        });
-}
-
-void list(const CallPtr& call) {
-    if (const Status known = call->check_query({"after", "limit"}); !known)
-        return call->problem(known.error());
-    const Result<Start> start = start_of(call);
-    if (!start) return call->problem(start.error());
-    const auto limit =
-        call->query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
-    if (!limit) return call->problem(limit.error());
-    const auto events = static_cast<Offset>(*limit);
-    if (call->query("after")) return page_after(call, *start, events);
-    // From the oldest event that is kept, which reading beyond the end tells.
-    constexpr Offset kBeyond = static_cast<Offset>(std::numeric_limits<std::int64_t>::max());
-    call->node().store().read_log(
-        call->user(), kBeyond, 1, [call, events](const Result<LogSlice>& slice) {
-            if (!slice) return call->problem(slice.error());
-            page_after(call, Start{.offset = slice->first_kept - 1, .position = {}}, events);
-        });
-}
-
-// Everything that is needed to check the event's place in the chain (model/event.hpp).
-void proof(const CallPtr& call, const std::string& text) {
-    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    Offset offset = 0;
-    const auto end = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || offset == 0)
-        return call->problem(fail(Errc::invalid_field, "offset: must be a whole number from 1"));
-    call->node().store().read_log(
-        call->user(), offset - 1, 1, [call, offset](Result<LogSlice> slice) {
-            if (!slice) return call->problem(slice.error());
-            for (const EventBatchPtr& batch : slice->batches) {
-                if (batch->empty() || offset < batch->first || offset > batch->last()) continue;
-                const EventEntry& entry = batch->entry(offset);
-                const Hash& prev =
-                    offset == batch->first ? batch->prev_hash : batch->entry(offset - 1).hash;
-                const LogHead at{
-                    .epoch = batch->epoch, .offset = offset, .hash = entry.hash, .timestamp_ms = 0};
-                std::string out = "{\"event\":";
-                out.append(batch->text(offset)).append(",\"position\":\"");
-                out.append(at.position().to_string()).append("\",\"proof\":{\"contentHash\":\"");
-                out.append(to_hex(entry.content_hash)).append("\",\"epoch\":\"");
-                out.append(at.position().to_string().substr(0, 16)).append("\",\"hash\":\"");
-                out.append(to_hex(entry.hash)).append("\",\"prevHash\":\"");
-                out.append(to_hex(prev)).append("\",\"salt\":\"");
-                out.append(to_hex(entry.salt)).append("\",\"userId\":");
-                out.append(json::canonical(json::Value(call->user())));
-                return call->json(out.append("}}"));
-            }
+void page_after(Call& call, const Start& start, Offset limit) {
+    const auto answer = [call = call.shared_from_this(), start, limit](Result<LogSlice> slice) {
+        if (!slice && slice.error().code == Errc::history_gone)
+            call->problem(fail(Errc::history_gone, slice.error().detail +
+                                                       "; without `after` it begins with the "
+                                                       "oldest one"));
+        else if (!slice)
+            call->problem(slice.error());
+        else if (!is_of_this_log(start, *slice))
             call->problem(
-                fail(Errc::not_found, "the log has no event at offset " + std::to_string(offset)));
-        });
+                fail(Errc::history_gone,
+                     "after: this position is not in the log any more; read the contexts, and go "
+                     "on from the position that comes with them"));
+        else
+            write_page(*call, start, limit, *slice);
+    };
+    call.node().store().read_log(call.user(), start.offset, limits::page_log_bytes_max, answer);
+}
+
+void list_events(Call& call) {
+    if (const Status known = call.check_query("after limit"); !known)
+        return call.problem(known.error());
+    const Result<Start> start = start_of(call);
+    if (!start) return call.problem(start.error());
+    const auto limit =
+        call.query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
+    if (!limit) return call.problem(limit.error());
+    const auto events = static_cast<Offset>(*limit);
+    if (call.query("after")) return page_after(call, *start, events);
+    // From the oldest event that is kept, which reading beyond the end tells.
+    constexpr auto kBeyond = static_cast<Offset>(INT64_MAX);
+    call.node().store().read_log(
+        call.user(), kBeyond, 1, call.then([events](Call& to, const LogSlice& slice) {
+            page_after(to, Start{.offset = slice.first_kept - 1, .position = {}}, events);
+        }));
+}
+
+void write_proof(json::Writer& out, const EventBatch& batch, Offset offset,
+                 const std::string& user) {
+    const EventEntry& entry = batch.entry(offset);
+    const Hash& prev = offset == batch.first ? batch.prev_hash : batch.entry(offset - 1).hash;
+    const std::string position = position_at(batch.epoch, offset, entry.hash).to_string();
+    out.raw("{\"event\":").raw(batch.text(offset)).raw(",\"position\":").string(position);
+    out.raw(",\"proof\":{\"contentHash\":").string(to_hex(entry.content_hash));
+    out.raw(",\"epoch\":").string(std::string_view(position).substr(0, 16));
+    out.raw(",\"hash\":").string(to_hex(entry.hash));
+    out.raw(",\"prevHash\":").string(to_hex(prev));
+    out.raw(",\"salt\":").string(to_hex(entry.salt));
+    out.raw(",\"userId\":").string(user).raw("}}");
 }
 
 }  // namespace
 
-void events(const CallPtr& call) {
-    const std::vector<std::string>& path = call->segments;
-    const net::Request& request = call->request();
-    const bool reading = request.method == "GET" || request.method == "HEAD";
-    if (path.size() == 2 && path[1] == "mcp")
-        return request.method == "POST"
-                   ? call->submit({.op = "mcp.announce"},
-                                  [call](const Reply& reply) { call->written(reply, 201); })
-                   : wrong_method(call, "POST");
-    if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
-    if (!reading) return wrong_method(call, "GET, HEAD");
-    const net::Preference stream = net::preference(request.headers, "text/event-stream");
-    if (path.size() == 2 && path[1] == "stream") {
+// Everything that is needed to check the event's place in the chain (model/event.hpp).
+void prove_event(Call& call) {
+    const auto number = whole_number("offset", call.segments[1], 1);
+    if (!number) return call.problem(number.error());
+    const auto offset = static_cast<Offset>(*number);
+    call.node().store().read_log(
+        call.user(), offset - 1, 1, call.then([offset](Call& to, const LogSlice& slice) {
+            for (const EventBatchPtr& batch : slice.batches)
+                if (!batch->empty() && batch->first <= offset && offset <= batch->last())
+                    return to.json(
+                        [&](json::Writer& out) { write_proof(out, *batch, offset, to.user()); });
+            to.problem(
+                fail(Errc::not_found, "the log has no event at offset " + std::to_string(offset)));
+        }));
+}
+
+void announce_mcp(Call& call) {
+    call.submit({.op = "mcp.announce"}, [](const Reply&) { return 201; });
+}
+
+void events(Call& call) {
+    const net::Headers& headers = call.request().headers;
+    const net::Preference stream = net::preference(headers, "text/event-stream");
+    if (call.segments.size() == 2) {
         if (stream.weight > 0) return stream_events(call);
-        return call->problem(fail(Errc::not_acceptable,
-                                  "Accept: this path is a stream of text/event-stream; "
-                                  "/api/v1/events has the events as pages of JSON"));
+        return call.problem(fail(Errc::not_acceptable,
+                                 "Accept: this path is a stream of text/event-stream; "
+                                 "/api/v1/events has the events as pages of JSON"));
     }
     // Where both are as welcome, the stream is meant by who names it.
-    const net::Preference page = net::preference(request.headers, kJson);
-    if (path.size() == 1 && stream.weight > 0 &&
-        (stream.weight > page.weight || (stream.weight == page.weight && stream.precision == 2)))
-        return stream_events(call);
-    if (path.size() == 2) return proof(call, path[1]);
-    list(call);
+    const net::Preference page = net::preference(headers, kJson);
+    const bool named = stream.weight == page.weight && stream.precision == 2;
+    if (stream.weight > 0 && (stream.weight > page.weight || named)) return stream_events(call);
+    list_events(call);
 }
 
 }  // namespace dyad::server::rest

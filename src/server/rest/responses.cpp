@@ -4,27 +4,21 @@
 
 namespace dyad::server::rest {
 
-void responses(const CallPtr& call) {
-    const std::string& method = call->request().method;
-    if (call->segments.size() != 1)
-        return call->problem(fail(Errc::not_found, "there is no such path"));
-    if (method == "POST")
-        return call->submit({.op = "response.record", .payload = wire::Given::Payload::document},
-                            [call](const Reply& reply) { call->written(reply, 201); });
-    if (method != "GET" && method != "HEAD") return wrong_method(call, "GET, HEAD, POST");
-    if (const Status known = call->check_query({"chat", "message", "provider", "before", "limit"});
-        !known)
-        return call->problem(known.error());
-    const Result<PageRequest> page = call->page();
-    if (!page) return call->problem(page.error());
-    const ResponseFilter filter{call->query("chat"), call->query("message"),
-                                call->query("provider")};
-    call->node().store().responses(
-        call->user(), filter, *page,
-        [call, limit = page->limit](Result<std::vector<ResponseRecord>> records) {
-            if (!records) return call->problem(records.error());
-            call->page_of("responses", *records, limit, write_response);
-        });
+void record_response(Call& call) {
+    call.submit({.op = "response.record", .payload = wire::Given::Payload::document},
+                [](const Reply&) { return 201; });
+}
+
+void list_responses(Call& call) {
+    const Result<PageRequest> page = call.page();
+    if (!page) return call.problem(page.error());
+    const ResponseFilter filter{call.query("chat"), call.query("message"), call.query("provider")};
+    call.node().store().responses(
+        call.user(), filter, *page,
+        call.then([limit = page->limit](Call& to, const std::vector<ResponseRecord>& records) {
+            to.page_of("responses", records, limit,
+                       [](json::Writer& out, const ResponseRecord& record) { write(out, record); });
+        }));
 }
 
 }  // namespace dyad::server::rest

@@ -1,8 +1,5 @@
 // /status, /instances, /modes and /transitions.
 #include "model/change.hpp"
-#include "model/identity.hpp"
-#include "model/json.hpp"
-#include "model/json_text.hpp"
 #include "server/rest/call.hpp"
 #include "server/version.hpp"
 
@@ -12,26 +9,37 @@
 namespace dyad::server::rest {
 namespace {
 
-std::string_view yes_no(bool value) {
-    return value ? "true" : "false";
-}
-
-void write_presence(std::string& out, const core::Presence& presence) {
-    out.append("{\"connectedAt\":").append(std::to_string(presence.connected_at_ms));
-    out.append(",\"connections\":").append(std::to_string(presence.connections));
-    out.append(",\"lastSeen\":").append(std::to_string(presence.last_seen_ms)).append("}");
-}
+using SnapshotPtr = std::shared_ptr<const core::Snapshot>;
 
 // What existing code looks for, and what is asked for though this version does not have it.
-void write_missing(std::string& out, std::string_view name, bool enabled,
-                   std::string_view problem) {
-    out.append(",\"").append(name).append("\":{\"connected\":false,\"enabled\":");
-    out.append(yes_no(enabled)).append(",\"healthy\":false");
-    if (enabled) out.append(",\"problem\":\"").append(problem).append("\"");
-    out += '}';
+void write_missing(json::Writer& out, bool enabled, std::string_view problem) {
+    out.raw("{\"connected\":false,\"enabled\":").boolean(enabled).raw(",\"healthy\":false");
+    if (enabled) out.raw(",\"problem\":").string(problem);
+    out.raw("}");
 }
 
-void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
+void write_clock(json::Writer& out, const core::ProvenTime& time) {
+    out.raw("{\"aheadMs\":").integer(time.held_by_ms());
+    out.raw(",\"believed\":").boolean(time.held_by_ms() == 0);
+    out.raw(",\"holdLeftMs\":").integer(time.hold_left_ms()).raw("}");
+}
+
+void write_storage(json::Writer& out, const StoreHealth& storage) {
+    out.raw("{\"connected\":").boolean(storage.connected);
+    out.raw(",\"enabled\":true,\"healthy\":").boolean(storage.healthy);
+    out.raw(",\"kind\":").string(storage.kind);
+    out.raw(",\"latencyMs\":").real(static_cast<double>(storage.latency_us) / 1000);
+    if (!storage.problem.empty()) out.raw(",\"problem\":").string(storage.problem);
+    out.raw("}");
+}
+
+void write_presence(json::Writer& out, const core::Presence& presence) {
+    out.raw("{\"connectedAt\":").integer(presence.connected_at_ms);
+    out.raw(",\"connections\":").integer(presence.connections);
+    out.raw(",\"lastSeen\":").integer(presence.last_seen_ms).raw("}");
+}
+
+void write_instances(Call& call, const std::vector<ModeState>& modes,
                      const std::vector<core::Presence>& present) {
     struct Instance {
         const ModeState* mode = nullptr;
@@ -42,149 +50,100 @@ void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
         instances[mode.instance_id].mode = &mode;
     for (const core::Presence& presence : present)
         instances[presence.instance_id].presence = &presence;
-    std::string out = "{\"instances\":[";
-    bool first = true;
-    for (const auto& [id, instance] : instances) {
-        if (!std::exchange(first, false)) out += ',';
-        out.append("{\"instanceId\":");
-        json::append_string(out, id);
-        out.append(",\"mode\":");
+    call.list("instances", instances, [](json::Writer& out, const auto& entry) {
+        const Instance& instance = entry.second;
+        out.raw("{\"instanceId\":").string(entry.first).raw(",\"mode\":");
         if (instance.mode != nullptr)
-            write_mode(out, *instance.mode);
+            write(out, *instance.mode);
         else
-            out.append("null");
-        out.append(",\"presence\":");
+            out.raw("null");
+        out.raw(",\"presence\":");
         if (instance.presence != nullptr)
             write_presence(out, *instance.presence);
         else
-            out.append("null");
-        out += '}';
-    }
-    call->json(out.append("]}"));
-}
-
-void set_mode(const CallPtr& call, const std::string& instance) {
-    // Its first mode makes the document.
-    call->submit({.op = "mode.set", .instance_id = instance}, [call](const Reply& reply) {
-        call->written(reply, reply.version == 1 ? 201 : 200);
+            out.raw("null");
+        out.raw("}");
     });
 }
 
 }  // namespace
 
-void get_status(const CallPtr& call) {
-    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    Node& node = call->node();
+void get_status(Call& call) {
+    Node& node = call.node();
+    const Settings& settings = node.settings();
     const StoreHealth storage = node.store().health();
-    const bool websocket = node.settings().enable_websocket;
+    const bool websocket = settings.enable_websocket;
     const bool bus = node.bus().connected();
-    const bool missing = node.settings().enable_mongodb || node.settings().enable_redis;
+    const bool missing = settings.enable_mongodb || settings.enable_redis;
     const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
-    std::string out = "{\"bus\":{\"connected\":";
-    out.append(yes_no(bus)).append(",\"enabled\":true,\"healthy\":").append(yes_no(bus));
-    const core::ProvenTime& time = node.engine().time();
-    out.append(",\"kind\":\"local\"},\"clock\":{\"aheadMs\":")
-        .append(std::to_string(time.held_by_ms()));
-    out.append(",\"believed\":").append(yes_no(time.held_by_ms() == 0));
-    out.append(",\"holdLeftMs\":").append(std::to_string(time.hold_left_ms()));
-    out.append("},\"draining\":").append(yes_no(node.draining()));
-    out.append(",\"instanceId\":");
-    json::append_string(out, node.instance_id());
-    out.append(",\"isFullyOperational\":").append(yes_no(operational));
-    write_missing(out, "mongodb", node.settings().enable_mongodb,
-                  "not part of this version: the memory is kept in the embedded store");
-    out.append(R"(,"product":"dyad-memory","realTimeEvents":)");
-    out.append(yes_no(node.settings().enable_real_time_events));
-    write_missing(out, "redis", node.settings().enable_redis,
-                  "not part of this version: only clients of this server hear of changes");
-    out.append(",\"startedAt\":").append(std::to_string(node.started_at_ms()));
-    out.append(",\"storage\":{\"connected\":").append(yes_no(storage.connected));
-    out.append(",\"enabled\":true,\"healthy\":").append(yes_no(storage.healthy));
-    out.append(",\"kind\":");
-    json::append_string(out, storage.kind);
-    out.append(",\"latencyMs\":");
-    out.append(json::canonical(json::Value(static_cast<double>(storage.latency_us) / 1000)));
-    if (!storage.problem.empty()) {
-        out.append(",\"problem\":");
-        json::append_string(out, storage.problem);
-    }
-    out.append("},\"timestamp\":").append(std::to_string(node.clock().wall_ms()));
-    out.append(",\"uptimeMs\":");
-    out.append(
-        std::to_string(std::max<std::int64_t>(0, node.clock().wall_ms() - node.started_at_ms())));
-    out.append(",\"userId\":");
-    json::append_string(out, call->user());
-    out.append(",\"version\":\"").append(kVersion).append("\"");
-    out.append(",\"websocket\":{\"clientCount\":");
-    out.append(std::to_string(node.live_client_count())).append(",\"enabled\":");
-    out.append(yes_no(websocket)).append(",\"port\":").append(std::to_string(node.port()));
-    out.append(",\"running\":").append(yes_no(websocket)).append("}}");
-    call->json(std::move(out));
+    const std::int64_t now_ms = node.clock().wall_ms();
+    call.json([&](json::Writer& out) {
+        out.raw("{\"bus\":{\"connected\":").boolean(bus).raw(",\"enabled\":true,\"healthy\":");
+        out.boolean(bus).raw(",\"kind\":\"local\"},\"clock\":");
+        write_clock(out, node.engine().time());
+        out.raw(",\"draining\":").boolean(node.draining());
+        out.raw(",\"instanceId\":").string(node.instance_id());
+        out.raw(",\"isFullyOperational\":").boolean(operational).raw(",\"mongodb\":");
+        write_missing(out, settings.enable_mongodb,
+                      "not part of this version: the memory is kept in the embedded store");
+        out.raw(",\"product\":\"dyad-memory\",\"realTimeEvents\":");
+        out.boolean(settings.enable_real_time_events).raw(",\"redis\":");
+        write_missing(out, settings.enable_redis,
+                      "not part of this version: only clients of this server hear of changes");
+        out.raw(",\"startedAt\":").integer(node.started_at_ms()).raw(",\"storage\":");
+        write_storage(out, storage);
+        out.raw(",\"timestamp\":").integer(now_ms);
+        out.raw(",\"uptimeMs\":");
+        out.integer(std::max<std::int64_t>(0, now_ms - node.started_at_ms()));
+        out.raw(",\"userId\":").string(call.user());
+        out.raw(",\"version\":").string(kVersion);
+        out.raw(",\"websocket\":{\"clientCount\":").integer(node.live_client_count());
+        out.raw(",\"enabled\":").boolean(websocket).raw(",\"port\":").integer(node.port());
+        out.raw(",\"running\":").boolean(websocket).raw("}}");
+    });
 }
 
-void get_instances(const CallPtr& call) {
-    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    call->node().engine().snapshot(
-        call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
-            if (!snapshot) return call->problem(snapshot.error());
-            call->node().presence(call->user(), [call, modes = *std::move(snapshot)](
-                                                    const std::vector<core::Presence>& present) {
-                write_instances(call, modes->modes, present);
-            });
+void list_instances(Call& call) {
+    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+        to.node().presence(to.user(), [call = to.shared_from_this(), state](const auto& present) {
+            write_instances(*call, state->modes, present);
         });
+    }));
 }
 
-void modes(const CallPtr& call) {
-    const std::vector<std::string>& path = call->segments;
-    const std::string& method = call->request().method;
-    const bool reading = method == "GET" || method == "HEAD";
-    if (path.size() > 2) return call->problem(fail(Errc::not_found, "there is no such path"));
-    if (path.size() == 2)
-        if (const Status good =
-                check_name("instanceId", path[1], limits::instance_id_bytes_max, NameRule::label);
-            !good)
-            return call->problem(good.error());
-    if (path.size() == 2 && method == "PUT") return set_mode(call, path[1]);
-    if (!reading) return wrong_method(call, path.size() == 2 ? "GET, HEAD, PUT" : "GET, HEAD");
-    if (const Status known = call->check_query({}); !known) return call->problem(known.error());
-    call->node().engine().snapshot(
-        call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
-            if (!snapshot) return call->problem(snapshot.error());
-            const bool one = call->segments.size() == 2;
-            std::string out = "{\"modes\":[";
-            bool first = true;
-            for (const ModeState& mode : (*snapshot)->modes) {
-                if (one && mode.instance_id != call->segments[1]) continue;
-                if (one) {
-                    std::string document;
-                    write_mode(document, mode);
-                    return call->json(std::move(document),
-                                      {{"ETag", entity_tag(mode.sync_version)}});
-                }
-                if (!std::exchange(first, false)) out += ',';
-                write_mode(out, mode);
-            }
-            if (one)
-                return call->problem(fail(
-                    Errc::not_found, "instance \"" + call->segments[1] + "\" has not said a mode"));
-            call->json(out.append("]}"));
-        });
+void list_modes(Call& call) {
+    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+        to.list("modes", state->modes,
+                [](json::Writer& out, const ModeState& mode) { write(out, mode); });
+    }));
 }
 
-void transitions(const CallPtr& call) {
-    if (const Status known = call->check_query({"instance", "before", "limit"}); !known)
-        return call->problem(known.error());
-    const Result<PageRequest> page = call->page();
-    if (!page) return call->problem(page.error());
-    call->node().store().transitions(
-        call->user(), call->query("instance"), *page,
-        [call, limit = page->limit](Result<std::vector<Transition>> list) {
-            if (!list) return call->problem(list.error());
-            call->page_of("transitions", *list, limit,
-                          [](std::string& out, const Transition& transition) {
-                              write_mode(out, transition.state);
-                          });
-        });
+void read_mode(Call& call) {
+    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+        for (const ModeState& mode : state->modes)
+            if (mode.instance_id == to.segments[1])
+                return to.json([&](json::Writer& out) { write(out, mode); },
+                               {{"ETag", entity_tag(mode.sync_version)}});
+        to.problem(
+            fail(Errc::not_found, "instance \"" + to.segments[1] + "\" has not said a mode"));
+    }));
+}
+
+void set_mode(Call& call) {
+    // Its first mode makes the document.
+    call.submit({.op = "mode.set", .instance_id = call.segments[1]},
+                [](const Reply& reply) { return reply.version == 1 ? 201 : 200; });
+}
+
+void list_transitions(Call& call) {
+    const Result<PageRequest> page = call.page();
+    if (!page) return call.problem(page.error());
+    call.node().store().transitions(
+        call.user(), call.query("instance"), *page,
+        call.then([limit = page->limit](Call& to, const std::vector<Transition>& items) {
+            to.page_of("transitions", items, limit,
+                       [](json::Writer& out, const Transition& item) { write(out, item.state); });
+        }));
 }
 
 }  // namespace dyad::server::rest

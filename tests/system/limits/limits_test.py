@@ -278,3 +278,31 @@ def test_a_slow_reader_gets_the_last_answer_whole(make_server):
         if time.monotonic() - started < 9:
             time.sleep(0.02)
     raw.close()
+
+
+def slow_closed(server):
+    metrics = server.get("/metrics")[2].decode()
+    return int(metrics.split("\ndyad_slow_clients_closed_total ")[1].split()[0])
+
+
+def test_clients_that_take_nothing_are_closed_in_time_whatever_they_speak(make_server):
+    """write_stall_ms is 30 s: for a live session, a stream of events and an answer."""
+    server = make_server().start()
+    head = f" HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nDyad-User: ada\r\n\r\n"
+    live, stream, answer = V2(server.port, "ada"), Raw(server.port), Raw(server.port)
+    stream.send(f"GET /api/v1/events/stream{head}".encode())
+    with V2(server.port, "ada", timeout=60) as writer:
+        for n in range(60):
+            writer.put(f"k{n}", {"x": "y" * 250_000})
+    answer.send(f"GET /api/v1/contexts?limit=1000{head}".encode())
+    full = time.monotonic()
+    time.sleep(25)
+    assert slow_closed(server) == 0
+    wait_until(lambda: slow_closed(server) == 3, 20, 0.5)
+    assert time.monotonic() - full < 40 * PATIENCE
+    with pytest.raises(Closed) as end:
+        while True:
+            live.receive(timeout=30)
+    assert end.value.code == 4508
+    stream.close()
+    answer.close()

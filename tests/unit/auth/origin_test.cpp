@@ -207,10 +207,10 @@ TEST(OriginPolicy, KnowsLoopbackAddresses) {
 }
 
 TEST(Identity, ClaimsNothingMeansTheServersUser) {
-    EXPECT_EQ(*user_of("", "ada"), "ada");
-    EXPECT_EQ(*user_of("bob", "ada"), "bob");
-    EXPECT_EQ(user_of(std::string(257, 'u'), "ada").error().code, Errc::too_large);
-    EXPECT_EQ(user_of("a\nb", "ada").error().code, Errc::invalid_field);
+    EXPECT_EQ(principal_of("", "ada")->user, "ada");
+    EXPECT_EQ(principal_of("bob", "ada")->user, "bob");
+    EXPECT_EQ(principal_of(std::string(257, 'u'), "ada").error().code, Errc::too_large);
+    EXPECT_EQ(principal_of("a\nb", "ada").error().code, Errc::invalid_field);
 }
 
 }  // namespace

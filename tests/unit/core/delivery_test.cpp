@@ -213,46 +213,6 @@ TEST(Delivery, AFullSocketIsGivenNothingUntilItTakesMore) {
     EXPECT_EQ(slow.ranges(), "1-1 2-4 5-5");
 }
 
-TEST(Delivery, AClientThatTakesNothingIsClosedInTimeAndNotBefore) {
-    CoreRig rig;
-    RecordingPeer slow;
-    RecordingPeer fast;
-    rig.attach(slow, CoreRig::negotiated("slow"));
-    rig.attach(fast, CoreRig::negotiated("fast"));
-    slow.full = true;
-    rig.grow(1);
-    rig.pass(limits::write_stall_ms - 100);
-    EXPECT_FALSE(slow.closed);
-    rig.pass(200);
-    EXPECT_EQ(slow.closed, CloseReason::slow);
-    EXPECT_FALSE(fast.closed);
-}
-
-TEST(Delivery, AClientThatTakesNothingIsClosedWhereNobodyWritesToo) {
-    CoreRig rig(2);
-    RecordingPeer slow;
-    rig.attach(slow, CoreRig::negotiated(), 1);
-    rig.pass(60'000);
-    slow.full = true;
-    rig.grow(1, 0);
-    rig.pass(limits::write_stall_ms + 100);
-    EXPECT_EQ(slow.closed, CloseReason::slow);
-}
-
-TEST(Delivery, AClientThatTakesALittleIsNotClosed) {
-    CoreRig rig;
-    RecordingPeer slow;
-    rig.attach(slow, CoreRig::negotiated());
-    slow.full = true;
-    for (int i = 0; i < 5; ++i) {
-        rig.grow(1);
-        rig.pass(limits::write_stall_ms - 1000);
-        rig.engine().writable(slow.session);  // and is full again at once
-        rig.settle();
-    }
-    EXPECT_FALSE(slow.closed);
-}
-
 TEST(Delivery, WhoFallsBehindTheFeedGoesOnFromTheLog) {
     CoreRig rig;
     RecordingPeer slow;

@@ -323,7 +323,7 @@ TEST(Resume, AStoreThatCannotBeReadClosesTheConnection) {
     rig.node().store.set_cut(true);
     RecordingPeer peer;
     rig.attach(peer, CoreRig::resuming(rig.position_at(2)));
-    EXPECT_EQ(peer.closed, CloseReason::storage);
+    EXPECT_EQ(peer.closed, Errc::storage_unavailable);
     EXPECT_TRUE(peer.runs.empty() && peer.resets.empty());
 }
 

@@ -254,10 +254,57 @@ TEST(Connection, OneThatTheLoopCannotWatchIsClosedInTheNextTurn) {
 
 TEST(Connection, MayBeDestroyedWithOutputHeld) {
     Line s;
-    s.fill();
+    const std::string sent = s.fill();
     s.connection.reset();
     s.turn();
-    SUCCEED();
+    const std::string got = s.drain();
+    EXPECT_TRUE(got.size() < sent.size() && sent.starts_with(got));
+    char byte;
+    EXPECT_EQ(::read(s.peer.get(), &byte, 1), 0) << "it is closed";
+}
+
+// Longer than the clock's steps.
+void wait_a_while(Line& s) {
+    usleep(150'000);
+    s.turn();
+}
+
+TEST(Connection, KnowsSinceWhenNothingMoves) {
+    Line s;
+    const auto since = [&s] { return s.connection->stalled_since_ms(); };
+    EXPECT_EQ(since(), INT64_MAX);
+    s.fill();
+    const std::int64_t full = since();
+    EXPECT_LE(full, s.loop.now_ms());
+    EXPECT_GT(full, s.loop.now_ms() - 1000);
+    wait_a_while(s);
+    s.connection->send("more");
+    EXPECT_EQ(since(), full) << "what is held did not move";
+    std::string some(10'000, ' ');
+    for (const std::size_t held = s.connection->held_bytes();
+         s.connection->held_bytes() == held && ::read(s.peer.get(), some.data(), some.size()) > 0;)
+        s.turn();
+    EXPECT_GT(since(), full) << "a part of it did";
+    s.drain();
+    EXPECT_EQ(since(), INT64_MAX);
+}
+
+TEST(Connection, ClosingBeginsTheTimeAnew) {
+    Line s;
+    const auto since = [&s] { return s.connection->stalled_since_ms(); };
+    s.fill();
+    const std::int64_t full = since();
+    wait_a_while(s);
+    s.connection->close_after_output();
+    const std::int64_t closing = since();
+    EXPECT_GT(closing, full);
+    wait_a_while(s);
+    EXPECT_EQ(since(), closing);
+    s.drain();
+    const std::int64_t shut = since();
+    EXPECT_GT(shut, closing) << "now it waits for its peer's end";
+    wait_a_while(s);
+    EXPECT_EQ(since(), shut);
 }
 
 }  // namespace

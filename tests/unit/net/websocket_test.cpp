@@ -383,14 +383,19 @@ TEST(FrameReader, RandomCutsDoNotMatter) {
 
 TEST(WriteFrame, LengthsAreInTheirShortestForm) {
     const auto header = [](std::uint64_t size) {
-        char out[10];
-        return std::string(out, write_frame_header(Opcode::text, size, out));
+        return std::string(frame_header(Opcode::text, size).view());
     };
     EXPECT_EQ(header(0), "\x81\0"s);
     EXPECT_EQ(header(125), "\x81\x7d"s);
     EXPECT_EQ(header(126), "\x81\x7e\x00\x7e"s);
     EXPECT_EQ(header(65535), "\x81\x7e\xff\xff"s);
     EXPECT_EQ(header(65536), "\x81\x7f\0\0\0\0\0\x01\0\0"s);
+}
+
+TEST(WriteFrame, FragmentsHaveTheirBits) {
+    EXPECT_EQ(frame_header(Opcode::text, 5, false).view(), "\x01\x05"s);
+    EXPECT_EQ(frame_header(Opcode::continuation, 5, false).view(), "\0\x05"s);
+    EXPECT_EQ(frame_header(Opcode::continuation, 5).view(), "\x80\x05"s);
 }
 
 TEST(WriteFrame, WhatOneSideWritesTheOtherReads) {

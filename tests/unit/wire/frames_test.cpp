@@ -87,12 +87,6 @@ TEST(TextFrame, WritesTheShortestHeaderForEveryLength) {
     }
 }
 
-TEST(TextFrame, FragmentsHaveTheirBits) {
-    EXPECT_EQ(static_cast<unsigned char>(text_header(5, false, false).bytes[0]), 0x01);
-    EXPECT_EQ(static_cast<unsigned char>(text_header(5, false, true).bytes[0]), 0x00);
-    EXPECT_EQ(static_cast<unsigned char>(text_header(5, true, true).bytes[0]), 0x80);
-}
-
 TEST(PlainEvent, ContextSyncCarriesTheStateAfterTheEvent) {
     const std::string data = R"({"data":"}\\\"","expiresAt":[{"version":3}],"x":{"deleted":true}})";
     ContextChange change = context_change(data);

@@ -1,28 +1,22 @@
-#include "server/live/snapshot_stream.hpp"
+#include "server/snapshot_stream.hpp"
 
 #include "base/limits.hpp"
 #include "model/json_text.hpp"
-#include "server/snapshot_pages.hpp"
+#include "net/frame_header.hpp"
 #include "wire/plain_events.hpp"
 
 #include <algorithm>
 
-namespace dyad::server::live {
+namespace dyad::server {
 namespace {
 
-// A frame ends with the document that makes it this large.
 constexpr std::size_t kPieceBytes = 64 * 1024;
-
-void frame(std::string& out, std::string_view text, bool final, bool continuation) {
-    out.append(wire::text_header(text.size(), final, continuation).view()).append(text);
-}
 
 // A state-response with the newest contexts, and a context-sync for each of the others: in the
 // node's name, since existing instances pass over what comes in their own.
 class StateResponse final : public SnapshotStream {
   public:
-    StateResponse(const wire::Speaker& from, std::string id,
-                  std::shared_ptr<const core::Snapshot> snapshot)
+    StateResponse(const wire::Speaker& from, std::string id, SnapshotPtr snapshot)
         : node_(from.node_instance_id),
           user_id_(from.user_id),
           now_ms_(from.now_ms),
@@ -76,7 +70,8 @@ class StateResponse final : public SnapshotStream {
             text.append("}}");
         }
         bytes_ += text.size();
-        frame(out, text, said_, !first);
+        const auto opcode = first ? net::Opcode::text : net::Opcode::continuation;
+        out.append(net::frame_header(opcode, text.size(), said_).view()).append(text);
         begun_ = !said_;
     }
 
@@ -118,7 +113,7 @@ class StateResponse final : public SnapshotStream {
     const std::string user_id_;
     const std::int64_t now_ms_;
     const std::string id_;
-    std::shared_ptr<const core::Snapshot> snapshot_;
+    const SnapshotPtr snapshot_;
     std::vector<const Context*> order_;  // newest first
     std::size_t at_ = 0;
     std::size_t bytes_ = 0;  // of the state-response, so far
@@ -126,38 +121,62 @@ class StateResponse final : public SnapshotStream {
     bool said_ = false;  // it is finished
 };
 
-class PagedSnapshot final : public SnapshotStream {
+class SnapshotPages final : public SnapshotStream {
   public:
-    explicit PagedSnapshot(std::shared_ptr<const core::Snapshot> snapshot)
-        : pages_(std::move(snapshot)) {}
+    SnapshotPages(SnapshotPtr snapshot, WritePage write)
+        : snapshot_(std::move(snapshot)), write_(write) {}
 
     bool next(std::string& out) override {
-        std::string text = R"({"type":"snapshot","payload":{"position":)";
-        json::append_string(text, pages_.snapshot().position.to_string());
-        text.append(",\"part\":");
-        json::append_integer(text, part_++);
-        text += ',';
-        const bool more = pages_.next(text);
-        text.append(more ? ",\"last\":false}}" : ",\"last\":true}}");
-        frame(out, text, true, false);
-        return more;
+        std::string text;
+        list(text, "\"contexts\":[", snapshot_->contexts, contexts_,
+             [](std::string& to, const ContextPtr& context) { write_context(to, *context); });
+        list(text, ",\"modes\":[", snapshot_->modes, modes_, write_mode);
+        list(text, ",\"conflicts\":[", snapshot_->conflicts, conflicts_, write_conflict);
+        const bool last = contexts_ == snapshot_->contexts.size() &&
+                          modes_ == snapshot_->modes.size() &&
+                          conflicts_ == snapshot_->conflicts.size();
+        write_(out,
+               {.members = text, .position = snapshot_->position, .part = part_++, .last = last});
+        return !last;
     }
-    bool inside_message() const noexcept override { return false; }
 
   private:
-    SnapshotPages pages_;
-    std::uint64_t part_ = 0;
+    template <class Items, class Write>
+    static void list(std::string& text, std::string_view name, const Items& items, std::size_t& at,
+                     Write write) {
+        text.append(name);
+        for (bool first = true; at < items.size() && text.size() < kPieceBytes; first = false) {
+            if (!first) text += ',';
+            write(text, items[at++]);
+        }
+        text += ']';
+    }
+
+    const SnapshotPtr snapshot_;
+    const WritePage write_;
+    std::size_t part_ = 0;
+    std::size_t contexts_ = 0;
+    std::size_t modes_ = 0;
+    std::size_t conflicts_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<SnapshotStream> state_response(const wire::Speaker& from, std::string id,
-                                               std::shared_ptr<const core::Snapshot> snapshot) {
+                                               SnapshotPtr snapshot) {
     return std::make_unique<StateResponse>(from, std::move(id), std::move(snapshot));
 }
 
-std::unique_ptr<SnapshotStream> snapshot_pages(std::shared_ptr<const core::Snapshot> snapshot) {
-    return std::make_unique<PagedSnapshot>(std::move(snapshot));
+std::unique_ptr<SnapshotStream> snapshot_pages(SnapshotPtr snapshot, WritePage write) {
+    return std::make_unique<SnapshotPages>(std::move(snapshot), write);
 }
 
-}  // namespace dyad::server::live
+void write_snapshot_message(std::string& out, const SnapshotPage& page) {
+    wire::TextFrame frame(out, page.members.size() + 200);
+    json::Writer& text = frame.text();
+    text.raw(R"({"type":"snapshot","payload":{"position":)").string(page.position.to_string());
+    text.raw(R"(,"part":)").integer(page.part).raw(",").raw(page.members);
+    text.raw(R"(,"last":)").boolean(page.last).raw("}}");
+}
+
+}  // namespace dyad::server
