@@ -2,6 +2,7 @@
 
 #include "model/change.hpp"
 #include "model/json_text.hpp"
+#include "net/http_fields.hpp"
 
 #include <algorithm>
 
@@ -16,6 +17,10 @@ std::string way_to_root(std::string_view target) {
     for (auto left = std::count(path.begin(), path.end(), '/'); left > 1; --left)
         out += "../";
     return out;
+}
+
+void add_where_absent(net::Headers& headers, const char* name, const char* value) {
+    if (net::count_of(headers, name) == 0) headers.emplace_back(name, value);
 }
 
 void write_problem(net::Response& response, const Error& error, std::string_view target,
@@ -40,8 +45,15 @@ net::Response problem(const Error& error, std::string_view target, int status,
     response.status = status != 0 ? status : row.http_status;
     response.content_type = "application/problem+json";
     if (row.retry) response.headers.emplace_back("Retry-After", "1");
+    protect(response.headers);
     write_problem(response, error, target, current);
     return response;
+}
+
+void protect(net::Headers& headers) {
+    add_where_absent(headers, "Cache-Control", "no-store");
+    add_where_absent(headers, "Content-Security-Policy",
+                     "default-src 'none'; frame-ancestors 'none'");
 }
 
 std::string explain(const ErrorRow& row) {

@@ -16,6 +16,10 @@ namespace dyad::server {
 net::Response problem(const Error& error, std::string_view target, int status = 0,
                       const Context* current = nullptr);
 
+// An answer that does not say otherwise is no page, and is kept by no cache. Problems are
+// protected.
+void protect(net::Headers& headers);
+
 // What GET /errors/<name> answers: the error in a few plain lines.
 std::string explain(const ErrorRow& row);
 

@@ -64,9 +64,9 @@ void wrong_method(Call& call, std::string_view allowed) {
     net::Response response;
     response.status = 204;
     if (call.request().method != "OPTIONS")
-        response = problem_response(
-            call.request(),
-            fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"));
+        response = problem(
+            fail(Errc::method_not_allowed, "this path takes " + std::string(allowed) + " only"),
+            call.request().target);
     response.headers.emplace_back("Allow", std::string(allowed) + ", OPTIONS");
     if (allowed.find("PATCH") != std::string_view::npos)
         response.headers.emplace_back("Accept-Patch", kPatchTypes);
@@ -245,7 +245,7 @@ void route(Call& call) {
 void Api::handle(ExchangePtr exchange) {
     Result<CallPtr> call = Call::make(node_, exchange);
     if (call) return route(**call);
-    exchange->respond(problem_response(exchange->request(), call.error()));
+    exchange->respond(problem(call.error(), exchange->request().target));
 }
 
 }  // namespace dyad::server::rest

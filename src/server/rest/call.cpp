@@ -23,19 +23,6 @@ wire::Decoder& decoder() {
     return instance;
 }
 
-void add_where_absent(net::Headers& headers, const char* name, const char* value) {
-    if (std::none_of(headers.begin(), headers.end(),
-                     [name](const auto& header) { return header.first == name; }))
-        headers.emplace_back(name, value);
-}
-
-// An answer that does not say otherwise is no page, and is kept by no cache.
-void add_protection(net::Headers& headers) {
-    add_where_absent(headers, "Cache-Control", "no-store");
-    add_where_absent(headers, "Content-Security-Policy",
-                     "default-src 'none'; frame-ancestors 'none'");
-}
-
 }  // namespace
 
 Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
@@ -58,11 +45,11 @@ Status Call::check_query(std::string_view names) const {
     const std::string allowed = " " + std::string(names) + " ";
     for (const auto& parameter : request().query) {
         const std::string& name = parameter.first;
-        const bool known = name == kUserName.parameter || name == kInstanceName.parameter ||
-                           name == named_by_query ||
-                           (name.find(' ') == std::string::npos && !name.empty() &&
-                            allowed.find(" " + name + " ") != std::string::npos);
-        if (!known)
+        const bool listed = name.find(' ') == std::string::npos &&
+                            allowed.find(" " + name + " ") != std::string::npos;
+        const bool known = listed || name == kUserName.parameter ||
+                           name == kInstanceName.parameter || name == named_by_query;
+        if (!known || name.empty())
             return fail(Errc::invalid_field,
                         shown(name) + ": is not a query parameter of this path");
         const auto same = [&](const auto& other) { return other.first == parameter.first; };
@@ -124,7 +111,7 @@ std::string Call::media_type() const {
 
 void Call::respond(net::Response response) {
     apply_conditions(request(), response);
-    add_protection(response.headers);
+    protect(response.headers);
     exchange_->respond(std::move(response));
 }
 
@@ -138,15 +125,8 @@ void Call::json_text(std::string text, net::Headers headers, int status) {
     respond(std::move(response));
 }
 
-net::Response problem_response(const net::Request& request, const Error& error, int status,
-                               const Context* current) {
-    net::Response response = server::problem(error, request.target, status, current);
-    add_protection(response.headers);
-    return response;
-}
-
 void Call::problem(const Error& error, int status, const Context* current) {
-    exchange_->respond(problem_response(request(), error, status, current));
+    exchange_->respond(server::problem(error, request().target, status, current));
 }
 
 void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {

@@ -18,6 +18,8 @@
 
 namespace dyad::server::rest {
 
+using SnapshotPtr = std::shared_ptr<const core::Snapshot>;
+
 inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kPatchTypes =
     "application/merge-patch+json, application/json-patch+json";
@@ -148,10 +150,6 @@ using CallPtr = std::shared_ptr<Call>;
 // A whole number from `min` to `max`. Errors: invalid_field, beginning with `name`.
 Result<std::int64_t> whole_number(std::string_view name, std::string_view text, std::int64_t min,
                                   std::int64_t max = INT64_MAX);
-
-// The error's problem document (server/problem.hpp), protected as every answer is.
-net::Response problem_response(const net::Request& request, const Error& error, int status = 0,
-                               const Context* current = nullptr);
 
 // The handlers, as the routes name them (api.cpp). Each answers its call.
 void get_status(Call& call);

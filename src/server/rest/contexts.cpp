@@ -2,14 +2,13 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "model/change.hpp"
+#include "server/problem.hpp"
 #include "server/rest/call.hpp"
 
 #include <algorithm>
 
 namespace dyad::server::rest {
 namespace {
-
-using SnapshotPtr = std::shared_ptr<const core::Snapshot>;
 
 Error no_context(const std::string& key) {
     return fail(Errc::not_found, "there is no context \"" + key + "\"");
@@ -152,10 +151,10 @@ void patch_context(Call& call) {
     const std::string type = call.media_type();
     const bool merge = type == "application/merge-patch+json";
     if (!merge && type != "application/json-patch+json") {
-        net::Response response = problem_response(
-            call.request(), fail(Errc::unsupported_media_type,
-                                 "Content-Type: must be application/merge-patch+json or "
-                                 "application/json-patch+json"));
+        net::Response response = problem(fail(Errc::unsupported_media_type,
+                                              "Content-Type: must be application/merge-patch+json "
+                                              "or application/json-patch+json"),
+                                         call.request().target);
         response.headers.emplace_back("Accept-Patch", kPatchTypes);
         return call.respond(std::move(response));
     }

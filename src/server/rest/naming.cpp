@@ -1,8 +1,7 @@
 #include "server/rest/naming.hpp"
 
+#include "net/http_fields.hpp"
 #include "net/utf8.hpp"
-
-#include <algorithm>
 
 namespace dyad::server::rest {
 namespace {
@@ -11,9 +10,9 @@ using Named = Result<std::optional<std::string>>;
 
 // Where the value behind the charset and the language of an ext-value begins; 0 where it is none.
 std::size_t ext_value_start(std::string_view text, std::string_view charset) {
-    if (text.size() <= charset.size() || text[charset.size()] != '\'') return 0;
-    for (std::size_t i = 0; i < charset.size(); ++i)
-        if ((text[i] | 0x20) != charset[i] && text[i] != charset[i]) return 0;
+    if (text.find('\'') != charset.size() ||
+        !net::same_ignoring_case(text.substr(0, charset.size()), charset))
+        return 0;
     return text.find('\'', charset.size() + 1) + 1;  // 0 where there is no second one
 }
 
@@ -29,8 +28,7 @@ std::string advice(const Naming& naming, std::string_view what) {
 }
 
 Named header_value(const net::Request& request, const Naming& naming) {
-    const auto is_it = [&](const auto& header) { return header.first == naming.header; };
-    const auto count = std::count_if(request.headers.begin(), request.headers.end(), is_it);
+    const std::size_t count = net::count_of(request.headers, naming.header);
     if (count == 0) return std::optional<std::string>();
     // A proxy could take the other one.
     if (count > 1) return refused(naming, Errc::invalid_field, "stands twice; send it once");

@@ -1,5 +1,6 @@
 // The conditions of a request in its header (RFC 9110 section 13).
 #include "net/http_fields.hpp"
+#include "server/problem.hpp"
 #include "server/rest/call.hpp"
 
 #include <charconv>
@@ -56,8 +57,8 @@ void apply_conditions(const net::Request& request, net::Response& response) {
     if (!reading || response.status != 200 || tag == response.headers.end()) return;
     const net::EntityTags match = net::entity_tags(request.headers, "if-match");
     if (match.present && !match.any && !match.has_strong(tag->second)) {
-        response = problem_response(
-            request, fail(Errc::version_conflict, "If-Match: " + tag->second + " is stored"), 412);
+        response = problem(fail(Errc::version_conflict, "If-Match: " + tag->second + " is stored"),
+                           request.target, 412);
         return;
     }
     const net::EntityTags none = net::entity_tags(request.headers, "if-none-match");

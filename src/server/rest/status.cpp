@@ -9,8 +9,6 @@
 namespace dyad::server::rest {
 namespace {
 
-using SnapshotPtr = std::shared_ptr<const core::Snapshot>;
-
 // What existing code looks for, and what is asked for though this version does not have it.
 void write_missing(json::Writer& out, bool enabled, std::string_view problem) {
     out.raw("{\"connected\":false,\"enabled\":").boolean(enabled).raw(",\"healthy\":false");

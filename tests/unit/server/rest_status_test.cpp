@@ -254,7 +254,7 @@ TEST(RestPaths, UnknownParametersAreNamed) {
     }
     for (const char* path :
          {"/api/v1/contexts?limit=0", "/api/v1/contexts?limit=1001", "/api/v1/contexts?limit=ten",
-          "/api/v1/responses?before=-1", "/api/v1/search?q=a&limit=0"})
+          "/api/v1/responses?before=-1", "/api/v1/search?q=a&limit=0", "/api/v1/status?=1"})
         EXPECT_EQ(rig.ask("GET", path).status, 400) << path;
     EXPECT_EQ(rig.ask("GET", "/api/v1/search").text("/code"), "missing_field");
 }
