@@ -16,6 +16,11 @@ Error malformed() {
     return fail(Errc::invalid_request, "body: the chunked coding is malformed");
 }
 
+// A wrong size shows before its line ends.
+bool may_become_size(std::string_view line) noexcept {
+    return line.find_first_not_of("0123456789abcdefABCDEF") >= line.find_first_of(";\r");
+}
+
 }  // namespace
 
 Status ChunkedReader::take_size(std::string_view line) {
@@ -63,6 +68,9 @@ Result<bool> ChunkedReader::feed(std::string_view& bytes, std::string& out) {
             line_.resize(line_.size() - 2);
             if (const Status taken = take_line(line_); !taken) return taken.error();
             line_.clear();
+        } else if (at_ == At::size ? !may_become_size(line_)
+                                   : at_ == At::data_end && line_ != "\r") {
+            return malformed();
         }
         if (extra_bytes_ + line_.size() - std::min(line_.size(), kDigitsMax) > kExtraMax)
             return fail(Errc::header_too_large, "body: chunk extensions and trailers may have " +

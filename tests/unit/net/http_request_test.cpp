@@ -461,6 +461,13 @@ TEST(RequestReader, LimitsWhatStandsBetweenChunks) {
     EXPECT_EQ(read(chunked(many), 1000).error, "header_too_large");
 }
 
+TEST(RequestReader, RefusesAWrongChunkBeforeItsLineEnds) {
+    for (const char* wrong : {"g", " 3", "3x", "-", "3\r\nabcd", "3\r\nabc4\r"})
+        EXPECT_EQ(read(chunked(wrong), 1000).error, "invalid_request") << wrong;
+    for (const char* good : {"3", "aF", "3;g", "3\r", "3\r\nabc", "3\r\nabc\r"})
+        EXPECT_EQ(read(chunked(good), 1000).error, "") << good;
+}
+
 TEST(RequestReader, EveryPrefixOfAGoodRequestIsIncompleteAndNoError) {
     const std::string text = chunked("3;a=b\r\nabc\r\n0\r\nA: b\r\n\r\n");
     for (std::size_t size = 1; size < text.size(); ++size) {
