@@ -24,6 +24,10 @@ bool needs_user(MessageType type) {
            type == MessageType::state_request || type == MessageType::command;
 }
 
+Status check_instance(std::string_view id) {
+    return check_name("instanceId", id, limits::instance_id_bytes_max, NameRule::identity);
+}
+
 }  // namespace
 
 // Unique to the connection, and derived so that it need not be kept.
@@ -61,11 +65,8 @@ bool LiveSession::on_message(net::Opcode opcode, std::string_view payload) {
 void LiveSession::handle(const Message& message) {
     if (message.type == MessageType::hello) return hello(message);
     if (negotiated_ && user_ == nullptr && message.type != MessageType::ping &&
-        message.type != MessageType::pong) {
-        const Error error = fail(Errc::invalid_request, "hello comes first in dyad.v2");
-        say_error(error, message.id);
-        return end(error);
-    }
+        message.type != MessageType::pong)
+        return say_and_end(fail(Errc::invalid_request, "hello comes first in dyad.v2"), message.id);
     if (message.type == MessageType::unknown)
         return say_error(fail(Errc::unknown_type, "type: there is no message of this type"),
                          message.id);
@@ -96,10 +97,9 @@ void LiveSession::pong(const Message& message) {
 bool LiveSession::identify(const Message& message) {
     if (user_ != nullptr) {
         if (message.user_id.empty() || message.user_id == user_->id) return is_of_instance(message);
-        const Error error = fail(Errc::forbidden_user,
-                                 "userId: this connection belongs to another user; open a new one");
-        say_error(error, message.id);
-        end(error);
+        say_and_end(fail(Errc::forbidden_user,
+                         "userId: this connection belongs to another user; open a new one"),
+                    message.id);
         return false;
     }
     if (negotiated_) return true;
@@ -114,8 +114,7 @@ bool LiveSession::identify(const Message& message) {
 bool LiveSession::is_of_instance(const Message& message) {
     if (message.instance_id.empty() || message.instance_id == session_->instance_id) return true;
     if (!negotiated_) {
-        const Status good = check_name("instanceId", message.instance_id,
-                                       limits::instance_id_bytes_max, NameRule::identity);
+        const Status good = check_instance(message.instance_id);
         if (!good) {
             keep_private(message);
             say_error(good.error(), message.id);
@@ -131,9 +130,7 @@ bool LiveSession::is_of_instance(const Message& message) {
 
 // Unless its name is none.
 std::string LiveSession::speaker_of(const Message& message) const {
-    const bool named = !message.instance_id.empty() &&
-                       check_name("instanceId", message.instance_id, limits::instance_id_bytes_max,
-                                  NameRule::identity);
+    const bool named = !message.instance_id.empty() && check_instance(message.instance_id);
     return named ? std::string(message.instance_id) : session_->instance_id;
 }
 
@@ -145,17 +142,13 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
         return false;
     }
     if (!instance_id.empty())
-        if (const Status good = check_name("instanceId", instance_id, limits::instance_id_bytes_max,
-                                           NameRule::identity);
-            !good) {
+        if (const Status good = check_instance(instance_id); !good) {
             say_error(good.error(), {});
             return false;
         }
     user_ = hub_.enter(principal->user, negotiated_ ? this : nullptr);
     if (user_ == nullptr) {
-        const Error error = fail(Errc::limit_reached, "this user has too many connections");
-        say_error(error, {});
-        end(error);
+        say_and_end(fail(Errc::limit_reached, "this user has too many connections"), {});
         return false;
     }
     request.user_id = user_->id;
@@ -278,6 +271,11 @@ bool LiveSession::answer_states() {
             });
     }
     return true;
+}
+
+void LiveSession::say_and_end(const Error& error, std::string_view request_id) {
+    say_error(error, request_id);
+    end(error);
 }
 
 void LiveSession::say_error(const Error& error, std::string_view request_id,

@@ -187,34 +187,8 @@ void LiveSession::on_drained() {
     if (all && session_ != nullptr && session_->blocked) hub_.engine().writable(session_);
 }
 
-void LiveSession::append_events(std::string& out, const std::vector<std::string_view>& pieces) {
-    if (!negotiated_) {
-        for (std::string_view piece : pieces)
-            out.append(piece);
-        return;
-    }
-    out.append(net::frame_header(net::Opcode::text, events_bytes(pieces)).view());
-    out.append(wire::kEventsPrefix);
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-        if (needs_comma(i, pieces[i])) out += ',';
-        out.append(pieces[i]);
-    }
-    out.append(wire::kEventsSuffix);
-}
-
-bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
-    if (ended_) return false;
-    if (streams_ && client_.held_bytes() == 0) pump();  // what comes before the events
-    if (streams_ || client_.held_bytes() > 0) {
-        append_events(streams_ ? streams_->back()->newer : output(), pieces);
-        return false;
-    }
-    if (!negotiated_ && !output_ && pieces.size() == 1)
-        return client_.send(pieces.front()) || client_.held_bytes() == 0;
-    std::vector<iovec>& parts = hub_.parts();
-    parts.clear();
-    if (output_) parts.push_back(part(*output_));
-    net::FrameHeader header;
+void LiveSession::add_events(std::vector<iovec>& parts, net::FrameHeader& header,
+                             const std::vector<std::string_view>& pieces) const {
     if (negotiated_) {
         header = net::frame_header(net::Opcode::text, events_bytes(pieces));
         parts.push_back(part(header.view()));
@@ -225,6 +199,25 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
         parts.push_back(part(pieces[i]));
     }
     if (negotiated_) parts.push_back(part(wire::kEventsSuffix));
+}
+
+bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
+    if (ended_) return false;
+    if (streams_ && client_.held_bytes() == 0) pump();  // what comes before the events
+    const bool waits = streams_ || client_.held_bytes() > 0;
+    if (!waits && !negotiated_ && !output_ && pieces.size() == 1)
+        return client_.send(pieces.front()) || client_.held_bytes() == 0;
+    std::vector<iovec>& parts = hub_.parts();
+    parts.clear();
+    if (output_ && !waits) parts.push_back(part(*output_));
+    net::FrameHeader header;
+    add_events(parts, header, pieces);
+    if (waits) {
+        std::string& later = streams_ ? streams_->back()->newer : output();
+        for (const iovec& one : parts)
+            later.append(static_cast<const char*>(one.iov_base), one.iov_len);
+        return false;
+    }
     static_cast<void>(client_.send(parts));
     if (output_) hub_.give_buffer(std::move(output_));
     return client_.held_bytes() == 0;

@@ -31,6 +31,8 @@
 #include <variant>
 #include <vector>
 
+#include <sys/uio.h>
+
 namespace dyad {
 struct Reply;
 struct Rejection;
@@ -108,6 +110,7 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void state_request();
     void say_error(const Error& error, std::string_view request_id,
                    const Context* current = nullptr);
+    void say_and_end(const Error& error, std::string_view request_id);
     std::string client_id() const;
 
     void start_stream(std::unique_ptr<SnapshotStream> stream);
@@ -123,7 +126,9 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     // Stops reading where answers would pile up, and starts again.
     void adjust_reading();
     void end_with(std::string_view close_payload);
-    void append_events(std::string& out, const std::vector<std::string_view>& pieces);
+    // What is sent of a run, in parts; `header` lives as long as they do.
+    void add_events(std::vector<iovec>& parts, net::FrameHeader& header,
+                    const std::vector<std::string_view>& pieces) const;
     std::uint32_t ping_after() const;
 
     LiveHub& hub_;
