@@ -1,98 +1,97 @@
 // `dyad-memory conflicts`.
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
 
 namespace dyad::cli {
 namespace {
 
-std::string shown(const json::Value& conflict, const char* side) {
-    if (!conflict.get_object().contains(side)) return "(nothing)";
-    return printable(pretty(member(conflict, side)), true);
+struct ConflictOptions {
+    std::string id;
+    std::string context;
+    std::string choice;  // stored, incoming, value
+    std::string value;   // JSON, -, @file
+};
+
+void print_conflicts(const json::Value& answer) {
+    std::vector<Row> rows;
+    for (const json::Value& conflict : list_at(answer, "conflicts"))
+        rows.push_back({text_at(conflict, "id"), printable_key(text_at(conflict, "contextKey")),
+                        text_at(conflict, "path"),
+                        cut(printable(json::canonical(at(conflict, "stored"))), 24),
+                        cut(printable(json::canonical(at(conflict, "incoming"))), 24),
+                        text_at(conflict, "incomingFrom")});
+    if (rows.empty()) return print_line("No open conflicts.");
+    print(table({"ID", "CONTEXT", "PATH", "STORED", "INCOMING", "FROM"}, rows));
+    complain(paint(Colour::dim, "Decide: dyad-memory conflicts resolve ID stored|incoming|value"));
+}
+
+Exit list_conflicts(RestClient& client, const ConflictOptions& options) {
+    return client.show(client.get(with_query("conflicts", {{"context", options.context}})),
+                       print_conflicts);
+}
+
+void print_conflict(const json::Value& conflict) {
+    print_line(paint(Colour::bold, printable_key(text_at(conflict, "contextKey"))) + "  version " +
+               std::to_string(integer_at(conflict, "version")) + ", at \"" +
+               printable(text_at(conflict, "path")) + "\", " +
+               local_time(integer_at(conflict, "recordedAt")));
+    for (const auto& [heading, side] :
+         {std::pair{std::string("Base"), "base"},
+          {"Stored", "stored"},
+          {"Incoming, from " + printable(text_at(conflict, "incomingFrom")), "incoming"}})
+        print_line("\n" + heading + "\n" +
+                   (conflict.get_object().contains(side)
+                        ? printable(pretty(at(conflict, side)), true)
+                        : "(nothing)"));
+}
+
+Exit show_conflict(RestClient& client, const ConflictOptions& options) {
+    Answer answer = client.get("conflicts");
+    if (!answer) return client.report(*answer.failure);
+    for (const json::Value& conflict : list_at(answer.value, "conflicts"))
+        if (text_at(conflict, "id") == options.id) {
+            answer.value = json::Value(conflict);
+            return client.show(answer, print_conflict);
+        }
+    return client.report(
+        {Exit::not_found, "not_found",
+         "there is no open conflict \"" + options.id + "\"; dyad-memory conflicts ls lists them",
+         nullptr});
+}
+
+Exit resolve_conflict(RestClient& client, const ConflictOptions& options) {
+    if ((options.choice == "value") == options.value.empty())
+        return refuse_usage(client.common(),
+                            "--value goes with the choice \"value\", and only with it");
+    boost::json::object body{{"choice", options.choice}};
+    if (!options.value.empty()) {
+        std::optional<json::Value> value =
+            read_json_argument(client.common(), options.value, "--value");
+        if (!value) return Exit::usage;
+        body["value"] = *std::move(value);
+    }
+    const Answer answer =
+        client.write("POST", "conflicts/" + net::percent_encode(options.id) + "/resolve",
+                     json::canonical(std::move(body)));
+    return client.show(answer, [](const json::Value& resolved) {
+        print_line("resolved, version " + std::to_string(integer_at(resolved, "version")));
+    });
 }
 
 }  // namespace
 
-int run_conflict_list(const CommonOptions& common, const ConflictOptions& options) {
-    std::optional<RestClient> client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    std::string path = "conflicts";
-    if (!options.context.empty())
-        path.append("?context=").append(net::percent_encode(options.context));
-    const Answer answer = client->get(path);
-    if (!answer) return report(common, *answer.failure);
-    if (common.json) {
-        print_json(answer.value);
-        return static_cast<int>(Exit::ok);
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const json::Value& conflict : array_member(answer.value, "conflicts"))
-        rows.push_back({text_member(conflict, "id"),
-                        printable_key(text_member(conflict, "contextKey")),
-                        text_member(conflict, "path"),
-                        cut(printable(json::canonical(member(conflict, "stored"))), 24),
-                        cut(printable(json::canonical(member(conflict, "incoming"))), 24),
-                        text_member(conflict, "incomingFrom")});
-    if (rows.empty()) {
-        print_line("No open conflicts.");
-        return static_cast<int>(Exit::ok);
-    }
-    print(table({"ID", "CONTEXT", "PATH", "STORED", "INCOMING", "FROM"}, rows));
-    complain(paint(Colour::dim, "Decide: dyad-memory conflicts resolve ID stored|incoming|value"));
-    return static_cast<int>(Exit::ok);
-}
-
-int run_conflict_show(const CommonOptions& common, const ConflictOptions& options) {
-    std::optional<RestClient> client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    const Answer answer = client->get("conflicts");
-    if (!answer) return report(common, *answer.failure);
-    for (const json::Value& conflict : array_member(answer.value, "conflicts")) {
-        if (text_member(conflict, "id") != options.id) continue;
-        if (common.json) {
-            print_json(conflict);
-            return static_cast<int>(Exit::ok);
-        }
-        print_line(paint(Colour::bold, printable_key(text_member(conflict, "contextKey"))) +
-                   "  version " + std::to_string(integer_member(conflict, "version")) + ", at \"" +
-                   printable(text_member(conflict, "path")) + "\", " +
-                   local_time(integer_member(conflict, "recordedAt")));
-        print_line("\nBase\n" + shown(conflict, "base"));
-        print_line("\nStored\n" + shown(conflict, "stored"));
-        print_line("\nIncoming, from " + printable(text_member(conflict, "incomingFrom")) + "\n" +
-                   shown(conflict, "incoming"));
-        return static_cast<int>(Exit::ok);
-    }
-    Failure failure;
-    failure.exit = Exit::not_found;
-    failure.code = "not_found";
-    failure.message =
-        "there is no open conflict \"" + options.id + "\"; dyad-memory conflicts ls lists them";
-    return report(common, failure);
-}
-
-int run_conflict_resolve(const CommonOptions& common, const ConflictOptions& options) {
-    if ((options.choice == "value") == options.value.empty())
-        return refuse_usage(common.json,
-                            "--value goes with the choice \"value\", and only with it");
-    boost::json::object body{{"choice", options.choice}};
-    if (!options.value.empty()) {
-        const auto text = read_json_argument(common, options.value, "--value");
-        if (!text) return static_cast<int>(Exit::usage);
-        body["value"] = *json::parse(*text);
-    }
-    std::optional<RestClient> client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    const Answer answer =
-        client->write("POST", "conflicts/" + net::percent_encode(options.id) + "/resolve",
-                      json::canonical(std::move(body)));
-    if (!answer) return report(common, *answer.failure);
-    if (common.json)
-        print_json(answer.value);
-    else
-        print_line("resolved, version " + std::to_string(integer_member(answer.value, "version")));
-    return static_cast<int>(Exit::ok);
+void add_conflicts(Command& root) {
+    const auto o = std::make_shared<ConflictOptions>();
+    Command conflicts = root.add("conflicts", "Show what could not be merged", list_conflicts, o);
+    conflicts.add("ls", "List open conflicts", list_conflicts, o)
+        .text("--context", o->context, "Only of this context", "KEY");
+    conflicts.add("show", "Show both sides", show_conflict, o).text("ID", o->id, "As ls lists it");
+    conflicts.add("resolve", "Decide", resolve_conflict, o)
+        .text("ID", o->id, "As ls lists it")
+        .word("CHOICE", o->choice, {"stored", "incoming", "value"},
+              "stored, incoming, or value with --value")
+        .text("--value", o->value, "The value to write: JSON; - or @FILE", "JSON");
 }
 
 }  // namespace dyad::cli

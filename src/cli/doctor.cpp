@@ -1,13 +1,11 @@
 // `dyad-memory doctor`.
-#include "auth/authority.hpp"
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
 #include "cli/doctor_server.hpp"
 #include "cli/terminal.hpp"
+#include "cli/text.hpp"
 #include "net/socket.hpp"
 
 #include <algorithm>
-
-#include <unistd.h>
 
 namespace dyad::cli {
 namespace {
@@ -15,25 +13,29 @@ namespace {
 using ops::Finding;
 using ops::Verdict;
 
-std::string_view verdict_name(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::ok:
-            return "ok";
-        case Verdict::note:
-            return "note";
-        case Verdict::warn:
-            return "warn";
-        case Verdict::fail:
-            return "fail";
-        case Verdict::skipped:
-            return "skipped";
-    }
-    return "";
+struct DoctorOptions {
+    std::string folder;       // to check by itself; empty: the whole setup
+    bool write_test = false;  // on the running server
+};
+
+struct Shown {
+    const char* name;
+    const char* mark;
+    Colour colour;
+};
+// By Verdict.
+constexpr Shown kShown[] = {{"ok", "✓", Colour::green},
+                            {"note", "·", Colour::cyan},
+                            {"warn", "!", Colour::amber},
+                            {"fail", "✗", Colour::red},
+                            {"skipped", "–", Colour::dim}};
+
+const Shown& shown(Verdict verdict) {
+    return kShown[static_cast<std::size_t>(verdict)];
 }
 
-void append(std::vector<Finding>& out, std::vector<Finding> more) {
-    for (Finding& finding : more)
-        out.push_back(std::move(finding));
+void append(std::vector<Finding>& out, const std::vector<Finding>& more) {
+    out.insert(out.end(), more.begin(), more.end());
 }
 
 void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<Finding>& out) {
@@ -59,119 +61,100 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
 }
 
 // Where nothing answers at the server's address: whether one could be started there.
-void check_without_server(const Resolved& settings, const Url& url,
-                          const ops::OnProgress& on_progress, std::vector<Finding>& out) {
-    const bool meant = settings.at("DYAD_URL").given;
+Finding check_address(const Resolved& settings, const Url& url) {
     const std::string holder = net::port_holder(url.port).text;
-    if (holder.empty() || meant)
-        out.push_back({meant ? Verdict::fail : Verdict::note, "Server",
-                       "nothing answers at " + url.text(),
-                       meant ? "start it there, or correct --url or DYAD_URL"
-                             : "start it: dyad-memory serve"});
-    else
-        out.push_back(
-            {Verdict::fail, "Server",
-             "nothing answers, but port " + std::to_string(url.port) + " is held by " + holder,
-             "stop it, or choose another port with WS_SYNC_PORT or --port"});
-    append(out, ops::check_store(settings.data_dir(), on_progress));
+    if (settings.at("DYAD_URL").given)
+        return {Verdict::fail, "Server", "nothing answers at " + url.text(),
+                "start it there, or correct --url or DYAD_URL"};
+    if (holder.empty())
+        return {Verdict::note, "Server", "nothing answers at " + url.text(),
+                "start it: dyad-memory serve"};
+    return {Verdict::fail, "Server",
+            "nothing answers, but port " + std::to_string(url.port) + " is held by " + holder,
+            "stop it, or choose another port with WS_SYNC_PORT or --port"};
 }
 
-void check_all(const CommonOptions& common, const DoctorCommand& command,
-               const ops::OnProgress& on_progress, std::vector<Finding>& findings) {
+std::vector<Finding> check_place(const std::string& folder, const ops::OnProgress& on_progress) {
+    std::vector<Finding> out = ops::check_folder(folder);
+    if (out.back().verdict != Verdict::fail) append(out, ops::check_store(folder, on_progress));
+    return out;
+}
+
+std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions& options,
+                               const ops::OnProgress& on_progress) {
     const Inputs inputs = read_inputs(common.flags, common.env_file);
     const Resolved settings = resolve(inputs);
-    check_settings(inputs, settings, findings);
-    append(findings, ops::check_folder(settings.data_dir()));
-    const bool usable = findings.back().verdict != Verdict::fail;
-    const Result<Url> url = Url::parse(settings.url());
-    if (!url) return;
-    std::optional<std::string> user;
-    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
-    RestClient client(*url, user, default_instance(), common.timeout_s * 1000);
-    if (!try_connect(*url, 2000)) {
-        if (usable) check_without_server(settings, *url, on_progress, findings);
-        return;
-    }
-    append(findings, check_server(client, on_progress));
-    const bool ours = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-        return finding.check == "Ready";  // it comes only from a server of ours
-    });
-    if (!ours && usable) append(findings, ops::check_store(settings.data_dir(), on_progress));
-    if (ours && command.write_test) append(findings, test_writing(client));
+    std::vector<Finding> out;
+    check_settings(inputs, settings, out);
+    append(out, ops::check_folder(settings.data_dir()));
+    const bool usable = out.back().verdict != Verdict::fail;
+    if (!Url::parse(settings.url())) return out;
+    RestClient client(settings, common);
+    const bool answers = can_connect(client.url());
+    if (!answers && usable) out.push_back(check_address(settings, client.url()));
+    const std::size_t before = out.size();
+    if (answers) append(out, check_server(client, on_progress));
+    const bool ours = out.size() > before + 1;  // of another one there is nothing but that to say
+    if (!ours && usable) append(out, ops::check_store(settings.data_dir(), on_progress));
+    if (ours && options.write_test) append(out, test_writing(client));
+    return out;
 }
 
-void print_findings(const CommonOptions& common, const std::vector<Finding>& findings) {
-    if (common.json) {
-        boost::json::array list;
-        bool good = true;
-        for (const Finding& finding : findings) {
-            good = good && finding.verdict != Verdict::fail;
-            list.push_back({{"verdict", verdict_name(finding.verdict)},
-                            {"check", finding.check},
-                            {"text", finding.text},
-                            {"advice", finding.advice}});
-        }
-        boost::json::object out{{"ok", good}};
-        out["checks"] = std::move(list);
-        return print_json(out);
-    }
+void print_findings(const std::vector<Finding>& findings) {
     std::size_t width = 0;
     for (const Finding& finding : findings)
         width = std::max(width, finding.check.size());
     for (const Finding& finding : findings) {
-        std::string mark;
-        switch (finding.verdict) {
-            case Verdict::ok:
-                mark = paint(Colour::green, "✓");
-                break;
-            case Verdict::note:
-                mark = paint(Colour::cyan, "·");
-                break;
-            case Verdict::warn:
-                mark = paint(Colour::amber, "!");
-                break;
-            case Verdict::fail:
-                mark = paint(Colour::red, "✗");
-                break;
-            case Verdict::skipped:
-                mark = paint(Colour::dim, "–");
-                break;
-        }
-        print_line(mark + " " + finding.check + std::string(width + 2 - finding.check.size(), ' ') +
-                   printable(finding.text));
+        print_line(paint(shown(finding.verdict).colour, shown(finding.verdict).mark) + " " +
+                   padded(finding.check, width + 2) + printable(finding.text));
         if (!finding.advice.empty())
             print_line(std::string(width + 4, ' ') +
                        paint(Colour::cyan, "→ " + printable(finding.advice)));
     }
 }
 
+Exit run_doctor(const CommonOptions& common, const DoctorOptions& options) {
+    const ops::OnProgress on_progress = [](std::size_t done, std::size_t of) {
+        if (of > 1000) show_percent("checking the store: ", done, of);
+    };
+    const std::vector<Finding> findings = options.folder.empty()
+                                              ? check_all(common, options, on_progress)
+                                              : check_place(options.folder, on_progress);
+    std::size_t count[std::size(kShown)] = {};  // by Verdict
+    boost::json::array list;
+    for (const Finding& finding : findings) {
+        ++count[static_cast<std::size_t>(finding.verdict)];
+        list.push_back({{"verdict", shown(finding.verdict).name},
+                        {"check", finding.check},
+                        {"text", finding.text},
+                        {"advice", finding.advice}});
+    }
+    const auto good = count[static_cast<std::size_t>(Verdict::ok)];
+    const auto warned = count[static_cast<std::size_t>(Verdict::warn)];
+    const auto failed = count[static_cast<std::size_t>(Verdict::fail)];
+    if (common.json) {
+        print_json({{"ok", failed == 0}, {"checks", std::move(list)}});
+    } else {
+        print_findings(findings);
+        print_line("\n" + std::to_string(good) + " good, " + counted(warned, "warning") + ", " +
+                   std::to_string(failed) + " failed");
+    }
+    return failed > 0 ? Exit::failed : Exit::ok;
+}
+
 }  // namespace
 
-int run_doctor(const CommonOptions& common, const DoctorCommand& command) {
-    const bool shows = isatty(STDERR_FILENO) == 1;
-    const ops::OnProgress on_progress = [shows](std::size_t done, std::size_t of) {
-        if (shows && of > 1000)
-            complain("\rchecking the store: " + std::to_string(100 * done / of) + " %   \r");
-    };
-    std::vector<Finding> findings;
-    if (!command.folder.empty()) {
-        findings = ops::check_folder(command.folder);
-        if (findings.back().verdict != Verdict::fail)
-            append(findings, ops::check_store(command.folder, on_progress));
-    } else {
-        check_all(common, command, on_progress, findings);
-    }
-    print_findings(common, findings);
-    const auto count = [&](Verdict verdict) {
-        return std::count_if(findings.begin(), findings.end(),
-                             [&](const Finding& finding) { return finding.verdict == verdict; });
-    };
-    const auto failed = count(Verdict::fail), warned = count(Verdict::warn);
-    if (!common.json)
-        print_line("\n" + std::to_string(count(Verdict::ok)) + " good, " + std::to_string(warned) +
-                   (warned == 1 ? " warning, " : " warnings, ") + std::to_string(failed) +
-                   " failed");
-    return static_cast<int>(failed > 0 ? Exit::failed : Exit::ok);
+void add_doctor(Command& root) {
+    const auto o = std::make_shared<DoctorOptions>();
+    root.add("doctor", "Check the whole setup and say what to do", run_doctor, o)
+        .path("FOLDER", o->folder, "Check only the store in this folder")
+        .required(false)
+        .flag("--write-test", o->write_test,
+              "Also write, read and switch a mode, as a user made for it")
+        .footer(
+            "It changes nothing, here or on the server, but with --write-test.\nExit "
+            "status: 0 done, 1 where a check failed.",
+            false);
 }
 
 }  // namespace dyad::cli

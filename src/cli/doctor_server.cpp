@@ -1,8 +1,10 @@
 #include "cli/doctor_server.hpp"
 
 #include "auth/authority.hpp"
+#include "cli/curl.hpp"
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
+#include "cli/text.hpp"
 #include "cli/websocket_client.hpp"
 #include "net/socket.hpp"
 
@@ -10,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 namespace dyad::cli {
 namespace {
@@ -17,6 +20,7 @@ namespace {
 using ops::Finding;
 using ops::Verdict;
 
+constexpr std::int64_t kConnectMs = 2000;
 constexpr std::int64_t kWaitMs = 5000;
 constexpr const char* kServer = "Server";
 constexpr const char* kStore = "Store";
@@ -36,24 +40,18 @@ Finding check_ready(RestClient& client) {
 Finding check_indicator(const json::Value& status) {
     const Indicator indicator = indicator_of(status);
     std::string working, broken, off, advice = "see the server's log, then restart it";
-    const auto name_in = [](std::string& list, const std::string& text) {
-        list.append(list.empty() ? "" : ", ").append(text);
-    };
     for (const SystemState& system : indicator.systems) {
-        if (!system.enabled)
-            name_in(off, system.name);
-        else if (system.healthy)
-            name_in(working, system.name);
-        else
-            name_in(broken, system.name + " does not work (" + system.note + ")");
+        std::string& list = !system.enabled ? off : system.healthy ? working : broken;
+        list.append(list.empty() ? "" : ", ").append(system.name);
+        if (system.enabled && !system.healthy)
+            list.append(" does not work (").append(system.note).append(")");
         if (system.name == "Storage" && !system.healthy)
             advice = "see the server's log; check the disk";
     }
-    std::string text = indicator.text() + ": ";
-    if (!broken.empty()) return {Verdict::fail, "Indicator", text + broken, advice};
-    text.append(working).append(" in order");
-    if (!off.empty()) text.append("; switched off: ").append(off);
-    return {Verdict::ok, "Indicator", text, ""};
+    if (!broken.empty())
+        return {Verdict::fail, "Indicator", indicator.text() + ": " + broken, advice};
+    if (!off.empty()) off.insert(0, "; switched off: ");
+    return {Verdict::ok, "Indicator", indicator.text() + ": " + working + " in order" + off, ""};
 }
 
 Finding check_round_trip(RestClient& scratch) {
@@ -66,7 +64,7 @@ Finding check_round_trip(RestClient& scratch) {
     const Answer got = scratch.get("contexts/doctor");
     const std::string took = milliseconds_since(start);
     static_cast<void>(scratch.write("DELETE", "contexts/doctor", ""));
-    if (!got || json::canonical(member(got.value, "data")) != data)
+    if (!got || json::canonical(at(got.value, "data")) != data)
         return {Verdict::fail, kCheck, "what was acknowledged could not be read",
                 "keep the data folder and the log, and report this"};
     return {Verdict::ok, kCheck, "durable and read again after " + took, ""};
@@ -74,14 +72,14 @@ Finding check_round_trip(RestClient& scratch) {
 
 // While a clock is not believed, nothing expires by it.
 std::optional<Finding> check_clock(const json::Value& status) {
-    const json::Value& clock = member(status, "clock");
+    const json::Value& clock = at(status, "clock");
     if (!clock.is_object() || is_true(clock, "believed")) return std::nullopt;
-    const std::int64_t ahead = integer_member(clock, "aheadMs");
+    const std::int64_t ahead = integer_at(clock, "aheadMs");
     return Finding{Verdict::warn, "Clock",
                    "the server's clock is " + duration(std::abs(ahead)) +
                        (ahead > 0 ? " ahead of" : " behind") +
                        " the time that is proved; nothing expires by it before it has stood for " +
-                       duration(integer_member(clock, "holdLeftMs")) + " more",
+                       duration(integer_at(clock, "holdLeftMs")) + " more",
                    "look whether the date of its machine is right"};
 }
 
@@ -97,14 +95,13 @@ class PlainClient {
         socket_ = std::make_unique<WebSocketClient>(*std::move(socket));
         return wait_for("connect");
     }
-    Status send(const char* type, boost::json::object payload) {
-        boost::json::object message{{"id", random_.uuid4()},
-                                    {"type", type},
-                                    {"userId", user_},
-                                    {"instanceId", instance_},
-                                    {"timestamp", clock_.wall_ms()}};
-        message["payload"] = std::move(payload);
-        return socket_->send(json::canonical(std::move(message)));
+    Status send(const char* type, const json::Value& payload) {
+        return socket_->send(json::canonical({{"id", SystemRandom().uuid4()},
+                                              {"type", type},
+                                              {"userId", user_},
+                                              {"instanceId", instance_},
+                                              {"timestamp", clock_.wall_ms()},
+                                              {"payload", payload}}));
     }
     Status wait_for(const std::string& type) {
         const std::int64_t deadline = clock_.steady_ms() + kWaitMs;
@@ -112,7 +109,7 @@ class PlainClient {
             const Result<std::string> text = socket_->receive(deadline - clock_.steady_ms());
             if (!text) return text.error();
             const Result<json::Value> message = parse_large(*text);
-            if (message && text_member(*message, "type") == type) return Done{};
+            if (message && text_at(*message, "type") == type) return Done{};
         }
         return fail(Errc::timed_out, "no message \"" + type + "\" came");
     }
@@ -120,25 +117,24 @@ class PlainClient {
   private:
     std::string user_;
     std::string instance_;
-    SystemRandom random_;
     SystemClock clock_;
     std::unique_ptr<WebSocketClient> socket_;
 };
 
-Status switch_seen(PlainClient& one, PlainClient& other) {
+// Two clients: what one switches, the other sees.
+Status switch_seen(const Url& url, PlainClient& one, PlainClient& other) {
     for (PlainClient* client : {&one, &other}) {
-        if (Status sent = client->send("ping", {}); !sent) return sent;
+        if (Status connected = client->connect(url); !connected) return connected;
+        if (Status sent = client->send("ping", boost::json::object()); !sent) return sent;
         if (Status answered = client->wait_for("pong"); !answered) return answered;
     }
-    if (Status sent =
-            one.send("mode-update", {{"currentMode", "didactic"}, {"previousMode", "inspired"}});
-        !sent)
-        return sent;
-    return other.wait_for("mode-update");
+    Status sent =
+        one.send("mode-update", {{"currentMode", "didactic"}, {"previousMode", "inspired"}});
+    return sent ? other.wait_for("mode-update") : sent;
 }
 
 Finding check_websocket(const Url& url, const json::Value& status) {
-    if (!is_true(member(status, "websocket"), "enabled"))
+    if (!is_true(status, "websocket/enabled"))
         return {Verdict::note, "WebSocket",
                 "switched off: the server was started with ENABLE_WEBSOCKET=false; live clients "
                 "are refused",
@@ -153,10 +149,7 @@ Finding check_websocket(const Url& url, const json::Value& status) {
 Finding check_modes(const Url& url, const std::string& user) {
     PlainClient one(user, "doctor-1"), other(user, "doctor-2");
     const std::int64_t start = SystemClock().steady_ms();
-    Status seen = one.connect(url);
-    if (seen) seen = other.connect(url);
-    if (seen) seen = switch_seen(one, other);
-    if (!seen)
+    if (const Status seen = switch_seen(url, one, other); !seen)
         return {Verdict::fail, "Mode switch",
                 "a second client did not see it: " + seen.error().detail,
                 "check that ENABLE_REAL_TIME_EVENTS is true; see the server's log"};
@@ -179,17 +172,20 @@ std::string folder_of(int process) {
     return {};
 }
 
+// Who holds the server's port, where that can be told from here.
+net::PortHolder holder_of(const Url& url) {
+    return auth::is_loopback(url.host) ? net::port_holder(url.port) : net::PortHolder{};
+}
+
 Finding describe_server(const RestClient& client, const json::Value& status) {
-    const std::string version = text_member(status, "version");
+    const std::string version = text_at(status, "version");
     std::string text = "dyad-memory " + version + " at " + client.url().text() + ", up " +
-                       duration(integer_member(status, "uptimeMs")) + ", instance " +
-                       text_member(status, "instanceId");
-    if (auth::is_loopback(client.url().host)) {
-        const net::PortHolder holder = net::port_holder(client.url().port);
-        if (!holder.text.empty()) text += ", " + holder.text;
-        const std::string folder = folder_of(holder.process);
-        if (!folder.empty()) text += ", data folder " + folder;
-    }
+                       duration(integer_at(status, "uptimeMs")) + ", instance " +
+                       text_at(status, "instanceId");
+    const net::PortHolder holder = holder_of(client.url());
+    if (!holder.text.empty()) text += ", " + holder.text;
+    const std::string folder = folder_of(holder.process);
+    if (!folder.empty()) text += ", data folder " + folder;
     if (version == DYAD_VERSION) return {Verdict::ok, kServer, text, ""};
     return {Verdict::warn, kServer, text + "; this program is " + DYAD_VERSION,
             "restart the server with the new version, or use the program that belongs to it"};
@@ -197,35 +193,26 @@ Finding describe_server(const RestClient& client, const json::Value& status) {
 
 Finding describe_failure(const RestClient& client, const Failure& failure) {
     std::string text = failure.message;
-    if (auth::is_loopback(client.url().host)) {
-        const net::PortHolder holder = net::port_holder(client.url().port);
-        if (!holder.text.empty())
-            text +=
-                " Port " + std::to_string(client.url().port) + " is held by " + holder.text + ".";
-    }
+    const net::PortHolder holder = holder_of(client.url());
+    if (!holder.text.empty())
+        text += " Port " + std::to_string(client.url().port) + " is held by " + holder.text + ".";
     return {Verdict::fail, kServer, text,
             "stop what holds the port, or choose another one with WS_SYNC_PORT or --port"};
 }
 
-CheckReport report_of(const json::Value& line, const std::string& user) {
+CheckReport report_of(const json::Value& line) {
     CheckReport report;
-    const json::Value& checked = member(line, "checked");
-    const auto count = [&checked](const char* name) {
-        return static_cast<std::size_t>(integer_member(checked, name));
-    };
-    report.pages = count("pages");
-    report.records = count("records");
-    report.users = count("users");
-    report.events = count("events");
-    report.rows = count("rows");
-    for (const json::Value& damage : array_member(line, "damages"))
-        report.list.push_back({.user_id = user,
-                               .what = text_member(damage, "what"),
-                               .name = text_member(damage, "name"),
-                               .text = text_member(damage, "text")});
-    const json::Value& others = member(line, "others");
-    const auto of_others = static_cast<std::size_t>(integer_member(others, "damages"));
-
+    for (const auto& [count, name] : {std::pair{&report.pages, "checked/pages"},
+                                      {&report.records, "checked/records"},
+                                      {&report.users, "checked/users"},
+                                      {&report.events, "checked/events"},
+                                      {&report.rows, "checked/rows"}})
+        *count = static_cast<std::size_t>(integer_at(line, name));
+    for (const json::Value& damage : list_at(line, "damages"))
+        report.list.push_back({.what = text_at(damage, "what"),
+                               .name = text_at(damage, "name"),
+                               .text = text_at(damage, "text")});
+    const auto of_others = static_cast<std::size_t>(integer_at(line, "others/damages"));
     if (of_others != 0)
         report.list.push_back(
             {.what = std::to_string(of_others) + (report.list.empty() ? "" : " more") +
@@ -237,20 +224,22 @@ CheckReport report_of(const json::Value& line, const std::string& user) {
 std::vector<Finding> check_store_live(RestClient& client, const ops::OnProgress& on_progress) {
     std::string partial;
     json::Value last;
-    const Answer answer =
-        client.stream("check", "application/x-ndjson", [&](std::string_view bytes) {
-            partial.append(bytes);
-            for (std::size_t end; (end = partial.find('\n')) != std::string::npos;
-                 partial.erase(0, end + 1)) {
-                Result<json::Value> line = parse_large(std::string_view(partial).substr(0, end));
-                if (!line) continue;
-                last = *std::move(line);
-                if (on_progress)
-                    on_progress(static_cast<std::size_t>(integer_member(last, "done")),
-                                static_cast<std::size_t>(integer_member(last, "of")));
-            }
-            return true;
-        });
+    ClientRequest request;
+    request.target = "check";
+    request.stream_type = "application/x-ndjson";
+    request.on_body = [&](std::string_view bytes) {
+        while (bytes.find('\n') != std::string_view::npos) {
+            const std::string text = std::exchange(partial, {}).append(take_part(bytes, '\n'));
+            Result<json::Value> line = parse_large(text);
+            if (!line) continue;
+            last = *std::move(line);
+            on_progress(static_cast<std::size_t>(integer_at(last, "done")),
+                        static_cast<std::size_t>(integer_at(last, "of")));
+        }
+        partial.append(bytes);
+        return true;
+    };
+    const Answer answer = client.stream(std::move(request));
     if (!answer)
         return {{Verdict::skipped, kStore, answer.failure->message,
                  answer.failure->exit == Exit::not_found ? "use the server's own version of doctor"
@@ -259,11 +248,15 @@ std::vector<Finding> check_store_live(RestClient& client, const ops::OnProgress&
         return {{Verdict::skipped, kStore, "the server ended its check before it was finished",
                  "see the server's log, and run doctor again"}};
     return ops::describe_check(
-        report_of(last, {}), "checked by the server",
+        report_of(last), "checked by the server",
         "stop the server, and then: dyad-memory doctor (it names everything and what to do)");
 }
 
 }  // namespace
+
+bool can_connect(const Url& url) {
+    return CurlHandle(url, "/", kConnectMs).connect().has_value();
+}
 
 std::vector<Finding> check_server(RestClient& client, const ops::OnProgress& on_progress) {
     const Answer status = client.get("status");
@@ -279,10 +272,9 @@ std::vector<Finding> check_server(RestClient& client, const ops::OnProgress& on_
 
 std::vector<Finding> test_writing(RestClient& client) {
     const std::string user = "doctor-" + SystemRandom().uuid4();
-    RestClient scratch(client.url(), user, "doctor", client.timeout_ms());
+    RestClient scratch = client.as(user, "doctor");
     std::vector<Finding> out{check_round_trip(scratch)};
-    const Answer status = client.get("status");
-    if (status && is_true(member(status.value, "websocket"), "enabled"))
+    if (is_true(client.get("status").value, "websocket/enabled"))
         out.push_back(check_modes(client.url(), user));
     return out;
 }

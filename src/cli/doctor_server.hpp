@@ -8,8 +8,11 @@
 
 namespace dyad::cli {
 
+// Whether anybody can be connected to there.
+bool can_connect(const Url& url);
+
 // Says whose server it is, whether it works, and lets it check its store. Only reads, and only once
-// it is known to be one of ours.
+// it is known to be one of ours: of another there is one finding.
 std::vector<ops::Finding> check_server(RestClient& client, const ops::OnProgress& on_progress);
 
 // Writes, reads, removes, and lets two clients see each other's switch of mode, as a user of its

@@ -2,8 +2,10 @@
 
 #include "cli/interrupt.hpp"
 #include "cli/terminal.hpp"
+#include "cli/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dyad::cli {
 namespace {
@@ -11,103 +13,132 @@ namespace {
 constexpr std::int64_t kSilenceMs = 45'000;  // three heartbeats
 constexpr std::int64_t kPauseMaxMs = 5000;
 
-std::string target_of(const Subscription& subscription) {
-    std::string target = "/api/v1/events";
-    for (const std::string& type : subscription.types)
-        target.append(target.ends_with("events") ? "?types=" : ",").append(type);
-    return target;
+// Notes, for people and on standard error only: standard output carries the events.
+void note(const RestClient& client, const std::string& text) {
+    if (!client.json()) complain(paint(Colour::dim, text));
 }
 
-// Notes, for people and on standard error only: standard output carries the events.
-void note(const CommonOptions& common, const std::string& text) {
-    if (!common.json) complain(paint(Colour::dim, text));
+ClientRequest request_for(const Subscription& subscription, const std::string& last_id,
+                          const Interrupt& interrupt) {
+    ClientRequest request;
+    request.target = "events";
+    for (const std::string& type : subscription.types)
+        request.target.append(request.target.ends_with("events") ? "?types=" : ",").append(type);
+    request.headers = {{"Accept", "text/event-stream"}};
+    if (!last_id.empty()) request.headers.emplace_back("Last-Event-ID", last_id);
+    request.interrupt = &interrupt;
+    request.for_reader = true;
+    request.stream_type = "text/event-stream";
+    request.silence_ms = kSilenceMs;
+    return request;
 }
 
 }  // namespace
 
-int follow(const CommonOptions& common, RestClient& client, Subscription& subscription) {
+bool EventParser::feed(std::string_view bytes,
+                       const std::function<bool(const ServerSentEvent&)>& on_event) {
+    while (bytes.find('\n') != std::string_view::npos) {
+        std::string text = std::exchange(partial_, {}).append(take_part(bytes, '\n'));
+        if (text.ends_with('\r')) text.pop_back();
+        if (!line(text, on_event)) return false;
+    }
+    partial_.append(bytes);
+    return true;
+}
+
+void EventParser::restart() {
+    partial_.clear();
+    new_id_ = id_;
+    type_.clear();
+    data_.clear();
+    has_data_ = false;
+}
+
+bool EventParser::line(std::string_view text,
+                       const std::function<bool(const ServerSentEvent&)>& on_event) {
+    if (text.empty()) {
+        if (!new_id_.empty()) id_ = new_id_;
+        const bool complete = has_data_;
+        const ServerSentEvent event{id_, type_.empty() ? "message" : type_, data_};
+        restart();
+        return !complete || on_event(event);
+    }
+    std::string_view value = text;
+    const std::string_view name = take_part(value, ':');  // none: a comment
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    if (name == "id" && value.find('\0') == std::string_view::npos) {
+        new_id_ = value;
+    } else if (name == "event") {
+        type_ = value;
+    } else if (name == "data") {
+        if (has_data_) data_ += '\n';
+        data_.append(value);
+        has_data_ = true;
+    }
+    return true;
+}
+
+Exit follow(RestClient& client, Subscription& subscription) {
     const Interrupt interrupt;
     EventParser parser;
     parser.set_last_id(subscription.after);
     bool connected_once = false;
     bool told = false;
     std::int64_t pause_ms = 100;
-    if (const Answer met = client.meet(true); !met) return report(common, *met.failure);
-    while (!interrupt.asked()) {
-        ClientRequest request;
-        request.target = target_of(subscription);
-        request.headers = client.identity();
-        request.headers.emplace_back("Accept", "text/event-stream");
-        if (!parser.last_id().empty())
-            request.headers.emplace_back("Last-Event-ID", parser.last_id());
-        request.timeout_ms = client.timeout_ms();
-        request.ended = [&interrupt] { return interrupt.asked(); };
-        request.wake_fd = interrupt.fd();
-        request.for_reader = true;
-        parser.restart();
-        bool wanted = true;
-        bool streamed = false;
-        const auto read = [&](std::string_view bytes) {
-            if (told) note(common, "Connected again.");
-            told = false;
-            streamed = connected_once = true;
+    if (const Answer met = client.meet(true); !met) return client.report(*met.failure);
+    for (bool wanted = true;;) {
+        ClientRequest request = request_for(subscription, parser.last_id(), interrupt);
+        request.on_body = [&](std::string_view bytes) {
+            if (std::exchange(told, false)) note(client, "Connected again.");
+            connected_once = true;
             pause_ms = 100;
             wanted = parser.feed(bytes, subscription.on_event) && flush_output();
             return wanted && !interrupt.asked();
         };
-        const Result<ClientResponse> response =
-            http_stream(client.url(), request, "text/event-stream", kSilenceMs, read);
+        parser.restart();
+        const Answer answer = client.stream(std::move(request));
         subscription.after = parser.last_id();
         if (!wanted || interrupt.asked()) break;
-        if (response && !streamed && (response->status < 502 || response->status > 504)) {
-            Answer answer;
-            answer.status = response->status;
-            answer.headers = response->headers;
-            answer.body = response->body;
-            client.read_answer(answer);
-            return answer.failure ? report(common, *answer.failure)
-                                  : static_cast<int>(Exit::failed);
-        }
-        if (!response && !connected_once)
-            return report(common, client.unreachable(response.error()));
-        if (!told) note(common, "The connection is lost; waiting for the server…");
-        told = true;
+        const bool refused =
+            answer.status != 0 && !answer.streamed && (answer.status < 502 || answer.status > 504);
+        if (refused || (answer.status == 0 && !connected_once))
+            return answer.failure ? client.report(*answer.failure) : Exit::failed;
+        if (!std::exchange(told, true))
+            note(client, "The connection is lost; waiting for the server…");
         interrupt.sleep(pause_ms);
+        if (interrupt.asked()) break;
         pause_ms = std::min(2 * pause_ms, kPauseMaxMs);
     }
     if (reader_is_gone()) end_without_reader();
-    return static_cast<int>(Exit::ok);
+    return Exit::ok;
 }
 
-json::Value with_position(const json::Value& event, std::string_view token) {
-    json::Value out = event;
+json::Value with_position(json::Value event, std::string_view token) {
     // A token is epoch, offset and the first bytes of the hash there.
-    if (out.is_object() && token.find('.') != std::string_view::npos)
-        out.get_object()["position"] = std::string(token.substr(0, token.find('.'))) + "." +
-                                       std::to_string(integer_member(event, "offset")) + "." +
-                                       text_member(event, "hash");
-    return out;
+    if (event.is_object() && token.find('.') != std::string_view::npos)
+        event.get_object()["position"] = std::string(take_part(token, '.')) + "." +
+                                         std::to_string(integer_at(event, "offset")) + "." +
+                                         text_at(event, "hash");
+    return event;
 }
 
 std::string describe_event(const json::Value& event) {
-    const json::Value& data = member(event, "data");
-    const std::string kind = text_member(event, "kind");
+    const json::Value& data = at(event, "data");
+    const auto said = [&data](const char* path) { return printable(text_at(data, path)); };
+    const std::string kind = text_at(event, "kind");
     if (kind == "context-changed") {
-        const json::Value& context = member(data, "context");
-        std::string out = printable_key(text_member(context, "contextKey")) + " " +
-                          printable(text_member(data, "action")) + ", version " +
-                          std::to_string(integer_member(context, "version"));
-        const std::size_t opened = array_member(data, "opened").size();
+        std::string out = printable_key(text_at(data, "context/contextKey")) + " " +
+                          said("action") + ", version " +
+                          std::to_string(integer_at(data, "context/version"));
+        const std::size_t opened = list_at(data, "opened").size();
         if (opened > 0) out.append(", ").append(std::to_string(opened)).append(" in conflict");
         return out;
     }
     if (kind == "mode-changed")
-        return printable(text_member(data, "instanceId")) + " is in " +
-               printable(text_member(data, "currentMode")) + " mode";
+        return said("instanceId") + " is in " + said("currentMode") + " mode";
     if (kind == "response-recorded")
-        return printable(text_member(member(data, "final"), "provider")) + " " +
-               printable(text_member(member(data, "final"), "model")) + " answered in " +
-               printable(text_member(data, "chatId"));
+        return said("final/provider") + " " + said("final/model") + " answered in " +
+               said("chatId");
     return printable(kind);
 }
 

@@ -29,6 +29,7 @@ class EventParser {
     void set_last_id(std::string id) { id_ = std::move(id); }
 
   private:
+    // False where it ends the call.
     bool line(std::string_view text, const std::function<bool(const ServerSentEvent&)>& on_event);
 
     std::string partial_;  // of a line
@@ -48,11 +49,11 @@ struct Subscription {
 
 // Reads until `on_event` wants no more, the user interrupts, or the server refuses. Connections
 // that break are made again, from the last event on. Afterwards `after` is where to go on.
-int follow(const CommonOptions& common, RestClient& client, Subscription& subscription);
+Exit follow(RestClient& client, Subscription& subscription);
 
 // The event with its own `position`: the token from which --since goes on after it. `token` is a
 // position in the same log.
-json::Value with_position(const json::Value& event, std::string_view token);
+json::Value with_position(json::Value event, std::string_view token);
 
 // "context-updated project/plan version 3 by desk-1", of an event's own document. Printable.
 std::string describe_event(const json::Value& event);

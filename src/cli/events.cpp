@@ -1,8 +1,8 @@
 // `dyad-memory events` and `context watch`.
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
+#include "cli/context.hpp"
 #include "cli/event_source.hpp"
 #include "cli/terminal.hpp"
-#include "net/http.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -15,24 +15,30 @@ namespace {
 constexpr std::int64_t kPage = 1000;
 constexpr const char* kContextUpdated = "context-updated";
 
+struct EventsOptions {
+    std::string what = "tail";
+    std::string since;  // a token or an offset; empty: from now with `follow`, else the newest
+    std::int64_t limit = 20;
+    bool follow = false;
+    std::vector<std::string> types;
+};
+
 // What a command does with an event of the log.
 using Take = std::function<void(const json::Value&)>;
 
 bool is_wanted(const EventsOptions& options, const json::Value& event) {
-    return options.types.empty() ||
-           std::find(options.types.begin(), options.types.end(), text_member(event, "eventType")) !=
-               options.types.end();
+    return options.types.empty() || std::find(options.types.begin(), options.types.end(),
+                                              text_at(event, "eventType")) != options.types.end();
 }
 
-void show(const CommonOptions& common, const json::Value& event) {
-    if (common.json) return print_json(event);
-    std::string offset = std::to_string(integer_member(event, "offset"));
+void show(const RestClient& client, const json::Value& event) {
+    if (client.json()) return print_json(event);
+    std::string offset = std::to_string(integer_at(event, "offset"));
     offset.insert(0, 7 - std::min<std::size_t>(7, offset.size()), ' ');
-    std::string type = printable(text_member(event, "eventType"));
-    type.append(20 - std::min<std::size_t>(20, type.size()), ' ');
-    print_line(paint(Colour::dim, offset) + "  " + local_time(integer_member(event, "timestamp")) +
-               "  " + paint(Colour::cyan, type) + "  " + describe_event(event) +
-               paint(Colour::dim, "  by " + printable(text_member(event, "sourceInstanceId"))));
+    print_line(paint(Colour::dim, offset) + "  " + local_time(integer_at(event, "timestamp")) +
+               "  " + paint(Colour::cyan, padded(printable(text_at(event, "eventType")), 20)) +
+               "  " + describe_event(event) +
+               paint(Colour::dim, "  by " + printable(text_at(event, "sourceInstanceId"))));
 }
 
 // The ends of what is kept of the log.
@@ -44,17 +50,15 @@ struct Kept {
 std::optional<Failure> read_kept(RestClient& client, Kept& kept) {
     const Answer head = client.get("events?limit=1");
     if (!head) return head.failure;
-    kept.last = integer_member(head.value, "last");
-    kept.before_first = std::max<std::int64_t>(1, integer_member(head.value, "firstKept")) - 1;
+    kept.last = integer_at(head.value, "last");
+    kept.before_first = std::max<std::int64_t>(1, integer_at(head.value, "firstKept")) - 1;
     return std::nullopt;
 }
 
 Failure beyond_the_end(const std::string& since, std::int64_t last) {
-    Failure failure;
-    failure.code = error_row(Errc::invalid_field).name;
-    failure.message =
-        "--since: the log ends at " + std::to_string(last) + ", before \"" + since + "\"";
-    return failure;
+    return {.code = std::string(error_row(Errc::invalid_field).name),
+            .message =
+                "--since: the log ends at " + std::to_string(last) + ", before \"" + since + "\""};
 }
 
 // Takes at most `limit` events after `after`, and leaves the token of their end there.
@@ -63,14 +67,14 @@ std::optional<Failure> take_past(RestClient& client, const Take& take, std::stri
     std::int64_t left = limit;
     for (;;) {
         const std::int64_t page = std::clamp<std::int64_t>(left, 1, kPage);
-        Answer answer = client.get("events?after=" + net::percent_encode(after) +
-                                   "&limit=" + std::to_string(page));
+        Answer answer =
+            client.get(with_query("events", {{"after", after}, {"limit", std::to_string(page)}}));
         if (!answer) return answer.failure;
-        const std::int64_t last = integer_member(answer.value, "last");
+        const std::int64_t last = integer_at(answer.value, "last");
         if (after.find('.') == std::string::npos && std::atoll(after.c_str()) > last)
             return beyond_the_end(after, last);
-        const std::string end = text_member(answer.value, "position");
-        const auto& events = array_member(answer.value, "events");
+        const std::string end = text_at(answer.value, "position");
+        const auto& events = list_at(answer.value, "events");
         if (left > 0)
             for (const json::Value& event : events)
                 take(with_position(event, end));
@@ -110,29 +114,26 @@ std::optional<Failure> take_newest(RestClient& client, const Take& take,
     return std::nullopt;
 }
 
-void print_token(const CommonOptions& common, const std::string& token) {
+void print_token(const RestClient& client, const std::string& token) {
     if (token.empty()) return;
-    if (common.json)
-        complain("{\"position\":\"" + token + "\"}");
-    else
-        complain(paint(Colour::dim, "Go on from here: --since " + printable(token)));
+    complain(client.json() ? "{\"position\":\"" + token + "\"}"
+                           : paint(Colour::dim, "Go on from here: --since " + printable(token)));
 }
 
 // The log does not go back to where it should be followed from.
-void tell_reset(const CommonOptions& common, const std::string& data) {
+void tell_reset(const RestClient& client, const std::string& data) {
     const Result<json::Value> reset = json::parse(data);
-    const std::string token = reset ? text_member(*reset, "position") : "";
-    if (common.json)
-        complain("{\"position\":\"" + token + "\",\"reset\":true}");
-    else
-        complain(
-            "The log does not go back to that place; going on from now. What holds now: "
-            "dyad-memory context ls");
+    const std::string token = reset ? text_at(*reset, "position") : "";
+    complain(client.json()
+                 ? "{\"position\":\"" + token + "\",\"reset\":true}"
+                 : "The log does not go back to that place; going on from now. What holds now: "
+                   "dyad-memory context ls");
 }
 
 // Follows the log from `after`, a token, or from now where it is none, and ends with a token.
-int follow_on(const CommonOptions& common, RestClient& client, std::string after,
-              const std::vector<std::string>& types, const Take& take) {
+Exit follow_on(RestClient& client, std::string after, const std::vector<std::string>& types,
+               const Take& take) {
+    flush_output();
     Subscription subscription;
     if (after.find('.') != std::string::npos) subscription.after = std::move(after);
     subscription.types = types;
@@ -140,60 +141,67 @@ int follow_on(const CommonOptions& common, RestClient& client, std::string after
     subscription.on_event = [&](const ServerSentEvent& sent) {
         if (sent.type == "position") {
             // A script that ends before its first event has a place to go on from, too.
-            if (!std::exchange(begun, true) && common.json) print_token(common, sent.id);
+            if (!std::exchange(begun, true) && client.json()) print_token(client, sent.id);
         } else if (sent.type == "reset") {
-            tell_reset(common, sent.data);
+            tell_reset(client, sent.data);
         } else if (sent.type != "snapshot" && sent.type != "snapshot-end") {
             if (const Result<json::Value> event = parse_large(sent.data))
                 take(with_position(*event, sent.id));
         }
         return true;
     };
-    const int status = follow(common, client, subscription);
-    print_token(common, subscription.after);
+    const Exit status = follow(client, subscription);
+    print_token(client, subscription.after);
     return status;
+}
+
+Exit show_events(RestClient& client, const EventsOptions& options) {
+    std::string after = options.since;
+    const Take take = [&](const json::Value& event) {
+        if (is_wanted(options, event)) show(client, event);
+    };
+    // A token that was given is followed to the end; without one, the newest ones are shown.
+    const std::int64_t limit = options.follow ? INT64_MAX : options.limit;
+    const auto failure = after.empty() ? take_newest(client, take, options, after)
+                                       : take_past(client, take, after, limit);
+    if (failure) return client.report(*failure);
+    if (options.follow) return follow_on(client, after, options.types, take);
+    print_token(client, after);
+    return Exit::ok;
 }
 
 }  // namespace
 
-int run_events(const CommonOptions& common, const EventsOptions& options) {
-    std::optional<RestClient> client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    std::string after = options.since;
+Exit watch_contexts(RestClient& client, const ContextOptions& options) {
     const Take take = [&](const json::Value& event) {
-        if (is_wanted(options, event)) show(common, event);
-    };
-    // A token that was given is followed to the end; without one, the newest ones are shown.
-    const std::int64_t limit = options.follow ? INT64_MAX : options.limit;
-    const auto failure = after.empty() ? take_newest(*client, take, options, after)
-                                       : take_past(*client, take, after, limit);
-    if (failure) return report(common, *failure);
-    flush_output();
-    if (options.follow) return follow_on(common, *client, after, options.types, take);
-    print_token(common, after);
-    return static_cast<int>(Exit::ok);
-}
-
-int run_context_watch(const CommonOptions& common, const ContextOptions& options) {
-    std::optional<RestClient> client = RestClient::open(common);
-    if (!client) return static_cast<int>(Exit::usage);
-    const Take take = [&](const json::Value& event) {
-        if (text_member(event, "eventType") != kContextUpdated) return;
-        const json::Value& context = member(member(event, "data"), "context");
-        const std::string key = text_member(context, "contextKey");
+        if (text_at(event, "eventType") != kContextUpdated) return;
+        const std::string key = text_at(event, "data/context/contextKey");
         if (!options.key.empty() && key != options.key) return;
         if (!key.starts_with(options.prefix)) return;
         if (options.data_only)
-            print_json(member(context, "data"));
+            print_json(at(event, "data/context/data"));
         else
-            show(common, event);
+            show(client, event);
     };
     std::string after = options.since;
     if (!after.empty())
-        if (const auto failure = take_past(*client, take, after, INT64_MAX))
-            return report(common, *failure);
-    flush_output();
-    return follow_on(common, *client, after, {kContextUpdated}, take);
+        if (const auto failure = take_past(client, take, after, INT64_MAX))
+            return client.report(*failure);
+    return follow_on(client, after, {kContextUpdated}, take);
+}
+
+void add_events(Command& root) {
+    const auto o = std::make_shared<EventsOptions>();
+    root.add("events", "Show the log of changes", show_events, o)
+        .word("what", o->what, {"tail"}, "The newest events; the default")
+        .required(false)
+        .text("--since", o->since, "Only what came after this token or offset", "TOKEN")
+        .flag("-f,--follow", o->follow, "Go on as they happen, also over restarts")
+        .number("--limit", o->limit, "At most so many of the past [20]", 0, 1'000'000)
+        .texts("--type", o->types, "Only of this type; may be repeated", "TYPE",
+               {"context-updated", "mode-changed", "response-generated", "mcp-tool-executed",
+                "config-updated"})
+        .footer(kTokens);
 }
 
 }  // namespace dyad::cli

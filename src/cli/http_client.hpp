@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/url.hpp"
 #include "net/http.hpp"
 
@@ -26,6 +27,7 @@ struct ClientResponse {
     int status = 0;
     Headers headers;  // names in lower case
     std::string body;
+    bool streamed = false;  // the body was handed over as it came
 
     std::optional<std::string_view> header(std::string_view name) const;
 };
@@ -36,21 +38,17 @@ struct ClientRequest {
     Headers headers;
     std::string body;
     std::int64_t timeout_ms = 10'000;  // without any progress
-    // Asked before each wait, which `wake_fd` ends; true ends the call with timed_out.
-    std::function<bool()> ended;
-    int wake_fd = -1;
     // The call is of no use when nobody reads standard output any more; then the process ends.
     bool for_reader = false;
+    // Ends the call, too, with timed_out; may be null.
+    const Interrupt* interrupt = nullptr;
+    // Takes the body of a 200 answer of this type as it comes; false ends the call, and so does so
+    // long a silence. Any other body is a part of the response.
+    std::string stream_type;
+    std::function<bool(std::string_view)> on_body;
+    std::int64_t silence_ms = 30'000;
 };
 
 Result<ClientResponse> http_request(const Url& url, const ClientRequest& request);
-// Hands over the body as it comes, for a 200 answer of this type; false from `on_body` ends it, as
-// does so long a silence. `body` of the result holds the body of any other answer.
-Result<ClientResponse> http_stream(const Url& url, const ClientRequest& request,
-                                   std::string_view content_type, std::int64_t silence_ms,
-                                   const std::function<bool(std::string_view)>& on_body);
-
-// Whether anybody can be connected to there.
-Status try_connect(const Url& url, std::int64_t timeout_ms);
 
 }  // namespace dyad::cli

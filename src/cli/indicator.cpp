@@ -1,22 +1,34 @@
 #include "cli/indicator.hpp"
 
-#include "cli/rest_client.hpp"
+#include "cli/json_members.hpp"
+#include "cli/text.hpp"
 
 #include <cstdio>
 
 namespace dyad::cli {
 namespace {
 
-std::string milliseconds(const json::Value& value) {
-    const double ms = value.is_double()  ? value.get_double()
-                      : value.is_int64() ? static_cast<double>(value.get_int64())
-                                         : 0.0;
+std::string milliseconds(double ms) {
     char text[32];
     std::snprintf(text, sizeof text, ms < 10 ? "%.1f ms" : "%.0f ms", ms);
     return text;
 }
 
-void count(Indicator& indicator) {
+bool works(const json::Value& system) {
+    return is_true(system, "connected") && is_true(system, "healthy");
+}
+
+// What is used, or a system that was asked for in its place.
+SystemState state_of(const json::Value& status, const char* name, const char* path,
+                     const std::string& note, const char* asked_name, const char* asked_path) {
+    const json::Value& asked = at(status, asked_path);
+    if (!is_true(asked, "enabled"))
+        return {name, is_true(at(status, path), "enabled"), works(at(status, path)), note};
+    const std::string problem = text_at(asked, "problem");
+    return {asked_name, true, works(asked), problem.empty() ? "connected" : problem};
+}
+
+Indicator summed(Indicator indicator) {
     for (const SystemState& system : indicator.systems) {
         indicator.enabled += system.enabled;
         indicator.healthy += system.enabled && system.healthy;
@@ -25,19 +37,18 @@ void count(Indicator& indicator) {
         indicator.colour = indicator.healthy == indicator.enabled && !indicator.draining
                                ? Colour::green
                                : Colour::amber;
-}
-
-// A system that was asked for stands in the place of what is used without it.
-bool add_asked_for(Indicator& indicator, const char* name, const json::Value& system) {
-    if (!is_true(system, "enabled")) return false;
-    const std::string problem = text_member(system, "problem");
-    indicator.systems.push_back({name, true,
-                                 is_true(system, "connected") && is_true(system, "healthy"),
-                                 problem.empty() ? "connected" : problem});
-    return true;
+    return indicator;
 }
 
 }  // namespace
+
+const char* SystemState::mark() const {
+    return !enabled ? "–" : healthy ? "✓" : "✗";
+}
+
+Colour SystemState::colour() const {
+    return !enabled ? Colour::dim : healthy ? Colour::green : Colour::amber;
+}
 
 std::string Indicator::text() const {
     return std::string("[📡 Sync] [") + (healthy > 0 ? "✓ " : "✗ ") + std::to_string(healthy) +
@@ -45,41 +56,35 @@ std::string Indicator::text() const {
 }
 
 Indicator indicator_of(const json::Value& status) {
+    std::string storage = text_at(status, "storage/problem");
+    if (storage.empty())
+        storage = text_at(status, "storage/kind") + ", last commit " +
+                  milliseconds(real_at(status, "storage/latencyMs"));
+    std::string websocket =
+        counted(static_cast<std::size_t>(integer_at(status, "websocket/clientCount")), "client") +
+        " on port " + std::to_string(integer_at(status, "websocket/port"));
+    if (at(status, "realTimeEvents") == json::Value(false))
+        websocket += ", nothing is pushed: ENABLE_REAL_TIME_EVENTS is false";
     Indicator indicator;
     indicator.draining = is_true(status, "draining");
-    const json::Value& storage = member(status, "storage");
-    std::string note = text_member(storage, "kind") + ", last commit " +
-                       milliseconds(member(storage, "latencyMs"));
-    if (const std::string problem = text_member(storage, "problem"); !problem.empty())
-        note = problem;
-    if (!add_asked_for(indicator, "MongoDB", member(status, "mongodb")))
-        indicator.systems.push_back({"Storage", is_true(storage, "enabled"),
-                                     is_true(storage, "connected") && is_true(storage, "healthy"),
-                                     note});
-    const json::Value& bus = member(status, "bus");
-    if (!add_asked_for(indicator, "Redis", member(status, "redis")))
-        indicator.systems.push_back({"Bus", is_true(bus, "enabled"),
-                                     is_true(bus, "connected") && is_true(bus, "healthy"),
-                                     text_member(bus, "kind")});
-    const json::Value& websocket = member(status, "websocket");
-    const std::int64_t clients = integer_member(websocket, "clientCount");
-    indicator.systems.push_back(
-        {"WebSocket", is_true(websocket, "enabled"), is_true(websocket, "running"),
-         std::to_string(clients) + (clients == 1 ? " client" : " clients") + " on port " +
-             std::to_string(integer_member(websocket, "port")) +
-             (member(status, "realTimeEvents") == json::Value(false)
-                  ? ", nothing is pushed: ENABLE_REAL_TIME_EVENTS is false"
-                  : "")});
-    count(indicator);
-    return indicator;
+    indicator.systems = {
+        state_of(status, "Storage", "storage", storage, "MongoDB", "mongodb"),
+        state_of(status, "Bus", "bus", text_at(status, "bus/kind"), "Redis", "redis"),
+        {"WebSocket", is_true(status, "websocket/enabled"), is_true(status, "websocket/running"),
+         websocket}};
+    return summed(std::move(indicator));
 }
 
 Indicator indicator_offline() {
     Indicator indicator;
     for (const char* name : {"Storage", "Bus", "WebSocket"})
         indicator.systems.push_back({name, true, false, "no server answers"});
-    count(indicator);
-    return indicator;
+    return summed(std::move(indicator));
+}
+
+std::string presence_of(const json::Value& instance) {
+    if (at(instance, "presence").is_object()) return "connected";
+    return hides_indicator(text_at(instance, "mode/currentMode")) ? "private" : "away";
 }
 
 bool hides_indicator(std::string_view mode) noexcept {

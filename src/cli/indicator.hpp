@@ -16,6 +16,9 @@ struct SystemState {
     bool enabled = false;
     bool healthy = false;
     std::string note;
+
+    const char* mark() const;
+    Colour colour() const;
 };
 
 struct Indicator {
@@ -34,6 +37,8 @@ struct Indicator {
 Indicator indicator_of(const json::Value& status);
 // Where no server answers.
 Indicator indicator_offline();
+// Of an item of GET /instances: "connected", "private" or "away".
+std::string presence_of(const json::Value& instance);
 // Dyad hides it from an instance in this mode.
 bool hides_indicator(std::string_view mode) noexcept;
 

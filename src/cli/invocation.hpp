@@ -1,4 +1,4 @@
-// What every subcommand is given: the common options, and how it ends.
+// What every subcommand is given, and how it ends.
 #pragma once
 
 #include "cli/settings.hpp"
@@ -27,6 +27,6 @@ struct CommonOptions {
 };
 
 // Complains of how the command was given, as JSON where that was asked for; Exit::usage.
-int refuse_usage(bool json, const std::string& message);
+Exit refuse_usage(const CommonOptions& common, const std::string& message);
 
 }  // namespace dyad::cli

@@ -1,6 +1,6 @@
-#include "cli/kept_user_id.hpp"
-
+// What DISTRIBUTED_USER_ID=$(uuidgen) stands for.
 #include "base/clock.hpp"
+#include "cli/settings.hpp"
 
 #include <cerrno>
 #include <cstring>

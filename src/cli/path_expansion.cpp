@@ -1,5 +1,6 @@
 #include "cli/path_expansion.hpp"
 
+#include "cli/text.hpp"
 #include "net/http.hpp"
 
 #include <cstdlib>
@@ -12,13 +13,6 @@ namespace {
 
 bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r\n\f\v";
-    const std::size_t first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
 }
 
 // What a text is instead of a path; nothing where it may be one.

@@ -1,10 +1,11 @@
 #include "cli/raw_terminal.hpp"
 
+#include "cli/terminal.hpp"
+
 #include <csignal>
 #include <cstdlib>
 
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -74,13 +75,6 @@ RawTerminal::~RawTerminal() {
     std::signal(SIGWINCH, SIG_DFL);
 }
 
-RawTerminal::Size RawTerminal::size() const {
-    winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0)
-        return {24, 80};
-    return {size.ws_row, size.ws_col};
-}
-
 int RawTerminal::key(std::int64_t wait_ms) {
     pollfd wait{STDIN_FILENO, POLLIN, 0};
     if (poll(&wait, 1, static_cast<int>(wait_ms)) <= 0) return 0;
@@ -90,7 +84,7 @@ int RawTerminal::key(std::int64_t wait_ms) {
 }
 
 void RawTerminal::draw(const std::vector<std::string>& lines) {
-    const std::size_t rows = size().rows;
+    const std::size_t rows = terminal_size().rows;
     std::string out(kFrameBegin);
     for (std::size_t i = 0; i < lines.size() && i < rows; ++i) {
         if (i > 0) out.append("\r\n");

@@ -18,11 +18,6 @@ class RawTerminal {
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
 
-    struct Size {
-        std::size_t rows;
-        std::size_t columns;
-    };
-    Size size() const;
     // The next key, 0 where none came in time, -1 where the input has ended; a change of size ends
     // the wait, too.
     int key(std::int64_t wait_ms);

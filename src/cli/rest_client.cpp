@@ -2,7 +2,6 @@
 
 #include "cli/terminal.hpp"
 #include "model/identity.hpp"
-#include "net/http.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -16,8 +15,8 @@ namespace {
 
 constexpr std::int64_t kFirstPauseMs = 100;
 constexpr std::int64_t kPauseMaxMs = 3000;
-constexpr std::string_view kClientSettings[] = {"DYAD_URL", "DYAD_HOST", "WS_SYNC_PORT",
-                                                "DISTRIBUTED_USER_ID"};
+// Not DYAD_HOST: where a server listens says nothing against a client's use of it.
+constexpr std::string_view kClientSettings[] = {"DYAD_URL", "WS_SYNC_PORT", "DISTRIBUTED_USER_ID"};
 
 Exit exit_of(std::string_view code, int status) {
     if (code == "not_found" || code == "history_gone") return Exit::not_found;
@@ -30,7 +29,7 @@ Exit exit_of(std::string_view code, int status) {
 
 // As the server says, or a proxy whose server is not there just now.
 bool may_succeed_later(const Answer& answer) {
-    const bool by_proxy = text_member(answer.value, "code").empty();
+    const bool by_proxy = text_at(answer.value, "code").empty();
     if (by_proxy) return answer.status >= 502 && answer.status <= 504;
     return is_true(answer.value, "retry");
 }
@@ -49,49 +48,17 @@ std::string advice_for(std::string_view code) {
 // What is wrong with the settings that a client needs.
 std::vector<std::string> problems_of_client(const Resolved& settings) {
     std::vector<std::string> out;
-    for (const Problem& problem : settings.problems) {
-        const bool concerns =
-            problem.fatal && (problem.name.empty() ||
+    for (const Problem& problem : settings.problems)
+        if (problem.fatal && (problem.name.empty() ||
                               std::find(std::begin(kClientSettings), std::end(kClientSettings),
-                                        problem.name) != std::end(kClientSettings));
-        // A server's listening address says nothing against a client's use of it.
-        if (concerns && problem.name != "DYAD_HOST") out.push_back(problem.text);
-    }
+                                        problem.name) != std::end(kClientSettings)))
+            out.push_back(problem.text);
     if (const Result<Url> url = Url::parse(settings.url()); out.empty() && !url)
         out.push_back("DYAD_HOST: " + url.error().detail);
     return out;
 }
 
-}  // namespace
-
-Answer get_list(RestClient& client, const std::string& path, std::string_view name,
-                std::int64_t limit) {
-    boost::json::array items;
-    std::int64_t before = 0;
-    for (;;) {
-        const std::int64_t left = limit - static_cast<std::int64_t>(items.size());
-        std::string target = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=" +
-                             std::to_string(std::min<std::int64_t>(left, limits::page_items_max));
-        if (before > 0) target.append("&before=").append(std::to_string(before));
-        Answer page = client.get(target);
-        if (!page) return page;
-        for (const json::Value& item : array_member(page.value, name))
-            items.push_back(item);
-        before = integer_member(page.value, "next");
-        if (before > 0 && static_cast<std::int64_t>(items.size()) < limit) continue;
-        if (page.value.is_object()) page.value.get_object()[name] = std::move(items);
-        return page;
-    }
-}
-
-std::string context_path(const std::string& key, const std::string& behind) {
-    return "context" + behind + "?contextKey=" + net::percent_encode(key);
-}
-
-std::string mode_path(const std::string& instance) {
-    return "mode?instanceId=" + net::percent_encode(instance);
-}
-
+// "cli-<host>-<user>".
 std::string default_instance() {
     char host[256] = "host";
     if (gethostname(host, sizeof host - 1) != 0) std::snprintf(host, sizeof host, "host");
@@ -101,49 +68,52 @@ std::string default_instance() {
     return out.substr(0, static_cast<std::size_t>(limits::instance_id_bytes_max));
 }
 
+}  // namespace
+
 std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
     if (!settings.note.empty() && !common.json) complain(settings.note);
-    const std::vector<std::string> problems = problems_of_client(settings);
+    std::vector<std::string> problems = problems_of_client(settings);
+    if (!common.instance.empty())
+        if (const Status good = check_name("--instance", common.instance,
+                                           limits::instance_id_bytes_max, NameRule::identity);
+            !good)
+            problems.push_back(good.error().detail);
     for (const std::string& problem : problems)
-        refuse_usage(common.json, problem);
-    const Status instance = common.instance.empty()
-                                ? Status(Done{})
-                                : check_name("--instance", common.instance,
-                                             limits::instance_id_bytes_max, NameRule::identity);
-    if (!instance) refuse_usage(common.json, instance.error().detail);
-    if (!problems.empty() || !instance) return std::nullopt;
-    RestClient client = of(settings, common, common.timeout_s * 1000);
+        refuse_usage(common, problem);
+    if (!problems.empty()) return std::nullopt;
+    RestClient client(settings, common);
     client.for_reader_ = true;
     return client;
 }
 
-std::optional<RestClient> RestClient::open_quietly(const CommonOptions& common,
-                                                   std::int64_t timeout_ms) {
+std::optional<RestClient> RestClient::open_quietly(const CommonOptions& common) {
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     if (!problems_of_client(settings).empty()) return std::nullopt;
-    return of(settings, common, timeout_ms);
+    return RestClient(settings, common);
 }
 
-RestClient RestClient::of(const Resolved& settings, const CommonOptions& common,
-                          std::int64_t timeout_ms) {
-    std::optional<std::string> user;
-    if (settings.at("DISTRIBUTED_USER_ID").given) user = settings.user_id();
-    return RestClient(*Url::parse(settings.url()), std::move(user),
-                      common.instance.empty() ? default_instance() : common.instance, timeout_ms);
+RestClient::RestClient(const Resolved& settings, const CommonOptions& common)
+    : common_(common), url_(*Url::parse(settings.url())) {
+    if (settings.at("DISTRIBUTED_USER_ID").given) user_ = settings.user_id();
+    if (common_.instance.empty()) common_.instance = default_instance();
 }
 
-RestClient::RestClient(Url url, std::optional<std::string> user, std::string instance,
-                       std::int64_t timeout_ms)
-    : url_(std::move(url)),
-      user_(std::move(user)),
-      instance_(std::move(instance)),
-      timeout_ms_(timeout_ms) {}
+RestClient RestClient::as(std::string user, std::string instance) const {
+    RestClient out = *this;
+    out.user_ = std::move(user);
+    out.common_.instance = std::move(instance);
+    out.for_reader_ = false;
+    out.random_ = SystemRandom();  // what is random once must not be so twice
+    return out;
+}
 
-Headers RestClient::identity() const {
-    Headers headers{{"Dyad-Instance", instance_}};
-    if (user_) headers.emplace_back("Dyad-User", *user_);
-    return headers;
+ClientRequest RestClient::request_below(const std::string& path) const {
+    ClientRequest request;
+    request.target = "/api/v1/" + path;
+    request.headers = {{"Dyad-Instance", instance()}};
+    if (user_) request.headers.emplace_back("Dyad-User", *user_);
+    return request;
 }
 
 Failure RestClient::unreachable(const Error& error) const {
@@ -160,11 +130,26 @@ Failure RestClient::unreachable(const Error& error) const {
 }
 
 Answer RestClient::get(const std::string& path) {
-    ClientRequest request;
-    request.target = "/api/v1/" + path;
-    request.headers = identity();
+    ClientRequest request = request_below(path);
     request.for_reader = for_reader_;
     return send_to_ours(std::move(request), true);
+}
+
+Answer RestClient::get_list(const std::string& path, std::string_view name, std::int64_t limit) {
+    boost::json::array items;
+    for (std::int64_t before = 0;;) {
+        const std::int64_t left = limit - static_cast<std::int64_t>(items.size());
+        Answer page = get(with_query(
+            path, {{"limit", std::to_string(std::min<std::int64_t>(left, limits::page_items_max))},
+                   {"before", before > 0 ? std::to_string(before) : ""}}));
+        if (!page) return page;
+        for (const json::Value& item : list_at(page.value, name))
+            items.push_back(item);
+        before = integer_at(page.value, "next");
+        if (before > 0 && static_cast<std::int64_t>(items.size()) < limit) continue;
+        page.value.get_object()[name] = std::move(items);
+        return page;
+    }
 }
 
 Answer RestClient::get_plain(const std::string& target) {
@@ -175,21 +160,18 @@ Answer RestClient::get_plain(const std::string& target) {
 
 Answer RestClient::write(const std::string& method, const std::string& path,
                          const std::string& body, Headers headers) {
-    ClientRequest request;
+    ClientRequest request = request_below(path);
     request.method = method;
-    request.target = "/api/v1/" + path;
-    request.headers = identity();
     request.headers.emplace_back("Idempotency-Key", random_.uuid4());
-    bool typed = false;
-    for (auto& header : headers) {
-        typed = typed || header.first == "Content-Type";
-        request.headers.push_back(std::move(header));
-    }
-    if (!typed) request.headers.emplace_back("Content-Type", "application/json");
+    const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
+        return header.first == "Content-Type";
+    });
+    if (!typed) headers.emplace_back("Content-Type", "application/json");
+    request.headers.insert(request.headers.end(), headers.begin(), headers.end());
     request.body = body;
     Answer answer = send_to_ours(std::move(request), true);
     // Every write is answered with the place in the log where it stands.
-    if (answer && text_member(answer.value, "position").empty()) answer.failure = foreign(answer);
+    if (answer && text_at(answer.value, "position").empty()) answer.failure = foreign(answer);
     return answer;
 }
 
@@ -200,10 +182,9 @@ Answer RestClient::meet(bool for_reader) {
     request.for_reader = for_reader;
     Answer answer = send(std::move(request), true);
     if (!answer) return answer;
-    const json::Value& status = answer.value;
-    met_ =
-        text_member(status, "product") == "dyad-memory" ||
-        (member(status, "isFullyOperational").is_bool() && member(status, "storage").is_object());
+    met_ = text_at(answer.value, "product") == "dyad-memory" ||
+           (at(answer.value, "isFullyOperational").is_bool() &&
+            at(answer.value, "storage").is_object());
     if (!met_) answer.failure = foreign(answer);
     return answer;
 }
@@ -213,30 +194,25 @@ Answer RestClient::send_to_ours(ClientRequest request, bool read_json) {
     return answer ? send(std::move(request), read_json) : answer;
 }
 
-Answer RestClient::stream(const std::string& path, std::string_view content_type,
-                          const std::function<bool(std::string_view)>& on_body) {
-    constexpr std::int64_t kSilenceMs = 30'000;
-    Answer answer = meet(for_reader_);
-    if (!answer) return answer;
-    ClientRequest request;
-    request.target = "/api/v1/" + path;
-    request.headers = identity();
-    request.timeout_ms = timeout_ms_;
-    Result<ClientResponse> response = http_stream(url_, request, content_type, kSilenceMs, on_body);
-    answer = {};
+Answer RestClient::stream(ClientRequest request) {
+    if (Answer met = meet(for_reader_); !met) return met;
+    ClientRequest whole = request_below(request.target);
+    request.target = whole.target;
+    request.headers.insert(request.headers.end(), whole.headers.begin(), whole.headers.end());
+    request.timeout_ms = timeout_ms();
+    Answer answer;
+    Result<ClientResponse> response = http_request(url_, request);
     if (!response) {
         answer.failure = unreachable(response.error());
         return answer;
     }
-    answer.status = response->status;
-    answer.headers = std::move(response->headers);
-    answer.body = std::move(response->body);
-    if (answer.status != 200) read_answer(answer);
+    static_cast<ClientResponse&>(answer) = *std::move(response);
+    if (!answer.streamed) read(answer);
     return answer;
 }
 
 Answer RestClient::send(ClientRequest request, bool read_json) {
-    const std::int64_t deadline = clock_.steady_ms() + timeout_ms_;
+    const std::int64_t deadline = clock_.steady_ms() + timeout_ms();
     Answer answer;
     for (std::int64_t pause = kFirstPauseMs;; pause = std::min(2 * pause, kPauseMaxMs)) {
         request.timeout_ms = std::max<std::int64_t>(1, deadline - clock_.steady_ms());
@@ -244,13 +220,11 @@ Answer RestClient::send(ClientRequest request, bool read_json) {
         answer = {};
         bool again = true;
         if (response) {
-            answer.status = response->status;
-            answer.headers = std::move(response->headers);
-            answer.body = std::move(response->body);
+            static_cast<ClientResponse&>(answer) = *std::move(response);
             if (read_json)
-                read_answer(answer);
+                read(answer);
             else if (answer.status >= 400)
-                answer.failure = Failure{Exit::failed, "", answer.body, nullptr};
+                answer.failure = Failure{.message = answer.body};
             reached_ = true;
             again = answer.failure && may_succeed_later(answer);
         } else {
@@ -273,30 +247,27 @@ Failure RestClient::foreign(const Answer& answer) const {
     Failure failure;
     failure.code = error_row(Errc::unavailable).name;
     failure.message = "what answers at " + url_.text() + " is not dyad-memory";
-    for (const auto& [name, value] : answer.headers)
-        if (name == "server") failure.message += ", but " + value;
-    for (const auto& [name, value] : answer.headers)
-        if (name == "location" && answer.status / 100 == 3) {
-            failure.message = url_.text() + " redirects to " + value;
-            break;
-        }
+    if (const auto server = answer.header("server"))
+        failure.message.append(", but ").append(*server);
+    if (const auto location = answer.header("location"); location && answer.status / 100 == 3)
+        failure.message = url_.text() + " redirects to " + std::string(*location);
     failure.message.append(" (status ").append(std::to_string(answer.status));
     failure.message.append("). Give the server's own address in --url or DYAD_URL.");
     return failure;
 }
 
-void RestClient::read_answer(Answer& answer) const {
+void RestClient::read(Answer& answer) const {
     if (Result<json::Value> value = parse_large(answer.body)) answer.value = *std::move(value);
     const bool good = answer.status / 100 == 2;
     if (good && answer.value.is_object()) return;
     Failure failure;
-    failure.code = text_member(answer.value, "code");
+    failure.code = text_at(answer.value, "code");
     if (good || failure.code.empty()) {
         answer.failure = foreign(answer);
         return;
     }
     failure.exit = exit_of(failure.code, answer.status);
-    failure.message = text_member(answer.value, "detail");
+    failure.message = text_at(answer.value, "detail");
     if (failure.message.empty())
         failure.message = "the server answered with status " + std::to_string(answer.status);
     if (const std::string advice = advice_for(failure.code); !advice.empty())
@@ -305,69 +276,52 @@ void RestClient::read_answer(Answer& answer) const {
     answer.failure = std::move(failure);
 }
 
-int refuse_usage(bool json, const std::string& message) {
-    if (json)
-        complain(json::canonical(boost::json::object{{"code", error_row(Errc::invalid_field).name},
-                                                     {"detail", message}}));
-    else
-        complain("dyad-memory: " + printable(message));
-    return static_cast<int>(Exit::usage);
+Exit RestClient::show(const Answer& answer,
+                      const std::function<void(const json::Value&)>& people) const {
+    if (!answer) return report(*answer.failure);
+    json() ? print_json(answer.value) : people(answer.value);
+    return Exit::ok;
 }
 
-int report(const CommonOptions& common, const Failure& failure) {
-    if (!common.json) {
-        complain(paint(Colour::plain, "dyad-memory: ") + printable(failure.message));
-    } else if (failure.problem.is_object()) {
+Exit RestClient::report(const Failure& failure) const {
+    return cli::report(common_, failure);
+}
+
+std::string with_query(std::string path,
+                       const std::vector<std::pair<std::string_view, std::string>>& query) {
+    for (const auto& [name, value] : query)
+        if (!value.empty())
+            path.append(path.find('?') == std::string::npos ? "?" : "&")
+                .append(name)
+                .append("=")
+                .append(net::percent_encode(value));
+    return path;
+}
+
+std::string context_path(const std::string& key, const std::string& behind) {
+    return "context" + behind + "?contextKey=" + net::percent_encode(key);
+}
+
+std::string mode_path(const std::string& instance) {
+    return "mode?instanceId=" + net::percent_encode(instance);
+}
+
+Exit refuse_usage(const CommonOptions& common, const std::string& message) {
+    return report(common, {.exit = Exit::usage,
+                           .code = std::string(error_row(Errc::invalid_field).name),
+                           .message = message});
+}
+
+Exit report(const CommonOptions& common, const Failure& failure) {
+    if (!common.json)
+        complain("dyad-memory: " + printable(failure.message));
+    else if (failure.problem.is_object())
         complain(json::canonical(failure.problem));
-    } else {
-        boost::json::object problem{
+    else
+        complain(json::canonical(boost::json::object{
             {"code", failure.exit == Exit::unreachable ? "unreachable" : failure.code},
-            {"detail", failure.message}};
-        complain(json::canonical(problem));
-    }
-    return static_cast<int>(failure.exit);
-}
-
-void print_json(const json::Value& value) {
-    print_line(json::canonical(value));
-}
-
-const json::Value& member(const json::Value& value, std::string_view name) {
-    static const json::Value kNull;
-    const auto* const object = value.if_object();
-    const auto* const found = object != nullptr ? object->if_contains(name) : nullptr;
-    return found != nullptr ? *found : kNull;
-}
-
-std::string text_member(const json::Value& value, std::string_view name) {
-    const auto* const text = member(value, name).if_string();
-    return text != nullptr ? std::string(text->data(), text->size()) : std::string();
-}
-
-std::int64_t integer_member(const json::Value& value, std::string_view name) {
-    const json::Value& found = member(value, name);
-    if (found.is_int64()) return found.get_int64();
-    if (found.is_uint64()) return static_cast<std::int64_t>(found.get_uint64());
-    return found.is_double() ? static_cast<std::int64_t>(found.get_double()) : 0;
-}
-
-bool is_true(const json::Value& value, std::string_view name) {
-    const json::Value& found = member(value, name);
-    return found.is_bool() && found.get_bool();
-}
-
-const boost::json::array& array_member(const json::Value& value, std::string_view name) {
-    static const boost::json::array kEmpty;
-    const auto* const found = member(value, name).if_array();
-    return found != nullptr ? *found : kEmpty;
-}
-
-Result<json::Value> parse_large(std::string_view text) {
-    json::ParseLimits large;
-    large.depth_max = static_cast<std::size_t>(limits::json_depth_max) + 16;
-    large.members_max = 50'000'000;
-    large.key_bytes_max = 4096;
-    return json::parse(text, large);
+            {"detail", failure.message}}));
+    return failure.exit;
 }
 
 }  // namespace dyad::cli

@@ -9,12 +9,13 @@
 #include "base/clock.hpp"
 #include "cli/http_client.hpp"
 #include "cli/invocation.hpp"
-#include "model/json.hpp"
+#include "cli/json_members.hpp"
 
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dyad::cli {
@@ -26,10 +27,7 @@ struct Failure {
     json::Value problem;  // the server's problem document, or null
 };
 
-struct Answer {
-    int status = 0;
-    Headers headers;
-    std::string body;
+struct Answer : ClientResponse {
     json::Value value;  // of a JSON body
     std::optional<Failure> failure;
 
@@ -41,83 +39,66 @@ class RestClient {
     // Complains and gives nothing where a setting the client needs is wrong.
     static std::optional<RestClient> open(const CommonOptions& common);
     // Says nothing, and makes no user id.
-    static std::optional<RestClient> open_quietly(const CommonOptions& common,
-                                                  std::int64_t timeout_ms);
-    RestClient(Url url, std::optional<std::string> user, std::string instance,
-               std::int64_t timeout_ms);
+    static std::optional<RestClient> open_quietly(const CommonOptions& common);
+    // Requires: the settings' URL is one.
+    RestClient(const Resolved& settings, const CommonOptions& common);
+    // Of the same server, for another user and as another instance.
+    RestClient as(std::string user, std::string instance) const;
 
     // `path` below /api/v1, without the slash in front, already encoded. Ends the process where
     // nobody reads standard output any more, for a client that was made by open().
     Answer get(const std::string& path);
     Answer write(const std::string& method, const std::string& path, const std::string& body,
                  Headers headers = {});
-    // A long answer of this type, piece by piece, as http_stream has it.
-    Answer stream(const std::string& path, std::string_view content_type,
-                  const std::function<bool(std::string_view)>& on_body);
+    // The newest `limit` items of the list that `path` answers as its member `name`, over as many
+    // pages as that takes: the last page's answer, with all of them in it.
+    Answer get_list(const std::string& path, std::string_view name, std::int64_t limit);
+    // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
+    Answer get_plain(const std::string& target);
+    // A long answer below /api/v1, piece by piece; asked for once.
+    Answer stream(ClientRequest request);
     // What answers must be a server of ours before it is told anything, even for whom it is asked:
     // the first call of each client asks for the status, and says nothing else.
     Answer meet(bool for_reader);
-    // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
-    Answer get_plain(const std::string& target);
 
     const Url& url() const noexcept { return url_; }
-    const std::string& instance() const noexcept { return instance_; }
-    const std::optional<std::string>& user() const noexcept { return user_; }
-    std::int64_t timeout_ms() const noexcept { return timeout_ms_; }
-    // Who asks, and for whom.
-    Headers identity() const;
+    const CommonOptions& common() const noexcept { return common_; }
+    bool json() const noexcept { return common_.json; }
+    const std::string& instance() const noexcept { return common_.instance; }
+    std::int64_t timeout_ms() const noexcept { return common_.timeout_s * 1000; }
     Failure unreachable(const Error& error) const;
-    // Reads a JSON answer, or the problem document in it.
-    void read_answer(Answer& answer) const;
+    // Shows a good answer, as it came with --json, or else by `people`.
+    Exit show(const Answer& answer, const std::function<void(const json::Value&)>& people) const;
+    Exit report(const Failure& failure) const;
 
   private:
-    // Requires: settings that a client can use.
-    static RestClient of(const Resolved& settings, const CommonOptions& common,
-                         std::int64_t timeout_ms);
+    ClientRequest request_below(const std::string& path) const;
     // Something else answers than a server of ours.
     Failure foreign(const Answer& answer) const;
+    // Reads a JSON answer, or the problem document in it.
+    void read(Answer& answer) const;
     Answer send(ClientRequest request, bool read_json);
     Answer send_to_ours(ClientRequest request, bool read_json);
 
+    CommonOptions common_;
     Url url_;
     std::optional<std::string> user_;  // without one the server's own setting counts
-    std::string instance_;
-    std::int64_t timeout_ms_;
-    bool met_ = false;         // and it is one of ours
-    bool reached_ = false;     // a server was there once
-    bool for_reader_ = false;  // what is read is for standard output
+    bool met_ = false;                 // and it is one of ours
+    bool reached_ = false;             // a server was there once
+    bool for_reader_ = false;          // what is read is for standard output
     SystemRandom random_;
     SystemClock clock_;
 };
 
-// The newest `limit` items of the list that `path` answers as its member `name`, over as many pages
-// as that takes: the last page's answer, with all of them in it.
-Answer get_list(RestClient& client, const std::string& path, std::string_view name,
-                std::int64_t limit);
-
+// The path with a query of what is not empty.
+std::string with_query(std::string path,
+                       const std::vector<std::pair<std::string_view, std::string>>& query);
 // The path of a context, with what is behind it, and of an instance's mode. The query names them: a
 // path cannot carry every id (`..`).
 std::string context_path(const std::string& key, const std::string& behind = "");
 std::string mode_path(const std::string& instance);
 
-// "cli-<host>-<user>".
-std::string default_instance();
-
 // Shows the failure on standard error (as JSON where that was asked for); its exit status.
-int report(const CommonOptions& common, const Failure& failure);
-// Prints the value as one line of JSON.
-void print_json(const json::Value& value);
-// Several lines, two spaces a level, for people.
-std::string pretty(const json::Value& value);
-
-// Members of JSON values that may be of any shape.
-const json::Value& member(const json::Value& value, std::string_view name);    // null if absent
-std::string text_member(const json::Value& value, std::string_view name);      // "" if no string
-std::int64_t integer_member(const json::Value& value, std::string_view name);  // 0 if none
-bool is_true(const json::Value& value, std::string_view name);
-const boost::json::array& array_member(const json::Value& value, std::string_view name);
-
-// Reads a value of any size that a server may send.
-Result<json::Value> parse_large(std::string_view text);
+Exit report(const CommonOptions& common, const Failure& failure);
 
 }  // namespace dyad::cli

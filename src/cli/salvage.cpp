@@ -1,11 +1,10 @@
 // `dyad-memory salvage`.
 #include "ops/salvage.hpp"
 
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/terminal.hpp"
-
-#include <unistd.h>
+#include "cli/text.hpp"
 
 namespace dyad::cli {
 namespace {
@@ -15,11 +14,10 @@ using sqlite::SalvagedItem;
 using sqlite::SalvagedRange;
 using sqlite::SalvagedUser;
 
-constexpr int kCouldNot = 2;
-
-std::string plural(std::size_t count, const std::string& noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
+struct SalvageOptions {
+    std::string folder;  // the damaged one; empty: serve's
+    std::string to;
+};
 
 std::string range_text(const SalvagedRange& range) {
     return range.first == range.last
@@ -35,66 +33,61 @@ std::string summary(const SalvageAccount& account, const std::string& to) {
         for (const SalvagedItem& item : user.items)
             (item.what == "lost" ? items_lost : items_older) += 1;
     }
-    std::string text =
-        plural(kept, "event") + " of " + plural(account.users.size(), "user") + " saved into " + to;
+    std::string text = counted(kept, "event") + " of " + counted(account.users.size(), "user") +
+                       " saved into " + to;
     if (account.whole()) return text + "; nothing is missing";
     if (lost + items_lost + items_older == 0)
         return text + "; nothing is known to be missing, but what is damaged may have held more";
-    return text + "; lost: " + plural(lost, "event") + ", " + plural(items_lost, "document") +
+    return text + "; lost: " + counted(lost, "event") + ", " + counted(items_lost, "document") +
            "; not as new as they were: " + std::to_string(items_older);
 }
 
-boost::json::object range_json(const SalvagedRange& range) {
-    boost::json::object out{{"first", range.first}, {"last", range.last}};
-    if (!range.kept) out["why"] = range.why;
+template <class List>
+boost::json::array list_json(const List& list) {
+    return boost::json::array(list.begin(), list.end());
+}
+
+json::Value range_json(const SalvagedRange& range) {
+    json::Value out{{"first", range.first}, {"last", range.last}};
+    if (!range.kept) out.get_object()["why"] = range.why;
     return out;
 }
 
-boost::json::object item_json(const SalvagedItem& item) {
-    boost::json::object out{{"kind", item.kind}, {"name", item.name}, {"what", item.what}};
-    const char* const unit = item.kind == "response" ? "Offset" : "Version";
-    if (item.kept != 0) out[std::string("kept") + unit] = item.kept;
-    if (item.had != 0) out[std::string("had") + unit] = item.had;
-    out["why"] = item.why;
+json::Value item_json(const SalvagedItem& item) {
+    boost::json::object out{
+        {"kind", item.kind}, {"name", item.name}, {"what", item.what}, {"why", item.why}};
+    const std::string unit = item.kind == "response" ? "Offset" : "Version";
+    if (item.kept != 0) out["kept" + unit] = item.kept;
+    if (item.had != 0) out["had" + unit] = item.had;
     return out;
 }
 
-boost::json::object user_json(const SalvagedUser& user) {
-    boost::json::array kept, lost, items, notes;
+json::Value user_json(const SalvagedUser& user) {
+    boost::json::array kept, lost, items;
     for (const SalvagedRange& range : user.events)
         (range.kept ? kept : lost).push_back(range_json(range));
     for (const SalvagedItem& item : user.items)
         items.push_back(item_json(item));
-    for (const std::string& note : user.notes)
-        notes.push_back(boost::json::value(note));
     boost::json::object counts;
     for (const auto& [kind, count] : user.kept)
         counts[kind + "s"] = count;
-    boost::json::object out{
-        {"userId", user.name}, {"whole", user.whole}, {"newEpoch", !user.whole}};
-    out["eventsKept"] = std::move(kept);
-    out["eventsLost"] = std::move(lost);
-    out["kept"] = std::move(counts);
-    out["changed"] = std::move(items);
-    out["notes"] = std::move(notes);
-    return out;
+    return {{"userId", user.name},     {"whole", user.whole},
+            {"newEpoch", !user.whole}, {"eventsKept", kept},
+            {"eventsLost", lost},      {"kept", counts},
+            {"changed", items},        {"notes", list_json(user.notes)}};
 }
 
 void print_account_json(const SalvageAccount& account, const std::string& to) {
-    boost::json::array users, damages, records;
+    boost::json::array users;
     for (const SalvagedUser& user : account.users)
         users.push_back(user_json(user));
-    for (const std::string& damage : account.damages)
-        damages.push_back(boost::json::value(damage));
-    for (const std::uint64_t record : account.records_lost)
-        records.push_back(record);
-    boost::json::object out{
-        {"whole", account.whole()}, {"folder", to}, {"summary", summary(account, to)}};
-    out["damages"] = std::move(damages);
-    out["recordsWhole"] = account.records_whole;
-    out["recordsLost"] = std::move(records);
-    out["users"] = std::move(users);
-    print_json(out);
+    print_json({{"whole", account.whole()},
+                {"folder", to},
+                {"summary", summary(account, to)},
+                {"damages", list_json(account.damages)},
+                {"recordsWhole", account.records_whole},
+                {"recordsLost", list_json(account.records_lost)},
+                {"users", users}});
 }
 
 std::string item_text(const SalvagedItem& item) {
@@ -107,9 +100,9 @@ std::string item_text(const SalvagedItem& item) {
 }
 
 void print_user(const SalvagedUser& user) {
-    std::string line = printable(user.name) + ": " + plural(user.events_kept(), "event");
+    std::string line = printable(user.name) + ": " + counted(user.events_kept(), "event");
     for (const auto& [kind, count] : user.kept)
-        if (count != 0) line += ", " + plural(count, kind);
+        if (count != 0) line += ", " + counted(count, kind);
     print_line(paint(user.whole ? Colour::green : Colour::amber, user.whole ? "✓ " : "! ") + line +
                (user.whole ? "" : "; its clients are told to read it anew"));
     for (const SalvagedRange& range : user.events)
@@ -121,37 +114,47 @@ void print_user(const SalvagedUser& user) {
         print_line("    " + printable(note));
 }
 
-}  // namespace
-
-int run_salvage(const CommonOptions& common, const SalvageCommand& command) {
-    const std::string from = command.folder.empty()
+// The status is salvage's own: 1 where something is missing, 2 where it failed.
+Exit run_salvage(const CommonOptions& common, const SalvageOptions& options) {
+    const std::string from = options.folder.empty()
                                  ? resolve(read_inputs(common.flags, common.env_file)).data_dir()
-                                 : command.folder;
-    const bool shows = isatty(STDERR_FILENO) == 1;
-    const auto account =
-        ops::salvage_folder(from, command.to, [&](std::size_t done, std::size_t of) {
-            if (shows) complain("\r" + std::to_string(of == 0 ? 100 : 100 * done / of) + " %  \r");
-        });
+                                 : options.folder;
+    const auto account = ops::salvage_folder(
+        from, options.to, [](std::size_t done, std::size_t of) { show_percent("", done, of); });
     if (!account) {
-        Failure failure;
-        failure.code = error_row(account.error().code).name;
-        failure.message = account.error().detail;
-        static_cast<void>(report(common, failure));
-        return kCouldNot;
+        static_cast<void>(report(common, {.code = std::string(error_row(account.error().code).name),
+                                          .message = account.error().detail}));
+        return static_cast<Exit>(2);
     }
     if (common.json) {
-        print_account_json(*account, command.to);
+        print_account_json(*account, options.to);
     } else {
         for (const std::string& damage : account->damages)
             print_line(paint(Colour::red, "✗ ") + printable(damage));
         for (const SalvagedUser& user : account->users)
             print_user(user);
-        print_line("\n" + printable(summary(*account, command.to)));
+        print_line("\n" + printable(summary(*account, options.to)));
         print_line(
-            paint(Colour::cyan, "→ dyad-memory serve --data-dir '" + printable(command.to) + "'") +
+            paint(Colour::cyan, "→ dyad-memory serve --data-dir '" + printable(options.to) + "'") +
             "; keep the damaged folder until all is well");
     }
-    return account->whole() ? 0 : 1;
+    return static_cast<Exit>(account->whole() ? 0 : 1);
+}
+
+}  // namespace
+
+void add_salvage(Command& root) {
+    const auto o = std::make_shared<SalvageOptions>();
+    root.add("salvage", "Save what is still good of a damaged folder into a new one", run_salvage,
+             o)
+        .path("FOLDER", o->folder, "The damaged one (default: serve's)")
+        .required(false)
+        .path("--to", o->to, "The new folder")
+        .required()
+        .footer(
+            "The damaged folder stays as it is; what could not be saved is named.\nExit "
+            "status: 0 done, and nothing is missing; 1 something is; 2 it failed.",
+            false);
 }
 
 }  // namespace dyad::cli

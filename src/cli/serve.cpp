@@ -1,7 +1,7 @@
 // `dyad-memory serve`.
 #include "auth/authority.hpp"
 #include "base/log.hpp"
-#include "cli/commands.hpp"
+#include "cli/command.hpp"
 #include "cli/terminal.hpp"
 #include "ops/embedded_store.hpp"
 #include "server/live/live_hub.hpp"
@@ -83,24 +83,22 @@ bool is_left_behind(const Resolved& settings, const std::string& data_dir) {
     return true;
 }
 
-int refuse(const Error& error, const Resolved& settings) {
+Exit refuse(const Error& error, const Resolved& settings) {
     complain("dyad-memory: " + printable(error.detail.empty()
                                              ? std::string(error_row(error.code).message)
                                              : error.detail));
     if (error.code == Errc::storage_damaged)
         complain("dyad-memory: nothing was changed; dyad-memory doctor says more about " +
                  printable(settings.data_dir()));
-    return static_cast<int>(error.code == Errc::invalid_field ? Exit::usage : Exit::failed);
+    return error.code == Errc::invalid_field ? Exit::usage : Exit::failed;
 }
 
-}  // namespace
-
-int run_serve(const CommonOptions& common) {
+Exit run_serve(const CommonOptions& common) {
     forbid_core_dumps();
     const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
     for (const Problem& problem : settings.problems)
         if (problem.fatal) complain("dyad-memory: " + printable(problem.text));
-    if (settings.has_fatal()) return static_cast<int>(Exit::usage);
+    if (settings.has_fatal()) return Exit::usage;
     configure_log(settings);
     for (const Problem& problem : settings.problems)
         log::warn(kScope, problem.text);
@@ -110,9 +108,9 @@ int run_serve(const CommonOptions& common) {
         complain(
             "dyad-memory: there is no HOME to keep the memory in; name a folder with "
             "--data-dir or DYAD_DATA_DIR");
-        return static_cast<int>(Exit::usage);
+        return Exit::usage;
     }
-    if (is_left_behind(settings, data_dir)) return static_cast<int>(Exit::usage);
+    if (is_left_behind(settings, data_dir)) return Exit::usage;
     const server::live::PlainRenderer renderer;
     Result<std::unique_ptr<server::Server>> server =
         server::Server::start(server_settings(settings), make_parts(renderer),
@@ -124,7 +122,16 @@ int run_serve(const CommonOptions& common) {
     if (output_is_terminal())
         greet(settings, data_dir, auth::is_loopback(settings.text("DYAD_HOST")));
     (*server)->run();
-    return static_cast<int>(Exit::ok);
+    return Exit::ok;
+}
+
+}  // namespace
+
+void add_serve(Command& root) {
+    Command serve = root.add("serve", "Run the server", Run(run_serve));
+    for (const SettingRow& row : settings_table())
+        if (!row.flag.empty() && row.name != "DYAD_URL" && row.name != "DISTRIBUTED_USER_ID")
+            serve.setting(row.name);
 }
 
 }  // namespace dyad::cli

@@ -1,16 +1,36 @@
 #include "cli/server_reading.hpp"
 
+#include "cli/text.hpp"
+
+#include <charconv>
+
 namespace dyad::cli {
+
+Metrics parse_metrics(std::string_view text) {
+    Metrics metrics;
+    while (!text.empty()) {
+        std::string_view number = take_part(text, '\n');
+        const std::string_view name = take_part(number, ' ');
+        double value = 0;
+        if (!name.empty() && !name.starts_with('#') &&
+            std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc())
+            metrics[std::string(name)] = value;
+    }
+    return metrics;
+}
+
+double ServerReading::metric(std::string_view name) const {
+    const auto found = metrics.find(name);
+    return found != metrics.end() ? found->second : 0;
+}
 
 ServerReading read_server(RestClient& client, const Clock& clock) {
     ServerReading reading;
     Answer status = client.get("status");
     reading.wall_ms = clock.wall_ms();
     reading.steady_ms = clock.steady_ms();
-    if (!status) {
-        reading.failure = std::move(status.failure);
-        return reading;
-    }
+    reading.failure = std::move(status.failure);
+    if (reading.failure) return reading;
     reading.indicator = indicator_of(status.value);
     reading.status = std::move(status.value);
     reading.instances = client.get("instances").value;
@@ -21,10 +41,9 @@ ServerReading read_server(RestClient& client, const Clock& clock) {
 std::optional<double> rate_between(const ServerReading& before, const ServerReading& now,
                                    const char* metric) {
     const std::int64_t passed_ms = now.steady_ms - before.steady_ms;
-    if (before.metrics.values.empty() || now.metrics.values.empty() || passed_ms <= 0)
+    const double grown = now.metric(metric) - before.metric(metric);
+    if (before.metrics.empty() || now.metrics.empty() || passed_ms <= 0 || grown < 0)
         return std::nullopt;
-    const double grown = now.metrics.value(metric) - before.metrics.value(metric);
-    if (grown < 0) return std::nullopt;
     return grown * 1000 / static_cast<double>(passed_ms);
 }
 
@@ -37,10 +56,8 @@ boost::json::object describe(const ServerReading& before, const ServerReading& n
         return out;
     }
     out["status"] = now.status;
-    out["instances"] = array_member(now.instances, "instances");
-    boost::json::object& metrics = out["metrics"].emplace_object();
-    for (const auto& [name, value] : now.metrics.values)
-        metrics[name] = value;
+    out["instances"] = list_at(now.instances, "instances");
+    out["metrics"] = boost::json::object(now.metrics.begin(), now.metrics.end());
     boost::json::object& rates = out["rates"].emplace_object();
     for (const auto& [name, metric] : {std::pair{"deliveries", "dyad_deliveries_total"},
                                        std::pair{"events", "dyad_events_committed_total"},

@@ -3,13 +3,17 @@
 #pragma once
 
 #include "cli/indicator.hpp"
-#include "cli/prometheus.hpp"
 #include "cli/rest_client.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 
 namespace dyad::cli {
+
+// Plain counters and gauges of the Prometheus text exposition format, by their names.
+using Metrics = std::map<std::string, double, std::less<>>;
+Metrics parse_metrics(std::string_view text);
 
 struct ServerReading {
     Indicator indicator = indicator_offline();
@@ -19,6 +23,8 @@ struct ServerReading {
     std::int64_t wall_ms = 0;
     std::int64_t steady_ms = 0;
     std::optional<Failure> failure;  // of the status; then there is nothing else
+
+    double metric(std::string_view name) const;  // 0 where there is none
 };
 
 ServerReading read_server(RestClient& client, const Clock& clock);

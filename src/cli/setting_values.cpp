@@ -1,13 +1,13 @@
 // What may be written as the value of a setting.
 #include "auth/authority.hpp"
 #include "cli/settings_table.hpp"
+#include "cli/text.hpp"
 #include "cli/url.hpp"
 #include "model/identity.hpp"
 #include "net/utf8.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
 
 #include <arpa/inet.h>
 
@@ -16,49 +16,21 @@ namespace {
 
 using enum SettingType;
 
-constexpr std::string_view kBlank = " \t\r\n\f\v";
-
-// Words that are meant where another one is written.
-struct Synonym {
+// Words that are meant where others are written, which have spaces between them.
+struct Synonyms {
     std::string_view setting;  // empty: every boolean
-    std::string_view written;
     std::string_view meant;
+    std::string_view written;
 };
-constexpr Synonym kSynonyms[] = {
-    {"", "1", "true"},
-    {"", "yes", "true"},
-    {"", "y", "true"},
-    {"", "on", "true"},
-    {"", "t", "true"},
-    {"", "enabled", "true"},
-    {"", "enable", "true"},
-    {"", "0", "false"},
-    {"", "no", "false"},
-    {"", "n", "false"},
-    {"", "off", "false"},
-    {"", "f", "false"},
-    {"", "disabled", "false"},
-    {"", "disable", "false"},
-
-    {"LOG_LEVEL", "trace", "debug"},
-    {"LOG_LEVEL", "verbose", "debug"},
-    {"LOG_LEVEL", "silly", "debug"},
-    {"LOG_LEVEL", "all", "debug"},
-    {"LOG_LEVEL", "information", "info"},
-    {"LOG_LEVEL", "notice", "info"},
-    {"LOG_LEVEL", "http", "info"},
-    {"LOG_LEVEL", "warning", "warn"},
-    {"LOG_LEVEL", "err", "error"},
-    {"LOG_LEVEL", "fatal", "error"},
-    {"LOG_LEVEL", "critical", "error"},
-    {"LOG_LEVEL", "crit", "error"},
-    {"LOG_LEVEL", "alert", "error"},
-    {"LOG_LEVEL", "emergency", "error"},
-    {"LOG_LEVEL", "none", "off"},
-    {"LOG_LEVEL", "silent", "off"},
-    {"LOG_LEVEL", "quiet", "off"},
-    {"LOG_FORMAT", "plain", "text"},
-    {"LOG_FORMAT", "pretty", "text"},
+constexpr Synonyms kSynonyms[] = {
+    {"", "true", "1 yes y on t enabled enable"},
+    {"", "false", "0 no n off f disabled disable"},
+    {"LOG_LEVEL", "debug", "trace verbose silly all"},
+    {"LOG_LEVEL", "info", "information notice http"},
+    {"LOG_LEVEL", "warn", "warning"},
+    {"LOG_LEVEL", "error", "err fatal critical crit alert emergency"},
+    {"LOG_LEVEL", "off", "none silent quiet"},
+    {"LOG_FORMAT", "text", "plain pretty"},
 };
 
 // Of the log. The last two are those of later versions, which the setup guide has people look for.
@@ -68,27 +40,19 @@ constexpr std::string_view kScopes[] = {"distributed_memory", "sqlite", "websock
 // Units that people put behind a number, in the unit of the setting.
 struct Unit {
     std::string_view of;  // the setting's own
-    std::string_view written;
     std::int64_t factor;
+    std::string_view written;
 };
 constexpr Unit kUnits[] = {
-    {"ms", "ms", 1},     {"ms", "s", 1000},         {"ms", "sec", 1000},    {"ms", "seconds", 1000},
-    {"ms", "m", 60'000}, {"ms", "min", 60'000},     {"ms", "h", 3'600'000}, {"days", "d", 1},
-    {"days", "day", 1},  {"days", "days", 1},       {"days", "w", 7},       {"days", "weeks", 7},
-    {"days", "y", 365},  {"ms", "minutes", 60'000},
+    {"ms", 1, "ms"},        {"ms", 1000, "s sec seconds"}, {"ms", 60'000, "m min minutes"},
+    {"ms", 3'600'000, "h"}, {"days", 1, "d day days"},     {"days", 7, "w weeks"},
+    {"days", 365, "y"},
 };
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+bool is_one_of(std::string_view words, std::string_view word) {
+    while (!words.empty())
+        if (take_part(words, ' ') == word) return true;
+    return false;
 }
 
 // As `docker run --env-file` hands a quoted value over: with its quotes.
@@ -97,16 +61,6 @@ std::string_view without_quotes(std::string_view text) {
                         (text.front() == '"' || text.front() == '\'') &&
                         text.find(text.front(), 1) == text.size() - 1;
     return quoted ? text.substr(1, text.size() - 2) : text;
-}
-
-template <class Each>
-bool all_parts(std::string_view list, char separator, Each each) {
-    for (;;) {
-        const std::size_t end = list.find(separator);
-        if (!each(list.substr(0, end))) return false;
-        if (end == std::string_view::npos) return true;
-        list.remove_prefix(end + 1);
-    }
 }
 
 // The entries with commas between them, without blanks, quotes and empty ones; an array as JSON
@@ -118,11 +72,10 @@ std::string normal_list(std::string_view text) {
         (first.starts_with('"') || first.starts_with('\'') || first == "]"))
         text = inside.substr(0, inside.size() - 1);
     std::string out;
-    all_parts(text, ',', [&out](std::string_view part) {
-        part = trimmed(without_quotes(trimmed(part)));
+    while (!text.empty()) {
+        const std::string_view part = trimmed(without_quotes(trimmed(take_part(text, ','))));
         if (!part.empty()) out.append(out.empty() ? "" : ",").append(part);
-        return true;
-    });
+    }
     return out;
 }
 
@@ -157,8 +110,13 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
         rest = rest.substr(0, rest.find_first_of("/?"));
         if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos)
             rest.remove_prefix(at + 1);
-        if (!several && rest.find(',') != std::string_view::npos) return false;
-        return all_parts(rest, ',', is_host_and_port);
+        if (rest.ends_with(',') || (!several && rest.find(',') != std::string_view::npos))
+            return false;
+        bool good = true;
+        do
+            good = is_host_and_port(take_part(rest, ','));
+        while (good && !rest.empty());
+        return good;
     }
     return false;
 }
@@ -171,7 +129,7 @@ std::string without_unit(const SettingRow& row, std::string_view value) {
     const std::string written =
         lower(trimmed(value.substr(static_cast<std::size_t>(end.ptr - value.data()))));
     for (const Unit& unit : kUnits)
-        if (unit.of == row.unit && unit.written == written && number >= 0 &&
+        if (unit.of == row.unit && is_one_of(unit.written, written) && number >= 0 &&
             number <= row.max / unit.factor)
             return "; no unit is written: " + std::to_string(number * unit.factor);
     return {};
@@ -228,13 +186,10 @@ Status check_scope(std::string_view text) {
 // Names the first entry that is wrong, and why.
 template <class Parse>
 std::optional<std::string> check_list(std::string_view list, Parse parse) {
-    std::optional<std::string> wrong;
-    all_parts(list, ',', [&](std::string_view part) {
-        if (const auto read = parse(part); !read)
-            wrong = "has a wrong entry: " + read.error().detail;
-        return !wrong;
-    });
-    return wrong;
+    while (!list.empty())
+        if (const auto read = parse(take_part(list, ',')); !read)
+            return "has a wrong entry: " + read.error().detail;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -247,8 +202,8 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
         case boolean:
         case choice: {
             std::string word = lower(trimmed(bare));
-            for (const Synonym& synonym : kSynonyms)
-                if (synonym.written == word &&
+            for (const Synonyms& synonym : kSynonyms)
+                if (is_one_of(synonym.written, word) &&
                     (row.type == boolean ? synonym.setting.empty() : synonym.setting == row.name))
                     return std::string(synonym.meant);
             return word;
@@ -285,8 +240,7 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
         case text:
             return check_text(row, value);
         case choice:
-            if (!all_parts(row.choices, ' ', [&](std::string_view word) { return word != value; }))
-                return std::nullopt;
+            if (is_one_of(row.choices, value)) return std::nullopt;
             return "must be one of: " + std::string(row.choices);
         case path:
             return std::nullopt;  // expand_path() has read it

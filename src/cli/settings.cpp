@@ -1,5 +1,7 @@
 #include "cli/settings.hpp"
 
+#include "cli/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -65,12 +67,8 @@ server::Settings server_settings(const Resolved& resolved) {
     CHECK(!resolved.has_fatal());
     const auto list = [&](std::string_view name) {
         std::vector<std::string> out;
-        std::string_view text = resolved.text(name);
-        while (!text.empty()) {
-            const std::size_t comma = text.find(',');
-            out.emplace_back(text.substr(0, comma));
-            text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-        }
+        for (std::string_view text = resolved.text(name); !text.empty();)
+            out.emplace_back(take_part(text, ','));
         return out;
     };
     server::Settings settings;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "cli/kept_user_id.hpp"
 #include "cli/path_expansion.hpp"
 #include "cli/settings_table.hpp"
 #include "server/settings.hpp"
@@ -27,6 +26,19 @@ struct SettingsFile {
     std::string text;
     bool shared = false;  // with other programs: the working folder's .env
 };
+
+// The UUID that `DISTRIBUTED_USER_ID=$(uuidgen)` stands for: whoever writes that wants one of his
+// own, and the same one tomorrow. It is made once and kept in a file, by whichever process needs it
+// first.
+struct KeptUserId {
+    std::string id;
+    std::string path;
+    bool made = false;  // by this call
+};
+// Reads the file, or makes it (and its folder, for the owner alone) where `make` says so. Several
+// processes at once get the same id. Errors: not_found where there is none and none is made;
+// unavailable where it cannot be read or written; invalid_field where it holds no id.
+Result<KeptUserId> kept_user_id(const std::string& path, bool make);
 
 struct Inputs {
     Flags flags;
@@ -83,6 +95,9 @@ struct Resolved {
 };
 
 Resolved resolve(const Inputs& inputs);
+// A part of it: adds a problem for each rule between settings that is broken; only values that are
+// good by themselves are looked at.
+void check_together(Resolved& resolved);
 
 // Requires: no fatal problem.
 server::Settings server_settings(const Resolved& resolved);

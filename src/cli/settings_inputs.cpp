@@ -1,6 +1,7 @@
 // The outside world of the settings.
 #include "base/clock.hpp"
 #include "cli/settings.hpp"
+#include "cli/text.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -52,19 +53,19 @@ Result<std::string> read_all(int fd) {
     return text;
 }
 
+// Reads one file of settings into `inputs`. What is not `required` need not be there; what is
+// `shared` may belong to other programs.
 class FileReader {
   public:
-    // `shared`: a file that may not be there and may belong to other programs.
-    FileReader(Inputs& inputs, std::string path, bool required, bool shared)
-        : inputs_(inputs), path_(std::move(path)), required_(required), shared_(shared) {}
+    FileReader(Inputs& inputs, std::string path) : inputs_(inputs), path_(std::move(path)) {}
 
-    std::optional<SettingsFile> read() {
+    std::optional<SettingsFile> read(bool required, bool shared) {
         struct stat state{};
         const bool there = stat(path_.c_str(), &state) == 0;
-        if (!there && !required_ && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+        if (!there && !required && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
         if (!there) return refuse(std::strerror(errno));
         // Nothing else can be waited for by whoever only happens to be in its folder.
-        if (!required_ && !S_ISREG(state.st_mode)) {
+        if (!required && !S_ISREG(state.st_mode)) {
             if (!S_ISDIR(state.st_mode)) pass_over("is no file");
             return std::nullopt;
         }
@@ -74,42 +75,32 @@ class FileReader {
         Result<std::string> text = read_all(fd);
         ::close(fd);
         if (!text) return refuse(text.error().detail);
-        return check(*std::move(text));
-    }
-
-  private:
-    std::optional<SettingsFile> check(std::string text) {
-        const char* const encoding = encoding_of(text);
-        if (encoding == nullptr && text.size() <= kFileBytesMax)
-            return SettingsFile{path_, std::move(text), shared_};
-        const std::string what =
-            encoding != nullptr ? encoding : "is larger than a file of settings may be, 1 MiB";
-        const std::string name = name_within(std::move(text));
-        if (shared_ && name.empty()) {
-            pass_over(what);
-            return std::nullopt;
-        }
-        inputs_.unreadable.push_back(
-            path_ + ": " + what + (name.empty() ? "" : ", and names " + name) +
-            (encoding != nullptr ? "; save it as UTF-8" : "; take out what is no setting"));
+        const char* wrong = encoding_of(*text);
+        const char* const cure = wrong ? "; save it as UTF-8" : "; take out what is no setting";
+        if (wrong == nullptr && text->size() > kFileBytesMax)
+            wrong = "is larger than a file of settings may be, 1 MiB";
+        if (wrong == nullptr) return SettingsFile{path_, *std::move(text), shared};
+        const std::string name = name_within(*std::move(text));
+        if (shared && name.empty()) return pass_over(wrong);
+        inputs_.unreadable.push_back(path_ + ": " + wrong +
+                                     (name.empty() ? "" : ", and names " + name) + cure);
         return std::nullopt;
     }
 
-    std::optional<SettingsFile> refuse(const std::string& why) {
+  private:
+    std::nullopt_t refuse(const std::string& why) {
         inputs_.unreadable.push_back(path_ + ": the file of settings cannot be read (" + why +
                                      "); let it be read by you, or name another one with "
                                      "--env-file (/dev/null for none)");
         return std::nullopt;
     }
-
-    void pass_over(const std::string& what) {
+    std::nullopt_t pass_over(const std::string& what) {
         inputs_.passed_over.push_back(path_ + ": " + what + "; nothing was read from it");
+        return std::nullopt;
     }
 
     Inputs& inputs_;
     std::string path_;
-    bool required_;
-    bool shared_;
 };
 
 // The folder of config.env. A relative XDG_CONFIG_HOME is none (XDG Base Directory Specification).
@@ -132,23 +123,22 @@ Inputs read_inputs(Flags flags, const std::string& env_file, bool make_user_id) 
     std::error_code error;
     inputs.working_folder = std::filesystem::current_path(error).string();
     for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view text(*entry);
-        const std::size_t equals = text.find('=');
-        if (equals != std::string_view::npos)
-            inputs.environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+        std::string_view value(*entry);
+        const std::string_view name = take_part(value, '=');
+        inputs.environment.emplace_back(name, value);
     }
     const Surroundings surroundings = system_surroundings();
     inputs.home_of = surroundings.home_of;
     if (env_file.empty()) {
-        inputs.env_file = FileReader(inputs, inputs.working_folder + "/.env", false, true).read();
+        inputs.env_file = FileReader(inputs, inputs.working_folder + "/.env").read(false, true);
     } else if (const Result<std::string> path = expand_path(env_file, surroundings)) {
-        inputs.env_file = FileReader(inputs, *path, true, false).read();
+        inputs.env_file = FileReader(inputs, *path).read(true, false);
     } else {
         inputs.unreadable.push_back("--env-file: \"" + env_file + "\" " + path.error().detail);
     }
     const std::string folder = config_folder(surroundings);
     if (!folder.empty())
-        inputs.config_file = FileReader(inputs, folder + "/config.env", false, false).read();
+        inputs.config_file = FileReader(inputs, folder + "/config.env").read(false, false);
     inputs.kept_user_id = [path = folder.empty() ? folder : folder + "/user-id", make_user_id] {
         return kept_user_id(path, make_user_id);
     };

@@ -1,7 +1,6 @@
 // How the layers of settings become one value each.
 #include "cli/dotenv.hpp"
 #include "cli/settings.hpp"
-#include "cli/settings_rules.hpp"
 
 #include <algorithm>
 

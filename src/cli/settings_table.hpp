@@ -55,7 +55,4 @@ std::string shown_setting(const SettingRow& row, std::string_view value);
 // The setting with the name nearest to `name`, where that is near enough to be meant.
 const SettingRow* nearest_setting(std::string_view name) noexcept;
 
-// docs/settings.md.
-std::string settings_markdown();
-
 }  // namespace dyad::cli

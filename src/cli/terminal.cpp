@@ -66,11 +66,10 @@ std::size_t width_of(std::uint32_t c) {
     return wide ? 2 : 1;
 }
 
-void append_hex(std::string& out, const char* prefix, std::uint32_t value, int digits) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    out.append(prefix);
-    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
-        out += kDigits[(value >> shift) & 15];
+std::string hex(const char* format, std::uint32_t value) {
+    char text[16];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
 }
 
 std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(std::uint32_t)) {
@@ -80,20 +79,14 @@ std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(st
         const CodePoint c = decode(text);
         const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
         if (c.bytes == 0)
-            append_hex(out, "\\x", static_cast<unsigned char>(text[0]), 2);
-        else if (keep_lines && c.value == '\n')
-            out += '\n';
-        else if (escaped(c.value))
-            append_hex(out,
-                       c.value < 0x80     ? "\\x"
-                       : c.value > 0xffff ? "\\U"
-                                          : "\\u",
-                       c.value,
-                       c.value < 0x80     ? 2
-                       : c.value > 0xffff ? 8
-                                          : 4);
-        else
+            out.append(hex("\\x%02x", static_cast<unsigned char>(text[0])));
+        else if ((keep_lines && c.value == '\n') || !escaped(c.value))
             out.append(text.substr(0, bytes));
+        else
+            out.append(hex(c.bytes == 1   ? "\\x%02x"
+                           : c.bytes == 4 ? "\\U%08x"
+                                          : "\\u%04x",
+                           c.value));
         text.remove_prefix(bytes);
     }
     return out;
@@ -144,43 +137,27 @@ void end_without_reader() {
     _exit(128 + SIGPIPE);  // where it is blocked
 }
 
+void show_percent(const std::string& what, std::size_t done, std::size_t of) {
+    static const bool shows = isatty(STDERR_FILENO) == 1;
+    if (shows) complain("\r" + what + std::to_string(of == 0 ? 100 : 100 * done / of) + " %   \r");
+}
+
 bool output_is_terminal() {
     static const bool terminal = isatty(STDOUT_FILENO) == 1;
     return terminal;
 }
 
 std::string paint(Colour colour, std::string_view text) {
-    const char* code = nullptr;
-    switch (colour) {
-        case Colour::plain:
-            break;
-        case Colour::bold:
-            code = "1";
-            break;
-        case Colour::dim:
-            code = "90";
-            break;
-        case Colour::green:
-            code = "32";
-            break;
-        case Colour::amber:
-            code = "33";
-            break;
-        case Colour::red:
-            code = "31";
-            break;
-        case Colour::cyan:
-            code = "36";
-            break;
-    }
-    if (code == nullptr || !has_colour()) return std::string(text);
-    return std::string("\x1b[").append(code).append("m").append(text).append("\x1b[0m");
+    if (colour == Colour::plain || text.empty() || !has_colour()) return std::string(text);
+    const std::string code = std::to_string(static_cast<int>(colour));
+    return ("\x1b[" + code + "m").append(text).append("\x1b[0m");
 }
 
-int terminal_columns() {
+TerminalSize terminal_size() {
     winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0)
+        return {};
+    return {size.ws_row, size.ws_col};
 }
 
 std::string printable(std::string_view text, bool keep_lines) {
@@ -219,35 +196,30 @@ std::string cut(std::string_view text, std::size_t columns) {
     return columns == 0 ? std::string() : out + "…";
 }
 
-std::string table(const std::vector<std::string>& headings,
-                  const std::vector<std::vector<std::string>>& rows) {
+std::string padded(std::string_view text, std::size_t columns) {
+    return std::string(text).append(columns - std::min(columns, columns_of(text)), ' ');
+}
+
+std::string table(const Row& headings, const std::vector<Row>& rows) {
     if (rows.empty()) return {};
-    std::vector<std::size_t> widths;
-    for (const std::string& heading : headings)
-        widths.push_back(columns_of(heading));
-    std::vector<std::vector<std::string>> cells;
-    for (const auto& row : rows) {
-        auto& line = cells.emplace_back();
-        for (std::size_t i = 0; i < headings.size(); ++i) {
-            line.push_back(i < row.size() ? printable(row[i]) : std::string());
-            widths[i] = std::max(widths[i], columns_of(line.back()));
-        }
+    std::vector<Row> lines{headings};
+    for (const Row& row : rows) {
+        Row& line = lines.emplace_back();
+        for (const std::string& cell : row)
+            line.push_back(printable(cell));
     }
+    std::vector<std::size_t> widths(headings.size());
+    for (const Row& line : lines)
+        for (std::size_t i = 0; i < line.size(); ++i)
+            widths[i] = std::max(widths[i], columns_of(line[i]));
     std::string out;
-    const auto add = [&](const std::vector<std::string>& line, bool heading) {
+    for (const Row& line : lines) {
         std::string text;
-        for (std::size_t i = 0; i < line.size(); ++i) {
-            text.append(line[i]);
-            if (i + 1 < line.size())
-                text.append(widths[i] + 2 - std::min(widths[i], columns_of(line[i])), ' ');
-        }
-        while (text.ends_with(' '))
-            text.pop_back();
-        out.append(heading ? paint(Colour::dim, text) : text).append("\n");
-    };
-    add(headings, true);
-    for (const auto& line : cells)
-        add(line, false);
+        for (std::size_t i = 0; i < line.size(); ++i)
+            text.append(padded(line[i], widths[i] + 2));
+        text.resize(text.find_last_not_of(' ') + 1);
+        out.append(&line == lines.data() ? paint(Colour::dim, text) : text).append("\n");
+    }
     return out;
 }
 

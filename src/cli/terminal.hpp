@@ -10,7 +10,16 @@
 
 namespace dyad::cli {
 
-enum class Colour : std::uint8_t { plain, bold, dim, green, amber, red, cyan };
+// As the codes of ECMA-48.
+enum class Colour : std::uint8_t {
+    plain = 0,
+    bold = 1,
+    dim = 90,
+    green = 32,
+    amber = 33,
+    red = 31,
+    cyan = 36,
+};
 
 // Before anything else: standard streams that are closed get a place of their own, so that no file
 // or connection takes it and is written into; a reader that goes is an error and no signal.
@@ -29,10 +38,17 @@ bool reader_is_gone();
 // Ends the process as SIGPIPE does, silently (status 141 in a shell), for nobody is left to tell.
 [[noreturn]] void end_without_reader();
 
+// How much of some work is done, on standard error, where that is a terminal.
+void show_percent(const std::string& what, std::size_t done, std::size_t of);
+
 bool output_is_terminal();
 std::string paint(Colour colour, std::string_view text);
-// Columns of the terminal; 80 where that cannot be told.
-int terminal_columns();
+struct TerminalSize {
+    std::size_t rows = 24;
+    std::size_t columns = 80;
+};
+// The default where that cannot be told.
+TerminalSize terminal_size();
 
 // Control characters (C0, DEL, C1), direction marks and broken UTF-8 escaped as \xNN or \uNNNN;
 // `keep_lines`: line feeds stay.
@@ -45,10 +61,13 @@ std::size_t columns_of(std::string_view text);
 // At most `columns`, with an ellipsis where something was cut off.
 std::string cut(std::string_view text, std::size_t columns);
 
-// Columns under headings, as wide as they need to be; nothing for no rows.
-// Cells are made printable.
-std::string table(const std::vector<std::string>& headings,
-                  const std::vector<std::vector<std::string>>& rows);
+// With blanks behind it, up to so many columns.
+std::string padded(std::string_view text, std::size_t columns);
+
+// Columns under headings, as wide as they need to be; nothing for no rows. Cells are made
+// printable.
+using Row = std::vector<std::string>;
+std::string table(const Row& headings, const std::vector<Row>& rows);
 
 // "2026-01-31 14:05:09" in local time.
 std::string local_time(std::int64_t ms);

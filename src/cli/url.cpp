@@ -1,5 +1,7 @@
 #include "cli/url.hpp"
 
+#include "cli/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -10,13 +12,6 @@ namespace {
 
 constexpr std::string_view kHostCharacters =
     "abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=";  // reg-name of RFC 3986
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
 
 Error bad(std::string what) {
     return fail(Errc::invalid_field, std::move(what));

@@ -2,7 +2,8 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "cli/curl_handle.hpp"
+#include "cli/curl.hpp"
+#include "cli/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -29,6 +30,15 @@ Error connection_broke() {
     return fail(Errc::outcome_unknown, "the connection to the server broke");
 }
 
+// Of the first header of this name, given in lower case; empty where there is none.
+std::string_view header_of(std::string_view head, std::string_view name) {
+    while (!head.empty()) {
+        std::string_view value = take_part(head, '\n');
+        if (lower(take_part(value, ':')) == name) return trimmed(value);
+    }
+    return {};
+}
+
 }  // namespace
 
 WebSocketClient::WebSocketClient(std::unique_ptr<CurlHandle> handle) : handle_(std::move(handle)) {}
@@ -39,10 +49,8 @@ Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::stri
                                                  const std::string& protocol,
                                                  std::int64_t timeout_ms) {
     auto handle = std::make_unique<CurlHandle>(url, path, timeout_ms);
-    handle->set(CURLOPT_CONNECT_ONLY, 1L);
     handle->set(CURLOPT_HTTPPROXYTUNNEL, 1L);
-    if (const CURLcode code = curl().easy_perform(handle->get()); code != CURLE_OK)
-        return handle->error(code);
+    if (Status connected = handle->connect(); !connected) return connected.error();
     WebSocketClient client(std::move(handle));
     if (Status done = client.handshake(url, path, protocol, timeout_ms); !done) return done.error();
     return client;
@@ -66,37 +74,20 @@ Status WebSocketClient::handshake(const Url& url, const std::string& path,
         if (head.size() > kHeadMax || (head.size() > 8 && !head.starts_with("HTTP/1.")))
             return fail(Errc::protocol_error,
                         "what answers at " + url.text() + " does not speak HTTP");
-        const Result<std::size_t> got = receive_more(head, left_until(deadline_ms));
-        if (!got) return got.error();
-        if (*got == 0) return connection_broke();
+        if (Status got = receive_more(head, left_until(deadline_ms)); !got) return got;
     }
-    std::string rest = head.substr(end + 4);
-    head.resize(end + 2);
     const Result<std::string> accept = net::accept_key(key);
-    std::string lines = head;
-    for (char& c : lines)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    constexpr std::string_view kAccept = "\r\nsec-websocket-accept:";
-    const std::size_t at = lines.find(kAccept);
-    const bool answered =
-        accept && at != std::string::npos &&
-        std::string_view(head)
-            .substr(at + kAccept.size(), head.find("\r\n", at + 2) - at - kAccept.size())
-            .ends_with(*accept);
-    if (!head.starts_with("HTTP/1.1 101 ") || !answered)
-        return fail(Errc::protocol_error,
-                    "the server refused the WebSocket: HTTP status " +
-                        head.substr(std::min<std::size_t>(9, head.size()), 3));
+    if (!head.starts_with("HTTP/1.1 101 ") || !accept ||
+        header_of(std::string_view(head).substr(0, end), "sec-websocket-accept") != *accept)
+        return fail(Errc::protocol_error, "the server refused the WebSocket: HTTP status " +
+                                              head.substr(std::min<std::size_t>(9, end), 3));
+    std::string rest = head.substr(end + 4);
     if (reader_.feed(rest, *this) != nullptr) return connection_broke();
     return Done{};
 }
 
 Status WebSocketClient::wait_for(short events, std::int64_t timeout_ms) {
-    curl_socket_t socket = CURL_SOCKET_BAD;
-    if (curl().easy_getinfo(handle_->get(), CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK ||
-        socket == CURL_SOCKET_BAD)
-        return connection_broke();
-    pollfd wait{socket, events, 0};
+    pollfd wait{handle_->info<curl_socket_t>(CURLINFO_ACTIVESOCKET), events, 0};
     if (poll(&wait, 1, static_cast<int>(timeout_ms)) == 1) return Done{};
     return fail(Errc::timed_out, "the server did not answer in time");
 }
@@ -105,30 +96,27 @@ Status WebSocketClient::send_all(std::string_view bytes, std::int64_t timeout_ms
     if (!handle_) return connection_broke();
     while (!bytes.empty()) {
         std::size_t sent = 0;
-        const CURLcode code = curl().easy_send(handle_->get(), bytes.data(), bytes.size(), &sent);
-        if (code == CURLE_AGAIN) {
-            if (Status ready = wait_for(POLLOUT, timeout_ms); !ready) return ready;
-            continue;
-        }
-        if (code != CURLE_OK) return connection_broke();
+        const CURLcode code =
+            DYAD_CURL(curl_easy_send)(handle_->get(), bytes.data(), bytes.size(), &sent);
+        if (code != CURLE_OK && code != CURLE_AGAIN) return connection_broke();
         bytes.remove_prefix(sent);
+        if (code == CURLE_AGAIN)
+            if (Status ready = wait_for(POLLOUT, timeout_ms); !ready) return ready;
     }
     return Done{};
 }
 
-Result<std::size_t> WebSocketClient::receive_more(std::string& buffer, std::int64_t timeout_ms) {
+Status WebSocketClient::receive_more(std::string& buffer, std::int64_t timeout_ms) {
     char chunk[16384];
     const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
     for (;;) {
         // TLS may have bytes already that the socket does not show.
         std::size_t got = 0;
-        const CURLcode code = curl().easy_recv(handle_->get(), chunk, sizeof chunk, &got);
-        if (code == CURLE_OK) {
-            buffer.append(chunk, got);
-            return got;
-        }
-        if (code != CURLE_AGAIN) return std::size_t{0};
-        if (Status ready = wait_for(POLLIN, left_until(deadline_ms)); !ready) return ready.error();
+        const CURLcode code = DYAD_CURL(curl_easy_recv)(handle_->get(), chunk, sizeof chunk, &got);
+        buffer.append(chunk, got);
+        if (got > 0) return Done{};
+        if (code != CURLE_AGAIN) return connection_broke();
+        if (Status ready = wait_for(POLLIN, left_until(deadline_ms)); !ready) return ready;
     }
 }
 
@@ -140,21 +128,20 @@ Status WebSocketClient::send(std::string_view text) {
 
 Result<std::string> WebSocketClient::receive(std::int64_t timeout_ms) {
     const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
-    std::string buffer;
-    while (taken_ == messages_.size()) {
-        messages_.clear();
-        taken_ = 0;
+    while (messages_.empty()) {
         if (closed_) return fail(Errc::outcome_unknown, *closed_);
-        buffer.clear();
         // Pings are no message: they do not make the wait longer.
-        const Result<std::size_t> got = receive_more(buffer, left_until(deadline_ms));
-        if (!got) return got.error();
-        if (*got == 0)
+        std::string buffer;
+        const Status got = receive_more(buffer, left_until(deadline_ms));
+        if (!got && got.error().code == Errc::timed_out) return got.error();
+        if (!got)
             closed_ = "the server closed the connection";
         else if (const auto error = reader_.feed(buffer, *this))
             closed_ = "the server broke the WebSocket protocol: " + std::string(error->reason);
     }
-    return std::move(messages_[taken_++]);
+    std::string message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
 }
 
 // Waits for the server to close, too: closing over unread bytes would reset the connection, and
@@ -164,15 +151,10 @@ void WebSocketClient::close() {
     std::string buffer;
     net::append_masked_frame(buffer, net::Opcode::close, net::close_payload(1000, ""),
                              random_mask());
-    if (send_all(buffer, kCloseMs)) {
-        const std::int64_t deadline_ms = SystemClock().steady_ms() + kCloseMs;
-        for (;;) {
+    const std::int64_t deadline_ms = SystemClock().steady_ms() + kCloseMs;
+    if (send_all(buffer, kCloseMs))
+        while (left_until(deadline_ms) > 0 && receive_more(buffer, left_until(deadline_ms)))
             buffer.clear();
-            const std::int64_t left_ms = left_until(deadline_ms);
-            const Result<std::size_t> got = receive_more(buffer, left_ms);
-            if (!got || *got == 0 || left_ms == 0) break;
-        }
-    }
     handle_.reset();
     if (!closed_) closed_ = "closed";
 }

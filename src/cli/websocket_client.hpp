@@ -7,11 +7,11 @@
 #include "net/websocket.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace dyad::cli {
 
@@ -38,8 +38,8 @@ class WebSocketClient : private net::FrameHandler {
     Status handshake(const Url& url, const std::string& path, const std::string& protocol,
                      std::int64_t timeout_ms);
     Status send_all(std::string_view bytes, std::int64_t timeout_ms);
-    // Appends what comes next; 0 is the end of the stream.
-    Result<std::size_t> receive_more(std::string& buffer, std::int64_t timeout_ms);
+    // Appends what comes next.
+    Status receive_more(std::string& buffer, std::int64_t timeout_ms);
     Status wait_for(short events, std::int64_t timeout_ms);
 
     bool on_message(net::Opcode opcode, std::string_view payload) override;
@@ -49,8 +49,7 @@ class WebSocketClient : private net::FrameHandler {
 
     std::unique_ptr<CurlHandle> handle_;  // null once closed
     net::FrameReader reader_{net::FrameReader::Role::client};
-    std::vector<std::string> messages_;  // received, not taken
-    std::size_t taken_ = 0;
+    std::deque<std::string> messages_;  // received, not taken
     std::optional<std::string> closed_;
 };
 

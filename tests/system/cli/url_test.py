@@ -42,8 +42,8 @@ def test_a_follower_loses_nothing_over_tls(server, certificate):
     with Proxy(server.port, own, "/m") as proxy:
         env = {**server.environment(), "DYAD_URL": f"https://127.0.0.1:{proxy.port}/m",
                "CURL_CA_BUNDLE": str(authority), "DISTRIBUTED_USER_ID": "follower"}
-        follower = subprocess.Popen([BINARY, "events", "--follow", "--json"], env=env,
-                                    cwd=server.home, stdout=subprocess.PIPE, text=True)
+        follower = subprocess.Popen([BINARY, "events", "--follow", "--json", "--since", "0"],
+                                    env=env, cwd=server.home, stdout=subprocess.PIPE, text=True)
         try:
             for n in range(40):
                 body = json.dumps({"data": {"n": n, "pad": "x" * 20000}, "force": True})

@@ -139,6 +139,13 @@ TEST(HttpRequest, GivesUpOnASilentServer) {
     EXPECT_EQ(response.error().code, Errc::timed_out);
 }
 
+Result<ClientResponse> stream(const Url& url, std::function<bool(std::string_view)> on_body) {
+    ClientRequest request;
+    request.stream_type = "text/event-stream";
+    request.on_body = std::move(on_body);
+    return http_request(url, request);
+}
+
 TEST(HttpStream, HandsOverEachPartAsItComesWithoutItsChunks) {
     std::string got;
     {
@@ -150,12 +157,10 @@ TEST(HttpStream, HandsOverEachPartAsItComesWithoutItsChunks) {
             say(fd, "3\r\na\n\n\r\n0\r\n\r\n");
             hear(fd, "never");
         });
-        const Result<ClientResponse> response =
-            http_stream(server.url(), {}, "text/event-stream", 10000, [&](std::string_view part) {
-                got += part;
-                return true;
-            });
-        EXPECT_TRUE(response);
+        EXPECT_TRUE(stream(server.url(), [&](std::string_view part) {
+            got += part;
+            return true;
+        }));
     }
     EXPECT_EQ(got, "data: a\n\n");
 }
@@ -167,10 +172,10 @@ TEST(HttpStream, EndsWhenItsReaderHasEnough) {
         hear(fd, "never");
     });
     int calls = 0;
-    EXPECT_TRUE(http_stream(server.url(), {}, "text/event-stream", 10000, [&](std::string_view) {
-        ++calls;
-        return false;
-    }));
+    const Result<ClientResponse> response =
+        stream(server.url(), [&](std::string_view) { return ++calls < 1; });
+    ASSERT_TRUE(response);
+    EXPECT_TRUE(response->streamed);
     EXPECT_EQ(calls, 1);
 }
 
@@ -180,11 +185,11 @@ TEST(HttpStream, ReadsABodyOfAnotherTypeAsAWhole) {
         say(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>");
     });
     int calls = 0;
-    const auto count = [&](std::string_view) { return ++calls < 10; };
     const Result<ClientResponse> response =
-        http_stream(server.url(), {}, "text/event-stream", 10000, count);
+        stream(server.url(), [&](std::string_view) { return ++calls < 10; });
     ASSERT_TRUE(response);
     EXPECT_EQ(response->body, "<p>");
+    EXPECT_FALSE(response->streamed);
     EXPECT_EQ(calls, 0);
 }
 

@@ -1,5 +1,7 @@
 #include "cli/settings.hpp"
 
+#include "cli/command_line.hpp"
+
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -418,7 +420,11 @@ TEST(Settings, TheDocumentIsCurrent) {
     std::ifstream in(DYAD_SOURCE_DIR "/docs/settings.md", std::ios::binary);
     std::ostringstream text;
     text << in.rdbuf();
-    EXPECT_EQ(text.str(), settings_markdown()) << "run: ./x docs";
+    std::string words[] = {"dyad-memory", "config", "list", "--markdown"};
+    char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data()};
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run(4, argv), 0);
+    EXPECT_EQ(text.str(), testing::internal::GetCapturedStdout()) << "run: ./x docs";
 }
 
 }  // namespace

@@ -1,11 +1,15 @@
 // What the command line reads from the server and shows: streams, metrics, indicator, terminal.
+#include "cli/text.hpp"
+
+#include "cli/command.hpp"
 #include "cli/command_line.hpp"
+#include "cli/completion.hpp"
 #include "cli/event_source.hpp"
 #include "cli/indicator.hpp"
-#include "cli/nearest.hpp"
-#include "cli/prometheus.hpp"
+#include "cli/server_reading.hpp"
 #include "cli/terminal.hpp"
 
+#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 
 namespace dyad::cli {
@@ -52,11 +56,12 @@ TEST(EventParser, AMessageThatBreaksOffDoesNotMoveThePosition) {
 }
 
 TEST(Metrics, AreReadAndCommentsArePassedOver) {
-    const Metrics metrics = parse_metrics("# HELP a b\n# TYPE a counter\na 17\nb 2.5\n\nbroken\n");
-    EXPECT_EQ(metrics.value("a"), 17);
-    EXPECT_EQ(metrics.value("b"), 2.5);
-    EXPECT_EQ(metrics.value("none"), 0);
-    EXPECT_EQ(metrics.values.size(), 2u);
+    ServerReading reading;
+    reading.metrics = parse_metrics("# HELP a b\n# TYPE a counter\na 17\nb 2.5\n\nbroken\n");
+    EXPECT_EQ(reading.metric("a"), 17);
+    EXPECT_EQ(reading.metric("b"), 2.5);
+    EXPECT_EQ(reading.metric("none"), 0);
+    EXPECT_EQ(reading.metrics.size(), 2u);
 }
 
 json::Value status(bool storage, bool bus, bool websocket, bool websocket_enabled = true) {
@@ -161,25 +166,27 @@ TEST(Nearest, CountsSlips) {
     EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
 }
 
-void expect_all_offered(const CommandNode& root, const CommandNode& at, const std::string& path) {
+void expect_all_offered(const CLI::App& root, const CLI::App& at, const std::string& path) {
     testing::internal::CaptureStdout();
-    EXPECT_EQ(run_complete(root, {"bash", path + " ", ""}), 0);
+    EXPECT_EQ(run_complete(root, {"bash", path + " ", ""}), Exit::ok);
     flush_output();
     const std::string offered = "\n" + testing::internal::GetCapturedStdout();
-    for (const CommandNode& child : at.children) {
-        EXPECT_NE(offered.find("\n" + child.name + "\n"), std::string::npos) << path << child.name;
-        expect_all_offered(root, child, path + " " + child.name);
+    for (const CLI::App* child : subcommands(at)) {
+        EXPECT_NE(offered.find("\n" + child->get_name() + "\n"), std::string::npos)
+            << path << child->get_name();
+        expect_all_offered(root, *child, path + " " + child->get_name());
     }
-    for (const CommandOption& option : at.options)
-        for (const std::string& name : option.names)
-            if (name.starts_with("--"))
-                EXPECT_NE(offered.find("\n" + name + "\n"), std::string::npos) << path << name;
+    for (const CLI::Option* option : at.get_options())
+        for (const std::string& name : option->get_lnames())
+            EXPECT_NE(offered.find("\n--" + name + "\n"), std::string::npos) << path << name;
 }
 
 TEST(Completion, OffersEveryCommandAndFlagThatTheParserKnows) {
     setenv("DYAD_URL", "http://127.0.0.1:1", 1);  // keys are not what is asked for
-    const CommandNode root = command_tree();
-    EXPECT_GT(root.children.size(), 10u);
+    CLI::App root;
+    Parsed parsed;
+    declare_commands(root, parsed);
+    EXPECT_GT(subcommands(root).size(), 10u);
     expect_all_offered(root, root, "dyad-memory");
     unsetenv("DYAD_URL");
 }

@@ -193,11 +193,12 @@ TEST(LiveNegotiated, AStreamOfEventsIsNoInstanceThatIsPresent) {
         cli::ClientRequest request;
         request.target = "/api/v1/events/stream";
         request.headers = {{"Dyad-User", "ada"}};
-        static_cast<void>(cli::http_stream(server.url(), request, "text/event-stream", 10000,
-                                           [&](std::string_view) {
-                                               streaming = true;
-                                               return !over;
-                                           }));
+        request.stream_type = "text/event-stream";
+        request.on_body = [&](std::string_view) {
+            streaming = true;
+            return !over;
+        };
+        static_cast<void>(cli::http_request(server.url(), request));
     });
     while (!streaming)
         std::this_thread::yield();

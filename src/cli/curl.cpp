@@ -1,12 +1,26 @@
-#include "cli/curl_handle.hpp"
+#include "cli/curl.hpp"
 
 #include "auth/authority.hpp"
-#include "cli/settings.hpp"
+#include "cli/terminal.hpp"
 
 #include <cstdlib>
 
+#include <dlfcn.h>
+
 namespace dyad::cli {
 namespace {
+
+void* load() {
+    void* const library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+        complain("dyad-memory: libcurl is missing; on Debian: apt-get install libcurl4");
+        std::exit(1);
+    }
+    const auto init =
+        reinterpret_cast<decltype(&::curl_global_init)>(dlsym(library, "curl_global_init"));
+    CHECK(init != nullptr && init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    return library;
+}
 
 const char* set_variable(const char* name) {
     const char* const value = std::getenv(name);
@@ -15,9 +29,17 @@ const char* set_variable(const char* name) {
 
 }  // namespace
 
+void* curl_function(const char* name) {
+    static void* const library = load();
+    void* const function = dlsym(library, name);
+    CHECK(function != nullptr);
+    return function;
+}
+
 CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t timeout_ms)
-    : easy_(nullptr, curl().easy_cleanup), url_(url), said_(new char[CURL_ERROR_SIZE]()) {
-    easy_.reset(curl().easy_init());
+    : easy_(DYAD_CURL(curl_easy_init)(), DYAD_CURL(curl_easy_cleanup)),
+      url_(url),
+      said_(new char[CURL_ERROR_SIZE]()) {
     CHECK(easy_ != nullptr);
     set(CURLOPT_ERRORBUFFER, said_.get());
     set(CURLOPT_NOSIGNAL, 1L);
@@ -36,15 +58,15 @@ CurlHandle::CurlHandle(const Url& url, const std::string& target, std::int64_t t
     if (const char* const folder = set_variable("SSL_CERT_DIR")) set(CURLOPT_CAPATH, folder);
 }
 
-bool CurlHandle::connected() const {
-    curl_off_t after_us = 0;
-    curl().easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &after_us);
-    return after_us > 0;
+Status CurlHandle::connect() {
+    set(CURLOPT_CONNECT_ONLY, 1L);
+    const CURLcode code = DYAD_CURL(curl_easy_perform)(get());
+    return code == CURLE_OK ? Status(Done{}) : Status(error(code));
 }
 
 Error CurlHandle::error(CURLcode code) const {
     const std::string where = url_.text();
-    const std::string why = said_[0] != '\0' ? said_.get() : curl().easy_strerror(code);
+    const std::string why = said_[0] != '\0' ? said_.get() : DYAD_CURL(curl_easy_strerror)(code);
     switch (code) {
         case CURLE_COULDNT_RESOLVE_HOST:
             return fail(Errc::unavailable, "there is no address for the name " + url_.host);

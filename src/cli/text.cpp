@@ -1,0 +1,57 @@
+#include "cli/text.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace dyad::cli {
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(kBlank);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+    return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
+}
+
+std::string in_quotes(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text)
+        out.append(c == '\'' ? "'\\''" : std::string(1, c));
+    return out + "'";
+}
+
+std::size_t edit_distance(std::string_view first, std::string_view second) {
+    const std::string a = lower(first), b = lower(second);
+    std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        next[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] != b[j - 1])});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                next[j] = std::min(next[j], before[j - 2] + 1);
+        }
+        before.swap(row);
+        row.swap(next);
+    }
+    return row[b.size()];
+}
+
+std::string_view take_part(std::string_view& list, char separator) {
+    const std::size_t end = std::min(list.find(separator), list.size());
+    const std::string_view part = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    return part;
+}
+
+}  // namespace dyad::cli

@@ -1,0 +1,28 @@
+// Small things about text that settings, paths and commands share. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace dyad::cli {
+
+inline constexpr std::string_view kBlank = " \t\r\n\f\v";
+
+// ASCII letters in lower case.
+std::string lower(std::string_view text);
+// Without blanks at its ends.
+std::string_view trimmed(std::string_view text);
+// "1 event", "2 events".
+std::string counted(std::size_t count, std::string_view noun);
+// In single quotes, as a shell takes it.
+std::string in_quotes(std::string_view text);
+
+// How far two words are apart, for "did you mean": insertions, deletions, replacements and
+// exchanges of neighbours, each for 1; case does not count.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// Takes the part in front of the separator off the list: the whole of it where there is none.
+std::string_view take_part(std::string_view& list, char separator);
+
+}  // namespace dyad::cli
