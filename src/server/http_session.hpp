@@ -39,6 +39,7 @@ class HttpSession final : public Protocol {
     // The request is whole: answers it itself, hands it to the handler, or upgrades.
     std::unique_ptr<Protocol> serve(net::Request request);
     std::unique_ptr<Protocol> upgrade(const net::Request& request);
+    // Both require that note_page() was called for the request.
     Status check_source(const net::Request& request) const;
     // The answer that needs no handler, by the head alone.
     std::optional<net::Response> early_answer(const net::Request& request) const;
