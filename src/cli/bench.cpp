@@ -77,15 +77,9 @@ Status Writer::connect(std::int64_t timeout_ms) {
         {"type", "hello"},
         {"payload",
          {{"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}}}};
-    if (Status said = socket_->send(json::canonical(hello)); !said) return said;
-    for (;;) {
-        const Result<std::string> text = socket_->receive(timeout_ms);
-        if (!text) return text.error();
-        const Result<json::Value> message = parse_large(*text);
-        if (message && text_at(*message, "type") == "welcome") return Done{};
-        if (message && text_at(*message, "type") == "error")
-            return fail(Errc::unavailable, text_at(*message, "payload/detail"));
-    }
+    if (Status said = socket_->send_json(hello); !said) return said;
+    const Result<json::Value> welcome = socket_->receive_type("welcome", timeout_ms);
+    return welcome ? Status(Done{}) : Status(welcome.error());
 }
 
 Status Writer::send_one() {

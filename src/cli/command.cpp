@@ -2,8 +2,8 @@
 
 #include "cli/path_expansion.hpp"
 #include "cli/rest_client.hpp"
+#include "cli/text.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -16,11 +16,8 @@ constexpr const char* kForAll = "Options of every command";
 CLI::Validator whole(std::int64_t least, std::int64_t most) {
     return CLI::Validator(
         [least, most](const std::string& text) -> std::string {
-            std::int64_t number = 0;
-            const char* const end = text.data() + text.size();
-            const auto read = std::from_chars(text.data(), end, number);
-            if (read.ec == std::errc() && read.ptr == end && number >= least && number <= most)
-                return {};
+            const std::optional<std::int64_t> number = whole_number(text);
+            if (number && *number >= least && *number <= most) return {};
             std::string wanted = "\"" + text + "\" must be a whole number from ";
             wanted.append(std::to_string(least));
             if (most != INT64_MAX) wanted.append(" to ").append(std::to_string(most));

@@ -96,28 +96,21 @@ class PlainClient {
         return wait_for("connect");
     }
     Status send(const char* type, const json::Value& payload) {
-        return socket_->send(json::canonical({{"id", SystemRandom().uuid4()},
-                                              {"type", type},
-                                              {"userId", user_},
-                                              {"instanceId", instance_},
-                                              {"timestamp", clock_.wall_ms()},
-                                              {"payload", payload}}));
+        return socket_->send_json({{"id", SystemRandom().uuid4()},
+                                   {"type", type},
+                                   {"userId", user_},
+                                   {"instanceId", instance_},
+                                   {"timestamp", SystemClock().wall_ms()},
+                                   {"payload", payload}});
     }
-    Status wait_for(const std::string& type) {
-        const std::int64_t deadline = clock_.steady_ms() + kWaitMs;
-        while (clock_.steady_ms() < deadline) {
-            const Result<std::string> text = socket_->receive(deadline - clock_.steady_ms());
-            if (!text) return text.error();
-            const Result<json::Value> message = parse_large(*text);
-            if (message && text_at(*message, "type") == type) return Done{};
-        }
-        return fail(Errc::timed_out, "no message \"" + type + "\" came");
+    Status wait_for(const char* type) {
+        const Result<json::Value> message = socket_->receive_type(type, kWaitMs);
+        return message ? Status(Done{}) : Status(message.error());
     }
 
   private:
     std::string user_;
     std::string instance_;
-    SystemClock clock_;
     std::unique_ptr<WebSocketClient> socket_;
 };
 

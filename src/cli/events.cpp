@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <functional>
 #include <utility>
 
@@ -41,20 +42,6 @@ void show(const RestClient& client, const json::Value& event) {
                paint(Colour::dim, "  by " + printable(text_at(event, "sourceInstanceId"))));
 }
 
-// The ends of what is kept of the log.
-struct Kept {
-    std::int64_t before_first = 0;
-    std::int64_t last = 0;
-};
-
-std::optional<Failure> read_kept(RestClient& client, Kept& kept) {
-    const Answer head = client.get("events?limit=1");
-    if (!head) return head.failure;
-    kept.last = integer_at(head.value, "last");
-    kept.before_first = std::max<std::int64_t>(1, integer_at(head.value, "firstKept")) - 1;
-    return std::nullopt;
-}
-
 Failure beyond_the_end(const std::string& since, std::int64_t last) {
     return {.code = std::string(error_row(Errc::invalid_field).name),
             .message =
@@ -88,24 +75,24 @@ std::optional<Failure> take_past(RestClient& client, const Take& take, std::stri
 // was read in `after`. Goes back through the log until there are as many, a page at a time.
 std::optional<Failure> take_newest(RestClient& client, const Take& take,
                                    const EventsOptions& options, std::string& after) {
-    Kept kept;
-    if (auto failure = read_kept(client, kept)) return failure;
-    std::vector<json::Value> found;  // of all pages so far
+    const Answer head = client.get("events?limit=1");
+    if (!head) return head.failure;
+    const std::int64_t last = integer_at(head.value, "last");
+    const std::int64_t before_first =
+        std::max<std::int64_t>(1, integer_at(head.value, "firstKept")) - 1;
+    std::deque<json::Value> found;  // of all pages so far
     const std::int64_t size = options.types.empty() ? options.limit : kPage;
-    for (std::int64_t end = kept.last;;) {
-        const std::int64_t begin = std::max(kept.before_first, end - size);
-        std::vector<json::Value> page;
+    for (std::int64_t end = last;;) {
+        const std::int64_t begin = std::max(before_first, end - size);
         std::string place = std::to_string(begin);
+        std::vector<json::Value> page;
         const auto keep = [&](const json::Value& event) {
             if (is_wanted(options, event)) page.push_back(event);
         };
         if (auto failure = take_past(client, keep, place, end - begin)) return failure;
-        if (end == kept.last) after = std::move(place);
-        page.insert(page.end(), std::make_move_iterator(found.begin()),
-                    std::make_move_iterator(found.end()));
-        found = std::move(page);
-        if (begin == kept.before_first || std::cmp_greater_equal(found.size(), options.limit))
-            break;
+        if (end == last) after = std::move(place);
+        found.insert(found.begin(), page.begin(), page.end());
+        if (begin == before_first || std::cmp_greater_equal(found.size(), options.limit)) break;
         end = begin;
     }
     const auto shown = std::min(found.size(), static_cast<std::size_t>(options.limit));

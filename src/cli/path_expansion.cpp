@@ -18,9 +18,8 @@ bool is_name_character(char c) {
 // What a text is instead of a path; nothing where it may be one.
 std::optional<Error> check_text(std::string_view text) {
     if (text.empty()) return fail(Errc::invalid_field, "is empty; write the path");
-    for (const char c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            return fail(Errc::invalid_field, "must not hold control characters");
+    if (has_control_character(text))
+        return fail(Errc::invalid_field, "must not hold control characters");
     if (text.find("$(") != std::string_view::npos || text.find('`') != std::string_view::npos)
         return fail(Errc::invalid_field, "holds a command, which is not run; write the path");
     if (text.find('\\') != std::string_view::npos)

@@ -7,7 +7,6 @@
 #include "net/utf8.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <arpa/inet.h>
 
@@ -79,28 +78,6 @@ std::string normal_list(std::string_view text) {
     return out;
 }
 
-bool is_port(std::string_view text) {
-    unsigned value = 0;
-    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-    return end.ec == std::errc() && end.ptr == text.data() + text.size() && value > 0 &&
-           value <= 65535;
-}
-
-bool is_host_name(std::string_view text) {
-    return !text.empty() && text.size() < 254 &&
-           text.find_first_not_of(
-               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-               "0123456789-._:[]") == std::string_view::npos;
-}
-
-// host[:port], [v6]:port.
-bool is_host_and_port(std::string_view text) {
-    const std::size_t bracket = text.rfind(']');
-    const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    if (!is_host_name(text.substr(0, colon))) return false;
-    return colon == std::string_view::npos || is_port(text.substr(colon + 1));
-}
-
 // The authority of a database URL: [user[:password]@]host[:port][,host[:port]…]
 bool is_database_url(std::string_view url, std::initializer_list<std::string_view> schemes,
                      bool several) {
@@ -114,7 +91,7 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
             return false;
         bool good = true;
         do
-            good = is_host_and_port(take_part(rest, ','));
+            good = auth::parse_authority(take_part(rest, ',')).has_value();
         while (good && !rest.empty());
         return good;
     }
@@ -123,24 +100,19 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
 
 // "30s" where 30000 is wanted: what to write instead.
 std::string without_unit(const SettingRow& row, std::string_view value) {
-    std::int64_t number = 0;
-    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (end.ec != std::errc()) return {};
-    const std::string written =
-        lower(trimmed(value.substr(static_cast<std::size_t>(end.ptr - value.data()))));
+    const std::size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
+    const std::optional<std::int64_t> number = whole_number(value.substr(0, digits));
+    const std::string written = lower(trimmed(value.substr(digits)));
     for (const Unit& unit : kUnits)
-        if (unit.of == row.unit && is_one_of(unit.written, written) && number >= 0 &&
-            number <= row.max / unit.factor)
-            return "; no unit is written: " + std::to_string(number * unit.factor);
+        if (number && unit.of == row.unit && is_one_of(unit.written, written) &&
+            *number <= row.max / unit.factor)
+            return "; no unit is written: " + std::to_string(*number * unit.factor);
     return {};
 }
 
 std::optional<std::string> check_integer(const SettingRow& row, std::string_view value) {
-    std::int64_t number = 0;
-    const auto end = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (end.ec == std::errc() && end.ptr == value.data() + value.size() && number >= row.min &&
-        number <= row.max)
-        return std::nullopt;
+    const std::optional<std::int64_t> number = whole_number(value);
+    if (number && *number >= row.min && *number <= row.max) return std::nullopt;
     return "must be a whole number from " + std::to_string(row.min) + " to " +
            std::to_string(row.max) + (row.unit.empty() ? "" : " (" + std::string(row.unit) + ")") +
            without_unit(row, value);
@@ -154,9 +126,7 @@ std::optional<std::string> check_text(const SettingRow& row, std::string_view va
     if (static_cast<std::int64_t>(value.size()) > row.max)
         return "must have at most " + std::to_string(row.max) + " bytes";
     if (!net::valid_utf8(value)) return "must be UTF-8";
-    for (const char c : value)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            return "must not hold control characters";
+    if (has_control_character(value)) return "must not hold control characters";
     return std::nullopt;
 }
 

@@ -3,7 +3,6 @@
 #include "cli/text.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 namespace dyad::cli {
@@ -19,10 +18,7 @@ bool Resolved::boolean(std::string_view name) const {
 }
 
 std::int64_t Resolved::integer(std::string_view name) const {
-    const std::string& value = at(name).value;
-    std::int64_t number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number);
-    return number;
+    return whole_number(at(name).value).value_or(0);
 }
 
 bool Resolved::has_fatal() const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,10 @@ inline constexpr std::string_view kBlank = " \t\r\n\f\v";
 std::string lower(std::string_view text);
 // Without blanks at its ends.
 std::string_view trimmed(std::string_view text);
+// In decimal digits and nothing else.
+std::optional<std::int64_t> whole_number(std::string_view text);
+// C0 and DEL.
+bool has_control_character(std::string_view text);
 // "1 event", "2 events".
 std::string counted(std::size_t count, std::string_view noun);
 // In single quotes, as a shell takes it.

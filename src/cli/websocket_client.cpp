@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "cli/curl.hpp"
+#include "cli/json_members.hpp"
 #include "cli/text.hpp"
 
 #include <algorithm>
@@ -124,6 +125,23 @@ Status WebSocketClient::send(std::string_view text) {
     std::string frame;
     net::append_masked_frame(frame, net::Opcode::text, text, random_mask());
     return send_all(frame, kSendMs);
+}
+
+Status WebSocketClient::send_json(const json::Value& message) {
+    return send(json::canonical(message));
+}
+
+Result<json::Value> WebSocketClient::receive_type(std::string_view type, std::int64_t timeout_ms) {
+    const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
+    while (left_until(deadline_ms) > 0) {
+        const Result<std::string> text = receive(left_until(deadline_ms));
+        if (!text) return text.error();
+        Result<json::Value> message = parse_large(*text);
+        if (message && text_at(*message, "type") == type) return message;
+        if (message && text_at(*message, "type") == "error")
+            return fail(Errc::unavailable, text_at(*message, "payload/detail"));
+    }
+    return fail(Errc::timed_out, "no message \"" + std::string(type) + "\" came");
 }
 
 Result<std::string> WebSocketClient::receive(std::int64_t timeout_ms) {

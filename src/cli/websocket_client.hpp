@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cli/url.hpp"
+#include "model/json.hpp"
 #include "net/websocket.hpp"
 
 #include <cstdint>
@@ -27,8 +28,12 @@ class WebSocketClient : private net::FrameHandler {
     ~WebSocketClient() override;
 
     Status send(std::string_view text);
+    Status send_json(const json::Value& message);
     // The next message. Errors: timed_out; outcome_unknown, with the close code, once closed.
     Result<std::string> receive(std::int64_t timeout_ms);
+    // The next message of this type; those of others are passed over. Errors: also what a message
+    // of type `error` says.
+    Result<json::Value> receive_type(std::string_view type, std::int64_t timeout_ms);
     // Waits up to a second for the server to close, too; what was not received is dropped.
     void close();
 
