@@ -2,9 +2,10 @@
 
 #include "base/clock.hpp"
 #include "store/sqlite/folder.hpp"
-#include "store/sqlite/journaled.hpp"
+#include "store/sqlite/opening.hpp"
 #include "store/sqlite/salvage_sources.hpp"
 #include "store/sqlite/schema.hpp"
+#include "store/sqlite/store_check.hpp"
 #include "store/sqlite/untouched.hpp"
 #include "store/sqlite/whole.hpp"
 
@@ -199,16 +200,20 @@ std::vector<Finding> check_store(const std::string& folder, const OnProgress& on
         return {{Verdict::skipped, kStore,
                  "an older version wrote it; the first start of this one checks and converts it",
                  ""}};
-    sqlite::JournaledOptions options;
+    sqlite::StoreOptions options;
     options.database = database;
     options.vfs = disk.name();
     SystemRandom random;
-    const auto store = sqlite::Journaled::open(std::move(options), random);
+    const auto store = sqlite::open_store(std::move(options), random);
     if (!store) return name_damages(folder, store.error());
-    if (const Status applied = (*store)->apply(); !applied)
+    if (const Status applied = store->tables->apply(); !applied)
         return name_damages(folder, applied.error());
-    sqlite::StoreCheck check = (*store)->begin_check(true);
-    while ((*store)->check_some(check))
+    store->commits->set_applied(store->tables->applied());
+    sqlite::StoreCheck check(
+        store->tables->connection(),
+        [&](sqlite::Journal::Cursor& at) { return store->commits->journal().check_record(at); },
+        true);
+    while (check.step())
         if (on_progress) on_progress(check.report().done, check.report().of);
     return describe_check(check.report(), "read under its lock and left as it was",
                           "stop using this folder; " + salvage_advice(folder));

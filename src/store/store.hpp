@@ -222,7 +222,7 @@ class Store {
     virtual std::int64_t clock_offset_ms() const { return 0; }
     virtual StoreHealth health() const = 0;
 
-    // Checks all that is stored against itself, in small pieces between the commits, and changes
+    // Checks all that is stored against itself, in small pieces between the reads, and changes
     // nothing. Calls `report` now and then and at the end; false from it ends the check. One runs
     // at a time. Errors: unavailable.
     virtual void check(std::function<bool(Result<CheckReport>)> report) {

@@ -1,8 +1,8 @@
 // A store whose files were damaged anywhere: opening and reading it gives answers or errors, and
 // never crashes. The input is a list of damages; the first byte chooses what they are done to.
 #include "base/log.hpp"
-#include "store/sqlite/journaled.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ using namespace dyad;
 
 struct Stopped {};
 
-sqlite::JournaledOptions options() {
+sqlite::StoreOptions options() {
     return {.database = "/m.db",
             .vfs = "damaged",
             .journal_file_bytes = 16384,
@@ -33,7 +33,7 @@ std::unique_ptr<test::FaultDisk> make_disk() {
     auto disk = std::make_unique<test::FaultDisk>();
     const test::FaultVfs vfs("damaged", *disk);
     test::SeededRandom random(3);
-    auto store = sqlite::Journaled::open(options(), random);
+    auto store = test::OneThreadStore::open(options(), random);
     CHECK(store);
     test::SampleLog log("ada", random);
     for (int i = 0; i < 12; ++i) {
@@ -50,21 +50,21 @@ std::unique_ptr<test::FaultDisk> make_disk() {
     return disk->cut(random);
 }
 
-void read_all(sqlite::Journaled& store) {
+void read_all(test::OneThreadStore& store) {
     (void)store.load("ada");
-    sqlite::Journaled::OperationsWalk operations;
+    sqlite::Reads::OperationsWalk operations;
     while (!operations.finished)
-        if (!store.read_operations("ada", operations)) break;
+        if (!store.reads().operations("ada", operations)) break;
     (void)store.read_log("ada", 0, 1 << 20);
-    (void)store.find_operation("ada", 1);
-    (void)store.history("ada", "project:1", {});
-    (void)store.read_version("ada", "project:1", 1);
-    (void)store.transitions("ada", std::nullopt, {});
-    (void)store.responses("ada", {}, {});
+    (void)store.reads().find_operation("ada", 1);
+    (void)store.reads().history("ada", "project:1", {});
+    (void)store.reads().version("ada", "project:1", 1);
+    (void)store.reads().transitions("ada", std::nullopt, {});
+    (void)store.reads().responses("ada", {}, {});
     (void)store.search("ada", "word*", 10);
-    (void)store.users_with_expired(INT64_MAX, 10);
+    (void)store.reads().users_with_expired(INT64_MAX, 10);
     (void)store.verify("ada");
-    sqlite::Journaled::Expiry walk{.before_ms = INT64_MAX};
+    sqlite::Tables::Expiry walk{.before_ms = INT64_MAX};
     for (int i = 0; i < 10 && !walk.finished; ++i)
         if (!store.expire_some(walk)) break;
 }
@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const test::FaultVfs vfs("damaged", *disk);
     try {
-        auto store = sqlite::Journaled::open(options(), random);
+        auto store = test::OneThreadStore::open(options(), random);
         if (store) read_all(**store);
     } catch (const Stopped&) {
     }

@@ -30,7 +30,7 @@ void compare_event(const SampleLog& expected, Offset offset, std::string_view te
         verdict.blame(&Verdict::corrupt, where + " was never appended so");
 }
 
-void compare_events(sqlite::Journaled& store, const SampleLog& expected, const LoadedLog& loaded,
+void compare_events(test::OneThreadStore& store, const SampleLog& expected, const LoadedLog& loaded,
                     Verdict& verdict) {
     Offset at = loaded.first_kept - 1;
     while (at < loaded.head.offset) {
@@ -52,9 +52,9 @@ void compare_events(sqlite::Journaled& store, const SampleLog& expected, const L
         }
     }
     std::set<std::uint64_t> seen;
-    sqlite::Journaled::OperationsWalk walk;
+    sqlite::Reads::OperationsWalk walk;
     while (!walk.finished) {
-        if (store.read_operations(expected.user(), walk)) continue;
+        if (store.reads().operations(expected.user(), walk)) continue;
         verdict.blame(&Verdict::lost, expected.user() + "'s operations cannot be read");
         return;
     }
@@ -86,24 +86,25 @@ void compare_first_kept(const SampleLog& expected, const LoadedLog& loaded, cons
                       expected.user() + " still has event " + std::to_string(gone->second));
 }
 
-void compare_projections(sqlite::Journaled& store, const SampleLog& expected, Verdict& verdict) {
+void compare_projections(test::OneThreadStore& store, const SampleLog& expected, Verdict& verdict) {
     std::vector<ResponseRecord> records;
     for (const auto& [name, record] : expected.responses())
         records.push_back(record);
     std::sort(records.begin(), records.end(),
               [](const auto& a, const auto& b) { return a.offset > b.offset; });
-    const auto responses = store.responses(expected.user(), {}, {.before = 0, .limit = 1000});
+    const auto responses =
+        store.reads().responses(expected.user(), {}, {.before = 0, .limit = 1000});
     if (!responses || test::describe(*responses) != test::describe(records))
         verdict.blame(&Verdict::corrupt, expected.user() + ": responses are not the fold");
     const auto modes =
-        store.transitions(expected.user(), std::nullopt, {.before = 0, .limit = 100000});
+        store.reads().transitions(expected.user(), std::nullopt, {.before = 0, .limit = 100000});
     if (!modes || modes->size() != expected.transitions().size())
         verdict.blame(&Verdict::corrupt, expected.user() + ": transitions are not the fold");
     const Status chain = store.verify(expected.user());
     if (!chain) verdict.blame(&Verdict::corrupt, chain.error().to_string());
 }
 
-void compare_user(sqlite::Journaled& store, const SampleLog& acknowledged, const Ledger& ledger,
+void compare_user(test::OneThreadStore& store, const SampleLog& acknowledged, const Ledger& ledger,
                   bool thorough, Verdict& verdict) {
     const Result<LoadedLog> loaded = store.load(acknowledged.user());
     if (!loaded) {
@@ -142,14 +143,16 @@ void Verdict::blame(bool Verdict::* kind, const std::string& text) {
     if (why.empty()) why = text;
 }
 
-sqlite::JournaledOptions small_options(const std::string& vfs, const std::string& pragmas) {
+sqlite::StoreOptions small_options(const std::string& vfs, const std::string& pragmas) {
     return {.database = "/m.db",
             .vfs = vfs,
             .journal_file_bytes = 16384,
             .group_bytes_max = 5000,
             .apply_bytes = 7000,
+            .piece_bytes = 2000,
             .page_bytes = 1024,
             .segments = {.events_max = 8, .bytes_max = 2500, .merge_below_bytes = 900},
+            .index = {.tail = 12, .chunk = 8},
             .extra_pragmas = pragmas,
             .epoch_seed = test::kSampleSeed,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
@@ -172,12 +175,12 @@ void check_erased(const test::FaultDisk& disk, const Ledger& ledger, Verdict& ve
     }
 }
 
-Verdict compare(sqlite::Journaled& store, const Ledger& ledger, bool thorough) {
+Verdict compare(test::OneThreadStore& store, const Ledger& ledger, bool thorough) {
     Verdict verdict;
     for (const auto& [name, acknowledged] : ledger.users)
         compare_user(store, acknowledged, ledger, thorough, verdict);
     if (!thorough) return verdict;
-    const auto users = store.list_users();
+    const auto users = store.reads().users();
     if (!users) verdict.blame(&Verdict::corrupt, users.error().to_string());
     for (std::size_t i = 0; users && i < users->size(); ++i)
         if (!ledger.users.contains((*users)[i]))
@@ -190,7 +193,7 @@ Verdict recover_and_compare(test::FaultDisk& disk, const std::string& vfs_name,
                             bool and_goes_on) {
     const test::FaultVfs vfs(vfs_name, disk);
     test::SeededRandom random(99);
-    auto store = sqlite::Journaled::open(small_options(vfs_name, pragmas), random);
+    auto store = test::OneThreadStore::open(small_options(vfs_name, pragmas), random);
     if (!store) {
         Verdict verdict;
         verdict.blame(&Verdict::corrupt, store.error().to_string());

@@ -2,8 +2,8 @@
 // was never appended, a chain that verifies, projections that are the fold of the log.
 #pragma once
 
-#include "store/sqlite/journaled.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <cstdint>
@@ -33,13 +33,13 @@ struct Verdict {
     void blame(bool Verdict::* kind, const std::string& text);
 };
 
-sqlite::JournaledOptions small_options(const std::string& vfs, const std::string& pragmas);
+sqlite::StoreOptions small_options(const std::string& vfs, const std::string& pragmas);
 
 // Thrown where the store asks for the end of the process.
 struct Stopped {};
 
 // Compares an open store with the ledger. `thorough`: also what takes an apply to read.
-Verdict compare(sqlite::Journaled& store, const Ledger& ledger, bool thorough);
+Verdict compare(test::OneThreadStore& store, const Ledger& ledger, bool thorough);
 // Whether a file has, durably, something of the events that are gone.
 void check_erased(const test::FaultDisk& disk, const Ledger& ledger, Verdict& verdict);
 // Opens the store on a disk and compares; then appends to it, where `and_goes_on`.

@@ -61,21 +61,16 @@ void Workload::step() {
     const std::uint64_t what = random_.below(100);
     if (what < 68) {
         commit_group();
-        if (store_->wants_apply() && random_.chance(0.8))
-            (void)store_->apply_some(random_.below(3000));
+        if (store_->wants_apply() && random_.chance(0.8)) apply();
     } else if (what < 72) {
         (void)store_->apply();
     } else if (what < 76) {
-        (void)store_->apply_some(random_.below(3000));
+        apply();
     } else if (what < 82) {
         while (store_->tidy()) {
         }
     } else if (what < 85) {
-        const Verdict verdict = compare(*store_, ledger_, disk_->capacity_bytes == SIZE_MAX);
-        if (!verdict.good()) {
-            ended_ = true;
-            report_(verdict);
-        }
+        expect_good(disk_->capacity_bytes == SIZE_MAX);
     } else if (what < 89) {
         expire();
     } else if (what < 91) {
@@ -89,6 +84,21 @@ void Workload::step() {
     } else {
         change_faults();
     }
+}
+
+// With commits and reads amid it.
+void Workload::apply() {
+    (void)store_->apply([this] {
+        if (random_.chance(0.4)) commit_group();
+        if (random_.chance(0.1)) expect_good(false);
+    });
+}
+
+void Workload::expect_good(bool thorough) {
+    const Verdict verdict = compare(*store_, ledger_, thorough);
+    if (verdict.good()) return;
+    ended_ = true;
+    report_(verdict);
 }
 
 void Workload::commit_group() {
@@ -109,17 +119,12 @@ void Workload::commit_group() {
 }
 
 void Workload::accept_results(std::vector<AppendRequest>& requests) {
-    std::vector<AppendResult> results;
-    while (results.size() < requests.size()) {
-        const std::size_t before = results.size();
-        store_->commit(std::span(requests).subspan(before), results);
-        for (std::size_t i = before; i < results.size(); ++i) {
-            AppendRequest& asked = ledger_.in_flight[i];
-            if (results[i].outcome == AppendOutcome::committed)
-                ledger_.users.at(asked.user_id).take(*asked.batch, asked.changes);
-            asked.batch = nullptr;  // answered
-        }
-    }
+    store_->commit(requests, [&](std::size_t i, const AppendResult& result) {
+        AppendRequest& asked = ledger_.in_flight[i];
+        if (result.outcome == AppendOutcome::committed)
+            ledger_.users.at(asked.user_id).take(*asked.batch, asked.changes);
+        asked.batch = nullptr;  // answered
+    });
 }
 
 void Workload::expire() {
@@ -135,7 +140,7 @@ void Workload::expire() {
                decode_event(acknowledged.texts()[last])->timestamp_ms < before)
             ++last;
     }
-    sqlite::Journaled::Expiry walk{.before_ms = before};
+    sqlite::Tables::Expiry walk{.before_ms = before};
     while (!walk.finished) {
         if (!store_->expire_some(walk)) return;
         if (random_.chance(0.1)) commit_group();
@@ -163,7 +168,7 @@ void Workload::open() {
     for (;;) {
         try {
             auto opened =
-                sqlite::Journaled::open(small_options(vfs_->name(), settings_.pragmas), random_);
+                test::OneThreadStore::open(small_options(vfs_->name(), settings_.pragmas), random_);
             if (opened) {
                 store_ = std::move(*opened);
                 return;

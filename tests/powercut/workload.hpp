@@ -30,6 +30,8 @@ class Workload {
   private:
     void step();
     void maybe_cut();
+    void apply();
+    void expect_good(bool thorough);
     void commit_group();
     void accept_results(std::vector<AppendRequest>& requests);
     void expire();
@@ -45,7 +47,7 @@ class Workload {
     test::SeededRandom cut_random_;  // of the cuts: they do not change the history
     std::unique_ptr<test::FaultDisk> disk_;
     std::unique_ptr<test::FaultVfs> vfs_;
-    std::unique_ptr<sqlite::Journaled> store_;
+    std::unique_ptr<test::OneThreadStore> store_;
     Ledger ledger_;
     bool ended_ = false;
     std::uint64_t changes_ = 0;

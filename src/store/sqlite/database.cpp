@@ -5,52 +5,41 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
+#include <future>
 
 namespace dyad::sqlite {
 namespace {
 
 constexpr std::string_view kScope = "sqlite";
-constexpr std::size_t kSliceBytes = 128 * 1024;  // to apply between two commits: about 1 ms
-
-template <class T>
-void move_all(std::vector<T>& from, std::deque<T>& to) {
-    std::move(from.begin(), from.end(), std::back_inserter(to));
-    from.clear();
-}
+constexpr std::size_t kQuietBytes = 512 * 1024;
 
 // The results of one commit for one cell.
 struct Bundle {
     std::shared_ptr<Cell> cell;
-    std::vector<std::pair<std::function<void(AppendResult)>, AppendResult>> results;
+    std::vector<PendingAppend> appends;
 };
 
+Error closing() {
+    return fail(Errc::draining, "the store is closing");
+}
+
 }  // namespace
-
-void Cell::post(std::function<void()> work) {
-    const std::lock_guard held(mutex_);
-    if (post_) post_(std::move(work));
-}
-
-void Cell::close() {
-    const std::lock_guard held(mutex_);
-    post_ = nullptr;
-    open_ = false;
-}
 
 Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random& random) {
     auto lock = FolderLock::take(options.folder);
     if (!lock) return lock.error();
     options.store.database = options.folder + "/" + kDatabaseName;
-    options.store.commits_meanwhile = true;
-    auto store = Journaled::open(options.store, random);
+    Result<OpenedStore> store = open_store(options.store, random);
     if (!store) return store.error();
     const Status named = (*lock)->name_holder();
     if (!named) return named.error();
     std::shared_ptr<Database> database(new Database(std::move(options)));
     database->lock_ = std::move(*lock);
-    database->store_ = std::move(*store);
-    database->thread_ = std::thread([self = database.get()] { self->run(); });
+    database->tables_ = std::move(store->tables);
+    database->reads_.emplace(*database->tables_);
+    database->commits_ = std::move(store->commits);
+    database->tables_thread_ = std::thread([self = database.get()] { self->run_tables(); });
+    database->journal_thread_ = std::thread([self = database.get()] { self->run_journal(); });
     return database;
 }
 
@@ -58,81 +47,72 @@ Database::~Database() {
     stop();
 }
 
+// First the journal, whose appends may wait for the tables.
 void Database::stop() {
     const std::lock_guard one_at_a_time(stop_mutex_);
-    if (!thread_.joinable()) return;
-    {
-        const std::lock_guard held(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_one();
-    thread_.join();
+    if (!journal_thread_.joinable()) return;
+    stopping_ = true;
+    to_journal_.wake();
+    journal_thread_.join();
+    tables_stop_ = true;
+    to_tables_.wake();
+    tables_thread_.join();
 }
 
 std::optional<Error> Database::why_refused() const {
-    if (stopping_) return fail(Errc::draining, "the store is closing");
-    const std::size_t waiting = submitted_requests_.size() + submitted_reads_.size();
-    if (waiting >= options_.requests_max)
-        return fail(Errc::unavailable,
-                    std::to_string(waiting) + " requests wait for the store already");
-    return std::nullopt;
+    if (stopping_) return closing();
+    const std::size_t waiting = waiting_.load(std::memory_order_relaxed);
+    if (waiting < options_.requests_max) return std::nullopt;
+    return fail(Errc::unavailable,
+                std::to_string(waiting) + " requests wait for the store already");
 }
 
-// One signal per turn from idle to busy: a writer that is at work looks by itself.
-void Database::wake(std::unique_lock<std::mutex> held) {
-    const bool signal = std::exchange(waiting_, false);
-    held.unlock();
-    if (signal) wake_.notify_one();
-}
-
-void Database::append(Append append) {
-    std::unique_lock held(mutex_);
-    if (std::optional<Error> why = why_refused()) {
-        held.unlock();
-        append.cell->post([cell = append.cell, done = std::move(append.done), error = *why] {
-            if (cell->is_open()) done({.outcome = AppendOutcome::refused, .error = error});
-        });
-        return;
+void Database::append(PendingAppend append) {
+    std::optional<Error> why = why_refused();
+    if (!why) {
+        waiting_ += 1;
+        JournalTask task;
+        task.append = std::move(append);
+        if (to_journal_.put(std::move(task))) return;
+        why = closing();
+        append = *std::move(task.append);
+        waiting_ -= 1;
     }
-    submitted_requests_.push_back(std::move(append.request));
-    submitted_waiting_.push_back({std::move(append.cell), std::move(append.done)});
-    wake(std::move(held));
+    append.cell->post([cell = append.cell, done = std::move(append.done), error = *why] {
+        if (cell->is_open()) done({.outcome = AppendOutcome::refused, .error = error});
+    });
 }
 
 void Database::read(Read read) {
-    std::unique_lock held(mutex_);
-    if (why_refused()) {
-        held.unlock();
-        read(nullptr);
-        return;
+    if (!why_refused()) {
+        waiting_ += 1;
+        TablesTask task;
+        task.read = std::move(read);
+        if (to_tables_.put(std::move(task))) return;
+        read = std::move(task.read);
+        waiting_ -= 1;
     }
-    submitted_reads_.push_back(std::move(read));
-    wake(std::move(held));
+    read(nullptr);
 }
 
 void Database::expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done) {
-    std::unique_lock held(mutex_);
-    if (std::optional<Error> why = why_refused()) {
-        held.unlock();
-        done(*why);
+    std::optional<Error> why = why_refused();
+    const auto job = std::make_shared<ExpiryJob>(
+        ExpiryJob{.walk = {.before_ms = before_ms}, .done = std::move(done)});
+    if (!why && to_tables_.put({.alone = [this, job] { expiries_.push_back(std::move(*job)); }}))
         return;
-    }
-    submitted_expiries_.push_back({.walk = {.before_ms = before_ms}, .done = std::move(done)});
-    wake(std::move(held));
+    job->done(why.value_or(closing()));
 }
 
 void Database::check(std::function<bool(Result<CheckReport>)> report) {
-    std::unique_lock held(mutex_);
     std::optional<Error> why = why_refused();
     if (!why && checking_.exchange(true))
         why = fail(Errc::unavailable, "another check is running; try again when it has ended");
-    if (why) {
-        held.unlock();
-        report(*why);
+    if (!why && to_tables_.put({.alone = [this, report] {
+            checks_.push_back({.walk = {}, .report = report});
+        }}))
         return;
-    }
-    submitted_checks_.push_back({.walk = {}, .report = std::move(report)});
-    wake(std::move(held));
+    report(why.value_or(closing()));
 }
 
 StoreHealth Database::health() const {
@@ -148,160 +128,254 @@ StoreHealth Database::health() const {
 
 void Database::note(const Error& error) {
     constexpr std::size_t kNoted = 100;
-    if (error.code != Errc::storage_damaged || damages_.size() >= kNoted ||
-        !damages_.insert(error.detail).second)
-        return;
+    if (error.code != Errc::storage_damaged) return;
+    const std::lock_guard held(problem_mutex_);
+    if (damages_.size() >= kNoted || !damages_.insert(error.detail).second) return;
     log::error(kScope, error.to_string());
     metrics::storage_damages.add();
-    const std::lock_guard held(problem_mutex_);
     if (damage_.empty()) damage_ = error.detail;
 }
 
-bool Database::is_busy() const noexcept {
-    return next_request_ < requests_.size() || !reads_.empty() ||
-           ((!expiries_.empty() || !checks_.empty()) && !store_->is_ending());
-}
+// The journal thread -------------------------------------------------------------------------
 
-std::int64_t Database::patience_ms() const {
-    if (store_->is_ending()) return 1;
-    if (tidying_ || store_->is_applying()) return 0;
-    if (!store_->has_unapplied()) return -1;
-    if (store_->apply_problem())
-        return std::max<std::int64_t>(next_apply_ms_ - clock_.steady_ms(), 0);
-    return options_.idle_apply_ms;
-}
-
-bool Database::take_submitted() {
-    const bool busy = is_busy();
-    const std::int64_t patience = busy ? 0 : patience_ms();
-    std::unique_lock held(mutex_);
-    const auto submitted = [this] {
-        return !submitted_requests_.empty() || !submitted_reads_.empty() ||
-               !submitted_expiries_.empty() || !submitted_checks_.empty() || stopping_;
-    };
-    idle_ = false;
-    if (!busy && !submitted()) {
-        waiting_ = true;
-        if (patience < 0)
-            wake_.wait(held, submitted);
-        else
-            idle_ = !wake_.wait_for(held, std::chrono::milliseconds(patience), submitted);
-        waiting_ = false;
-    }
-    if (next_request_ == requests_.size()) {
-        requests_.clear();
-        waiting_for_.clear();
-        next_request_ = 0;
-        requests_.swap(submitted_requests_);
-        waiting_for_.swap(submitted_waiting_);
-    }
-    move_all(submitted_reads_, reads_);
-    move_all(submitted_expiries_, expiries_);
-    move_all(submitted_checks_, checks_);
-    if (stopping_) {  // the next process begins anew
-        for (const ExpiryJob& job : expiries_)
-            job.done(fail(Errc::draining, "the store is closing"));
-        expiries_.clear();
-        checks_.clear();
-    }
-    return !stopping_ || is_busy() || !submitted_requests_.empty();
-}
-
-void Database::run() noexcept {
-    while (take_submitted()) {
-        if (next_request_ < requests_.size()) {
-            commit_some();
-            tidying_ = false;
-            if (store_->wants_apply() && clock_.steady_ms() >= next_apply_ms_) apply_some();
+void Database::run_journal() noexcept {
+    for (;;) {
+        const bool busy = commits_->can_commit() || erasing_;
+        to_journal_.take(journal_tasks_, busy ? 0 : -1);
+        for (; !journal_tasks_.empty(); journal_tasks_.pop_front()) {
+            JournalTask& task = journal_tasks_.front();
+            if (task.append)
+                commits_->submit(*std::move(task.append));
+            else
+                task.errand();
         }
-        // One of each between two commits: neither side waits for the other to have nothing to do.
-        if (!reads_.empty()) read_one();
-        if (!expiries_.empty() && !store_->is_ending()) expire_some();
-        if (!checks_.empty() && !store_->is_ending()) check_some();
-        if (idle_ && store_->is_applying())
-            apply_some();
-        else if (idle_)
-            work_while_idle();
+        if (commits_->can_commit()) commit();
+        if (erasing_) erase_some();
+        if (stopping_ && commits_->is_idle() && to_journal_.close_if_empty()) break;
     }
-    const Status closed = store_->apply();
-    if (!closed)
-        log::warn(kScope,
-                  "not everything was applied; the next start will: " + closed.error().to_string());
-    store_.reset();
-    lock_.reset();
+    if (erasing_) erasing_(closing());
+    commits_.reset();
 }
 
-void Database::commit_some() {
+void Database::commit() {
     const auto begin = std::chrono::steady_clock::now();
-    const std::size_t first = next_request_;
-    results_.clear();
-    next_request_ += store_->commit(std::span(requests_).subspan(first), results_);
-    for (const AppendResult& result : results_)
-        if (result.error) note(*result.error);
+    CommitLog::Round round = commits_->commit();
     const auto took = std::chrono::steady_clock::now() - begin;
-    latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
-                      std::memory_order_relaxed);
-    metrics::commits.add();
-    note_commit();
-    post_results(first);
+    note_round(round);
+    if (!round.committed.empty()) {
+        latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
+                          std::memory_order_relaxed);
+        metrics::commits.add();
+        // Taking it can wait for something to be read, or for more.
+        quiet_bytes_ += round.committed.front().record_bytes;
+        const bool now = quiet_bytes_ >= kQuietBytes;
+        if (now) quiet_bytes_ = 0;
+        to_tables_.put({.committed = std::move(round.committed), .sequence = round.sequence}, now);
+    }
+    for (CommitLog::Question& question : round.questions)
+        ask(std::move(question));
+    if (round.wants_room)
+        to_tables_.put({.alone = [this] {
+            Status done = apply();
+            to_journal_.put({.errand = [this, done] { commits_->room(done); }});
+        }});
+    waiting_ -= round.answered.size();
+    post_results(std::move(round.answered));
 }
 
 // Writes that the disk did not take are a problem of the storage until one is taken again.
-void Database::note_commit() {
-    const auto is_full = [](const AppendResult& result) {
-        return result.error && result.error->code == Errc::storage_full;
-    };
-    const auto full = std::find_if(results_.begin(), results_.end(), is_full);
-    if (full == results_.end() && !commits_fail_) return;
-    commits_fail_ = full != results_.end();
+void Database::note_round(const CommitLog::Round& round) {
+    const Error* full = nullptr;
+    for (const PendingAppend& append : round.answered) {
+        if (!append.result.error) continue;
+        note(*append.result.error);
+        if (append.result.error->code == Errc::storage_full) full = &*append.result.error;
+    }
+    if (full == nullptr && (!commits_fail_ || round.committed.empty())) return;
+    commits_fail_ = full != nullptr;
     const std::lock_guard held(problem_mutex_);
-    commit_problem_ = commits_fail_ ? full->error->to_string() : std::string();
+    commit_problem_ = commits_fail_ ? full->to_string() : std::string();
 }
 
-void Database::post_results(std::size_t first) {
+void Database::ask(CommitLog::Question question) {
+    auto asked = std::make_shared<const CommitLog::Question>(std::move(question));
+    const auto answer = [this, asked](Reads*) {
+        if (asked->batch == nullptr) {
+            auto standing = std::make_shared<Result<Standing>>(tables_->standing(asked->user_id));
+            to_journal_.put({.errand = [this, asked, standing] {
+                commits_->learn(asked->user_id, std::move(*standing));
+            }});
+            return;
+        }
+        const Result<bool> has =
+            tables_->has_operation(asked->user_id, *asked->batch, asked->events);
+        to_journal_.put({.errand = [this, asked, has] { commits_->settle(asked->user_id, has); }});
+    };
+    waiting_ += 1;
+    to_tables_.put({.read = answer});
+}
+
+void Database::post_results(std::vector<PendingAppend> answered) {
     std::vector<std::shared_ptr<Bundle>> bundles;  // as many as there are cells: a few
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-        Waiting& waiting = waiting_for_[first + i];
+    for (PendingAppend& append : answered) {
         auto at = std::find_if(bundles.begin(), bundles.end(),
-                               [&](const auto& bundle) { return bundle->cell == waiting.cell; });
+                               [&](const auto& bundle) { return bundle->cell == append.cell; });
         if (at == bundles.end()) {
             at = bundles.insert(at, std::make_shared<Bundle>());
-            (*at)->cell = waiting.cell;
-            (*at)->results.reserve(results_.size() - i);
+            (*at)->cell = append.cell;
+            (*at)->appends.reserve(answered.size());
         }
-        (*at)->results.emplace_back(std::move(waiting.done), std::move(results_[i]));
+        (*at)->appends.push_back(std::move(append));
     }
     for (auto& own : bundles) {  // what the callbacks hold is released on the cell's thread
         const std::shared_ptr<Cell> cell = own->cell;
         cell->post([bundle = std::move(own)] {
-            for (auto& [done, result] : bundle->results) {
+            for (PendingAppend& append : bundle->appends) {
                 if (!bundle->cell->is_open()) return;
-                done(std::move(result));
+                append.done(std::move(append.result));
             }
         });
     }
 }
 
-void Database::read_one() {
-    Read read = std::move(reads_.front());
-    reads_.pop_front();
-    read(store_.get());
+// One piece between two commits, about as long as one.
+void Database::erase_some() {
+    const Result<bool> more = commits_->erase_some();
+    if (more && *more && !stopping_) return;
+    const auto done = std::exchange(erasing_, nullptr);
+    if (more && *more)
+        done(closing());
+    else
+        done(more ? Status(Done{}) : Status(more.error()));
+}
+
+// The tables thread --------------------------------------------------------------------------
+
+std::int64_t Database::patience_ms() const {
+    const bool expires = !expiries_.empty() && !expiries_.front().is_at_journal;
+    if (!tasks_.empty() || expires || !checks_.empty() || tidying_) return 0;
+    if (!tables_->has_unapplied()) return -1;
+    if (tables_->apply_problem())
+        return std::max<std::int64_t>(next_apply_ms_ - clock_.steady_ms(), 1);
+    return options_.idle_apply_ms;
+}
+
+void Database::run_tables() noexcept {
+    while (!tables_stop_ || !tasks_.empty() || !to_tables_.close_if_empty()) {
+        const std::int64_t patience = tables_stop_ ? 0 : patience_ms();
+        to_tables_.take(tasks_, patience);
+        const bool idle = tasks_.empty() && expiries_.empty() && checks_.empty();
+        if (!tasks_.empty()) do_next();
+        if (tables_->wants_apply() && clock_.steady_ms() >= next_apply_ms_) (void)apply();
+        if (!expiries_.empty() && !expiries_.front().is_at_journal) expire_some();
+        if (!checks_.empty()) check_some();
+        if (idle && !tables_stop_) work_while_idle();
+    }
+    close();
+}
+
+void Database::do_next() {
+    TablesTask task = std::move(tasks_.front());
+    tasks_.pop_front();
+    if (task.alone) {
+        task.alone();
+    } else if (task.read) {
+        waiting_ -= 1;
+        task.read(&*reads_);
+    } else {
+        tables_->take(std::move(task.committed), task.sequence);
+        tidying_ = false;
+    }
+}
+
+// Reads do not wait for the end of an apply, nor an apply for the end of reads.
+void Database::serve_amid_apply() {
+    constexpr int kReads = 8;
+    std::this_thread::yield();  // to the journal, where there is one processor only
+    to_tables_.take(tasks_, 0);
+    for (int reads = 0; reads < kReads && !tasks_.empty() && !tasks_.front().alone;) {
+        reads += tasks_.front().read ? 1 : 0;
+        do_next();
+    }
+}
+
+Status Database::apply() {
+    const Status done = tables_->apply([this] { serve_amid_apply(); });
+    next_apply_ms_ = done ? 0 : clock_.steady_ms() + options_.retry_apply_ms;
+    if (done)
+        to_journal_.put(
+            {.errand = [this, applied = tables_->applied()] { commits_->set_applied(applied); }});
+    else
+        note(done.error());
+    const std::lock_guard held(problem_mutex_);
+    problem_ = done ? std::string() : done.error().to_string();
+    return done;
+}
+
+void Database::work_while_idle() {
+    if (tables_->has_unapplied()) {
+        if (clock_.steady_ms() >= next_apply_ms_) (void)apply();
+        tidying_ = true;
+    } else {
+        tidying_ = tables_->tidy();
+    }
+    if (tables_->apply_problem()) tidying_ = false;
 }
 
 void Database::expire_some() {
+    using Step = Tables::Expiry::Step;
     ExpiryJob& job = expiries_.front();
-    const Status done = store_->expire_some(job.walk);
-    if (!done) note(done.error());
-    if (done && !job.walk.finished) return;
-    job.done(done ? Result<std::size_t>(job.walk.dropped) : Result<std::size_t>(done.error()));
+    Status done = job.walk.step == Step::begin ? apply() : Done{};
+    if (done) done = tables_->expire_some(job.walk);
+    if (!done || job.walk.finished)
+        end_expiry(done);
+    else if (job.walk.step == Step::journal)
+        go_to_journal();
+}
+
+void Database::end_expiry(const Status& done) {
+    ExpiryJob job = std::move(expiries_.front());
     expiries_.pop_front();
+    if (!done) note(done.error());
+    job.done(done ? Result<std::size_t>(job.walk.dropped) : Result<std::size_t>(done.error()));
+}
+
+// There, here, and there again: the journal goes on in its other file, what it had is applied, and
+// then it is erased.
+void Database::go_to_journal() {
+    expiries_.front().is_at_journal = true;
+    const auto turned = [this](const Status& done) {
+        to_tables_.put({.alone = [this, done] {
+            if (!done) return end_expiry(done);
+            const Status applied = apply();
+            applied ? erase_journal() : end_expiry(applied);
+        }});
+    };
+    const bool open =
+        to_journal_.put({.errand = [this, turned] { turned(commits_->turn_over()); }});
+    if (!open) end_expiry(closing());
+}
+
+void Database::erase_journal() {
+    const auto erased = [this](const Status& done) {
+        to_tables_.put({.alone = [this, done] {
+            if (!done) return end_expiry(done);
+            expiries_.front().walk.step = Tables::Expiry::Step::end;
+            expiries_.front().is_at_journal = false;
+        }});
+    };
+    const bool open = to_journal_.put({.errand = [this, erased] { erasing_ = erased; }});
+    if (!open) end_expiry(closing());
 }
 
 void Database::check_some() {
     constexpr std::int64_t kReportMs = 200;
     CheckJob& job = checks_.front();
-    if (!job.walk) job.walk.emplace(store_->begin_check(false));
-    bool more = store_->check_some(*job.walk);
+    if (!job.walk)
+        job.walk.emplace(
+            tables_->connection(),
+            [this](Journal::Cursor& cursor) { return check_records(cursor); }, false);
+    bool more = job.walk->step();
     const std::int64_t now_ms = clock_.steady_ms();
     if (more && now_ms < job.next_report_ms) return;
     job.next_report_ms = now_ms + kReportMs;
@@ -313,24 +387,24 @@ void Database::check_some() {
     checking_ = false;
 }
 
-void Database::apply_some() {
-    // The faster the journal fills meanwhile, the larger the slices.
-    const Result<bool> done =
-        store_->apply_some(std::max(kSliceBytes, store_->unapplied_bytes() / 4));
-    next_apply_ms_ = done ? 0 : clock_.steady_ms() + options_.retry_apply_ms;
-    if (!done) note(done.error());
-    const std::lock_guard held(problem_mutex_);
-    problem_ = done ? std::string() : done.error().to_string();
+// The journal thread reads its own files; it never waits for this one while it does.
+Result<bool> Database::check_records(Journal::Cursor& cursor) {
+    std::promise<Result<bool>> read;
+    const bool open = to_journal_.put(
+        {.errand = [&] { read.set_value(commits_->journal().check_record(cursor)); }});
+    return open ? read.get_future().get() : Result<bool>(false);
 }
 
-void Database::work_while_idle() {
-    if (store_->has_unapplied()) {
-        apply_some();
-        tidying_ = true;
-    } else {
-        tidying_ = store_->tidy();
-    }
-    if (store_->apply_problem()) tidying_ = false;
+void Database::close() {
+    for (const ExpiryJob& job : expiries_)  // the next process begins anew
+        job.done(closing());
+    const Status closed = tables_->apply();
+    if (!closed)
+        log::warn(kScope,
+                  "not everything was applied; the next start will: " + closed.error().to_string());
+    reads_.reset();
+    tables_.reset();
+    lock_.reset();
 }
 
 }  // namespace dyad::sqlite

@@ -59,6 +59,21 @@ Status ExpiredOperations::forget_oldest_instances(std::int64_t user) {
         user, std::int64_t{limits::expired_operations_instances_max});
 }
 
+Result<bool> ExpiredOperations::has(std::int64_t user, std::string_view instance,
+                                    std::uint64_t key) {
+    Rows rows = db_.query("SELECT keys FROM expired_operations WHERE user = ? AND instance = ?",
+                          user, hash64(instance));
+    bool found = false;
+    if (rows.next()) {
+        std::string_view left = rows.text(0);
+        while (const auto one = take_le<std::uint64_t>(left))
+            found = found || *one == key;
+    }
+    const Status status = rows.status();
+    if (!status) return status.error();
+    return found;
+}
+
 Status ExpiredOperations::load(std::int64_t user, std::vector<std::uint64_t>& keys) {
     Rows rows = db_.query("SELECT keys FROM expired_operations WHERE user = ?", user);
     while (rows.next()) {

@@ -7,6 +7,7 @@
 #include "store/sqlite/connection.hpp"
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -20,6 +21,7 @@ class ExpiredOperations {
     Status add(std::int64_t user, const EventBatch& batch, Offset last);
     // Forgets the instances that are too many, those first whose events expired first.
     Status forget_oldest_instances(std::int64_t user);
+    Result<bool> has(std::int64_t user, std::string_view instance, std::uint64_t key);
     // Appends the keys to `keys`.
     Status load(std::int64_t user, std::vector<std::uint64_t>& keys);
 

@@ -313,7 +313,7 @@ Status Journal::turn_over() {
 }
 
 Result<bool> Journal::erase_some() {
-    constexpr std::size_t kPiece = 256 * 1024;
+    constexpr std::size_t kPiece = 64 * 1024;  // about as long as a commit
     for (std::size_t index = 0; index < halves_.size(); ++index) {
         Half& half = halves_[index];
         const bool needed = index == active_ || half.last_sequence > applied_;

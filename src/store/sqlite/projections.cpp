@@ -33,7 +33,7 @@ struct Projections::Final {
     std::map<std::string_view, const Conflict*> conflicts;  // null: closed
     std::map<std::string_view, const ModeState*> modes;     // null: forgotten
     std::vector<std::pair<Offset, const ModeState*>> transitions;
-    std::map<std::pair<std::string, std::string>, ResponseRecord> responses;
+    Responses responses;
     std::optional<std::int64_t> next_expiry;
 
     void add(Offset offset, const ContextChange& change) {
@@ -49,9 +49,8 @@ struct Projections::Final {
 };
 
 Status Projections::collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
-                                     Final& final) {
-    const auto [at, fresh] =
-        final.responses.try_emplace({record.chat_id, record.message_id}, record);
+                                     Responses& responses) {
+    const auto [at, fresh] = responses.try_emplace({record.chat_id, record.message_id}, record);
     if (!fresh) {
         at->second = merge_responses(at->second, record);
     } else {
@@ -84,12 +83,26 @@ Status Projections::collect(std::int64_t user, std::span<const Unapplied> batche
                 final.modes.insert_or_assign(mode->state.instance_id, &mode->state);
                 final.transitions.emplace_back(offset, &mode->state);
             } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
-                const Status done = collect_response(user, offset, response->record, final);
+                const Status done =
+                    collect_response(user, offset, response->record, final.responses);
                 if (!done) return done.error();
             }
         }
     }
     return Done{};
+}
+
+Result<Projections::Responses> Projections::changed_responses(std::int64_t user,
+                                                              std::span<Unapplied> batches) {
+    Responses responses;
+    for (Unapplied& next : batches) {
+        Status done = next.decode();
+        for (std::size_t i = 0; done && i < next.changes.size(); ++i)
+            if (const auto* response = std::get_if<ResponseChange>(&next.changes[i]))
+                done = collect_response(user, next.batch->first + i, response->record, responses);
+        if (!done) return done.error();
+    }
+    return responses;
 }
 
 Status Projections::write_contexts(std::int64_t user, const Final& final) {
@@ -264,25 +277,17 @@ Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
     return false;
 }
 
-Result<std::vector<std::string>> Projections::users_with_expired(std::int64_t now_ms,
-                                                                 std::size_t limit) {
-    std::vector<std::pair<std::int64_t, std::string>> candidates;
-    {
-        Rows rows = db_.query(
-            "SELECT h.user, u.name FROM head h JOIN users u ON u.id = h.user "
-            "WHERE h.next_expiry <= ? ORDER BY h.next_expiry LIMIT ?",
-            now_ms, limit);
-        while (rows.next())
-            candidates.emplace_back(rows.integer(0), rows.text(1));
-        const Status status = rows.status();
-        if (!status) return status.error();
-    }
+Result<std::vector<std::string>> Projections::users_who_may_have_expired(std::int64_t now_ms,
+                                                                         std::size_t limit) {
     std::vector<std::string> users;
-    for (auto& [user, name] : candidates) {
-        const Result<bool> expired = has_expired(user, now_ms);
-        if (!expired) return expired.error();
-        if (*expired) users.push_back(std::move(name));
-    }
+    Rows rows = db_.query(
+        "SELECT u.name FROM head h JOIN users u ON u.id = h.user "
+        "WHERE h.next_expiry <= ? ORDER BY h.next_expiry LIMIT ?",
+        now_ms, limit);
+    while (rows.next())
+        users.emplace_back(rows.text(0));
+    const Status status = rows.status();
+    if (!status) return status.error();
     return users;
 }
 

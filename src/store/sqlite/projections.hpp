@@ -8,8 +8,10 @@
 #include "store/sqlite/user_log.hpp"
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -24,10 +26,17 @@ class Projections {
     // The user's state, folded up to the stored head.
     Status load(std::int64_t user, State& state);
 
-    // Users with contexts that expire by `now_ms`.
-    Result<std::vector<std::string>> users_with_expired(std::int64_t now_ms, std::size_t limit);
+    // Users with contexts that may expire by `now_ms`: as far as the rows say, which a later write
+    // may have changed. And whether one has, exactly, as the rows say.
+    Result<std::vector<std::string>> users_who_may_have_expired(std::int64_t now_ms,
+                                                                std::size_t limit);
+    Result<bool> has_expired(std::int64_t user, std::int64_t now_ms);
     // Forgets deleted contexts whose deletion is before `first_kept`.
     Status drop_tombstones(std::int64_t user, Offset first_kept);
+
+    // The responses that `batches` change, as they then are, by chat and message.
+    using Responses = std::map<std::pair<std::string, std::string>, ResponseRecord>;
+    Result<Responses> changed_responses(std::int64_t user, std::span<Unapplied> batches);
 
   private:
     struct Final;  // the documents to write
@@ -38,11 +47,10 @@ class Projections {
                     std::string_view key);
     Status collect(std::int64_t user, std::span<const Unapplied> batches, Final& final);
     Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
-                            Final& final);
+                            Responses& responses);
     Status write_contexts(std::int64_t user, const Final& final);
     Status write_modes(std::int64_t user, const Final& final);
     Status write_others(std::int64_t user, const Final& final);
-    Result<bool> has_expired(std::int64_t user, std::int64_t now_ms);
 
     Connection& db_;
     std::string json_;

@@ -1,7 +1,7 @@
 #include "store/sqlite/salvage.hpp"
 
 #include "base/hash64.hpp"
-#include "store/sqlite/journaled.hpp"
+#include "store/sqlite/opening.hpp"
 #include "store/sqlite/salvage_log.hpp"
 #include "store/sqlite/schema.hpp"
 
@@ -389,12 +389,12 @@ Status UserSalvage::run() {
 
 // The new store, empty: as a first start makes it.
 Status make_store(const SalvageOptions& options, Random& random) {
-    JournaledOptions made;
+    StoreOptions made;
     made.database = options.to;
     made.vfs = options.vfs;
     made.journal_file_bytes = options.journal_file_bytes;
     made.page_bytes = options.page_bytes;
-    const auto store = Journaled::open(std::move(made), random);
+    const auto store = open_store(std::move(made), random);
     if (!store) return store.error();
     return Done{};
 }

@@ -103,6 +103,22 @@ DELETE FROM meta WHERE key = 'search_version';
 INSERT INTO meta(key, value) SELECT 'transactions', 0 UNION ALL SELECT 'users', count(*) FROM users;
 ALTER TABLE head ADD COLUMN state_sum INTEGER;  -- projections.cpp; null: not known yet
 )",
+    // 7: where the events of an operation and of a scope are (event_index.hpp). The logs that are
+    // there are taken in by and by.
+    R"(
+ALTER TABLE head ADD COLUMN indexed BLOB;  -- what each level has; null: nothing
+CREATE TABLE event_index(
+    user INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    kind INTEGER NOT NULL,         -- 0: operations, 1: scopes
+    first INTEGER NOT NULL,        -- the chunk has all from here, as hash << 32 | offset, ...
+    last INTEGER NOT NULL,         -- ... to here
+    made INTEGER NOT NULL,         -- by which writing of the level
+    hashes BLOB NOT NULL,          -- sorted, 4 bytes each
+    offsets BLOB NOT NULL,         -- as many, from the level's first event on
+    UNIQUE(user, level, kind, first));
+INSERT INTO meta(key, value) SELECT 'index_from', 1 WHERE EXISTS(SELECT 1 FROM users);
+)",
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {

@@ -147,7 +147,8 @@ Result<bool> Search::purge_some(bool begin) {
     return db_.total_changes() - before >= 2;
 }
 
-Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query& query) {
+Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query& query,
+                                                 const Counts& counts) {
     std::string expression = "owner : \"" + owner_of(user) + "\" AND {key body} : (";
     append_node(expression, query, query.root());
     std::vector<Match> matches;
@@ -159,6 +160,7 @@ Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query&
         "WHERE search_text MATCH ?1 AND d.user = ?2",
         expression + ")", user);
     while (rows.next()) {
+        if (!counts(rows.text(1))) continue;
         const auto counted = read_occurrences(rows.text(2));
         if (!counted) return counted.error();
         if (counted->phrases.size() != query.phrases().size())
@@ -172,8 +174,8 @@ Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query&
 }
 
 Result<std::vector<SearchHit>> Search::find(std::int64_t user, const Query& query,
-                                            std::size_t limit) {
-    Result<std::vector<Match>> found = match(user, query);
+                                            std::size_t limit, const Counts& counts) {
+    Result<std::vector<Match>> found = match(user, query, counts);
     if (!found) return found.error();
     std::vector<Match>& best = *found;
     const auto kept = static_cast<std::ptrdiff_t>(std::min(limit, best.size()));

@@ -10,8 +10,10 @@
 #include "store/store.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -28,9 +30,10 @@ class Search {
     // Takes up to `limit` changed contexts of a user into the index, oldest change first. False
     // where none is left. Requires: a running transaction.
     Result<bool> index_some(std::int64_t user, std::size_t limit);
-    // Requires: the index has caught up.
+    // The best of what the index has, without the keys that `counts` says false for.
+    using Counts = std::function<bool(std::string_view key)>;
     Result<std::vector<SearchHit>> find(std::int64_t user, const search::Query& query,
-                                        std::size_t limit);
+                                        std::size_t limit, const Counts& counts);
 
     // What was removed from the index stays in its tables until they are purged. One piece of
     // that; `begin`: the first one. False once nothing is left that was removed before the first.
@@ -53,7 +56,8 @@ class Search {
         SearchHit hit;
     };
     Status index(std::int64_t user, const Changed& changed);
-    Result<std::vector<Match>> match(std::int64_t user, const search::Query& query);
+    Result<std::vector<Match>> match(std::int64_t user, const search::Query& query,
+                                     const Counts& counts);
 
     Connection& db_;
     std::uint64_t removals_ = 1;

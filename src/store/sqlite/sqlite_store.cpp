@@ -21,20 +21,20 @@ void answer(const std::shared_ptr<Cell>& cell, std::function<void(Result<T>)> do
 
 struct OperationsRead {
     std::string user_id;
-    Journaled::OperationsWalk walk;
+    Reads::OperationsWalk walk;
     std::function<void(Result<std::vector<std::uint64_t>>)> done;
 };
 
 // One piece, and the others' work between it and the next.
 void read_on(Database& database, const std::shared_ptr<Cell>& cell,
              const std::shared_ptr<OperationsRead>& reading) {
-    database.read([&database, cell, reading](Journaled* store) {
+    database.read([&database, cell, reading](Reads* store) {
         using Keys = std::vector<std::uint64_t>;
         if (store == nullptr) {
             answer<Keys>(cell, reading->done, refused());
             return;
         }
-        const Status read = store->read_operations(reading->user_id, reading->walk);
+        const Status read = store->operations(reading->user_id, reading->walk);
         if (!read) database.note(read.error());
         if (!read)
             answer<Keys>(cell, reading->done, read.error());
@@ -60,7 +60,7 @@ SqliteStore::~SqliteStore() {
 template <class T, class Ask>
 void SqliteStore::ask(Callback<T> done, Ask question) {
     database_->read([database = database_.get(), cell = cell_, done = std::move(done),
-                     question = std::move(question)](Journaled* store) mutable {
+                     question = std::move(question)](Reads* store) mutable {
         Result<T> result = store == nullptr ? refused() : question(*store);
         if (!result && store != nullptr) database->note(result.error());
         answer<T>(cell, std::move(done), std::move(result));
@@ -68,11 +68,11 @@ void SqliteStore::ask(Callback<T> done, Ask question) {
 }
 
 void SqliteStore::append(AppendRequest request, std::function<void(AppendResult)> done) {
-    database_->append({cell_, std::move(request), std::move(done)});
+    database_->append({.request = std::move(request), .cell = cell_, .done = std::move(done)});
 }
 
 void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {
-    ask<LoadedLog>(std::move(done), [user_id](Journaled& store) { return store.load(user_id); });
+    ask<LoadedLog>(std::move(done), [user_id](Reads& store) { return store.load(user_id); });
 }
 
 void SqliteStore::operations(const std::string& user_id,
@@ -85,42 +85,42 @@ void SqliteStore::operations(const std::string& user_id,
 
 void SqliteStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
                            Callback<LogSlice> done) {
-    ask<LogSlice>(std::move(done), [user_id, after, bytes_max](Journaled& store) {
-        return store.read_log(user_id, after, bytes_max);
+    ask<LogSlice>(std::move(done), [user_id, after, bytes_max](Reads& store) {
+        return store.log(user_id, after, bytes_max);
     });
 }
 
 void SqliteStore::find_operation(const std::string& user_id, std::uint64_t operation_key,
                                  Callback<Offset> done) {
-    ask<Offset>(std::move(done), [user_id, operation_key](Journaled& store) {
+    ask<Offset>(std::move(done), [user_id, operation_key](Reads& store) {
         return store.find_operation(user_id, operation_key);
     });
 }
 
 void SqliteStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
-    ask<std::vector<Position>>(std::move(done), [user_ids = std::move(user_ids)](Journaled& store) {
+    ask<std::vector<Position>>(std::move(done), [user_ids = std::move(user_ids)](Reads& store) {
         return store.heads(user_ids);
     });
 }
 
 void SqliteStore::history(const std::string& user_id, const std::string& key, PageRequest page,
                           Callback<std::vector<HistoryItem>> done) {
-    ask<std::vector<HistoryItem>>(std::move(done), [user_id, key, page](Journaled& store) {
+    ask<std::vector<HistoryItem>>(std::move(done), [user_id, key, page](Reads& store) {
         return store.history(user_id, key, page);
     });
 }
 
 void SqliteStore::read_version(const std::string& user_id, const std::string& key, Version version,
                                Callback<ContextPtr> done) {
-    ask<ContextPtr>(std::move(done), [user_id, key, version](Journaled& store) {
-        return store.read_version(user_id, key, version);
+    ask<ContextPtr>(std::move(done), [user_id, key, version](Reads& store) {
+        return store.version(user_id, key, version);
     });
 }
 
 void SqliteStore::transitions(const std::string& user_id, std::optional<std::string> instance_id,
                               PageRequest page, Callback<std::vector<Transition>> done) {
     ask<std::vector<Transition>>(
-        std::move(done), [user_id, instance_id = std::move(instance_id), page](Journaled& store) {
+        std::move(done), [user_id, instance_id = std::move(instance_id), page](Reads& store) {
             return store.transitions(user_id, instance_id, page);
         });
 }
@@ -128,14 +128,14 @@ void SqliteStore::transitions(const std::string& user_id, std::optional<std::str
 void SqliteStore::responses(const std::string& user_id, ResponseFilter filter, PageRequest page,
                             Callback<std::vector<ResponseRecord>> done) {
     ask<std::vector<ResponseRecord>>(std::move(done),
-                                     [user_id, filter = std::move(filter), page](Journaled& store) {
+                                     [user_id, filter = std::move(filter), page](Reads& store) {
                                          return store.responses(user_id, filter, page);
                                      });
 }
 
 void SqliteStore::search(const std::string& user_id, const std::string& query, std::size_t limit,
                          Callback<std::vector<SearchHit>> done) {
-    ask<std::vector<SearchHit>>(std::move(done), [user_id, query, limit](Journaled& store) {
+    ask<std::vector<SearchHit>>(std::move(done), [user_id, query, limit](Reads& store) {
         return store.search(user_id, query, limit);
     });
 }
@@ -149,17 +149,17 @@ void SqliteStore::expire_events(std::int64_t before_ms, Callback<std::size_t> do
 
 void SqliteStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
                                      Callback<std::vector<std::string>> done) {
-    ask<std::vector<std::string>>(std::move(done), [now_ms, limit](Journaled& store) {
+    ask<std::vector<std::string>>(std::move(done), [now_ms, limit](Reads& store) {
         return store.users_with_expired(now_ms, limit);
     });
 }
 
 void SqliteStore::load_clock(Callback<ClockMark> done) {
-    ask<ClockMark>(std::move(done), [](Journaled& store) { return store.load_clock(); });
+    ask<ClockMark>(std::move(done), [](Reads& store) { return store.load_clock(); });
 }
 
 void SqliteStore::save_clock(const ClockMark& mark) {
-    database_->read([mark](Journaled* store) {
+    database_->read([mark](Reads* store) {
         if (store != nullptr) store->save_clock(mark);
     });
 }

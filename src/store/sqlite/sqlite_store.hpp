@@ -43,7 +43,7 @@ class SqliteStore final : public Store {
     void check(std::function<bool(Result<CheckReport>)> report) override;
 
   private:
-    // Runs `ask(Journaled&) -> Result<T>` on the writer's thread and gives the answer to `done`.
+    // Runs `ask(Reads&) -> Result<T>` on the tables thread and gives the answer to `done`.
     template <class T, class Ask>
     void ask(Callback<T> done, Ask question);
 

@@ -87,7 +87,7 @@ void StoreCheck::check_trees() {
 }
 
 void StoreCheck::check_records() {
-    const Result<bool> more = journal_.check_record(cursor_);
+    const Result<bool> more = check_record_(cursor_);
     if (!more) blame("record", {}, more.error().detail);
     if (!more || *more) {
         report_.records += 1;

@@ -15,6 +15,7 @@
 #include "store/store.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,8 +26,13 @@ namespace dyad::sqlite {
 class StoreCheck {
   public:
     // `thorough`: with SQLite's own checks, which take their time in one piece.
-    StoreCheck(Connection& connection, const Journal& journal, bool thorough)
-        : db_(connection), journal_(journal), log_tables_(connection, {}), thorough_(thorough) {}
+    // `check_record`: Journal::check_record, of whoever owns the journal.
+    using CheckRecord = std::function<Result<bool>(Journal::Cursor&)>;
+    StoreCheck(Connection& connection, CheckRecord check_record, bool thorough)
+        : db_(connection),
+          check_record_(std::move(check_record)),
+          log_tables_(connection, {}),
+          thorough_(thorough) {}
 
     // One piece. False once all is checked. What is damaged stands in the report.
     bool step();
@@ -59,7 +65,7 @@ class StoreCheck {
     void find_missing_rows();
 
     Connection& db_;
-    const Journal& journal_;
+    CheckRecord check_record_;
     LogTables log_tables_;
     bool thorough_;
     Stage stage_ = Stage::pages;

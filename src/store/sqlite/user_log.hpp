@@ -1,10 +1,9 @@
-// One user's log as the store holds it in memory: its durable end, and what is not applied yet.
+// What the tables thread holds of one user's log beside the tables: what is not applied yet.
 #pragma once
 
 #include "model/event.hpp"
 #include "store/store.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,36 +14,36 @@ namespace dyad::sqlite {
 struct Unapplied {
     EventBatchPtr batch;
     Changes changes;  // empty after a restart, until they are needed
-    std::size_t record_bytes = 0;
 
     // Fills `changes` from the events' texts. Errors: storage_damaged.
     Status decode();
 };
 
-// The newest operation keys of a log, as many as fit: each has one place.
-class RecentOperations {
-  public:
-    bool contains(std::uint64_t key) const noexcept {
-        return key != 0 && !keys_.empty() && keys_[key % kPlaces] == key;
-    }
-    void add(std::uint64_t key) {
-        if (keys_.empty()) keys_.resize(kPlaces);
-        keys_[key % kPlaces] = key;
-    }
-    void clear() noexcept { keys_.clear(); }
-
-  private:
-    static constexpr std::size_t kPlaces = 128;
-    std::vector<std::uint64_t> keys_;  // 0: none
-};
-
 struct UserLog {
     std::string name;
-    std::int64_t id = 0;  // users.id; 0 = none yet
-    LogHead head;         // with what is not applied
+    bool is_read = false;  // from the tables, what follows
+    std::int64_t id = 0;   // users.id; 0 = none yet
     Offset first_kept = 1;
+    LogHead head;  // with what is not applied
     std::vector<Unapplied> unapplied;
-    RecentOperations recent;
 };
+
+// Calls `visit(offset, entry, change)` with the events before `before` that are not applied, the
+// newest first, until it returns false. Errors: storage_damaged.
+template <class Visit>
+Status visit_unapplied(UserLog& log, Offset before, Visit visit) {
+    for (std::size_t b = log.unapplied.size(); b-- > 0;) {
+        Unapplied& next = log.unapplied[b];
+        if (next.batch->first >= before) continue;
+        const Status decoded = next.decode();
+        if (!decoded) return decoded;
+        for (std::size_t i = next.batch->size(); i-- > 0;) {
+            const Offset offset = next.batch->first + i;
+            if (offset < before && !visit(offset, next.batch->entries[i], next.changes[i]))
+                return Done{};
+        }
+    }
+    return Done{};
+}
 
 }  // namespace dyad::sqlite

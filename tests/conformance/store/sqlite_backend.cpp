@@ -73,6 +73,8 @@ class SqliteBackend final : public Backend {
         options.store.epoch_seed = test::kSampleSeed;
         options.store.segments.events_max = 16;  // several segments in a small log
         options.store.segments.merge_below_bytes = 1500;
+        options.store.apply_bytes = 16 * 1024;
+        options.store.index = {.tail = 24, .chunk = 16};
         options.idle_apply_ms = 1'000'000;  // the files rest while they are copied
         auto opened = sqlite::Database::open(options, random_);
         if (!opened) {

@@ -2,6 +2,7 @@
 #include "store/sqlite/schema.hpp"
 #include "store/sqlite/seal.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
@@ -90,7 +91,7 @@ void make_unsealed(const std::string& folder, test::SampleLog& log) {
     AppendRequest request = log.draft(200);
     log.take(*request.batch, request.changes);
     std::vector<Unapplied> batches;
-    batches.push_back({request.batch, request.changes, 0});
+    batches.push_back({request.batch, request.changes});
     LogTables tables(db, {});
     const auto user = tables.add_user("ada");
     ASSERT_TRUE(user);
@@ -120,9 +121,9 @@ TEST_F(SqliteFolder, ADatabaseWithoutSealsGetsThemOnceWithAllItHas) {
     EXPECT_EQ(bytes_of(path)[20], 0);
     std::ofstream(path.string() + "-sealed") << "of an attempt that was broken off";
     for (int start = 0; start < 2; ++start) {
-        JournaledOptions options;
+        StoreOptions options;
         options.database = path;
-        auto opened = Journaled::open(options, random_);
+        auto opened = test::OneThreadStore::open(options, random_);
         ASSERT_TRUE(opened) << opened.error().to_string();
         const auto loaded = (*opened)->load("ada");
         ASSERT_TRUE(loaded) << loaded.error().to_string();
@@ -246,7 +247,6 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
     EXPECT_LT(posts, kCells * kUsers * kBatches / 4);
 }
 
-// The journal is applied in slices between these commits, and synced by another thread.
 TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
     DatabaseOptions options;
     options.folder = base_;
@@ -297,6 +297,87 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
         desk.run_until([&] { return waiting <= 6; });
     }
     desk.run_until([&] { return waiting == 0; });
+}
+
+// Everything that the two threads do for several cells at once; ./x tsan looks at it, too.
+TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
+    DatabaseOptions options;
+    options.folder = base_;
+    options.store.epoch_seed = test::kSampleSeed;
+    options.store.journal_file_bytes = 128 << 10;
+    options.store.apply_bytes = 16 << 10;
+    options.store.index = {.tail = 20, .chunk = 16};
+    options.idle_apply_ms = 1;
+    const auto database = Database::open(options, random_);
+    ASSERT_TRUE(database);
+    std::atomic<bool> writing = true;
+    std::vector<std::thread> cells;
+    for (int cell = 0; cell < 2; ++cell) {
+        cells.emplace_back([&, cell] {
+            Desk desk;
+            SqliteStore store(*database, desk.post());
+            test::SeededRandom random(static_cast<std::uint64_t>(cell));
+            test::SampleLog log("user" + std::to_string(cell), random);
+            int waiting = 0;
+            for (int i = 0; i < 400; ++i) {
+                AppendRequest request = log.draft(1 + random.below(4));
+                log.take(*request.batch, request.changes);
+                const Offset end = log.head().offset;
+                waiting += 1;
+                store.append(std::move(request), [&, end](const AppendResult& result) {
+                    waiting -= 1;
+                    EXPECT_EQ(result.outcome, AppendOutcome::committed);
+                    waiting += 1;
+                    store.heads({log.user()}, [&, end](const Result<std::vector<Position>>& ends) {
+                        waiting -= 1;
+                        ASSERT_TRUE(ends) << ends.error().to_string();
+                        EXPECT_GE(ends->at(0).offset, end) << "what was acknowledged is read";
+                    });
+                });
+                desk.run_until([&] { return waiting <= 8; });
+            }
+            desk.run_until([&] { return waiting == 0; });
+            writing = false;
+        });
+    }
+    cells.emplace_back([&] {
+        Desk desk;
+        SqliteStore store(*database, desk.post());
+        int waiting = 0;
+        const auto answered = [&](const auto& result) {
+            waiting -= 1;
+            EXPECT_TRUE(result) << result.error().to_string();
+        };
+        for (int round = 0; writing; ++round) {
+            for (const char* user : {"user0", "user1"}) {
+                waiting += 5;
+                store.history(user, "project:1", {.limit = 20}, answered);
+                store.transitions(user, std::nullopt, {.limit = 20}, answered);
+                store.responses(user, {}, {.limit = 20}, answered);
+                store.search(user, "word*", 10, answered);
+                store.find_operation(user, 1, answered);
+            }
+            waiting += 1;
+            store.users_with_expired(1'700'000'000'000, 10, answered);
+            if (round % 20 == 0) {
+                waiting += 1;
+                store.expire_events(1'700'000'000'000 + round * 10, answered);
+            }
+            if (round % 50 == 1) {
+                waiting += 1;
+                store.check([&](const Result<CheckReport>& report) {
+                    EXPECT_TRUE(report);
+                    if (report && report->finished) waiting -= 1;
+                    if (report && report->finished) EXPECT_EQ(report->damages, 0U);
+                    return true;
+                });
+            }
+            desk.run_until([&] { return waiting == 0; });
+        }
+    });
+    for (std::thread& cell : cells)
+        cell.join();
+    EXPECT_TRUE((*database)->health().healthy) << (*database)->health().problem;
 }
 
 TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {

@@ -220,6 +220,36 @@ TEST_F(SqliteRetention, WhatAPassBeforeARestartDidNotEraseTheNextOneDoes) {
     EXPECT_EQ(expire(log.now_ms + 1), 0U);
 }
 
+TEST_F(SqliteRetention, AnOperationWhoseEventExpiredIsNotTakenAgain) {
+    open(5);
+    SampleLog log("ada", seeded_);
+    write(log, "a", "first");  // the operation p1
+    for (int i = 0; i < 60; ++i)
+        write(log, "b", "more");
+    const auto expect_known = [&](const char* operation) {
+        settle();
+        const AppendRequest again = conformance::request_for(
+            log, McpChange{EventKind::mcp_server_added, "{}"}, operation, log.now_ms);
+        ++waiting_;
+        store_->append(again, [&](const AppendResult& result) {
+            --waiting_;
+            EXPECT_EQ(result.outcome, AppendOutcome::conflict) << operation;
+        });
+        settle();
+    };
+    expect_known("p1");
+    EXPECT_EQ(expire(log.now_ms), 60U);
+    expect_known("p1");
+    expect_known("p61");
+    EXPECT_EQ(expire(log.now_ms + 1), 1U);
+    expect_known("p61");
+    close();
+    open(5);
+    expect_known("p1");
+    write(log, "c", "goes on");
+    expect_known("p61");
+}
+
 TEST_F(SqliteRetention, ALiveContextStaysWhateverItsAge) {
     open(5);
     SampleLog log("ada", seeded_);

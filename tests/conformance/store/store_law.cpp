@@ -134,6 +134,38 @@ TEST_P(StoreLaw, AnOperationIsInTheLogOnce) {
     EXPECT_EQ(append(another), AppendOutcome::committed);
 }
 
+TEST_P(StoreLaw, AnOperationIsInTheLogOnceHoweverLongAgoItWas) {
+    SampleLog log("ada", random_);
+    const auto write = [&](const char* instance, const char* operation) {
+        AppendRequest request = request_for(log, {{instance, operation}});
+        ASSERT_EQ(append(request), AppendOutcome::committed) << instance << operation;
+        log.take(*request.batch, request.changes);
+    };
+    write("vscode-1", "first");
+    grow(log, 70, 6);
+    write("vscode-1", "middle");
+    grow(log, 50, 6);
+    write("vscode-1", "last");
+    const auto expect_conflicts = [&] {
+        for (const char* operation : {"first", "middle", "last"}) {
+            EXPECT_EQ(append(request_for(log, {{"vscode-1", operation}})), AppendOutcome::conflict)
+                << operation;
+            EXPECT_EQ(append(request_for(log, {{"vscode-1", operation}, {"vscode-1", "unused"}})),
+                      AppendOutcome::conflict)
+                << operation;
+        }
+        expect_holds(log);
+    };
+    expect_conflicts();
+    for (const bool cleanly : {false, true}) {
+        backend_->restart(cleanly);
+        expect_conflicts();
+        write(cleanly ? "vscode-2" : "vscode-3", "first");  // of another instance: another one
+    }
+    grow(log, 3, 6);
+    expect_holds(log);
+}
+
 TEST_P(StoreLaw, BatchesThatFollowEachOtherMayBeSentWithoutWaiting) {
     SampleLog log("ada", random_);
     std::vector<AppendOutcome> outcomes;

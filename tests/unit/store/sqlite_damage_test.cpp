@@ -1,7 +1,7 @@
 // Whatever happens to the bytes of a store: each answer is the right one or an error, and nothing
 // is built upon what is not right.
-#include "store/sqlite/journaled.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
@@ -24,13 +24,14 @@ struct Stopped {};
 constexpr std::size_t kPageBytes = 1024;
 constexpr const char* kDatabase = "/m.db";
 
-JournaledOptions options(const std::string& vfs) {
+StoreOptions options(const std::string& vfs) {
     return {.database = kDatabase,
             .vfs = vfs,
             .journal_file_bytes = 64 * 1024,
             .apply_bytes = 16 * 1024,
             .page_bytes = kPageBytes,
             .segments = {.events_max = 8, .bytes_max = 4000, .merge_below_bytes = 1000},
+            .index = {.tail = 10, .chunk = 8},
             .epoch_seed = test::kSampleSeed,
             .on_fatal = [](const std::string&) { throw Stopped{}; }};
 }
@@ -67,7 +68,7 @@ std::string describe(const std::vector<Transition>& transitions) {
 }
 
 // Everything that a store can be asked about a user.
-void ask(Journaled& store, const std::string& user, Answers& answers) {
+void ask(test::OneThreadStore& store, const std::string& user, Answers& answers) {
     const auto loaded = store.load(user);
     answers[user + " state"] = told(loaded, [](const LoadedLog& log) {
         return log.head.position().to_string() + test::describe(log.state, true);
@@ -78,10 +79,10 @@ void ask(Journaled& store, const std::string& user, Answers& answers) {
             told(store.read_log(user, after, 3000), [](const auto& it) { return describe(it); });
     answers[user + " log"] =
         told(store.read_log(user, first - 1, 1 << 24), [](const auto& it) { return describe(it); });
-    Journaled::OperationsWalk walk;
+    Reads::OperationsWalk walk;
     Status walked = Done{};
     while (walked && !walk.finished)
-        walked = store.read_operations(user, walk);
+        walked = store.reads().operations(user, walk);
     std::sort(walk.keys.begin(), walk.keys.end());
     std::string keys;
     for (const std::uint64_t key : walk.keys)
@@ -90,23 +91,24 @@ void ask(Journaled& store, const std::string& user, Answers& answers) {
     for (int n = 0; n < 6; ++n) {
         const std::string key = "project:" + std::to_string(n);
         answers[user + " history " + key] =
-            told(store.history(user, key, {.before = 0, .limit = 100}),
+            told(store.reads().history(user, key, {.before = 0, .limit = 100}),
                  [](const auto& it) { return describe(it); });
         answers[user + " version " + key] =
-            told(store.read_version(user, key, 2), [](const ContextPtr& context) {
+            told(store.reads().version(user, key, 2), [](const ContextPtr& context) {
                 std::string out;
                 write_context(out, *context);
                 return out;
             });
     }
-    answers[user + " responses"] = told(store.responses(user, {}, {.before = 0, .limit = 1000}),
-                                        [](const auto& it) { return test::describe(it); });
+    answers[user + " responses"] =
+        told(store.reads().responses(user, {}, {.before = 0, .limit = 1000}),
+             [](const auto& it) { return test::describe(it); });
     answers[user + " responses of a chat"] =
-        told(store.responses(user, {.chat_id = "chat-1", .message_id = {}, .provider = {}},
-                             {.before = 0, .limit = 1000}),
+        told(store.reads().responses(user, {.chat_id = "chat-1", .message_id = {}, .provider = {}},
+                                     {.before = 0, .limit = 1000}),
              [](const auto& it) { return test::describe(it); });
     answers[user + " transitions"] =
-        told(store.transitions(user, std::nullopt, {.before = 0, .limit = 1000}),
+        told(store.reads().transitions(user, std::nullopt, {.before = 0, .limit = 1000}),
              [](const auto& it) { return describe(it); });
     answers[user + " search"] = told(store.search(user, "sample", 100), [](const auto& hits) {
         std::string out;
@@ -118,11 +120,11 @@ void ask(Journaled& store, const std::string& user, Answers& answers) {
 
 const char* const kUsers[] = {"ada", "bob", "cyd"};
 
-Answers ask_all(Journaled& store) {
+Answers ask_all(test::OneThreadStore& store) {
     Answers answers;
     for (const char* user : kUsers)
         ask(store, user, answers);
-    answers["users"] = told(store.list_users(), [](const auto& users) {
+    answers["users"] = told(store.reads().users(), [](const auto& users) {
         std::string out;
         for (const std::string& user : users)
             out += user == "zed" ? "" : user + " ";
@@ -148,7 +150,7 @@ Truth make_truth(bool applied) {
     std::map<std::string, SampleLog> logs;
     for (const char* user : kUsers)
         logs.emplace(user, SampleLog(user, random));
-    auto opened = Journaled::open(options("truth"), random);
+    auto opened = test::OneThreadStore::open(options("truth"), random);
     CHECK(opened);
     auto store = *std::move(opened);
     for (int round = 0; round < 60; ++round) {
@@ -162,7 +164,7 @@ Truth make_truth(bool applied) {
         }
         if (round % 7 == 6) CHECK(store->apply());
         if (round == 30) {
-            Journaled::Expiry walk{.before_ms = logs.at("ada").now_ms - 3000};
+            Tables::Expiry walk{.before_ms = logs.at("ada").now_ms - 3000};
             while (!walk.finished)
                 CHECK(store->expire_some(walk));
         }
@@ -185,7 +187,7 @@ Truth make_truth(bool applied) {
     truth.now = disk.files();
     for (auto& [user, log] : logs)
         truth.next.emplace(user, log.draft(2));
-    auto again = Journaled::open(options("truth"), random);
+    auto again = test::OneThreadStore::open(options("truth"), random);
     CHECK(again);
     truth.answers = ask_all(**again);
     return truth;
@@ -287,7 +289,7 @@ TEST(DamagedStore, GivesTheRightAnswerOrAnErrorAndBuildsOnNothingElse) {
             "seed " + std::to_string(seed) + ", " + damage(files, truth.before, random);
         disk.put(files);
         try {
-            auto opened = Journaled::open(options(name), random);
+            auto opened = test::OneThreadStore::open(options(name), random);
             if (!opened) {
                 EXPECT_EQ(error_row(opened.error().code).name.substr(0, 8), "storage_")
                     << how << opened.error().to_string();

@@ -1,6 +1,6 @@
 // The epoch of a log that has no event yet.
-#include "store/sqlite/journaled.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <set>
@@ -16,7 +16,7 @@ TEST(Epochs, AreOfOneStoreAndStay) {
         test::SeededRandom random(seed);
         std::set<Epoch> epochs;
         for (int start = 0; start < 2; ++start) {
-            const auto store = Journaled::open(
+            const auto store = test::OneThreadStore::open(
                 {.database = "/m.db", .vfs = vfs.name(), .journal_file_bytes = 64 * 1024}, random);
             EXPECT_TRUE(store);
             epochs.insert((*store)->load("ada")->head.epoch);
@@ -32,16 +32,16 @@ TEST(Epochs, ARestoreRenewsThoseOfLogsWithoutEvents) {
     test::FaultDisk disk;
     const test::FaultVfs vfs("renewed", disk);
     test::SeededRandom random(1);
-    const JournaledOptions options{
+    const StoreOptions options{
         .database = "/m.db", .vfs = vfs.name(), .journal_file_bytes = 64 * 1024};
-    auto store = Journaled::open(options, random);
+    auto store = test::OneThreadStore::open(options, random);
     ASSERT_TRUE(store);
     const Epoch before = (*store)->load("ada")->head.epoch;
-    ASSERT_TRUE((*store)->renew_epochs(random));
+    ASSERT_TRUE((*store)->tables().renew_epochs(random));
     const Epoch renewed = (*store)->load("ada")->head.epoch;
     EXPECT_NE(renewed, before);
     store->reset();
-    store = Journaled::open(options, random);
+    store = test::OneThreadStore::open(options, random);
     ASSERT_TRUE(store);
     EXPECT_EQ((*store)->load("ada")->head.epoch, renewed);
 }

@@ -1,7 +1,7 @@
 // Retention in the embedded store, without its thread, on a simulated disk.
-#include "store/sqlite/journaled.hpp"
 #include "store/sqlite/page_vfs.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
@@ -22,14 +22,15 @@ class Expiry : public testing::Test {
 
     void open() {
         store_.reset();
-        auto opened = Journaled::open({.database = "/m.db",
-                                       .vfs = vfs_.name(),
-                                       .journal_file_bytes = 64 * 1024,
-                                       .apply_bytes = 32 * 1024,
-                                       .page_bytes = 1024,
-                                       .segments = {.events_max = 8},
-                                       .epoch_seed = test::kSampleSeed},
-                                      random_);
+        auto opened = test::OneThreadStore::open({.database = "/m.db",
+                                                  .vfs = vfs_.name(),
+                                                  .journal_file_bytes = 64 * 1024,
+                                                  .apply_bytes = 32 * 1024,
+                                                  .page_bytes = 1024,
+                                                  .segments = {.events_max = 8},
+                                                  .index = {.tail = 6, .chunk = 8},
+                                                  .epoch_seed = test::kSampleSeed},
+                                                 random_);
         ASSERT_TRUE(opened) << opened.error().to_string();
         store_ = std::move(*opened);
     }
@@ -45,7 +46,7 @@ class Expiry : public testing::Test {
         }
     }
     Result<std::size_t> expire(std::int64_t before_ms) {
-        Journaled::Expiry walk{.before_ms = before_ms};
+        Tables::Expiry walk{.before_ms = before_ms};
         while (!walk.finished) {
             const Status done = store_->expire_some(walk);
             if (!done) return done.error();
@@ -57,7 +58,7 @@ class Expiry : public testing::Test {
     test::SeededRandom random_{5};
     test::FaultDisk disk_;
     test::FaultVfs vfs_;
-    std::unique_ptr<Journaled> store_;
+    std::unique_ptr<test::OneThreadStore> store_;
 };
 
 }  // namespace
@@ -148,6 +149,7 @@ TEST_F(Expiry, AStoreOfAnEarlierVersionIsCutToo) {
                         ->script("DROP INDEX head_by_oldest; DROP INDEX context_deleted;"
                                  "ALTER TABLE head DROP COLUMN oldest;"
                                  "ALTER TABLE head DROP COLUMN state_sum;"
+                                 "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
                                  "DELETE FROM meta WHERE key IN ('transactions', 'users');"
                                  "PRAGMA user_version=3"));
     }

@@ -1,8 +1,8 @@
 // Salvage, against the truth that the damage was done to: nothing in the new store is false, and
 // nothing that can be proved is missing.
-#include "store/sqlite/journaled.hpp"
 #include "store/sqlite/salvage.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <functional>
@@ -26,7 +26,7 @@ class Salvage : public testing::Test {
   protected:
     Salvage() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {}
 
-    JournaledOptions options(const std::string& database) const {
+    StoreOptions options(const std::string& database) const {
         return {.database = database,
                 .vfs = vfs_.name(),
                 .journal_file_bytes = 64 * 1024,
@@ -40,7 +40,7 @@ class Salvage : public testing::Test {
     // Three users; the newest events are in the journals only.
     enum class Expire : std::uint8_t { nothing, half, all };
     void fill(int rounds, Expire expire = Expire::nothing) {
-        auto store = Journaled::open(options("/m.db"), random_);
+        auto store = test::OneThreadStore::open(options("/m.db"), random_);
         ASSERT_TRUE(store) << store.error().to_string();
         for (const char* name : {"ada", "bob", "eve"})
             truth_.emplace(name, SampleLog(name, random_, {.keys = 6, .data_bytes = 150}));
@@ -56,10 +56,10 @@ class Salvage : public testing::Test {
             if (round == rounds * 3 / 4) {
                 ASSERT_TRUE((*store)->apply());
                 const auto& texts = truth_.at("ada").texts();
-                Journaled::Expiry walk{
-                    .before_ms = expire == Expire::all
-                                     ? INT64_MAX
-                                     : decode_event(texts[texts.size() / 2])->timestamp_ms};
+                Tables::Expiry walk{.before_ms =
+                                        expire == Expire::all
+                                            ? INT64_MAX
+                                            : decode_event(texts[texts.size() / 2])->timestamp_ms};
                 while (expire != Expire::nothing && !walk.finished)
                     ASSERT_TRUE((*store)->expire_some(walk));
             }
@@ -81,7 +81,7 @@ class Salvage : public testing::Test {
 
     // Compares the new store with the truth and the account; how many events are lost.
     std::size_t check(const SalvageAccount& account) {
-        auto store = Journaled::open(options("/new.db"), random_);
+        auto store = test::OneThreadStore::open(options("/new.db"), random_);
         EXPECT_TRUE(store) << store.error().to_string();
         if (!store) return 0;
         std::size_t lost = 0;
@@ -108,7 +108,7 @@ class Salvage : public testing::Test {
         if (account.damages.empty()) EXPECT_EQ(account.users.size(), truth_.size());
         EXPECT_TRUE((*store)->apply());
         StoreCheck again = (*store)->begin_check(true);
-        while ((*store)->check_some(again)) {
+        while (again.step()) {
         }
         for (const CheckDamage& damage : again.report().list)
             ADD_FAILURE() << damage.user_id << " " << damage.what << " " << damage.name << ": "
@@ -116,7 +116,7 @@ class Salvage : public testing::Test {
         return lost;
     }
 
-    void check_log(Journaled& store, const SampleLog& truth, const SalvagedUser& user) {
+    void check_log(test::OneThreadStore& store, const SampleLog& truth, const SalvagedUser& user) {
         std::map<Offset, bool> said;  // kept or not
         for (const SalvagedRange& range : user.events)
             for (Offset offset = range.first; offset <= range.last; ++offset)
@@ -155,7 +155,8 @@ class Salvage : public testing::Test {
         }
     }
 
-    void check_state(Journaled& store, const SampleLog& truth, const SalvagedUser& user) {
+    void check_state(test::OneThreadStore& store, const SampleLog& truth,
+                     const SalvagedUser& user) {
         std::map<std::string, std::string> said;  // contexts that are not as they were
         for (const SalvagedItem& item : user.items)
             if (item.kind == "context") said[item.name] = item.what;
@@ -234,7 +235,7 @@ TEST_F(Salvage, KeepsALogWhoseEventsAllExpired) {
     ASSERT_TRUE(account) << account.error().to_string();
     EXPECT_TRUE(account->whole());
     EXPECT_EQ(account->users.size(), 3U);
-    auto store = Journaled::open(options("/new.db"), random_);
+    auto store = test::OneThreadStore::open(options("/new.db"), random_);
     ASSERT_TRUE(store);
     for (const auto& [name, truth] : truth_) {
         const auto loaded = (*store)->load(name);
@@ -245,7 +246,7 @@ TEST_F(Salvage, KeepsALogWhoseEventsAllExpired) {
         EXPECT_EQ(test::describe(loaded->state, false), test::describe(truth.state(), false));
     }
     StoreCheck check = (*store)->begin_check(true);
-    while ((*store)->check_some(check)) {
+    while (check.step()) {
     }
     EXPECT_EQ(check.report().damages, 0U);
 }
@@ -329,9 +330,9 @@ TEST_F(Salvage, AfterAPowerCutIsWhatAStartFinds) {
         const std::string name = "cut-" + std::to_string(seed);
         {
             const test::FaultVfs vfs(name, disk);
-            JournaledOptions cut = options("/m.db");
+            StoreOptions cut = options("/m.db");
             cut.vfs = name;
-            auto store = Journaled::open(cut, random_);
+            auto store = test::OneThreadStore::open(cut, random_);
             ASSERT_TRUE(store);
             std::map<std::string, SampleLog> logs;
             for (const char* user : {"ada", "bob"})
@@ -348,7 +349,7 @@ TEST_F(Salvage, AfterAPowerCutIsWhatAStartFinds) {
                         std::vector<AppendResult> results;
                         (*store)->commit(one, results);
                         log.take(*kept.batch, kept.changes);
-                        if (random_.below(10) == 0) (void)(*store)->apply_some(3000);
+                        if (random_.below(10) == 0) (void)(*store)->apply();
                     }
             } catch (const Stopped&) {
             }
@@ -359,11 +360,11 @@ TEST_F(Salvage, AfterAPowerCutIsWhatAStartFinds) {
         const auto found = disk.cut(random_);
         const auto again = found->cut(random_);
         const test::FaultVfs start_vfs(name + "-start", *again);
-        JournaledOptions start = options("/m.db");
+        StoreOptions start = options("/m.db");
         start.vfs = start_vfs.name();
-        const auto started = Journaled::open(start, random_);
+        const auto started = test::OneThreadStore::open(start, random_);
         ASSERT_TRUE(started) << started.error().to_string();
-        const auto users = (*started)->list_users();
+        const auto users = (*started)->reads().users();
         ASSERT_TRUE(users);
         if (users->empty()) continue;
 
@@ -377,9 +378,9 @@ TEST_F(Salvage, AfterAPowerCutIsWhatAStartFinds) {
         const auto account = salvage(of, random_);
         ASSERT_TRUE(account) << account.error().to_string();
         unfinished += account->whole() ? 0 : 1;
-        JournaledOptions saved = options("/new.db");
+        StoreOptions saved = options("/new.db");
         saved.vfs = salvage_vfs.name();
-        const auto store = Journaled::open(saved, random_);
+        const auto store = test::OneThreadStore::open(saved, random_);
         ASSERT_TRUE(store) << store.error().to_string();
         for (const std::string& user : *users) {
             const auto was = (*started)->load(user);

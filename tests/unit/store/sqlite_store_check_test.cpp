@@ -1,8 +1,8 @@
 // The check of a store: it finds whatever is changed, names it, and takes nothing for damage that
 // was written while it ran.
-#include "store/sqlite/journaled.hpp"
 #include "store/sqlite/store_check.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ class Check : public testing::Test {
         store_.reset();
     }
 
-    JournaledOptions options() const {
+    StoreOptions options() const {
         return {.database = "/m.db",
                 .vfs = vfs_.name(),
                 .journal_file_bytes = 64 * 1024,
@@ -37,7 +37,7 @@ class Check : public testing::Test {
     }
     void open() {
         store_.reset();
-        auto opened = Journaled::open(options(), random_);
+        auto opened = test::OneThreadStore::open(options(), random_);
         ASSERT_TRUE(opened) << opened.error().to_string();
         store_ = std::move(*opened);
     }
@@ -53,7 +53,7 @@ class Check : public testing::Test {
     }
     CheckReport run() {
         StoreCheck check = store_->begin_check(true);
-        while (store_->check_some(check)) {
+        while (check.step()) {
         }
         return check.report();
     }
@@ -73,7 +73,7 @@ class Check : public testing::Test {
     test::SeededRandom random_{5};
     test::FaultDisk disk_;
     test::FaultVfs vfs_;
-    std::unique_ptr<Journaled> store_;
+    std::unique_ptr<test::OneThreadStore> store_;
 };
 
 std::string described(const CheckReport& report) {
@@ -168,14 +168,14 @@ TEST_F(Check, TakesNothingForDamageThatIsWrittenWhileItRuns) {
     for (int round = 0; round < 150; ++round) {
         StoreCheck check = store_->begin_check(false);
         int step = 0;
-        while (store_->check_some(check)) {
+        while (check.step()) {
             ++step;
             if (random_.below(3) == 0) grow(random_.below(2) == 0 ? ada : bob, 1);
-            if (random_.below(4) == 0) ASSERT_TRUE(store_->apply_some(2000));
+            if (random_.below(4) == 0) ASSERT_TRUE(store_->apply());
             if (random_.below(40) == 0) {
                 const auto& texts = ada.texts();
-                Journaled::Expiry walk{.before_ms =
-                                           decode_event(texts[texts.size() - 30])->timestamp_ms};
+                Tables::Expiry walk{.before_ms =
+                                        decode_event(texts[texts.size() - 30])->timestamp_ms};
                 while (!walk.finished)
                     ASSERT_TRUE(store_->expire_some(walk));
             }

@@ -1,8 +1,8 @@
 // Which files of a store may be missing or different: none. What is refused stays as it is, and the
 // message names the file and what is wrong with it.
 #include "store/sqlite/journal_format.hpp"
-#include "store/sqlite/journaled.hpp"
 #include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <cstring>
@@ -33,14 +33,15 @@ class Rig {
 
     Status open() {
         crash();
-        auto opened = Journaled::open({.database = kDatabase,
-                                       .vfs = name_,
-                                       .journal_file_bytes = kJournalBytes,
-                                       .apply_bytes = 8192,
-                                       .page_bytes = 1024,
-                                       .epoch_seed = test::kSampleSeed,
-                                       .on_fatal = [](const std::string&) { throw Stopped{}; }},
-                                      random_);
+        auto opened =
+            test::OneThreadStore::open({.database = kDatabase,
+                                        .vfs = name_,
+                                        .journal_file_bytes = kJournalBytes,
+                                        .apply_bytes = 8192,
+                                        .page_bytes = 1024,
+                                        .epoch_seed = test::kSampleSeed,
+                                        .on_fatal = [](const std::string&) { throw Stopped{}; }},
+                                       random_);
         if (!opened) return opened.error();
         store = std::move(*opened);
         return Done{};
@@ -63,7 +64,7 @@ class Rig {
     }
 
     test::FaultDisk disk;
-    std::unique_ptr<Journaled> store;
+    std::unique_ptr<test::OneThreadStore> store;
 
   private:
     test::FaultVfs vfs_;

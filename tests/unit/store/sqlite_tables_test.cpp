@@ -1,97 +1,26 @@
-// The embedded store without its thread, on a simulated disk.
-#include "store/sqlite/journaled.hpp"
-#include "store/sqlite/schema.hpp"
-#include "support/fault_vfs.hpp"
-#include "support/sample_log.hpp"
-
-#include <memory>
-
-#include <gtest/gtest.h>
-#include <sqlite3.h>
+// Commits, applies and reads, and what failing disks make of them.
+#include "unit/store/tables_rig.hpp"
 
 namespace dyad::sqlite {
-namespace {
 
-using test::SampleLog;
-
-struct Stopped {};
-
-class JournaledStore : public testing::Test {
-  protected:
-    JournaledStore() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {}
-    ~JournaledStore() override {
-        disk_.dead = true;
-        store_.reset();
-    }
-
-    JournaledOptions options() const {
-        return {.database = "/m.db",
-                .vfs = vfs_.name(),
-                .journal_file_bytes = 64 * 1024,
-                .apply_bytes = 32 * 1024,
-                .page_bytes = 1024,
-                .epoch_seed = test::kSampleSeed,
-                .on_fatal = [](const std::string&) { throw Stopped{}; }};
-    }
-    Status open() {
-        store_.reset();
-        auto opened = Journaled::open(options(), random_);
-        if (!opened) return opened.error();
-        store_ = std::move(*opened);
-        return Done{};
-    }
-    void crash() {
-        disk_.dead = true;
-        store_.reset();
-        disk_.dead = false;
-    }
-    AppendResult commit(AppendRequest request) {
-        std::vector<AppendRequest> one;
-        one.push_back(std::move(request));
-        std::vector<AppendResult> results;
-        store_->commit(one, results);
-        return results.at(0);
-    }
-    void grow(SampleLog& log, int batches) {
-        for (int i = 0; i < batches; ++i) {
-            const AppendRequest request = log.draft(2);
-            ASSERT_EQ(commit(request).outcome, AppendOutcome::committed);
-            log.take(*request.batch, request.changes);
-        }
-    }
-    void expect_holds(const SampleLog& log) {
-        const auto loaded = store_->load(log.user());
-        ASSERT_TRUE(loaded) << loaded.error().to_string();
-        EXPECT_EQ(loaded->head.offset, log.head().offset);
-        EXPECT_EQ(loaded->head.hash, log.head().hash);
-        EXPECT_EQ(test::describe(loaded->state, true), test::describe(log.state(), true));
-    }
-
-    test::SeededRandom random_{5};
-    test::FaultDisk disk_;
-    test::FaultVfs vfs_;
-    std::unique_ptr<Journaled> store_;
-};
-
-}  // namespace
-
-TEST_F(JournaledStore, ACommitIsOneWriteAndOneSync) {
+TEST_F(TablesOfStore, ACommitIsOneWriteAndOneSync) {
     ASSERT_TRUE(open());
     SampleLog ada("ada", random_);
     SampleLog bob("bob", random_);
     grow(ada, 1);
+    grow(bob, 1);
     const std::uint64_t writes = disk_.writes();
     const std::uint64_t syncs = disk_.syncs();
     std::vector<AppendRequest> group{ada.draft(3), bob.draft(2)};
     std::vector<AppendResult> results;
-    EXPECT_EQ(store_->commit(group, results), 2U);
+    store_->commit(group, results);
     EXPECT_EQ(results[0].outcome, AppendOutcome::committed);
     EXPECT_EQ(results[1].outcome, AppendOutcome::committed);
     EXPECT_EQ(disk_.writes() - writes, 1U);
     EXPECT_EQ(disk_.syncs() - syncs, 1U);
 }
 
-TEST_F(JournaledStore, GoesThroughBothJournalFilesManyTimes) {
+TEST_F(TablesOfStore, GoesThroughBothJournalFilesManyTimes) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     for (int round = 0; round < 12; ++round) {
@@ -105,25 +34,23 @@ TEST_F(JournaledStore, GoesThroughBothJournalFilesManyTimes) {
     EXPECT_TRUE(store_->verify("ada"));
 }
 
-TEST_F(JournaledStore, CommitsAndReadsGoOnBetweenTheSlicesOfAnApply) {
+TEST_F(TablesOfStore, CommitsAndReadsGoOnBetweenThePiecesOfAnApply) {
     ASSERT_TRUE(open());
     SampleLog ada("ada", random_);
     SampleLog bob("bob", random_);
     SampleLog eve("eve", random_);
     grow(ada, 20);
     grow(bob, 20);
-    int slices = 0;
-    for (bool more = true; more; ++slices) {
-        const auto some = store_->apply_some(2000);
-        ASSERT_TRUE(some) << some.error().to_string();
-        more = *some;
-        EXPECT_EQ(store_->is_applying(), more);
+    int pauses = 0;
+    const Status applied = store_->apply([&] {
+        pauses += 1;
         for (SampleLog* log : {&ada, &bob, &eve}) {
             grow(*log, 1);
             expect_holds(*log);
         }
-    }
-    EXPECT_GT(slices, 5);
+    });
+    ASSERT_TRUE(applied) << applied.error().to_string();
+    EXPECT_GT(pauses, 5);
     EXPECT_TRUE(store_->has_unapplied()) << "what came since";
     crash();
     ASSERT_TRUE(open());
@@ -133,18 +60,18 @@ TEST_F(JournaledStore, CommitsAndReadsGoOnBetweenTheSlicesOfAnApply) {
         EXPECT_TRUE(store_->verify(user));
 }
 
-TEST_F(JournaledStore, AnApplyThatFailsHalfWayHasChangedNothing) {
+TEST_F(TablesOfStore, AnApplyThatFailsHalfWayHasChangedNothing) {
     ASSERT_TRUE(open());
     SampleLog ada("ada", random_, {.keys = 50, .data_bytes = 2000, .only_contexts = true});
     SampleLog bob("bob", random_);
     grow(ada, 10);
     grow(bob, 10);
-    ASSERT_TRUE(*store_->apply_some(1));
-    grow(ada, 1);
-    disk_.capacity_bytes = disk_.size("/m.db") + disk_.size("/m.db-log0") +
-                           disk_.size("/m.db-log1") + disk_.size("/m.db-journal");
-    EXPECT_FALSE(store_->apply());
-    EXPECT_FALSE(store_->is_applying());
+    const Status applied = store_->apply([&] {
+        if (ada.head().offset == 20) grow(ada, 1);
+        disk_.capacity_bytes = disk_.size("/m.db") + disk_.size("/m.db-log0") +
+                               disk_.size("/m.db-log1") + disk_.size("/m.db-journal");
+    });
+    EXPECT_FALSE(applied);
     EXPECT_TRUE(store_->apply_problem());
     for (const SampleLog* log : {&ada, &bob})
         expect_holds(*log);
@@ -162,11 +89,11 @@ TEST_F(JournaledStore, AnApplyThatFailsHalfWayHasChangedNothing) {
     EXPECT_TRUE(store_->verify("bob"));
 }
 
-TEST_F(JournaledStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
-    JournaledOptions large = options();
+TEST_F(TablesOfStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
+    StoreOptions large = options();
     large.journal_file_bytes = 4 << 20;
     large.apply_bytes = 1 << 20;
-    auto opened = Journaled::open(large, random_);
+    auto opened = test::OneThreadStore::open(large, random_);
     ASSERT_TRUE(opened);
     store_ = std::move(*opened);
     SampleLog log("ada", random_, {.keys = 3, .data_bytes = 10, .only_contexts = true});
@@ -182,16 +109,16 @@ TEST_F(JournaledStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
     };
     write(50);
     const std::size_t before = log.operation_keys().size();
-    Journaled::OperationsWalk walk;
+    Reads::OperationsWalk walk;
     int pieces = 0;
     for (; !walk.finished; ++pieces) {
-        ASSERT_TRUE(store_->read_operations("ada", walk));
+        ASSERT_TRUE(store_->reads().operations("ada", walk));
         write(1);
         if (pieces == 1) {
             ASSERT_TRUE(store_->apply());
         }
         if (pieces == 2) {  // what the walk has not reached yet expires
-            Journaled::Expiry expiry{.before_ms = log.now_ms};
+            Tables::Expiry expiry{.before_ms = log.now_ms};
             while (!expiry.finished)
                 ASSERT_TRUE(store_->expire_some(expiry));
             EXPECT_GT(expiry.dropped, 0U);
@@ -205,7 +132,7 @@ TEST_F(JournaledStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
         EXPECT_TRUE(known.contains(log.operation_keys()[offset - 1])) << offset;
 }
 
-TEST_F(JournaledStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
+TEST_F(TablesOfStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 500, .data_bytes = 300, .only_contexts = true});
     grow(log, 1);
@@ -240,7 +167,7 @@ TEST_F(JournaledStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
 }
 
 // Else the next transaction would write over what a power cut would then roll back with.
-TEST_F(JournaledStore, TheEndOfATransactionIsDurableBeforeTheNextWhereItsSyncFailed) {
+TEST_F(TablesOfStore, TheEndOfATransactionIsDurableBeforeTheNextWhereItsSyncFailed) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     int failed = 0;
@@ -261,7 +188,7 @@ TEST_F(JournaledStore, TheEndOfATransactionIsDurableBeforeTheNextWhereItsSyncFai
     EXPECT_GE(failed, 4) << "journal, its header, database, the header again";
 }
 
-TEST_F(JournaledStore, AFailedSyncStopsBeforeAnythingIsAcknowledged) {
+TEST_F(TablesOfStore, AFailedSyncStopsBeforeAnythingIsAcknowledged) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 3);
@@ -276,7 +203,7 @@ TEST_F(JournaledStore, AFailedSyncStopsBeforeAnythingIsAcknowledged) {
     EXPECT_GE(loaded->head.offset, log.head().offset);
 }
 
-TEST_F(JournaledStore, AFailedSyncWhileApplyingStopsToo) {
+TEST_F(TablesOfStore, AFailedSyncWhileApplyingStopsToo) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 3);
@@ -287,7 +214,7 @@ TEST_F(JournaledStore, AFailedSyncWhileApplyingStopsToo) {
     expect_holds(log);
 }
 
-TEST_F(JournaledStore, DamagedAcknowledgedRecordsAreReportedNotDropped) {
+TEST_F(TablesOfStore, DamagedAcknowledgedRecordsAreReportedNotDropped) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 5);
@@ -299,7 +226,7 @@ TEST_F(JournaledStore, DamagedAcknowledgedRecordsAreReportedNotDropped) {
     EXPECT_NE(opened.error().detail.find("/m.db-log0"), std::string::npos);
 }
 
-TEST_F(JournaledStore, ADamagedJournalHeaderIsReported) {
+TEST_F(TablesOfStore, ADamagedJournalHeaderIsReported) {
     ASSERT_TRUE(open());
     crash();
     disk_.corrupt("/m.db-log1", 3, "x");
@@ -308,7 +235,7 @@ TEST_F(JournaledStore, ADamagedJournalHeaderIsReported) {
     EXPECT_EQ(opened.error().code, Errc::storage_damaged);
 }
 
-TEST_F(JournaledStore, ATornLastRecordWasNeverAcknowledgedAndIsLeftOut) {
+TEST_F(TablesOfStore, ATornLastRecordWasNeverAcknowledgedAndIsLeftOut) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 1);
@@ -325,7 +252,7 @@ TEST_F(JournaledStore, ATornLastRecordWasNeverAcknowledgedAndIsLeftOut) {
     expect_holds(before);
 }
 
-TEST_F(JournaledStore, DamagedDatabasesAndForeignOnesAreNamed) {
+TEST_F(TablesOfStore, DamagedDatabasesAndForeignOnesAreNamed) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 5);
@@ -338,93 +265,7 @@ TEST_F(JournaledStore, DamagedDatabasesAndForeignOnesAreNamed) {
     EXPECT_NE(opened.error().detail.find("/m.db"), std::string::npos);
 }
 
-TEST_F(JournaledStore, ANewerSchemaIsLeftAlone) {
-    ASSERT_TRUE(open());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("PRAGMA user_version=999"));
-    }
-    const Status opened = open();
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code, Errc::storage_newer);
-}
-
-TEST_F(JournaledStore, AnotherProgramsDatabaseIsLeftAlone) {
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("CREATE TABLE theirs(a)"));
-    }
-    const Status opened = open();
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code, Errc::storage_damaged);
-}
-
-TEST_F(JournaledStore, VersionOneIsMigratedWithItsData) {
-    SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name(), .store_id = 7});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE(migrate(**connection, 1));
-        EXPECT_EQ(*(*connection)->number("PRAGMA user_version"), 1);
-        AppendRequest request = log.draft(4);
-        log.take(*request.batch, request.changes);
-        std::vector<Unapplied> batches;
-        batches.push_back({request.batch, request.changes, 0});
-        // What version one had no column for is taken away again.
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head ADD COLUMN oldest INTEGER"));
-        LogTables tables(**connection, {});
-        const auto user = tables.add_user("ada");
-        ASSERT_TRUE(user);
-        ASSERT_TRUE(tables.append(*user, batches, log.head()));
-        // What writes the rows is of today.
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head ADD COLUMN state_sum INTEGER"));
-        ASSERT_TRUE(Projections(**connection).apply(*user, batches));
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN oldest"));
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN state_sum"));
-        ASSERT_TRUE((*connection)
-                        ->script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
-                                 "('journal_made', 1)"));
-        ASSERT_TRUE(Journal::create(
-            {.vfs = sqlite3_vfs_find(vfs_.name().c_str()), .database = "/m.db", .store_id = 7},
-            64 * 1024));
-    }
-    ASSERT_TRUE(open());
-    expect_holds(log);
-    EXPECT_TRUE(store_->verify("ada"));
-    const auto hits = store_->search("ada", "word* OR ada", 10);
-    ASSERT_TRUE(hits) << hits.error().to_string();
-    EXPECT_EQ(hits->size(), log.state().live_contexts);
-    grow(log, 2);
-    expect_holds(log);
-}
-
-TEST_F(JournaledStore, AnIndexThatWasCutInAnotherWayIsMadeAnew) {
-    ASSERT_TRUE(open());
-    SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
-    grow(log, 5);
-    const auto before = store_->search("ada", "word*", 10);
-    ASSERT_TRUE(before && !before->empty());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE((*connection)
-                        ->script("UPDATE meta SET value = 1 WHERE key = 'search_version';"
-                                 "UPDATE search_text SET body = 'cut otherwise'"));
-    }
-    ASSERT_TRUE(open());
-    const std::uint64_t written = disk_.writes();
-    EXPECT_FALSE(store_->tidy()) << "in one piece";
-    EXPECT_GT(disk_.writes(), written) << "while there is time";
-    const auto after = store_->search("ada", "word*", 10);
-    ASSERT_TRUE(after) << after.error().to_string();
-    EXPECT_EQ(after->size(), before->size());
-    EXPECT_TRUE(store_->search("ada", "otherwise", 10)->empty());
-}
-
-TEST_F(JournaledStore, VerifyFindsAChangedEvent) {
+TEST_F(TablesOfStore, VerifyFindsAChangedEvent) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
     grow(log, 5);
@@ -445,7 +286,7 @@ TEST_F(JournaledStore, VerifyFindsAChangedEvent) {
     EXPECT_EQ(verified.error().code, Errc::storage_damaged);
 }
 
-TEST_F(JournaledStore, SmallAppliesAreJoinedIntoSegments) {
+TEST_F(TablesOfStore, SmallAppliesAreJoinedIntoSegments) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     for (int i = 0; i < 60; ++i) {
@@ -460,12 +301,13 @@ TEST_F(JournaledStore, SmallAppliesAreJoinedIntoSegments) {
               120);
 }
 
-TEST_F(JournaledStore, RenewedEpochsExposeARestoreAndTheLogGoesOn) {
+TEST_F(TablesOfStore, RenewedEpochsExposeARestoreAndTheLogGoesOn) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_);
     grow(log, 3);
     const Epoch before = log.head().epoch;
-    ASSERT_TRUE(store_->renew_epochs(random_));
+    ASSERT_TRUE(store_->tables().renew_epochs(random_));
+    ASSERT_TRUE(open());
     const auto loaded = store_->load("ada");
     ASSERT_TRUE(loaded);
     EXPECT_NE(loaded->head.epoch, before);
@@ -488,7 +330,7 @@ TEST_F(JournaledStore, RenewedEpochsExposeARestoreAndTheLogGoesOn) {
     EXPECT_TRUE(store_->verify("ada"));
 }
 
-TEST_F(JournaledStore, ABatchThatNeverFitsIsRefused) {
+TEST_F(TablesOfStore, ABatchThatNeverFitsIsRefused) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 500, .data_bytes = 4000, .only_contexts = true});
     EXPECT_EQ(commit(log.draft(40)).error->code, Errc::too_large);

@@ -1,0 +1,202 @@
+#include "store/sqlite/commit_log.hpp"
+
+#include "base/limits.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace dyad::sqlite {
+namespace {
+
+constexpr std::size_t kFilterBytesMax = 64 << 20;
+
+std::size_t bytes_of(const EventBatch& batch) {
+    return batch.size() * sizeof(std::uint32_t);
+}
+
+}  // namespace
+
+CommitLog::Round CommitLog::commit() {
+    Round round;
+    release_idle_logs();
+    accepted_.clear();
+    journal_->begin();
+    if (!waits_for_room_)
+        while (!queue_.empty() && take_one(round)) {
+        }
+    no_room_.reset();
+    if (!accepted_.empty()) write(round);
+    round.answered = std::exchange(answered_, {});
+    return round;
+}
+
+bool CommitLog::take_one(Round& round) {
+    constexpr std::size_t kEntryMax = 64;  // lengths and padding
+    const AppendRequest& next = queue_.front().request;
+    CHECK(!next.batch->empty() && next.changes.size() == next.batch->size());
+    Log& log = logs_[next.user_id];
+    const bool known = log.is_known && !log.is_asked;
+    if (known) {
+        encoded_.clear();
+        encode_batch(*next.batch, encoded_);
+        const std::size_t bytes = encoded_.size() + next.user_id.size() + kEntryMax;
+        const std::size_t with_it = journal_->record_bytes() + bytes;
+        const std::size_t most = journal_->record_bytes_max();
+        const bool fits = bytes <= most;
+        if (fits && !accepted_.empty() &&
+            (with_it > std::min(options_.group_bytes_max, most) || !journal_->has_room(with_it)))
+            return false;
+        if (fits && !journal_->has_room(with_it) && !no_room_) {
+            waits_for_room_ = round.wants_room = true;
+            return false;
+        }
+        if (!fits || !journal_->has_room(with_it)) {
+            const Error error = fits ? *no_room_
+                                     : fail(Errc::too_large, "a batch may have at most " +
+                                                                 std::to_string(most) + " bytes");
+            PendingAppend append = std::move(queue_.front());
+            queue_.pop_front();
+            answer(std::move(append), AppendOutcome::refused, error);
+            return true;
+        }
+    }
+    PendingAppend append = std::move(queue_.front());
+    queue_.pop_front();
+    if (known)
+        decide(std::move(append), log, round);
+    else
+        ask(std::move(append), log, {}, round);
+    return true;
+}
+
+void CommitLog::decide(PendingAppend append, Log& log, Round& round) {
+    const EventBatch& batch = *append.request.batch;
+    const bool follows = batch.epoch == log.head.epoch && batch.first == log.head.offset + 1 &&
+                         batch.prev_hash == log.head.hash;
+    if (!follows) return answer(std::move(append), AppendOutcome::conflict);
+    std::vector<std::size_t> seen;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const std::uint64_t key = batch.entries[i].operation_key;
+        if (!append.is_new && log.operations.may_have(key)) seen.push_back(i);
+        log.operations.add(key);
+    }
+    filter_bytes_ += bytes_of(batch);
+    if (!seen.empty()) return ask(std::move(append), log, std::move(seen), round);
+    journal_->add(append.request.user_id, encoded_);
+    const LogHead before = std::exchange(log.head, batch.head());
+    accepted_.push_back({.append = std::move(append), .log = &log, .before = before});
+}
+
+// Behind an append that waits all others of the user do.
+void CommitLog::ask(PendingAppend append, Log& log, std::vector<std::size_t> events, Round& round) {
+    if (!std::exchange(log.is_asked, true))
+        round.questions.push_back({.user_id = append.request.user_id,
+                                   .batch = events.empty() ? nullptr : append.request.batch,
+                                   .events = std::move(events)});
+    log.parked.push_back(std::move(append));
+    parked_ += 1;
+}
+
+void CommitLog::answer(PendingAppend append, AppendOutcome outcome, std::optional<Error> error) {
+    append.result = {.outcome = outcome, .error = std::move(error)};
+    answered_.push_back(std::move(append));
+}
+
+void CommitLog::learn(const std::string& user_id, Result<Standing> standing) {
+    Log& log = logs_.at(user_id);
+    if (standing) {
+        log.head = standing->head;
+        log.operations = std::move(standing->operations);
+        filter_bytes_ += log.operations.bytes();
+        log.is_known = true;
+    } else {
+        parked_ -= log.parked.size();
+        for (PendingAppend& append : std::exchange(log.parked, {}))
+            answer(std::move(append), AppendOutcome::refused, standing.error());
+    }
+    release(log);
+}
+
+void CommitLog::settle(const std::string& user_id, const Result<bool>& has_operation) {
+    Log& log = logs_.at(user_id);
+    PendingAppend& first = log.parked.front();
+    if (has_operation && !*has_operation) {
+        first.is_new = true;
+    } else {
+        parked_ -= 1;
+        if (has_operation)
+            answer(std::move(first), AppendOutcome::conflict);
+        else
+            answer(std::move(first), AppendOutcome::refused, has_operation.error());
+        log.parked.pop_front();
+    }
+    release(log);
+}
+
+// They came before what waits in the queue.
+void CommitLog::release(Log& log) {
+    log.is_asked = false;
+    parked_ -= log.parked.size();
+    queue_.insert(queue_.begin(), std::make_move_iterator(log.parked.begin()),
+                  std::make_move_iterator(log.parked.end()));
+    log.parked.clear();
+}
+
+void CommitLog::room(const Status& applied) {
+    waits_for_room_ = false;
+    if (!applied) no_room_ = applied.error();
+}
+
+void CommitLog::set_applied(std::uint64_t sequence) noexcept {
+    journal_->set_applied(std::max(sequence, journal_->applied()));
+}
+
+void CommitLog::write(Round& round) {
+    const std::size_t record_bytes = journal_->record_bytes();
+    const Status done = journal_->write();
+    if (!done && done.error().code != Errc::storage_full) stop(done.error());
+    if (done) {
+        const Status synced = journal_->sync();
+        if (!synced) stop(synced.error());
+        round.sequence = journal_->last_sequence();
+    } else {
+        for (std::size_t i = accepted_.size(); i-- > 0;)
+            accepted_[i].log->head = accepted_[i].before;
+    }
+    for (Accepted& accepted : accepted_) {
+        AppendRequest& request = accepted.append.request;
+        if (done)
+            round.committed.push_back({.user_id = std::move(request.user_id),
+                                       .batch = std::move(request.batch),
+                                       .changes = std::move(request.changes),
+                                       .record_bytes = round.committed.empty() ? record_bytes : 0});
+        if (done)
+            answer(std::move(accepted.append), AppendOutcome::committed);
+        else
+            answer(std::move(accepted.append), AppendOutcome::refused, done.error());
+    }
+}
+
+// The tables know them.
+void CommitLog::release_idle_logs() {
+    if (logs_.size() <= static_cast<std::size_t>(limits::users_active_max) &&
+        filter_bytes_ <= kFilterBytesMax)
+        return;
+    std::erase_if(logs_, [](const auto& entry) { return !entry.second.is_asked; });
+    filter_bytes_ = 0;
+}
+
+Status CommitLog::turn_over() {
+    const Status done = journal_->turn_over();
+    if (!done && done.error().code != Errc::storage_full) stop(done.error());
+    return done;
+}
+
+Result<bool> CommitLog::erase_some() {
+    const Result<bool> more = journal_->erase_some();
+    if (!more && more.error().code != Errc::storage_full) stop(more.error());
+    return more;
+}
+
+}  // namespace dyad::sqlite

@@ -1,0 +1,233 @@
+#include "store/sqlite/reads.hpp"
+
+#include "base/log.hpp"
+#include "store/sqlite/whole.hpp"
+
+#include <algorithm>
+
+namespace dyad::sqlite {
+
+Result<LoadedLog> Reads::load(const std::string& user_id) {
+    const Result<UserLog*> found = tables_.find_log(user_id);
+    if (!found) return found.error();
+    LoadedLog loaded;
+    loaded.head = first_head(user_id, tables_.epoch_seed_);
+    if (*found == nullptr) return loaded;
+    UserLog& log = **found;
+    loaded.head = log.head;
+    loaded.first_kept = log.first_kept;
+    if (log.id != 0) {
+        const Status done = tables_.projections_.load(log.id, loaded.state);
+        if (!done) return done.error();
+    }
+    for (Unapplied& next : log.unapplied) {
+        const Status decoded = next.decode();
+        if (!decoded) return decoded.error();
+        for (const Change& change : next.changes)
+            fold(loaded.state, change);
+    }
+    return loaded;
+}
+
+Status Reads::operations(const std::string& user_id, OperationsWalk& walk) {
+    constexpr std::size_t kAtOnce = 8192;  // about a millisecond, and other reads wait
+    const Result<UserLog*> found = tables_.find_log(user_id);
+    if (!found) return found.error();
+    walk.finished = *found == nullptr;
+    if (walk.finished) return Done{};
+    const UserLog& log = **found;
+    if (walk.before == 0) {
+        walk.before = log.head.offset + 1;
+        for (const Unapplied& next : log.unapplied)
+            for (const EventEntry& entry : next.batch->entries)
+                walk.keys.push_back(entry.operation_key);
+        if (!log.unapplied.empty()) walk.before = log.unapplied.front().batch->first;
+    }
+    if (log.id == 0) {
+        walk.finished = true;
+        return Done{};
+    }
+    const std::size_t most = walk.keys.size() + kAtOnce;
+    Status done = tables_.log_.visit_keys(
+        log.id, walk.before, [&](Offset offset, std::uint64_t operation, std::uint64_t) {
+            walk.keys.push_back(operation);
+            walk.before = offset;
+            return walk.keys.size() < most;
+        });
+    if (!done || walk.keys.size() >= most) return done;
+    walk.finished = true;
+    // Last: what expires during the walk is in one place or the other.
+    return tables_.expired_.load(log.id, walk.keys);
+}
+
+// A write of the disk that was lost leaves pages that verify and do not follow each other.
+Result<LogSlice> Reads::whole_slice(const UserLog& log, Offset after, LogSlice slice) const {
+    bool whole = !slice.batches.empty() && slice.batches.front()->first <= after + 1;
+    for (std::size_t i = 1; i < slice.batches.size(); ++i)
+        whole = whole && slice.batches[i]->first == slice.batches[i - 1]->last() + 1 &&
+                slice.batches[i]->prev_hash == slice.batches[i - 1]->head().hash;
+    if (whole && slice.batches.back()->last() >= log.head.offset)
+        whole = slice.batches.back()->head().hash == log.head.hash;
+    if (whole) return slice;
+    return fail(Errc::storage_damaged,
+                db_.path() + ": the log of " + log.name +
+                    " has events that do not follow each other after event " +
+                    std::to_string(after) + "; " + kDamageAdvice);
+}
+
+Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_t bytes_max) {
+    const Result<UserLog*> found = tables_.find_log(user_id);
+    if (!found) return found.error();
+    LogSlice slice;
+    slice.head = first_head(user_id, tables_.epoch_seed_);
+    if (*found == nullptr) return slice;
+    const UserLog& log = **found;
+    slice.head = log.head;
+    slice.first_kept = log.first_kept;
+    if (after >= log.head.offset) return slice;
+    if (after + 1 < log.first_kept)
+        return fail(Errc::history_gone, "the log begins at event " +
+                                            std::to_string(log.first_kept) + "; event " +
+                                            std::to_string(after + 1) + " is gone");
+    const Offset memory_begins =
+        log.unapplied.empty() ? log.head.offset + 1 : log.unapplied.front().batch->first;
+    if (after + 1 < memory_begins) {
+        const Status done = tables_.log_.read(log.id, after, bytes_max, slice.batches);
+        if (!done) return done.error();
+    }
+    std::size_t bytes = 0;
+    for (const EventBatchPtr& batch : slice.batches)
+        bytes += batch->texts.size();
+    const Offset read_to = slice.batches.empty() ? after : slice.batches.back()->last();
+    if (read_to + 1 < memory_begins) return whole_slice(log, after, std::move(slice));
+    for (const Unapplied& next : log.unapplied) {
+        if (bytes != 0 && bytes >= bytes_max) break;
+        if (next.batch->last() <= after) continue;
+        slice.batches.push_back(next.batch);
+        bytes += next.batch->texts.size();
+    }
+    return whole_slice(log, after, std::move(slice));
+}
+
+Result<Offset> Reads::find_operation(const std::string& user_id, std::uint64_t operation_key) {
+    const Result<UserLog*> found = tables_.find_log(user_id);
+    if (!found) return found.error();
+    if (*found == nullptr) return Offset{0};
+    const UserLog& log = **found;
+    for (std::size_t b = log.unapplied.size(); b-- > 0;) {
+        const EventBatch& batch = *log.unapplied[b].batch;
+        for (std::size_t i = batch.size(); i-- > 0;)
+            if (batch.entries[i].operation_key == operation_key) return batch.first + i;
+    }
+    Offset at = 0;
+    if (log.id == 0) return at;
+    Status problem = Done{};
+    const Status done = tables_.index_.visit(
+        log.id, EventIndex::Kind::operations, operation_key, INT64_MAX, 0, [&](Offset offset) {
+            const Result<EventBatch> batch = tables_.log_.segment_with(log.id, offset);
+            if (!batch) problem = batch.error();
+            if (batch && batch->entry(offset).operation_key == operation_key) at = offset;
+            return batch && at == 0;
+        });
+    if (!done) return done.error();
+    if (!problem) return problem.error();
+    return at;
+}
+
+Result<std::vector<Position>> Reads::heads(const std::vector<std::string>& user_ids) {
+    std::vector<Position> ends;
+    for (const std::string& user_id : user_ids) {
+        const Result<UserLog*> found = tables_.find_log(user_id);
+        if (!found) return found.error();
+        const LogHead& head =
+            *found != nullptr ? (*found)->head : first_head(user_id, tables_.epoch_seed_);
+        ends.push_back(head.position());
+    }
+    return ends;
+}
+
+// Exact, for a user whose newest changes are not applied, too.
+Result<bool> Reads::has_expired(const std::string& user_id, std::int64_t now_ms) {
+    const Result<UserLog*> found = tables_.find_log(user_id);
+    if (!found) return found.error();
+    if (*found == nullptr) return false;
+    if ((*found)->unapplied.empty()) return tables_.projections_.has_expired((*found)->id, now_ms);
+    const Result<LoadedLog> loaded = load(user_id);
+    if (!loaded) return loaded.error();
+    const auto& expiries = loaded->state.expiries;
+    return !expiries.empty() && expiries.begin()->first <= now_ms;
+}
+
+// What is not applied may have made a context of any of its users expire.
+Status Reads::add_unapplied_with_expired(std::int64_t now_ms, std::vector<std::string>& users) {
+    for (UserLog* log : tables_.dirty_) {
+        bool any = false;
+        const Status seen =
+            visit_unapplied(*log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
+                const auto* context = std::get_if<ContextChange>(&change);
+                any = context != nullptr && !context->context->deleted &&
+                      context->context->expires_at_ms.value_or(INT64_MAX) <= now_ms;
+                return !any;
+            });
+        if (!seen) return seen;
+        if (any && std::find(users.begin(), users.end(), log->name) == users.end())
+            users.push_back(log->name);
+    }
+    return Done{};
+}
+
+Result<std::vector<std::string>> Reads::users_with_expired(std::int64_t now_ms, std::size_t limit) {
+    Result<std::vector<std::string>> may_have =
+        tables_.projections_.users_who_may_have_expired(now_ms, limit);
+    Status done = may_have ? add_unapplied_with_expired(now_ms, *may_have) : may_have.error();
+    if (!done) return done.error();
+    std::vector<std::string> users;
+    if (may_have->empty()) return users;
+    done = tables_.change([&]() -> Status {  // where none has, that is noted
+        for (std::string& user : *may_have) {
+            const Result<bool> expired = has_expired(user, now_ms);
+            if (!expired) return expired.error();
+            if (*expired && users.size() < limit) users.push_back(std::move(user));
+        }
+        return Done{};
+    });
+    if (!done) return done.error();
+    return users;
+}
+
+Result<std::vector<std::string>> Reads::users() {
+    Result<std::vector<std::string>> users = tables_.log_.users();
+    if (!users) return users;
+    for (const UserLog* log : tables_.dirty_)
+        if (!std::binary_search(users->begin(), users->end(), log->name))
+            users->push_back(log->name);
+    std::sort(users->begin(), users->end());
+    users->erase(std::unique(users->begin(), users->end()), users->end());
+    return users;
+}
+
+Result<ClockMark> Reads::load_clock() {
+    {
+        Rows rows = db_.query("SELECT value FROM meta WHERE key = 'clock'");
+        if (rows.next()) return decode_clock_mark(rows.text(0));
+        const Status status = rows.status();
+        if (!status) return status.error();
+    }
+    const auto newest = db_.number("SELECT coalesce(max(timestamp), 0) FROM head");
+    if (!newest) return newest.error();
+    ClockMark mark;
+    mark.proven_ms = *newest;
+    for (const UserLog* log : tables_.dirty_)
+        mark.proven_ms = std::max(mark.proven_ms, log->head.timestamp_ms);
+    return mark;
+}
+
+void Reads::save_clock(const ClockMark& mark) {
+    const Status done = db_.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
+                                    encode_clock_mark(mark));
+    if (done) return;
+    tables_.stop_if_sync_failed(done.error());
+    log::warn("sqlite", "the clock's mark was not kept: " + done.error().to_string());
+}
+
+}  // namespace dyad::sqlite

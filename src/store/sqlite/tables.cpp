@@ -1,0 +1,379 @@
+#include "store/sqlite/tables.hpp"
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "store/sqlite/journal_format.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace dyad::sqlite {
+namespace {
+
+constexpr std::string_view kScope = "sqlite";
+
+// What is moved out of a log's unapplied batches and back.
+void move_batches(std::vector<Unapplied>& from, std::size_t count, std::vector<Unapplied>& to,
+                  std::vector<Unapplied>::iterator at) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
+    to.insert(at, std::make_move_iterator(from.begin()), std::make_move_iterator(end));
+    from.erase(from.begin(), end);
+}
+
+Status check_follows(const LogHead& head, const EventBatch& batch) {
+    if (!batch.empty() && batch.epoch == head.epoch && batch.first == head.offset + 1 &&
+        batch.prev_hash == head.hash)
+        return Done{};
+    return fail(Errc::storage_damaged, "event " + std::to_string(batch.first) +
+                                           " does not follow the log's end, " +
+                                           std::to_string(head.offset));
+}
+
+bool is_same_operation(std::string_view text, std::string_view other) {
+    const Result<EventView> a = decode_event(text);
+    const Result<EventView> b = decode_event(other);
+    return a && b && a->source_instance_id == b->source_instance_id &&
+           a->operation_id == b->operation_id;
+}
+
+}  // namespace
+
+Tables::Tables(std::unique_ptr<Connection> connection, StoreOptions options,
+               std::uint64_t epoch_seed, std::uint64_t applied)
+    : options_(std::move(options)),
+      epoch_seed_(epoch_seed),
+      db_(std::move(connection)),
+      log_(*db_, options_.segments),
+      index_(*db_, log_, options_.index),
+      expired_(*db_),
+      projections_(*db_),
+      search_(*db_),
+      taken_(applied),
+      applied_(applied) {}
+
+void Tables::stop_if_sync_failed(const Error& error) {
+    if (db_->sync_failed()) stop(error);
+}
+
+Status Tables::read_log(UserLog& log) {
+    if (log.is_read) return Done{};
+    const auto stored = log_.find(log.name);
+    if (!stored) return stored.error();
+    log.is_read = true;
+    if (*stored) {
+        log.id = (*stored)->user;
+        log.first_kept = (*stored)->first_kept;
+        if (log.unapplied.empty()) log.head = (*stored)->head;
+    }
+    return Done{};
+}
+
+Result<UserLog*> Tables::find_log(const std::string& user_id) {
+    const auto at = logs_.find(user_id);
+    if (at != logs_.end()) {
+        const Status read = read_log(*at->second);
+        return read ? Result<UserLog*>(at->second.get()) : read.error();
+    }
+    auto log = std::make_unique<UserLog>();
+    log->name = user_id;
+    const Status read = read_log(*log);
+    if (!read) return read.error();
+    if (log->id == 0) return static_cast<UserLog*>(nullptr);
+    release_idle_logs();
+    return logs_.emplace(user_id, std::move(log)).first->second.get();
+}
+
+void Tables::release_idle_logs() {
+    if (applying_ || logs_.size() < static_cast<std::size_t>(limits::users_active_max)) return;
+    std::erase_if(logs_, [](const auto& entry) { return entry.second->unapplied.empty(); });
+}
+
+void Tables::take(std::vector<Committed> batches, std::uint64_t sequence) {
+    for (Committed& next : batches) {
+        std::unique_ptr<UserLog>& log = logs_[next.user_id];
+        if (!log) {
+            log = std::make_unique<UserLog>();
+            log->name = next.user_id;
+        }
+        if (log->unapplied.empty()) dirty_.push_back(log.get());
+        log->head = next.batch->head();
+        log->unapplied.push_back({std::move(next.batch), std::move(next.changes)});
+        unapplied_bytes_ += next.record_bytes;
+    }
+    taken_ = sequence;
+}
+
+Status Tables::replay(std::string_view payload, std::size_t record_bytes, std::uint64_t sequence) {
+    taken_ = sequence;
+    while (!payload.empty()) {
+        const auto entry = take_entry(payload);
+        if (!entry) return fail(Errc::storage_damaged, options_.database + ": journal entry");
+        Result<EventBatch> batch = decode_batch(entry->batch);
+        if (!batch) return batch.error();
+        const std::string user_id(entry->user);
+        const Result<UserLog*> log = find_log(user_id);
+        if (!log) return log.error();
+        LogHead head = *log != nullptr ? (*log)->head : first_head(user_id, epoch_seed_);
+        if (head.offset == 0) {  // older versions chose the epoch with the first event
+            head.epoch = batch->epoch;
+            head.hash = genesis_hash(user_id, batch->epoch);
+        }
+        const Status follows = check_follows(head, *batch);
+        if (!follows) return follows;
+        std::vector<Committed> one;
+        one.push_back({.user_id = user_id,
+                       .batch = std::make_shared<const EventBatch>(*std::move(batch)),
+                       .changes = {},
+                       .record_bytes = std::exchange(record_bytes, 0)});
+        take(std::move(one), sequence);
+    }
+    return Done{};
+}
+
+Status Tables::prepare() {
+    auto to_index = search_.prepare();
+    if (!to_index) return to_index.error();
+    to_index_ = *std::move(to_index);
+    const auto old_logs = db_->number("SELECT count(*) FROM meta WHERE key = 'index_from'");
+    if (!old_logs) return old_logs.error();
+    old_logs_ = *old_logs != 0;
+    return Done{};
+}
+
+Status Tables::apply(const std::function<void()>& between) {
+    CHECK(!applying_);
+    if (!has_unapplied()) return Done{};
+    std::vector<Part> parts;
+    for (UserLog* log : std::exchange(dirty_, {}))
+        parts.push_back({.log = log, .left = log->unapplied.size()});
+    const std::size_t bytes = std::exchange(unapplied_bytes_, 0);
+    const std::uint64_t sequence = taken_;
+    Transaction transaction(*db_);
+    Status done = transaction.begin();
+    applying_ = true;
+    if (done) done = apply_all(parts, between);
+    if (done)
+        done =
+            db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied', ?)", sequence);
+    if (done) done = transaction.commit();
+    applying_ = false;
+    if (!done) return give_up_applying(parts, bytes, done.error());
+    applied_ = sequence;
+    for (const Part& part : parts)
+        to_index_.insert(part.log->id);
+    release_idle_logs();
+    if (apply_problem_) log::info(kScope, "the database takes writes again");
+    apply_problem_.reset();
+    return Done{};
+}
+
+Status Tables::apply_all(std::vector<Part>& parts, const std::function<void()>& between) {
+    for (Part& part : parts) {
+        while (part.left > 0) {
+            const Status done = apply_piece(part);
+            if (!done) return done;
+            if (between) between();
+            if (!db_->in_transaction())  // lost to an error of a read
+                return fail(Errc::storage_unavailable,
+                            options_.database + ": a transaction was rolled back");
+        }
+    }
+    return Done{};
+}
+
+Status Tables::apply_piece(Part& part) {
+    UserLog& log = *part.log;
+    Status done = read_log(log);
+    if (done && log.id == 0) {
+        const Result<std::int64_t> added = log_.add_user(log.name);
+        if (!added) return added.error();
+        log.id = *added;
+        part.is_new = true;
+    }
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; done && count < part.left && bytes < options_.piece_bytes;
+         ++count) {
+        Unapplied& next = log.unapplied[count];
+        done = next.decode();
+        bytes += next.batch->texts.size() + next.batch->size() * sizeof(EventEntry);
+    }
+    const std::span batches(log.unapplied.data(), count);
+    if (done) done = log_.append(log.id, batches, batches.back().batch->head());
+    if (done) done = projections_.apply(log.id, batches);
+    const Result<bool> followed = done ? index_.follow(log.id) : done.error();
+    if (!followed) return followed.error();
+    // From here on, reads of this log find them in the database.
+    move_batches(log.unapplied, count, part.done, part.done.end());
+    part.left -= count;
+    if (part.left == 0 && !log.unapplied.empty()) dirty_.push_back(&log);  // with what came since
+    return Done{};
+}
+
+// As if it had not begun; the transaction is rolled back.
+Error Tables::give_up_applying(std::vector<Part>& parts, std::size_t bytes, const Error& error) {
+    for (Part& part : parts) {
+        UserLog& log = *part.log;
+        // One that was finished is dirty again only where something came since.
+        if (part.left > 0 || log.unapplied.empty()) dirty_.push_back(&log);
+        move_batches(part.done, part.done.size(), log.unapplied, log.unapplied.begin());
+        if (part.is_new) log.id = 0;
+    }
+    unapplied_bytes_ += bytes;
+    stop_if_sync_failed(error);
+    if (!apply_problem_ && error.code != Errc::storage_damaged)  // whoever owns this says that
+        log::error(kScope, error.to_string());
+    apply_problem_ = error;
+    return error;
+}
+
+Status Tables::change(const std::function<Status()>& work) {
+    if (applying_) return work();
+    Transaction transaction(*db_);
+    Status done = transaction.begin();
+    if (done) done = work();
+    if (done) done = transaction.commit();
+    if (!done) stop_if_sync_failed(done.error());
+    return done;
+}
+
+bool Tables::tidy() {
+    constexpr std::size_t kContextsAtOnce = 32;
+    if (apply_problem_ || (to_index_.empty() && !old_logs_)) return false;
+    bool more = false;
+    const Status done = change([&]() -> Status {
+        const Result<bool> some = old_logs_
+                                      ? index_.follow_old_logs()
+                                      : search_.index_some(*to_index_.begin(), kContextsAtOnce);
+        if (!some) return some.error();
+        more = *some;
+        return Done{};
+    });
+    if (!done) {
+        log::warn(kScope, "search index: " + done.error().to_string());
+        to_index_.clear();  // a search catches up by itself
+        old_logs_ = false;
+        return false;
+    }
+    if (!more && !std::exchange(old_logs_, false)) to_index_.erase(to_index_.begin());
+    return !to_index_.empty();
+}
+
+Status Tables::index_texts(std::int64_t user) {
+    constexpr std::size_t kContextsAtOnce = 256;
+    for (bool more = true; more;) {
+        const Status done = change([&]() -> Status {
+            const Result<bool> indexed = search_.index_some(user, kContextsAtOnce);
+            if (!indexed) return indexed.error();
+            more = *indexed;
+            return Done{};
+        });
+        if (!done) return done;
+    }
+    to_index_.erase(user);
+    return Done{};
+}
+
+Result<Standing> Tables::standing(const std::string& user_id) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    Standing standing;
+    standing.head = first_head(user_id, epoch_seed_);
+    if (*found == nullptr) return standing;
+    const UserLog& log = **found;
+    standing.head = log.head;
+    if (log.id != 0) {
+        std::vector<std::vector<std::uint32_t>> lists;
+        std::vector<std::uint64_t> expired;
+        Status done = index_.operation_hashes(log.id, lists);
+        if (done) done = expired_.load(log.id, expired);
+        if (!done) return done.error();
+        for (std::vector<std::uint32_t>& list : lists)
+            standing.operations.add_sorted(std::move(list));
+        for (const std::uint64_t key : expired)
+            standing.operations.add(key);
+    }
+    for (const Unapplied& next : log.unapplied)
+        for (const EventEntry& entry : next.batch->entries)
+            standing.operations.add(entry.operation_key);
+    return standing;
+}
+
+Result<bool> Tables::has_operation(const std::string& user_id, const EventBatch& batch,
+                                   std::span<const std::size_t> events) {
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    for (const std::size_t index : events) {
+        const std::uint64_t key = batch.entries[index].operation_key;
+        const std::string_view text = batch.text(batch.first + index);
+        for (std::size_t i = 0; i < index; ++i)
+            if (batch.entries[i].operation_key == key &&
+                is_same_operation(batch.text(batch.first + i), text))
+                return true;
+        if (*found == nullptr) continue;
+        const Result<bool> has = has_event(**found, batch, index);
+        if (!has || *has) return has;
+    }
+    return false;
+}
+
+// Equal keys are compared in full, but for those of which only the key is left.
+Result<bool> Tables::has_event(UserLog& log, const EventBatch& batch, std::size_t index) {
+    const std::uint64_t key = batch.entries[index].operation_key;
+    const std::string_view text = batch.text(batch.first + index);
+    for (const Unapplied& next : log.unapplied)
+        for (std::size_t i = 0; i < next.batch->size(); ++i)
+            if (next.batch->entries[i].operation_key == key &&
+                is_same_operation(next.batch->text(next.batch->first + i), text))
+                return true;
+    if (log.id == 0) return false;
+    bool same = false;
+    Status problem = Done{};
+    const Status done =
+        index_.visit(log.id, EventIndex::Kind::operations, key, INT64_MAX, 0, [&](Offset offset) {
+            const Result<EventBatch> segment = log_.segment_with(log.id, offset);
+            if (!segment) problem = segment.error();
+            same = segment && segment->entry(offset).operation_key == key &&
+                   is_same_operation(segment->text(offset), text);
+            return segment && !same;
+        });
+    if (!done) return done.error();
+    if (!problem) return problem.error();
+    if (same) return true;
+    const Result<EventView> event = decode_event(text);
+    if (!event) return event.error();
+    return expired_.has(log.id, event->source_instance_id, key);
+}
+
+Status Tables::verify(const std::string& user_id) {
+    Status done = apply();
+    if (!done) return done;
+    const auto log = log_.find(user_id);
+    if (!log) return log.error();
+    if (!*log) return fail(Errc::not_found, "there is no log of user " + user_id);
+    return log_.verify(**log);
+}
+
+Status Tables::renew_epochs(Random& random) {
+    Status done = apply();
+    const std::uint64_t seed = random.next_u64() | 1;  // of the users without events
+    if (done)
+        done = change([&]() -> Status {
+            for (std::int64_t user = 0;;) {
+                const auto log = log_.next_user(user);
+                if (!log) return log.error();
+                if (!*log) break;
+                user = (*log)->user;
+                const Status renewed = log_.set_epoch(user, random.next_u64() | 1);
+                if (!renewed) return renewed;
+            }
+            return db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('epoch_seed', ?)",
+                                seed);
+        });
+    if (!done) return done;
+    epoch_seed_ = seed;
+    logs_.clear();  // nothing is unapplied
+    return Done{};
+}
+
+}  // namespace dyad::sqlite

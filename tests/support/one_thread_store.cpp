@@ -1,0 +1,90 @@
+#include "support/one_thread_store.hpp"
+
+namespace dyad::test {
+
+Result<std::unique_ptr<OneThreadStore>> OneThreadStore::open(sqlite::StoreOptions options,
+                                                             Random& random) {
+    Result<sqlite::OpenedStore> store = sqlite::open_store(std::move(options), random);
+    if (!store) return store.error();
+    return std::unique_ptr<OneThreadStore>(new OneThreadStore(*std::move(store)));
+}
+
+void OneThreadStore::commit(std::span<const AppendRequest> requests,
+                            std::vector<AppendResult>& results) {
+    const std::size_t base = results.size();
+    results.resize(base + requests.size());
+    commit(requests,
+           [&](std::size_t i, const AppendResult& result) { results[base + i] = result; });
+}
+
+void OneThreadStore::commit(std::span<const AppendRequest> requests, const Told& told) {
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        store_.commits->submit(
+            {.request = requests[i], .done = [&told, i](AppendResult result) { told(i, result); }});
+    while (!store_.commits->is_idle()) {
+        CHECK(store_.commits->can_commit());
+        sqlite::CommitLog::Round round = store_.commits->commit();
+        if (!round.committed.empty())
+            store_.tables->take(std::move(round.committed), round.sequence);
+        answer(round);
+        for (sqlite::PendingAppend& append : round.answered)
+            append.done(std::move(append.result));
+    }
+}
+
+void OneThreadStore::answer(const sqlite::CommitLog::Round& round) {
+    for (const sqlite::CommitLog::Question& question : round.questions) {
+        if (question.batch == nullptr)
+            store_.commits->learn(question.user_id, store_.tables->standing(question.user_id));
+        else
+            store_.commits->settle(
+                question.user_id,
+                store_.tables->has_operation(question.user_id, *question.batch, question.events));
+    }
+    // Amid an apply there is none yet.
+    if (round.wants_room)
+        store_.commits->room(applying_ ? Status(fail(Errc::storage_full, "the journal is full"))
+                                       : apply());
+}
+
+Status OneThreadStore::apply(const std::function<void()>& between) {
+    applying_ = true;
+    const Status done = store_.tables->apply(between);
+    applying_ = false;
+    store_.commits->set_applied(store_.tables->applied());
+    return done;
+}
+
+Status OneThreadStore::expire_some(sqlite::Tables::Expiry& walk) {
+    using Step = sqlite::Tables::Expiry::Step;
+    Status done = walk.step == Step::begin ? apply() : Done{};
+    if (done) done = store_.tables->expire_some(walk);
+    if (!done || walk.step != Step::journal) return done;
+    done = store_.commits->turn_over();
+    if (done) done = apply();
+    for (bool more = true; done && more;) {
+        const Result<bool> erased = store_.commits->erase_some();
+        done = erased ? Status(Done{}) : Status(erased.error());
+        more = erased && *erased;
+    }
+    if (done) walk.step = Step::end;
+    return done;
+}
+
+sqlite::StoreCheck OneThreadStore::begin_check(bool thorough) {
+    return {
+        store_.tables->connection(),
+        [this](sqlite::Journal::Cursor& at) { return store_.commits->journal().check_record(at); },
+        thorough};
+}
+
+Result<std::vector<std::uint64_t>> OneThreadStore::operations(const std::string& user) {
+    sqlite::Reads::OperationsWalk walk;
+    while (!walk.finished) {
+        const Status done = reads_.operations(user, walk);
+        if (!done) return done.error();
+    }
+    return std::move(walk.keys);
+}
+
+}  // namespace dyad::test

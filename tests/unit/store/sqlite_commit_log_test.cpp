@@ -1,0 +1,149 @@
+// What the commits ask of the tables, and what waits for the answers.
+#include "support/fault_vfs.hpp"
+#include "support/one_thread_store.hpp"
+#include "support/sample_log.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dyad::sqlite {
+namespace {
+
+using test::SampleLog;
+
+class Commits : public testing::Test {
+  protected:
+    Commits() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {
+        auto opened = test::OneThreadStore::open({.database = "/m.db",
+                                                  .vfs = vfs_.name(),
+                                                  .journal_file_bytes = 16 * 1024,
+                                                  .page_bytes = 1024,
+                                                  .epoch_seed = test::kSampleSeed},
+                                                 random_);
+        CHECK(opened);
+        store_ = *std::move(opened);
+    }
+    void submit(SampleLog& log) {
+        AppendRequest request = log.draft(1);
+        log.take(*request.batch, request.changes);
+        submit(std::move(request));
+    }
+    void submit(AppendRequest request) {
+        store_->commits().submit({.request = std::move(request)});
+    }
+    CommitLog::Round round() {
+        CommitLog::Round round = store_->commits().commit();
+        auto committed = round.committed;
+        if (!committed.empty()) store_->tables().take(std::move(committed), round.sequence);
+        return round;
+    }
+    void learn(const std::string& user) {
+        store_->commits().learn(user, store_->tables().standing(user));
+    }
+
+    test::SeededRandom random_{5};
+    test::FaultDisk disk_;
+    test::FaultVfs vfs_;
+    std::unique_ptr<test::OneThreadStore> store_;
+};
+
+}  // namespace
+
+TEST_F(Commits, AnUnknownLogHoldsNobodyElseUp) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    submit(bob);
+    ASSERT_EQ(round().questions.size(), 1U);
+    learn("bob");
+    ASSERT_EQ(round().committed.size(), 1U);
+
+    submit(ada);
+    submit(bob);
+    submit(ada);
+    const CommitLog::Round first = round();
+    ASSERT_EQ(first.questions.size(), 1U) << "each log is asked for once";
+    EXPECT_EQ(first.questions[0].user_id, "ada");
+    ASSERT_EQ(first.committed.size(), 1U);
+    EXPECT_EQ(first.committed[0].user_id, "bob");
+    EXPECT_FALSE(store_->commits().can_commit());
+    EXPECT_FALSE(store_->commits().is_idle());
+    learn("ada");
+    submit(ada);
+    const CommitLog::Round second = round();
+    ASSERT_EQ(second.committed.size(), 3U) << "in their order";
+    for (const PendingAppend& append : second.answered)
+        EXPECT_EQ(append.result.outcome, AppendOutcome::committed);
+    EXPECT_TRUE(store_->commits().is_idle());
+}
+
+TEST_F(Commits, WhatMayBeARepeatIsAskedWithAllThatFollowsIt) {
+    SampleLog ada("ada", random_);
+    const AppendRequest request = ada.draft(1);
+    submit(request);
+    round();
+    learn("ada");
+    ASSERT_EQ(round().committed.size(), 1U);
+    ada.take(*request.batch, request.changes);
+
+    // Another event of the same operation.
+    auto moved = std::make_shared<EventBatch>();
+    LogHead head = ada.head();
+    const Change change = McpChange{EventKind::mcp_server_added, "{}"};
+    const EventView event = *decode_event(request.batch->text(1));
+    append_event(*moved, head,
+                 {.kind = EventKind::mcp_server_added,
+                  .scope = "mcp",
+                  .source_instance_id = event.source_instance_id,
+                  .operation_id = event.operation_id,
+                  .data = "{}",
+                  .timestamp_ms = ada.head().timestamp_ms});
+    submit({.user_id = "ada", .batch = moved, .changes = {change}});
+    submit(ada);
+    const CommitLog::Round asked = round();
+    ASSERT_EQ(asked.questions.size(), 1U);
+    EXPECT_TRUE(asked.committed.empty());
+    const CommitLog::Question& question = asked.questions[0];
+    ASSERT_EQ(question.events, std::vector<std::size_t>{0});
+    const Result<bool> has =
+        store_->tables().has_operation("ada", *question.batch, question.events);
+    ASSERT_TRUE(has && *has);
+    store_->commits().settle("ada", has);
+    const CommitLog::Round after = round();
+    ASSERT_EQ(after.answered.size(), 2U);
+    EXPECT_EQ(after.answered[0].result.outcome, AppendOutcome::conflict);
+    EXPECT_EQ(after.answered[1].result.outcome, AppendOutcome::committed);
+}
+
+TEST_F(Commits, AFullJournalWaitsForTheTables) {
+    SampleLog ada("ada", random_);
+    submit(ada);
+    round();
+    learn("ada");
+    ASSERT_EQ(round().committed.size(), 1U);
+    CommitLog::Round last;
+    int commits = 0;
+    for (; commits < 1000 && !last.wants_room; ++commits) {
+        submit(ada);
+        last = round();
+    }
+    EXPECT_GT(commits, 20);
+    ASSERT_TRUE(last.wants_room);
+    EXPECT_TRUE(last.answered.empty());
+    EXPECT_FALSE(store_->commits().can_commit());
+    const Status applied = store_->apply();
+    ASSERT_TRUE(applied);
+    store_->commits().room(applied);
+    EXPECT_EQ(round().committed.size(), 1U);
+
+    for (last = {}; !last.wants_room;) {
+        submit(ada);
+        last = round();
+    }
+    submit(ada);
+    store_->commits().room(fail(Errc::storage_full, "no room"));
+    const CommitLog::Round refused = round();
+    ASSERT_EQ(refused.answered.size(), 2U);
+    for (const PendingAppend& append : refused.answered)
+        EXPECT_EQ(append.result.error->code, Errc::storage_full);
+}
+
+}  // namespace dyad::sqlite
