@@ -56,31 +56,18 @@ std::string code(std::string_view text) {
     return text.empty() ? "" : "`" + std::string(text) + "`";
 }
 
+// By SettingType.
+constexpr const char* kKinds[] = {"true or false", "whole number", "text", "one of",
+                                  "folder",        "address",      "list", "list",
+                                  "list",          "URL",          "URL",  "URL"};
+
 std::string kind_of(const SettingRow& row) {
-    switch (row.type) {
-        case SettingType::boolean:
-            return "true or false";
-        case SettingType::integer:
-            return "whole number, " + std::to_string(row.min) + " to " + std::to_string(row.max) +
-                   (row.unit.empty() ? "" : ", " + std::string(row.unit));
-        case SettingType::text:
-            return "text";
-        case SettingType::choice:
-            return "one of " + std::string(row.choices);
-        case SettingType::path:
-            return "folder";
-        case SettingType::address:
-            return "address";
-        case SettingType::origins:
-        case SettingType::hosts:
-        case SettingType::scopes:
-            return "list";
-        case SettingType::http_url:
-        case SettingType::mongodb_url:
-        case SettingType::redis_url:
-            return "URL";
-    }
-    return "";
+    std::string out = kKinds[static_cast<std::size_t>(row.type)];
+    if (!row.choices.empty()) out.append(" ").append(row.choices);
+    if (row.type == SettingType::integer)
+        out += ", " + std::to_string(row.min) + " to " + std::to_string(row.max);
+    if (!row.unit.empty()) out.append(", ").append(row.unit);
+    return out;
 }
 
 // In the order of the table.

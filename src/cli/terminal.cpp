@@ -30,7 +30,8 @@ bool has_colour() {
 
 struct CodePoint {
     std::uint32_t value = 0;
-    std::size_t bytes = 0;  // 0: not UTF-8
+    std::size_t bytes = 0;       // 0: not UTF-8
+    std::string_view text = {};  // of it, or the byte that is none
 };
 
 CodePoint decode(std::string_view text) {
@@ -47,6 +48,14 @@ CodePoint decode(std::string_view text) {
     static constexpr std::array<std::uint32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
     if (value < kLeast[bytes] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
     return {value, bytes};
+}
+
+// Takes the first one off the text. Requires: there is one.
+CodePoint take_code_point(std::string_view& text) {
+    CodePoint c = decode(text);
+    c.text = text.substr(0, std::max<std::size_t>(c.bytes, 1));
+    text.remove_prefix(c.text.size());
+    return c;
 }
 
 // Changes what a reader sees without being seen.
@@ -76,18 +85,16 @@ std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(st
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const CodePoint c = decode(text);
-        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
+        const CodePoint c = take_code_point(text);
         if (c.bytes == 0)
-            out.append(hex("\\x%02x", static_cast<unsigned char>(text[0])));
+            out.append(hex("\\x%02x", static_cast<unsigned char>(c.text[0])));
         else if ((keep_lines && c.value == '\n') || !escaped(c.value))
-            out.append(text.substr(0, bytes));
+            out.append(c.text);
         else
             out.append(hex(c.bytes == 1   ? "\\x%02x"
                            : c.bytes == 4 ? "\\U%08x"
                                           : "\\u%04x",
                            c.value));
-        text.remove_prefix(bytes);
     }
     return out;
 }
@@ -172,28 +179,22 @@ std::string printable_key(std::string_view key) {
 
 std::size_t columns_of(std::string_view text) {
     std::size_t columns = 0;
-    while (!text.empty()) {
-        const CodePoint c = decode(text);
-        columns += width_of(c.value);
-        text.remove_prefix(std::max<std::size_t>(c.bytes, 1));
-    }
+    while (!text.empty())
+        columns += width_of(take_code_point(text).value);
     return columns;
 }
 
 std::string cut(std::string_view text, std::size_t columns) {
     if (columns_of(text) <= columns) return std::string(text);
+    if (columns == 0) return {};
     std::string out;
-    std::size_t used = 0;
-    while (!text.empty()) {
-        const CodePoint c = decode(text);
-        const std::size_t width = width_of(c.value);
-        if (used + width + 1 > columns) break;
-        const std::size_t bytes = std::max<std::size_t>(c.bytes, 1);
-        out.append(text.substr(0, bytes));
-        used += width;
-        text.remove_prefix(bytes);
+    std::size_t left = columns - 1;
+    for (;;) {
+        const CodePoint c = take_code_point(text);
+        if (width_of(c.value) > left) return out + "…";
+        out.append(c.text);
+        left -= width_of(c.value);
     }
-    return columns == 0 ? std::string() : out + "…";
 }
 
 std::string padded(std::string_view text, std::size_t columns) {
