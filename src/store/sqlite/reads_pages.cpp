@@ -229,7 +229,8 @@ Result<Reads::Contexts> Reads::not_indexed(UserLog& log) {
     Status done = Done{};
     if (log.id != 0) {
         Rows rows = db_.query(
-            "SELECT c.key, c.json FROM head h JOIN context c ON c.user = h.user WHERE h.user = ? "
+            "SELECT c.key, c.json FROM head h CROSS JOIN context c ON c.user = h.user WHERE h.user "
+            "= ? "
             "AND h.searchable_to < h.offset AND c.offset > h.searchable_to",
             log.id);
         while (done && rows.next()) {
@@ -266,7 +267,9 @@ Result<std::vector<SearchHit>> Reads::search(const std::string& user_id, const s
     if (*found == nullptr) return std::vector<SearchHit>();
     UserLog& log = **found;
     Result<Contexts> changed = not_indexed(log);
-    if (changed && changed->size() > kNotIndexedMax && log.id != 0) {
+    // Where nobody writes, the index is brought up at once.
+    const bool quiet = changed && !changed->empty() && !tables_.has_unapplied();
+    if (changed && (quiet || changed->size() > kNotIndexedMax) && log.id != 0) {
         const Status indexed = tables_.index_texts(log.id);
         if (!indexed) return indexed.error();
         changed = not_indexed(log);
