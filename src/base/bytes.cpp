@@ -1,6 +1,9 @@
 #include "base/bytes.hpp"
 
 #include <algorithm>
+#include <charconv>
+
+#include <openssl/evp.h>
 
 namespace dyad {
 namespace {
@@ -40,21 +43,19 @@ bool read_hex(std::string_view text, std::span<std::uint8_t> out) noexcept {
     return true;
 }
 
+std::optional<std::uint64_t> read_number(std::string_view text) noexcept {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec != std::errc() || read.ptr != end || (text.size() > 1 && text[0] == '0'))
+        return std::nullopt;
+    return number;
+}
+
 std::string to_base64(std::span<const std::uint8_t> bytes) {
-    static constexpr char kAlphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::size_t left = bytes.size() - i;
-        const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
-                                    (left > 1 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0) |
-                                    (left > 2 ? static_cast<std::uint32_t>(bytes[i + 2]) : 0);
-        text += kAlphabet[group >> 18 & 63];
-        text += kAlphabet[group >> 12 & 63];
-        text += left > 1 ? kAlphabet[group >> 6 & 63] : '=';
-        text += left > 2 ? kAlphabet[group & 63] : '=';
-    }
+    std::string text((bytes.size() + 2) / 3 * 4, '\0');  // a zero behind it is written, too
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
+                    static_cast<int>(bytes.size()));
     return text;
 }
 

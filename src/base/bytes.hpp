@@ -19,6 +19,8 @@ std::string to_hex(std::span<const std::uint8_t> bytes);
 void write_hex(std::span<const std::uint8_t> bytes, char* out) noexcept;
 // Reads exactly 2 * out.size() hexadecimal digits; false where `text` is anything else.
 bool read_hex(std::string_view text, std::span<std::uint8_t> out) noexcept;
+// A whole number in decimal digits: no sign, no leading zero, nothing else.
+std::optional<std::uint64_t> read_number(std::string_view text) noexcept;
 // RFC 4648 section 4, with padding.
 std::string to_base64(std::span<const std::uint8_t> bytes);
 

@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include "base/enum_names.hpp"
+
 #include <chrono>
 #include <ctime>
 #include <vector>
@@ -65,9 +67,7 @@ std::string timestamp() {
 }  // namespace
 
 std::optional<Level> level_by_name(std::string_view name) noexcept {
-    for (std::size_t i = 0; i < std::size(kLevelNames); ++i)
-        if (kLevelNames[i] == name) return static_cast<Level>(i);
-    return std::nullopt;
+    return value_in<Level>(kLevelNames, name);
 }
 
 void configure(Level level, Format format, std::string_view debug_scopes) {
@@ -99,7 +99,7 @@ bool enabled(Level level, std::string_view scope) noexcept {
 
 void write(Level level, std::string_view scope, std::string_view text) {
     if (!enabled(level, scope)) return;
-    const std::string_view name = kLevelNames[static_cast<std::size_t>(level)];
+    const std::string_view name = name_in(kLevelNames, level);
     std::string line;
     line.reserve(text.size() + 96);
     if (config().format == Format::json) {

@@ -4,6 +4,7 @@
 //
 //     Result<Offset> r = parse_offset(text);
 //     if (!r) return r.error();          // converts to any Result<U>
+//     TRY(check(*r));                    // returns the error of a Status where it is one
 //     return fail(Errc::invalid_field, "offset: must be a whole number from 1");
 #pragma once
 
@@ -101,3 +102,8 @@ struct Done {};
 using Status = Result<Done>;
 
 }  // namespace dyad
+
+#define TRY(status)                                                                 \
+    do {                                                                            \
+        if (const ::dyad::Status tried_ = (status); !tried_) return tried_.error(); \
+    } while (false)

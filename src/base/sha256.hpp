@@ -1,5 +1,5 @@
 // SHA-256 over several parts, without an allocation per call.
-// Threads: each thread has its own context; any thread may call.
+// Threads: pure functions.
 #pragma once
 
 #include "base/bytes.hpp"

@@ -1,10 +1,10 @@
 // What may be written as the value of a setting.
 #include "auth/authority.hpp"
+#include "base/utf8.hpp"
 #include "cli/settings_table.hpp"
 #include "cli/text.hpp"
 #include "cli/url.hpp"
 #include "model/identity.hpp"
-#include "net/utf8.hpp"
 
 #include <algorithm>
 
@@ -125,7 +125,7 @@ std::optional<std::string> check_text(const SettingRow& row, std::string_view va
     }
     if (static_cast<std::int64_t>(value.size()) > row.max)
         return "must have at most " + std::to_string(row.max) + " bytes";
-    if (!net::valid_utf8(value)) return "must be UTF-8";
+    if (!valid_utf8(value)) return "must be UTF-8";
     if (has_control_character(value)) return "must not hold control characters";
     return std::nullopt;
 }

@@ -1,10 +1,10 @@
 #include "core/decide.hpp"
 
 #include "base/limits.hpp"
+#include "base/overloaded.hpp"
 #include "core/mutation.hpp"
 #include "model/json.hpp"
 #include "model/json_patch.hpp"
-#include "model/json_slices.hpp"
 #include "model/merge.hpp"
 
 #include <algorithm>
@@ -12,11 +12,6 @@
 
 namespace dyad::core {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
 
 Rejection reject(Errc code, std::string detail, ContextPtr current = nullptr) {
     return {fail(code, std::move(detail)), std::move(current)};

@@ -1,12 +1,29 @@
+#include "base/overloaded.hpp"
 #include "core/decide.hpp"
+#include "model/json_text.hpp"
 
 namespace dyad::core {
 namespace {
 
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
+// About as many bytes as a result has, beside a context's data.
+constexpr std::size_t kResultBytes = 768;
+
+void write_members(json::Writer& out, const Change& change) {
+    std::visit(
+        Overloaded{
+            [&](const ContextChange& c) {
+                out.member("action").word(context_action_name(c.action));
+                out.member("conflicts").array(c.conflicts_opened, [&out](const Conflict& conflict) {
+                    write(out, conflict);
+                });
+                write(out.member("context"), *c.context);
+                out.member("previousVersion", c.previous_version);
+            },
+            [&](const ModeChange& m) { write(out.member("mode"), m.state); },
+            [&](const ResponseChange& r) { write(out.member("response"), r.record); },
+            [&](const McpChange& m) { out.member("mcp").raw(m.payload); }},
+        change);
+}
 
 }  // namespace
 
@@ -15,15 +32,15 @@ Reply reply_without_event(const NoChange& outcome, const std::string& operation_
     Reply reply;
     reply.position = head.position();
     reply.operation_id = operation_id;
-    std::string& out = reply.result;
-    out.append("{\"conflicts\":[],\"context\":");
-    if (outcome.context) {
-        write_context(out, *outcome.context);
-        reply.version = outcome.context->version;
-    } else {
-        out.append("null");
-    }
-    out.append(",\"ignored\":true,\"incoming\":").append(outcome.incoming).append("}");
+    if (outcome.context) reply.version = outcome.context->version;
+    reply.result = json::written(kResultBytes, [&outcome](json::Writer& out) {
+        out.raw(R"({"conflicts":[])").member("context");
+        if (outcome.context)
+            write(out, *outcome.context);
+        else
+            out.raw("null");
+        out.member("ignored", true).member("incoming").raw(outcome.incoming).raw("}");
+    });
     return reply;
 }
 
@@ -37,31 +54,9 @@ Reply reply_of(const Change& change, const Command& command, const LogHead& head
         reply.version = mode->state.sync_version;
     if (command.brief) return reply;
     reply.operation_id = command.operation_id;
-    std::string& out = reply.result;
-    std::visit(Overloaded{[&](const ContextChange& c) {
-                              out.append("{\"action\":\"");
-                              out.append(context_action_name(c.action));
-                              out.append("\",\"conflicts\":[");
-                              for (const Conflict& conflict : c.conflicts_opened) {
-                                  if (&conflict != c.conflicts_opened.data()) out += ',';
-                                  write_conflict(out, conflict);
-                              }
-                              out.append("],\"context\":");
-                              write_context(out, *c.context);
-                              out.append(",\"previousVersion\":");
-                              out.append(std::to_string(c.previous_version));
-                          },
-                          [&](const ModeChange& m) {
-                              out.append("{\"mode\":");
-                              write_mode(out, m.state);
-                          },
-                          [&](const ResponseChange& r) {
-                              out.append("{\"response\":");
-                              write_response(out, r.record);
-                          },
-                          [&](const McpChange& m) { out.append("{\"mcp\":").append(m.payload); }},
-               change);
-    out += '}';
+    reply.result = json::written(kResultBytes, [&change](json::Writer& out) {
+        out.object([&] { write_members(out, change); });
+    });
     return reply;
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
-#include "model/json_slices.hpp"
+#include "base/overloaded.hpp"
 #include "model/json_text.hpp"
 
 #include <algorithm>
@@ -12,48 +12,15 @@ namespace dyad {
 namespace {
 
 using json::Writer;
-using json_slices::Object;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
-
-Error damaged(Offset offset) {
-    return fail(Errc::storage_damaged,
-                "event " + std::to_string(offset) + ": its content is not well formed");
-}
 
 // Beside the context's own data.
 constexpr std::size_t kContextChangeBytes = 416;
 constexpr std::size_t kOtherChangeBytes = 768;
 
-// data := {"action":…,"closed":[ids],"context":{…},"opened":[conflicts],"previousVersion":N,
-//          "strategy":…}
-void write(Writer& out, const ContextChange& change) {
-    out.raw(R"({"action":")").raw(context_action_name(change.action));
-    if (!change.conflicts_closed.empty())
-        out.raw(R"(","closed":)").strings(change.conflicts_closed).raw(R"(,"context":)");
-    else
-        out.raw(R"(","context":)");
-    write(out, *change.context);
-    if (!change.conflicts_opened.empty()) {
-        out.raw(R"(,"opened":[)");
-        for (const Conflict& conflict : change.conflicts_opened) {
-            if (&conflict != change.conflicts_opened.data()) out.raw(",");
-            write(out, conflict);
-        }
-        out.raw("]");
-    }
-    out.raw(R"(,"previousVersion":)").integer(change.previous_version);
-    out.raw(R"(,"strategy":")").raw(merge_strategy_name(change.strategy)).raw("\"}");
-}
-
 void write(Writer& out, const Change& change) {
-    std::visit(Overloaded{[&](const ContextChange& c) { write(out, c); },
-                          [&](const ModeChange& m) { write(out, m); },
-                          [&](const ResponseChange& r) { write(out, r.record); },
-                          [&](const McpChange& m) { out.raw(std::string_view(m.payload)); }},
+    std::visit(Overloaded{[&](const ResponseChange& r) { write(out, r.record); },
+                          [&](const McpChange& m) { out.raw(std::string_view(m.payload)); },
+                          [&](const auto& other) { write(out, other); }},
                change);
 }
 
@@ -78,32 +45,13 @@ void append_scope(std::string& out, const Change& change) {
         change);
 }
 
-Result<Change> decode_context(const EventView& event) {
-    const auto object = Object::read(event.data);
-    if (!object) return damaged(event.offset);
-    ContextChange change;
-    const auto action = context_action_by_name(object->string("action").value_or(""));
-    const auto strategy = merge_strategy_by_name(object->string("strategy").value_or(""));
-    const auto previous = object->integer("previousVersion");
-    const auto document = object->raw("context");
-    if (!action || !strategy || !previous || !document) return damaged(event.offset);
-    Result<Context> context = read_context(*document);
-    if (!context) return context.error();
-    change.action = *action;
-    change.strategy = *strategy;
-    change.previous_version = static_cast<Version>(*previous);
-    change.context = std::make_shared<const Context>(*std::move(context));
-    change.conflicts_closed = object->strings("closed");
-    if (const auto opened = object->raw("opened")) {
-        const auto items = json_slices::elements(*opened);
-        if (!items) return damaged(event.offset);
-        for (std::string_view item : *items) {
-            Result<Conflict> conflict = read_conflict(item);
-            if (!conflict) return conflict.error();
-            change.conflicts_opened.push_back(*std::move(conflict));
-        }
-    }
-    return Change(std::move(change));
+// `read` into a change, or whose event it was that is damaged.
+template <class As, class Read>
+Result<Change> decoded(const EventView& event, Read read) {
+    auto content = read(event.data);
+    if (content) return Change(As{*std::move(content)});
+    return fail(Errc::storage_damaged,
+                "event " + std::to_string(event.offset) + ": its content is not well formed");
 }
 
 // When a live context expires; nothing where it does not, and where there is none.
@@ -165,12 +113,7 @@ std::string scope_of(const Change& change) {
 }
 
 std::string encode_change(const Change& change) {
-    std::string out;
-    {
-        Writer writer(out, expected_bytes(change));
-        write(writer, change);
-    }
-    return out;
+    return json::written(expected_bytes(change), [&change](Writer& out) { write(out, change); });
 }
 
 void append_change(EventBatch& batch, LogHead& head, const Change& change, EventDraft draft) {
@@ -186,25 +129,18 @@ void append_change(EventBatch& batch, LogHead& head, const Change& change, Event
 Result<Change> decode_change(const EventView& event) {
     switch (event.kind) {
         case EventKind::context_changed:
-            return decode_context(event);
-        case EventKind::mode_changed: {
-            Result<ModeState> state = read_mode(event.data);
-            if (!state) return state.error();
-            const auto object = Object::read(event.data);
-            return Change(ModeChange{*std::move(state), object->strings("forgotten")});
-        }
-        case EventKind::response_recorded: {
-            Result<ResponseRecord> record = read_response(event.data);
-            if (!record) return record.error();
-            return Change(ResponseChange{*std::move(record)});
-        }
+            return decoded<ContextChange>(event, read_context_change);
+        case EventKind::mode_changed:
+            return decoded<ModeChange>(event, read_mode_change);
+        case EventKind::response_recorded:
+            return decoded<ResponseChange>(event, read_response);
         case EventKind::mcp_tool_executed:
         case EventKind::mcp_server_added:
         case EventKind::mcp_server_removed:
         case EventKind::event_lost:
-            return Change(McpChange{event.kind, std::string(event.data)});
+            break;
     }
-    return damaged(event.offset);
+    return Change(McpChange{event.kind, std::string(event.data)});
 }
 
 ContextPtr State::find(std::string_view key) const {

@@ -61,14 +61,17 @@ void write_conflict(std::string& out, const Conflict& conflict);
 // The same amid a text that is being written.
 void write(json::Writer& out, const Context& context);
 void write(json::Writer& out, const ModeState& state);
-// The mode's document, with `forgotten` in it where somebody was.
-void write(json::Writer& out, const ModeChange& change);
 void write(json::Writer& out, const ResponseRecord& record);
 void write(json::Writer& out, const Conflict& conflict);
 Result<Context> read_context(std::string_view text);
 Result<ModeState> read_mode(std::string_view text);
 Result<ResponseRecord> read_response(std::string_view text);
 Result<Conflict> read_conflict(std::string_view text);
+// What an event's data is; of a mode, its document with `forgotten` in it where somebody was.
+void write(json::Writer& out, const ContextChange& change);
+void write(json::Writer& out, const ModeChange& change);
+Result<ContextChange> read_context_change(std::string_view text);
+Result<ModeChange> read_mode_change(std::string_view text);
 
 // By the moment, then by the key; looks up a key that is a view, too.
 struct ByTime {

@@ -2,19 +2,16 @@
 
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
+#include "base/overloaded.hpp"
 #include "model/change.hpp"
 #include "model/identity.hpp"
 #include "model/time_text.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace dyad {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
 
 Error too_long(std::string_view field, std::int64_t max) {
     return fail(Errc::too_large,
@@ -42,14 +39,12 @@ Status check_tags(const std::vector<std::string>& tags) {
             Errc::invalid_field,
             "tags: at most " + std::to_string(limits::context_tags_max) + " tags are allowed");
     for (const std::string& tag : tags)
-        if (Status s = check_label("tags", tag, limits::context_tag_bytes_max); !s) return s;
+        TRY(check_label("tags", tag, limits::context_tag_bytes_max));
     return Done{};
 }
 
 Status check_instance(const std::string& id) {
-    if (Status s = check_name("instanceId", id, limits::instance_id_bytes_max, NameRule::identity);
-        !s)
-        return s;
+    TRY(check_name("instanceId", id, limits::instance_id_bytes_max, NameRule::identity));
     if (id == kServerInstance)
         return fail(Errc::invalid_field, "instanceId: \"" + std::string(kServerInstance) +
                                              "\" is the server's own; choose another one");
@@ -57,8 +52,8 @@ Status check_instance(const std::string& id) {
 }
 
 Status check_put(const PutContext& put) {
-    if (Status s = check_label("contextKey", put.key, limits::context_key_bytes_max); !s) return s;
-    if (Status s = check_object("data", put.data); !s) return s;
+    TRY(check_label("contextKey", put.key, limits::context_key_bytes_max));
+    TRY(check_object("data", put.data));
     if (put.ttl_days && put.expires_at_ms)
         return fail(Errc::invalid_field, "ttlDays: excludes expiresAt; send one of the two");
     if (put.ttl_days && (*put.ttl_days < 0 || *put.ttl_days > 36500))
@@ -71,7 +66,7 @@ Status check_put(const PutContext& put) {
 }
 
 Status check_patch(std::string_view key, std::string_view patch, char first, const char* kind) {
-    if (Status s = check_label("contextKey", key, limits::context_key_bytes_max); !s) return s;
+    TRY(check_label("contextKey", key, limits::context_key_bytes_max));
     if (patch.empty() || patch.front() != first)
         return fail(Errc::invalid_field, std::string("patch: must be a JSON ") + kind);
     return check_document("patch", patch, limits::document_bytes_max);
@@ -82,7 +77,7 @@ Status check_source(std::string_view field, const ResponseSource& source) {
     for (const auto& [name, value] :
          {std::pair<const char*, const std::string*>{"provider", &source.provider},
           {"model", &source.model}})
-        if (Status s = check_label(prefix + name, *value, limits::chat_id_bytes_max); !s) return s;
+        TRY(check_label(prefix + name, *value, limits::chat_id_bytes_max));
     if (source.confidence && !(*source.confidence >= 0 && *source.confidence <= 1))
         return fail(Errc::invalid_field, prefix + "confidence: must be from 0 to 1");
     if ((source.input_tokens && *source.input_tokens < 0) ||
@@ -98,19 +93,17 @@ Status check_source(std::string_view field, const ResponseSource& source) {
 }
 
 Status check_response(const ResponseRecord& record) {
-    if (Status s = check_label("chatId", record.chat_id, limits::chat_id_bytes_max); !s) return s;
-    if (Status s = check_label("messageId", record.message_id, limits::chat_id_bytes_max); !s)
-        return s;
+    TRY(check_label("chatId", record.chat_id, limits::chat_id_bytes_max));
+    TRY(check_label("messageId", record.message_id, limits::chat_id_bytes_max));
     if (!mode_by_name(record.mode))
         return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
-    if (Status s = check_source("", record.final); !s) return s;
+    TRY(check_source("", record.final));
     if (record.sources.size() > limits::response_sources_max)
         return fail(Errc::invalid_field, "sources: at most " +
                                              std::to_string(limits::response_sources_max) +
                                              " sources are allowed");
     for (std::size_t i = 0; i < record.sources.size(); ++i)
-        if (Status s = check_source("sources." + std::to_string(i) + ".", record.sources[i]); !s)
-            return s;
+        TRY(check_source("sources." + std::to_string(i) + ".", record.sources[i]));
     std::string json;
     write_response(json, record);
     return check_document("response", json, limits::response_bytes_max);
@@ -118,16 +111,13 @@ Status check_response(const ResponseRecord& record) {
 
 Status check_mode(const SetMode& set) {
     if (set.instance_id) {
-        if (Status s = check_instance(*set.instance_id); !s) return s;
+        TRY(check_instance(*set.instance_id));
     }
     if (set.configuration) {
-        if (Status s = check_object("configuration", *set.configuration); !s) return s;
+        TRY(check_object("configuration", *set.configuration));
     }
     if (set.context_snapshot) {
-        if (Status s = check_document("contextSnapshot", *set.context_snapshot,
-                                      limits::document_bytes_max);
-            !s)
-            return s;
+        TRY(check_document("contextSnapshot", *set.context_snapshot, limits::document_bytes_max));
     }
     if (set.transition_duration_ms < 0)
         return fail(Errc::invalid_field, "transitionDuration: must not be negative");
@@ -136,22 +126,29 @@ Status check_mode(const SetMode& set) {
     return Done{};
 }
 
-void hash_into(std::uint64_t& seed, std::string_view bytes) {
-    seed = hash64(bytes, seed + bytes.size());
+// Stored with every event: what is hashed, and in which order, may never change.
+template <class Part>
+void hash_part(std::uint64_t& seed, const Part& part) {
+    if constexpr (std::is_convertible_v<const Part&, std::string_view>) {
+        const std::string_view bytes = part;
+        seed = hash64(bytes, seed + bytes.size());
+    } else if constexpr (std::is_integral_v<Part> || std::is_enum_v<Part>) {
+        const auto value = static_cast<std::uint64_t>(part);
+        hash_part(seed, std::string_view(reinterpret_cast<const char*>(&value), sizeof value));
+    } else {
+        hash_part(seed, part.has_value());
+        if (part) hash_part(seed, *part);
+    }
 }
-void hash_number(std::uint64_t& seed, std::uint64_t value) {
-    hash_into(seed, std::string_view(reinterpret_cast<const char*>(&value), sizeof value));
-}
-void hash_optional(std::uint64_t& seed, const std::optional<std::string>& text) {
-    hash_number(seed, text.has_value());
-    if (text) hash_into(seed, *text);
+void hash_into(std::uint64_t& seed, const auto&... parts) {
+    (hash_part(seed, parts), ...);
 }
 
 void hash_versions(std::uint64_t& seed, const std::optional<VersionSet>& set) {
-    hash_number(seed, set ? set->versions.size() * 2 + set->any + 1 : 0);
+    hash_into(seed, set ? set->versions.size() * 2 + set->any + 1 : 0);
     if (!set) return;
     for (const Version version : set->versions)
-        hash_number(seed, version);
+        hash_into(seed, version);
 }
 
 }  // namespace
@@ -183,69 +180,42 @@ std::size_t Command::bytes() const {
 
 std::uint64_t Command::fingerprint() const {
     std::uint64_t h = body.index();
-    hash_number(h, expected_version.value_or(UINT64_MAX));
+    hash_into(h, expected_version.value_or(UINT64_MAX));
     if (conditions.present()) {
         hash_versions(h, conditions.match);
         hash_versions(h, conditions.none_match);
     }
-    std::visit(Overloaded{
-                   [&](const PutContext& c) {
-                       hash_into(h, c.key);
-                       hash_into(h, c.data);
-                       hash_number(h, static_cast<std::uint64_t>(c.strategy) * 2 + c.force);
-                       hash_number(h, c.type ? static_cast<std::uint64_t>(*c.type) + 1 : 0);
-                       hash_number(h, c.tags ? c.tags->size() + 1 : 0);
-                       if (c.tags)
-                           for (const std::string& tag : *c.tags)
-                               hash_into(h, tag);
-                       hash_number(h, c.expires_at_ms.has_value());
-                       if (c.expires_at_ms)
-                           hash_number(
-                               h, static_cast<std::uint64_t>(c.expires_at_ms->value_or(INT64_MIN)));
-                       if (c.ttl_days) hash_number(h, static_cast<std::uint64_t>(*c.ttl_days));
-                   },
-                   [&](const MergePatchContext& c) {
-                       hash_into(h, c.key);
-                       hash_into(h, c.patch);
-                   },
-                   [&](const JsonPatchContext& c) {
-                       hash_into(h, c.key);
-                       hash_into(h, c.patch);
-                   },
-                   [&](const DeleteContext& c) { hash_into(h, c.key); },
-                   [&](const RestoreContext& c) {
-                       hash_into(h, c.key);
-                       hash_number(h, c.version);
-                   },
-                   [&](const ResolveConflict& c) {
-                       hash_into(h, c.conflict_id);
-                       hash_number(h, static_cast<std::uint64_t>(c.choice));
-                       hash_optional(h, c.value);
-                   },
-                   [&](const SetMode& c) {
-                       hash_number(h, static_cast<std::uint64_t>(c.mode));
-                       hash_optional(h, c.instance_id);
-                       hash_optional(h, c.configuration);
-                       hash_optional(h, c.context_snapshot);
-                       hash_number(h, static_cast<std::uint64_t>(c.transition_duration_ms));
-                       hash_number(h, c.success);
-                       hash_optional(h, c.error_message);
-                   },
-                   [&](const RecordResponse& c) {
-                       std::string json;
-                       write_response(json, c.record);
-                       hash_into(h, json);
-                   },
-                   [&](const AnnounceMcp& c) {
-                       hash_number(h, static_cast<std::uint64_t>(c.kind));
-                       hash_into(h, c.payload);
-                   },
-                   [&](const ExpireContext& c) {
-                       hash_into(h, c.key);
-                       hash_number(h, c.version);
-                   },
-               },
-               body);
+    std::visit(
+        Overloaded{
+            [&](const PutContext& c) {
+                hash_into(h, c.key, c.data, static_cast<int>(c.strategy) * 2 + c.force,
+                          c.type ? static_cast<int>(*c.type) + 1 : 0,
+                          c.tags ? c.tags->size() + 1 : 0);
+                if (c.tags)
+                    for (const std::string& tag : *c.tags)
+                        hash_into(h, tag);
+                hash_into(h, c.expires_at_ms.has_value());
+                if (c.expires_at_ms) hash_into(h, c.expires_at_ms->value_or(INT64_MIN));
+                if (c.ttl_days) hash_into(h, *c.ttl_days);
+            },
+            [&](const MergePatchContext& c) { hash_into(h, c.key, c.patch); },
+            [&](const JsonPatchContext& c) { hash_into(h, c.key, c.patch); },
+            [&](const DeleteContext& c) { hash_into(h, c.key); },
+            [&](const RestoreContext& c) { hash_into(h, c.key, c.version); },
+            [&](const ResolveConflict& c) { hash_into(h, c.conflict_id, c.choice, c.value); },
+            [&](const SetMode& c) {
+                hash_into(h, c.mode, c.instance_id, c.configuration, c.context_snapshot,
+                          c.transition_duration_ms, c.success, c.error_message);
+            },
+            [&](const RecordResponse& c) {
+                std::string json;
+                write_response(json, c.record);
+                hash_into(h, json);
+            },
+            [&](const AnnounceMcp& c) { hash_into(h, c.kind, c.payload); },
+            [&](const ExpireContext& c) { hash_into(h, c.key, c.version); },
+        },
+        body);
     return h;
 }
 
@@ -261,11 +231,9 @@ bool asks_for_privacy(const Command& command) noexcept {
 
 Status validate(const Command& command) {
     const bool own = std::holds_alternative<ExpireContext>(command.body);
-    if (Status s = own ? Done{} : check_instance(command.instance_id); !s) return s;
-    if (Status s = check_name("id", command.operation_id, limits::operation_id_bytes_max,
-                              NameRule::operation);
-        !s)
-        return s;
+    TRY(own ? Done{} : check_instance(command.instance_id));
+    TRY(check_name("id", command.operation_id, limits::operation_id_bytes_max,
+                   NameRule::operation));
     const auto key_of = [](const std::string& key) {
         return check_label("contextKey", key, limits::context_key_bytes_max);
     };
@@ -283,10 +251,7 @@ Status validate(const Command& command) {
             [](const ResolveConflict& c) -> Status {
                 if (c.choice == ResolveConflict::Choice::value && !c.value)
                     return fail(Errc::missing_field, "value: is required with choice \"value\"");
-                if (c.value)
-                    if (Status s = check_document("value", *c.value, limits::document_bytes_max);
-                        !s)
-                        return s;
+                if (c.value) TRY(check_document("value", *c.value, limits::document_bytes_max));
                 return check_label("conflictId", c.conflict_id, 64);
             },
             [](const SetMode& c) { return check_mode(c); },

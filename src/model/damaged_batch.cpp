@@ -40,21 +40,14 @@ std::vector<FoundEvent> find_events(std::string_view bytes, Offset first, std::s
     const std::string_view texts = bytes.substr(count * kBatchEntryBytes);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        std::string_view in = bytes.substr(i * kBatchEntryBytes, kBatchEntryBytes);
         FoundEvent& event = found.emplace_back();
         event.offset = first + i;
         event.epoch = epoch;
         event.prev_hash = before;
-        event.entry.timestamp_ms = *take_le<std::int64_t>(in);
-        std::memcpy(event.entry.salt.data(), take_bytes(in, 16)->data(), 16);
-        std::memcpy(event.entry.content_hash.data(), take_bytes(in, 32)->data(), 32);
-        std::memcpy(event.entry.hash.data(), take_bytes(in, 32)->data(), 32);
-        event.entry.operation_key = *take_le<std::uint64_t>(in);
-        event.entry.fingerprint = *take_le<std::uint64_t>(in);
-        event.entry.scope_key = *take_le<std::uint64_t>(in);
+        event.entry = take_entry(bytes);
         before = event.entry.hash;
 
-        const std::size_t said = *take_le<std::uint32_t>(in);
+        const std::size_t said = event.entry.text_end;
         if (begin >= texts.size()) continue;
         const std::size_t end = end_of_text(texts, begin, said, i + 1 == count, event.offset + 1);
         if (end > begin) {

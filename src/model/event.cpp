@@ -2,39 +2,16 @@
 
 #include "base/hash64.hpp"
 #include "base/sha256.hpp"
-#include "model/json_slices.hpp"
+#include "model/json_lexer.hpp"
 #include "model/json_text.hpp"
 
 #include <charconv>
-#include <concepts>
+#include <cstddef>
 #include <cstring>
+#include <type_traits>
 
 namespace dyad {
 namespace {
-
-template <class Integer>
-bool take_integer(std::string_view& in, Integer& value) {
-    const auto end = std::from_chars(in.data(), in.data() + in.size(), value);
-    if (end.ec != std::errc()) return false;
-    in.remove_prefix(static_cast<std::size_t>(end.ptr - in.data()));
-    return true;
-}
-
-bool take_literal(std::string_view& in, std::string_view literal) {
-    if (!in.starts_with(literal)) return false;
-    in.remove_prefix(literal.size());
-    return true;
-}
-
-// A string that the product wrote without escapes: a hash, the name of a kind.
-bool take_word(std::string_view& in, std::string_view& word) {
-    if (!in.starts_with('"')) return false;
-    const std::size_t end = in.find('"', 1);
-    if (end == std::string_view::npos) return false;
-    word = in.substr(1, end - 1);
-    in.remove_prefix(end + 1);
-    return true;
-}
 
 void write_hex64(std::uint64_t value, char* out) {
     std::array<std::uint8_t, 8> bytes;
@@ -62,9 +39,11 @@ Hash content_hash_of(const Salt& salt, std::string_view data) {
 char* put(char* to, std::string_view bytes) {
     return to + bytes.copy(to, bytes.size());
 }
-template <std::integral Integer>
-char* put(char* to, Integer value) {
-    std::memcpy(to, &value, sizeof value);  // every supported target is little-endian
+// An integer or a hash, as it stands in memory: every supported target is little-endian.
+template <class T>
+    requires std::is_trivially_copyable_v<T> && (!std::convertible_to<T, std::string_view>)
+char* put(char* to, const T& value) {
+    std::memcpy(to, &value, sizeof value);
     return to + sizeof value;
 }
 
@@ -78,13 +57,13 @@ Hash event_hash(const LogHead& before, const EventDraft& draft, const Hash& cont
         size += sizeof(std::uint64_t) + part.size();
     thread_local std::string bytes;
     bytes.resize(size);
-    char* to = put(bytes.data(), view(before.hash));
+    char* to = put(bytes.data(), before.hash);
     to = put(to, before.epoch);
     to = put(to, offset);
     to = put(to, draft.timestamp_ms);
     for (std::string_view part : parts)
         to = put(put(to, std::uint64_t{part.size()}), part);
-    put(to, view(content));
+    put(to, content);
     return sha256({bytes});
 }
 
@@ -111,13 +90,13 @@ TextPlaces write_text(EventBatch& batch, Offset offset, const EventDraft& draft,
     if (!batch.empty()) out.raw(",");
     out.raw(R"({"offset":)").integer(offset).raw(R"(,"hash":")");
     places.hash = out.size();
-    out.raw(R"(0123456789abcdef","timestamp":)").integer(draft.timestamp_ms);
-    out.raw(R"(,"eventType":")").raw(event_type_name(draft.kind));
-    out.raw(R"(","kind":")").raw(event_kind_name(draft.kind));
-    out.raw(R"(","scope":)").string(draft.scope);
-    out.raw(R"(,"sourceInstanceId":)").string(draft.source_instance_id);
-    out.raw(R"(,"operationId":)").string(draft.operation_id);
-    out.raw(R"(,"data":)");
+    out.raw(R"(0123456789abcdef")").member("timestamp").integer(draft.timestamp_ms);
+    out.member("eventType").word(event_type_name(draft.kind));
+    out.member("kind").word(event_kind_name(draft.kind));
+    out.member("scope").string(draft.scope);
+    out.member("sourceInstanceId").string(draft.source_instance_id);
+    out.member("operationId").string(draft.operation_id);
+    out.member("data");
     places.data = out.size();
     write_data(out);
     out.raw("}");
@@ -141,21 +120,19 @@ std::string Position::to_string() const {
 }
 
 Result<Position> Position::parse(std::string_view text) {
+    constexpr std::size_t kHex = 16;
+    constexpr std::size_t kShortest = kHex + 1 + 1 + 1 + kHex;
     Position position;
-    const std::string_view whole = text;
-    const auto bad = [&] {
-        return fail(Errc::invalid_field,
-                    "position: must look like <16 hex digits>.<offset>.<16 hex digits>, as the "
-                    "server gave it");
-    };
-    if (whole.size() < 35 || whole.size() > 64 || !read_hex64(text.substr(0, 16), position.epoch))
-        return bad();
-    text.remove_prefix(16);
-    if (!take_literal(text, ".") || text[0] < '0' || text[0] > '9' ||
-        (text[0] == '0' && text[1] != '.') || !take_integer(text, position.offset))
-        return bad();
-    if (!take_literal(text, ".") || !read_hex(text, position.hash)) return bad();
-    return position;
+    if (text.size() >= kShortest && text[kHex] == '.' && text[text.size() - kHex - 1] == '.') {
+        const auto offset = read_number(text.substr(kHex + 1, text.size() - kShortest + 1));
+        position.offset = offset.value_or(0);
+        if (offset && read_hex64(text.substr(0, kHex), position.epoch) &&
+            read_hex(text.substr(text.size() - kHex), position.hash))
+            return position;
+    }
+    return fail(Errc::invalid_field,
+                "position: must look like <16 hex digits>.<offset>.<16 hex digits>, as the server "
+                "gave it");
 }
 
 Position LogHead::position() const noexcept {
@@ -188,31 +165,37 @@ std::uint64_t operation_key(std::string_view instance_id, std::string_view opera
 Status decode_event(std::string_view text, EventView& event) {
     event.text = text;
     event.offset = 0;
-    std::string_view in = text;
+    json::Lexer in(text);
+    const auto member = [&in](char before, std::string_view name) {
+        return in.take(before) && in.take_member(name);
+    };
+    const auto integer = [&in](auto& out) {
+        json::Number number;
+        return in.number(number) && number.into(out);
+    };
     std::string_view hash, type, kind;
-    const bool head = take_literal(in, "{\"offset\":") && take_integer(in, event.offset) &&
-                      take_literal(in, ",\"hash\":") && take_word(in, hash) &&
-                      take_literal(in, ",\"timestamp\":") && take_integer(in, event.timestamp_ms) &&
-                      take_literal(in, ",\"eventType\":") && take_word(in, type) &&
-                      take_literal(in, ",\"kind\":") && take_word(in, kind);
+    const bool head = member('{', "offset") && integer(event.offset) &&  //
+                      member(',', "hash") && in.plain_string(hash) &&    //
+                      member(',', "timestamp") && integer(event.timestamp_ms) &&
+                      member(',', "eventType") && in.plain_string(type) &&  //
+                      member(',', "kind") && in.plain_string(kind);
     if (!head) return damaged(event.offset, "its text does not begin as an event does");
     const auto known = event_kind_by_name(kind);
     if (!known) return damaged(event.offset, "its kind is not known");
     event.kind = *known;
-    if (!take_literal(in, ",\"scope\":") || !json_slices::take_string(in, event.scope) ||
-        !take_literal(in, ",\"sourceInstanceId\":") ||
-        !json_slices::take_string(in, event.source_instance_id) ||
-        !take_literal(in, ",\"operationId\":") ||
-        !json_slices::take_string(in, event.operation_id) || !take_literal(in, ",\"data\":"))
+    if (!member(',', "scope") || !in.text(event.scope) ||                          //
+        !member(',', "sourceInstanceId") || !in.text(event.source_instance_id) ||  //
+        !member(',', "operationId") || !in.text(event.operation_id) || !member(',', "data"))
         return damaged(event.offset, "a field of its text is missing");
-    if (in.size() < 3 || in.back() != '}') return damaged(event.offset, "its text has no end");
-    event.data = in.substr(0, in.size() - 1);
+    const std::string_view rest = in.rest();
+    if (rest.size() < 3 || rest.back() != '}') return damaged(event.offset, "its text has no end");
+    event.data = rest.substr(0, rest.size() - 1);
     return Done{};
 }
 
 Result<EventView> decode_event(std::string_view text) {
     EventView event;
-    if (const Status done = decode_event(text, event); !done) return done.error();
+    TRY(decode_event(text, event));
     return event;
 }
 
@@ -318,29 +301,29 @@ Status verify_batch(const EventBatch& batch) {
 }
 
 constexpr std::string_view kBatchMagic = "DB01";
-constexpr std::size_t kHeaderBytes = kBatchHeaderBytes;
-constexpr std::size_t kEntryBytes = kBatchEntryBytes;
+
+// An entry is stored as it stands in memory.
+static_assert(std::is_trivially_copyable_v<EventEntry>);
+static_assert(offsetof(EventEntry, timestamp_ms) == 0 && offsetof(EventEntry, salt) == 8 &&
+              offsetof(EventEntry, content_hash) == 24 && offsetof(EventEntry, hash) == 56 &&
+              offsetof(EventEntry, operation_key) == 88 &&
+              offsetof(EventEntry, fingerprint) == 96 && offsetof(EventEntry, scope_key) == 104 &&
+              offsetof(EventEntry, text_end) == 112 && kBatchEntryBytes == 116);
 
 void encode_batch(const EventBatch& batch, std::string& out) {
     const std::size_t begin = out.size();
-    const std::size_t entries_end = begin + kHeaderBytes + batch.size() * kEntryBytes;
+    const std::size_t entries_end = begin + kBatchHeaderBytes + batch.size() * kBatchEntryBytes;
     out.reserve(entries_end + batch.texts.size());
     out.resize(entries_end);
     char* to = put(out.data() + begin, kBatchMagic);
     to = put(to, batch.epoch);
     to = put(to, batch.first);
-    to = put(to, view(batch.prev_hash));
+    to = put(to, batch.prev_hash);
     to = put(to, static_cast<std::uint32_t>(batch.size()));
     to = put(to, static_cast<std::uint32_t>(batch.texts.size()));
     for (const EventEntry& entry : batch.entries) {
-        to = put(to, entry.timestamp_ms);
-        to = put(to, view(entry.salt));
-        to = put(to, view(entry.content_hash));
-        to = put(to, view(entry.hash));
-        to = put(to, entry.operation_key);
-        to = put(to, entry.fingerprint);
-        to = put(to, entry.scope_key);
-        to = put(to, entry.text_end);
+        std::memcpy(to, &entry, kBatchEntryBytes);
+        to += kBatchEntryBytes;
     }
     out.append(batch.texts);
 }
@@ -351,36 +334,37 @@ std::string encode_batch(const EventBatch& batch) {
     return out;
 }
 
+EventEntry take_entry(std::string_view& bytes) {
+    const auto taken = take_bytes(bytes, kBatchEntryBytes);
+    CHECK(taken.has_value());
+    EventEntry entry;
+    std::memcpy(static_cast<void*>(&entry), taken->data(), kBatchEntryBytes);
+    return entry;
+}
+
 Result<EventBatch> decode_batch(std::string_view bytes) {
     const auto bad = [](const char* what) { return fail(Errc::storage_damaged, what); };
     EventBatch batch;
-    if (!take_literal(bytes, kBatchMagic)) return bad("a batch of events has no header");
-    const auto epoch = take_le<std::uint64_t>(bytes);
-    const auto first = take_le<std::uint64_t>(bytes);
-    const auto prev = take_bytes(bytes, batch.prev_hash.size());
+    if (!bytes.starts_with(kBatchMagic)) return bad("a batch of events has no header");
+    bytes.remove_prefix(kBatchMagic.size());
+    const auto epoch = take_le<Epoch>(bytes);
+    const auto first = take_le<Offset>(bytes);
+    const auto prev_hash = take_le<Hash>(bytes);
     const auto count = take_le<std::uint32_t>(bytes);
     const auto texts_bytes = take_le<std::uint32_t>(bytes);
-    if (!epoch || !first || !prev || !count || !texts_bytes || *first == 0)
+    if (!epoch || !first || !prev_hash || !count || !texts_bytes || *first == 0)
         return bad("a batch of events is cut short");
-    if (bytes.size() != static_cast<std::uint64_t>(*count) * kEntryBytes + *texts_bytes)
+    if (bytes.size() != std::uint64_t{*count} * kBatchEntryBytes + *texts_bytes)
         return bad("a batch of events has the wrong size");
     batch.epoch = *epoch;
     batch.first = *first;
-    std::memcpy(batch.prev_hash.data(), prev->data(), prev->size());
-    batch.entries.resize(*count);
+    batch.prev_hash = *prev_hash;
+    batch.entries.reserve(*count);
     std::uint32_t text_end = 0;
-    for (EventEntry& entry : batch.entries) {
-        entry.timestamp_ms = *take_le<std::int64_t>(bytes);
-        std::memcpy(entry.salt.data(), take_bytes(bytes, 16)->data(), 16);
-        std::memcpy(entry.content_hash.data(), take_bytes(bytes, 32)->data(), 32);
-        std::memcpy(entry.hash.data(), take_bytes(bytes, 32)->data(), 32);
-        entry.operation_key = *take_le<std::uint64_t>(bytes);
-        entry.fingerprint = *take_le<std::uint64_t>(bytes);
-        entry.scope_key = *take_le<std::uint64_t>(bytes);
-        entry.text_end = *take_le<std::uint32_t>(bytes);
-        const bool first_entry = &entry == batch.entries.data();
+    for (std::uint32_t i = 0; i < *count; ++i) {
+        const EventEntry& entry = batch.entries.emplace_back(take_entry(bytes));
         if (entry.text_end > *texts_bytes ||
-            entry.text_end < (first_entry ? 2 : text_end + std::uint64_t{3}))
+            entry.text_end < (i == 0 ? 2 : text_end + std::uint64_t{3}))
             return bad("a batch of events has a wrong index");
         text_end = entry.text_end;
     }

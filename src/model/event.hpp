@@ -178,5 +178,7 @@ inline constexpr std::size_t kBatchEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4
 std::string encode_batch(const EventBatch& batch);
 void encode_batch(const EventBatch& batch, std::string& out);
 Result<EventBatch> decode_batch(std::string_view bytes);
+// Takes an entry off the front of `bytes`. Requires: at least kBatchEntryBytes are there.
+EventEntry take_entry(std::string_view& bytes);
 
 }  // namespace dyad

@@ -1,6 +1,7 @@
 #include "model/json.hpp"
 
 #include "model/json_lexer.hpp"
+#include "model/json_pointer.hpp"
 #include "model/json_reader.hpp"
 
 #include <utility>
@@ -34,25 +35,38 @@ class TreeBuilder {
     bool name(Lexer& lexer, const RawString& raw, std::size_t position) {
         const auto [member, is_new] = open_.back()->get_object().emplace(unescaped(raw), nullptr);
         slot_ = &member->value();
-        return is_new || lexer.fail_at(position, Errc::invalid_field, kRepeatedName);
+        return is_new ||
+               lexer.fail_at(position, Errc::invalid_field,
+                             "a member name that stands twice in its object; keep one of the two");
     }
     void element() { slot_ = &open_.back()->get_array().emplace_back(nullptr); }
     void string(const RawString& raw) { slot_->emplace_string() = unescaped(raw); }
     bool number(Lexer& lexer, const Number& number) {
         if (!lexer.keeps(number)) return false;
-        if (!number.is_integer) {
+        std::int64_t integer = 0;
+        std::uint64_t large = 0;
+        if (number.into(integer))
+            slot_->emplace_int64() = integer;
+        else if (number.into(large))
+            slot_->emplace_uint64() = large;
+        else
             slot_->emplace_double() = number.real;
-        } else if (number.negative) {
-            slot_->emplace_int64() = static_cast<std::int64_t>(~number.magnitude + 1);
-        } else if (std::in_range<std::int64_t>(number.magnitude)) {
-            slot_->emplace_int64() = static_cast<std::int64_t>(number.magnitude);
-        } else {
-            slot_->emplace_uint64() = number.magnitude;
-        }
         return true;
     }
     void literal(std::string_view word) {
         if (word != "null") slot_->emplace_bool() = word == "true";
+    }
+
+    // To the value that is read last.
+    std::string pointer() const {
+        std::string out;
+        for (const Value* container : open_) {
+            if (const auto* array = container->if_array())
+                append_token(out, std::to_string(array->size() - 1));
+            else
+                append_token(out, std::prev(container->get_object().end())->key());
+        }
+        return out;
     }
 
   private:
@@ -71,13 +85,27 @@ class TreeBuilder {
 
 }  // namespace
 
-Result<Value> parse(std::string_view text, const ParseLimits& limits) {
+std::optional<Value> read_value(Lexer& lexer, const ParseLimits& limits) {
     TreeBuilder tree;
+    if (!Reader<TreeBuilder>(lexer, limits, tree).run()) return std::nullopt;
+    return tree.take();
+}
+
+Result<Value> parse(std::string_view text, const ParseLimits& limits) {
     Lexer lexer(text);
     lexer.skip_space();
-    if (!Reader<TreeBuilder>(lexer, limits, tree).run() || !lexer.finish())
-        return lexer.take_error();
-    return tree.take();
+    std::optional<Value> value = read_value(lexer, limits);
+    if (!value || !lexer.finish()) return lexer.take_error();
+    return *std::move(value);
+}
+
+std::string pointer_to(std::string_view text, std::size_t position) {
+    const ParseLimits limits;
+    TreeBuilder tree;
+    Lexer lexer(text.substr(0, position));
+    lexer.skip_space();
+    Reader<TreeBuilder>(lexer, limits, tree).run();  // ends where the text does
+    return tree.pointer();
 }
 
 }  // namespace dyad::json

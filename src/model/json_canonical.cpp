@@ -39,23 +39,6 @@ class Canonicalizer::Writer {
     std::size_t memory_bytes() const {
         return out_.capacity() + scratch_.capacity() + members_.capacity() * sizeof(Member);
     }
-    // Reading failed. A name that stands twice shows only when its object ends: the first one that
-    // does so before the error is the error.
-    void find_repeated(Lexer& lexer) {
-        std::size_t first = std::string::npos;
-        while (!objects_.empty()) {
-            const auto begin = first_of(objects_.back());
-            std::sort(begin, members_.end(), [](const Member& a, const Member& b) {
-                return a.name != b.name ? a.name < b.name : a.position < b.position;
-            });
-            for (auto member = begin; member != members_.end(); ++member)
-                if (member != begin && (member - 1)->name == member->name)
-                    first = std::min(first, member->position);
-            members_.erase(begin, members_.end());
-            objects_.pop_back();
-        }
-        if (first != std::string::npos) lexer.fail_at(first, Errc::invalid_field, kRepeatedName);
-    }
 
     void begin_object() {
         put('{');
@@ -65,9 +48,9 @@ class Canonicalizer::Writer {
         put('[');
         first_element_ = true;
     }
-    bool end_object(Lexer& lexer) {
+    bool end_object(Lexer&) {
         const Object& object = objects_.back();
-        if (!object.in_order && !reorder(lexer, object)) return false;
+        if (!object.in_order && !reorder(object)) return false;
         members_.erase(first_of(object), members_.end());
         objects_.pop_back();
         put('}');
@@ -77,7 +60,7 @@ class Canonicalizer::Writer {
         put(']');
         first_element_ = false;
     }
-    bool name(Lexer&, const RawString& raw, std::size_t position) {
+    bool name(Lexer&, const RawString& raw, std::size_t) {
         Object& object = objects_.back();
         const bool first = members_.size() == object.first_member;
         if (!first) put(',');
@@ -87,7 +70,7 @@ class Canonicalizer::Writer {
             name = unescaped_.front();
         }
         if (!first && !name_before(members_.back().name, name)) object.in_order = false;
-        members_.emplace_back(name, out_.size() + run().size(), 0, position);
+        members_.emplace_back(name, out_.size() + run().size(), 0);
         string(raw);
         put(':');
         return true;
@@ -108,13 +91,9 @@ class Canonicalizer::Writer {
             put(number.text.data(), number.text.size());
             return true;
         }
+        if (!lexer.keeps(number)) return false;
         flush();
-        if (number.is_integer)
-            out_.push_back('0');  // the text is -0
-        else if (!lexer.keeps(number))
-            return false;
-        else
-            append_real(out_, number.real);
+        json::Writer(out_, kNumberBytes).real(number.real);  // of an integer: the text is -0
         return true;
     }
     void literal(std::string_view word) {
@@ -123,11 +102,11 @@ class Canonicalizer::Writer {
     }
 
   private:
+    static constexpr std::size_t kNumberBytes = 32;
     struct Member {
         std::string_view name;  // unescaped
         std::size_t start;      // in the text so far
         std::size_t end;        // there, without the comma; set when its object ends
-        std::size_t position;   // in the source, for errors
     };
     struct Object {
         std::size_t first_member;
@@ -161,7 +140,8 @@ class Canonicalizer::Writer {
         return members_.begin() + static_cast<std::ptrdiff_t>(object.first_member);
     }
 
-    bool reorder(Lexer& lexer, const Object& object) {
+    // False where a name stands twice.
+    bool reorder(const Object& object) {
         flush();
         const auto first = first_of(object);
         const std::size_t start = first->start;
@@ -173,8 +153,7 @@ class Canonicalizer::Writer {
         scratch_.clear();
         for (auto member = first; member != members_.end(); ++member) {
             if (member != first) {
-                if ((member - 1)->name == member->name)
-                    return lexer.fail_at(member->position, Errc::invalid_field, kRepeatedName);
+                if ((member - 1)->name == member->name) return false;
                 scratch_.push_back(',');
             }
             scratch_.append(out_, member->start, member->end - member->start);
@@ -195,13 +174,17 @@ class Canonicalizer::Writer {
     bool first_element_ = false;  // nothing came since the last array began
 };
 
-Canonicalizer::Canonicalizer() : writer_(std::make_unique<Writer>()) {}
+Canonicalizer::Canonicalizer() = default;
 Canonicalizer::~Canonicalizer() = default;
 
 bool Canonicalizer::read(Lexer& lexer, const ParseLimits& limits) {
+    if (!writer_) writer_ = std::make_unique<Writer>();
     writer_->begin(lexer.rest());
+    const Lexer begin = lexer;
     if (Reader<Writer>(lexer, limits, *writer_).run()) return true;
-    writer_->find_repeated(lexer);
+    // A name that stands twice shows only when its object ends; the error is the first one.
+    lexer = begin;
+    CHECK(!read_value(lexer, limits));
     return false;
 }
 
@@ -211,7 +194,7 @@ std::string_view Canonicalizer::text() {
 
 void Canonicalizer::forget_large() {
     constexpr std::size_t kKept = 64 * 1024;
-    if (writer_->memory_bytes() > kKept) *writer_ = Writer();
+    if (writer_ && writer_->memory_bytes() > kKept) writer_.reset();
 }
 
 Result<std::string> canonicalize(std::string_view text, const ParseLimits& limits) {

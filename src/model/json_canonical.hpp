@@ -21,7 +21,7 @@ class Canonicalizer {
     // Reads the value that the lexer stands at, and leaves the lexer after it. False: the lexer has
     // the error, which is that of parse().
     bool read(Lexer& lexer, const ParseLimits& limits = {});
-    // Of the last value. Lifetime: until the next call, and that of the lexer's text.
+    // Of the last value; requires one. Lifetime: until the next call, and that of the lexer's text.
     std::string_view text();
 
     // Gives back the memory that an unusually large value took. No text() may be used after it.
@@ -29,7 +29,7 @@ class Canonicalizer {
 
   private:
     class Writer;
-    std::unique_ptr<Writer> writer_;
+    std::unique_ptr<Writer> writer_;  // from the first value on
 };
 
 }  // namespace dyad::json

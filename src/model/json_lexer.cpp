@@ -1,5 +1,7 @@
 #include "model/json_lexer.hpp"
 
+#include "base/bytes.hpp"
+#include "base/utf8.hpp"
 #include "model/json_pointer.hpp"
 
 #include <algorithm>
@@ -14,18 +16,11 @@ bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 
-int hex_value(char c) noexcept {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-unsigned hex4_value(const char* at) noexcept {
-    unsigned value = 0;
-    for (int i = 0; i < 4; ++i)
-        value = value << 4 | static_cast<unsigned>(hex_value(at[i]));
-    return value;
+// The number that four hexadecimal digits at `at` make; nothing where others stand there.
+std::optional<unsigned> hex4_value(const char* at) noexcept {
+    std::array<std::uint8_t, 2> bytes;
+    if (!read_hex({at, 4}, bytes)) return std::nullopt;
+    return bytes[0] << 8U | bytes[1];
 }
 
 // Whether canonical text writes this character as \u00XX, the last digit as it stands here.
@@ -52,27 +47,6 @@ void append_utf8(std::string& out, unsigned code_point) {
     tail(0);
 }
 
-// Where a number is out of the range of double: whether it is too large rather than too small. Its
-// first significant digit and its exponent are far from cancelling out, so their sum tells.
-bool overflows(const char* at, const char* end) noexcept {
-    std::int64_t magnitude = 0;
-    bool significant = false;
-    bool fraction = false;
-    for (; at != end && *at != 'e' && *at != 'E'; ++at) {
-        if (*at == '.') fraction = true;
-        if (is_digit(*at) && *at != '0') significant = true;
-        if (is_digit(*at) && significant && !fraction) ++magnitude;
-        if (is_digit(*at) && !significant && fraction) --magnitude;
-    }
-    if (!significant || at == end) return significant && magnitude > 0;
-    ++at;
-    const bool negative = *at == '-';
-    std::int64_t exponent = 0;
-    for (; at != end; ++at)
-        if (is_digit(*at)) exponent = std::min<std::int64_t>(exponent * 10 + (*at - '0'), 1 << 30);
-    return magnitude + (negative ? -exponent : exponent) > 0;
-}
-
 // The digits of a number's text without zeros at either end, and the power of ten of the first one.
 struct Decimal {
     std::string digits;
@@ -80,6 +54,8 @@ struct Decimal {
     bool operator==(const Decimal&) const = default;
 };
 Decimal decimal_of(std::string_view text) {
+    constexpr std::int64_t kFar = std::int64_t{1}
+                                  << 60;  // no text is long enough to make up for it
     Decimal out;
     const std::size_t mark = std::min(text.find_first_of("eE"), text.size());
     std::int64_t point = 0;  // the power of ten of the next digit, from the point on
@@ -99,8 +75,8 @@ Decimal decimal_of(std::string_view text) {
     std::string_view power = text.substr(std::min(mark + 1, text.size()));
     if (power.starts_with('+')) power.remove_prefix(1);
     std::int64_t more = 0;
-    std::from_chars(power.data(), power.data() + power.size(),
-                    more);  // 0 where it is far too large
+    const auto read = std::from_chars(power.data(), power.data() + power.size(), more);
+    if (read.ec == std::errc::result_out_of_range) more = power.front() == '-' ? -kFar : kFar;
     out.exponent += more;
     return out;
 }
@@ -133,7 +109,39 @@ bool check_magnitude(const char* digits, const char* end, Number& out) noexcept 
     return !out.negative || out.magnitude <= kNegativeMax;
 }
 
+// Behind the string whose first character is at `at`; null where it does not end.
+const char* string_end(const char* at, const char* end) noexcept {
+    for (at = plain_end(at, end); at != end; at = plain_end(at + 1, end)) {
+        if (*at == '"') return at + 1;
+        if (*at == '\\' && ++at == end) break;
+    }
+    return nullptr;
+}
+
+// Behind the array or object that begins at `at`; null where it does not end. Only quotes, escapes
+// and the count of brackets tell, whatever their kind: for JSON that is exact; other text may end
+// anywhere, and is found out when it is read.
+const char* balanced_end(const char* at, const char* end) noexcept {
+    for (std::size_t levels = 0; at != end;) {
+        const char c = *at++;
+        if (c == '{' || c == '[') {
+            ++levels;
+        } else if (c == '}' || c == ']') {
+            if (--levels == 0) return at;
+        } else if (c == '"') {
+            at = string_end(at, end);
+            if (at == nullptr) return nullptr;
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
+
+std::size_t string_bytes(std::string_view text) noexcept {
+    const char* const end = string_end(text.data() + 1, text.data() + text.size());
+    return end == nullptr ? 0 : static_cast<std::size_t>(end - text.data());
+}
 
 void append_unescaped(std::string& out, const RawString& raw) {
     const char* at = raw.body.data();
@@ -144,36 +152,30 @@ void append_unescaped(std::string& out, const RawString& raw) {
         out.append(at, run_end);
         if (run_end == end) return;
         at = run_end + 2;
-        switch (at[-1]) {
-            case 'b':
-                out.push_back('\b');
-                break;
-            case 'f':
-                out.push_back('\f');
-                break;
-            case 'n':
-                out.push_back('\n');
-                break;
-            case 'r':
-                out.push_back('\r');
-                break;
-            case 't':
-                out.push_back('\t');
-                break;
-            case 'u': {
-                unsigned code = hex4_value(at);
-                at += 4;
-                if (code >= 0xd800 && code < 0xdc00) {
-                    code = 0x10000 + ((code - 0xd800) << 10) + (hex4_value(at + 2) - 0xdc00);
-                    at += 6;
-                }
-                append_utf8(out, code);
-                break;
+        constexpr std::string_view kLetters = "bfnrt";
+        const std::size_t letter = kLetters.find(at[-1]);
+        if (letter != std::string_view::npos) {
+            out.push_back("\b\f\n\r\t"[letter]);
+        } else if (at[-1] == 'u') {
+            unsigned code = *hex4_value(at);
+            at += 4;
+            if (code >= 0xd800 && code < 0xdc00) {
+                code = 0x10000 + ((code - 0xd800) << 10) + (*hex4_value(at + 2) - 0xdc00);
+                at += 6;
             }
-            default:
-                out.push_back(at[-1]);
+            append_utf8(out, code);
+        } else {
+            out.push_back(at[-1]);
         }
     }
+}
+
+bool Lexer::text(std::string& out) {
+    RawString raw;
+    if (peek() != '"' || !string(raw)) return false;
+    out.clear();
+    append_unescaped(out, raw);
+    return true;
 }
 
 bool Lexer::fail_at(std::size_t position, Errc code, std::string_view what) {
@@ -211,9 +213,10 @@ bool Lexer::raw(std::string_view& out) {
     const char* const first = at_;
     const char c = peek();
     if (c == '{' || c == '[') {
-        const std::size_t size = balanced_bytes(rest());
-        at_ = size == 0 ? end_ : at_ + size;
-        if (size == 0) return unexpected(c == '{' ? "the '}' of an object" : "the ']' of an array");
+        const char* const end = balanced_end(at_, end_);
+        at_ = end == nullptr ? end_ : end;
+        if (end == nullptr)
+            return unexpected(c == '{' ? "the '}' of an object" : "the ']' of an array");
     } else if (c == '"') {
         RawString string_value;
         if (!string(string_value)) return false;
@@ -244,11 +247,8 @@ bool Lexer::special_string(RawString& out) {
         } else if (static_cast<unsigned char>(*at_) < 0x20) {
             return fail_at(position(), Errc::invalid_json,
                            "a control character in a string; write it as an escape (\\u00XX)");
-        } else {
-            // Characters of other scripts come in runs.
-            do {
-                if (!utf8_character()) return false;
-            } while (at_ != end_ && static_cast<unsigned char>(*at_) >= 0x80);
+        } else if (!utf8_run()) {
+            return false;
         }
     }
     out.body = std::string_view(first, static_cast<std::size_t>(at_ - first));
@@ -257,10 +257,11 @@ bool Lexer::special_string(RawString& out) {
 }
 
 bool Lexer::hex4(unsigned& out) {
-    if (end_ - at_ < 4 || !std::all_of(at_, at_ + 4, [](char c) { return hex_value(c) >= 0; }))
+    const auto value = end_ - at_ < 4 ? std::nullopt : hex4_value(at_);
+    if (!value)
         return fail_at(position(), Errc::invalid_json,
                        "expected four hexadecimal digits after \\u");
-    out = hex4_value(at_);
+    out = *value;
     at_ += 4;
     return true;
 }
@@ -290,34 +291,15 @@ bool Lexer::escape(RawString& out) {
                    "half of a surrogate pair; write both halves, or the character itself");
 }
 
-// One character of more than one byte: RFC 3629, that is no overlong forms, no surrogates, nothing
-// beyond U+10FFFF.
-bool Lexer::utf8_character() {
-    const auto lead = static_cast<unsigned char>(*at_);
-    int tails = 0;
-    unsigned low = 0x80;
-    unsigned high = 0xbf;
-    if (lead >= 0xc2 && lead <= 0xdf) {
-        tails = 1;
-    } else if (lead >= 0xe0 && lead <= 0xef) {
-        tails = 2;
-        if (lead == 0xe0) low = 0xa0;
-        if (lead == 0xed) high = 0x9f;
-    } else if (lead >= 0xf0 && lead <= 0xf4) {
-        tails = 3;
-        if (lead == 0xf0) low = 0x90;
-        if (lead == 0xf4) high = 0x8f;
-    }
-    bool good = tails > 0 && end_ - at_ > tails;
-    for (int i = 1; good && i <= tails; ++i) {
-        const auto byte = static_cast<unsigned char>(at_[i]);
-        good = byte >= low && byte <= high;
-        low = 0x80;
-        high = 0xbf;
-    }
-    if (!good)
+// Characters of other scripts come in runs.
+bool Lexer::utf8_run() {
+    const char* end = at_;
+    while (end != end_ && static_cast<unsigned char>(*end) >= 0x80)
+        ++end;
+    if (!is_utf8_) at_ += scan_utf8({at_, static_cast<std::size_t>(end - at_)}).valid_bytes;
+    if (!is_utf8_ && at_ != end)
         return fail_at(position(), Errc::invalid_utf8, "not UTF-8; encode the text as UTF-8");
-    at_ += tails + 1;
+    at_ = end;
     return true;
 }
 
@@ -379,7 +361,9 @@ bool Lexer::real(Number& out) {
     const char* const first = out.text.data();
     const auto read = std::from_chars(first, at_, out.real);
     if (read.ec == std::errc()) return true;
-    if (overflows(first, at_)) return refuse_number(first, "is beyond the range of a double");
+    const Decimal said = decimal_of(out.text);
+    if (!said.digits.empty() && said.exponent > 0)
+        return refuse_number(first, "is beyond the range of a double");
     out.real = 0;
     return true;
 }

@@ -5,10 +5,13 @@
 #include "base/result.hpp"
 #include "model/json_scan.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace dyad::json {
 
@@ -19,6 +22,9 @@ struct RawString {
     bool escaped = false;   // has at least one escape
     bool canonical = true;  // has no escapes but those that canonical text has (json.hpp)
 };
+// The bytes up to the quote that closes what begins as a string; 0 where none does. They may be no
+// string. Requires: `text` begins with '"'.
+std::size_t string_bytes(std::string_view text) noexcept;
 // The bytes of the string that `raw` stands for.
 void append_unescaped(std::string& out, const RawString& raw);
 
@@ -28,6 +34,17 @@ struct Number {
     std::uint64_t magnitude = 0;  // of an integer; at most 2^63 where negative
     double real = 0;              // of any other number; finite
     std::string_view text;        // as it stands
+
+    // Puts it into `out`, if it is an integer that fits.
+    template <class Integer>
+        requires std::same_as<Integer, std::int64_t> || std::same_as<Integer, std::uint64_t>
+    bool into(Integer& out) const noexcept {
+        if (!is_integer || (negative && std::same_as<Integer, std::uint64_t>) ||
+            (!negative && !std::in_range<Integer>(magnitude)))
+            return false;
+        out = static_cast<Integer>(negative ? ~magnitude + 1 : magnitude);
+        return true;
+    }
 };
 
 // Reads forward over one text. After a `false` there is an error, and nothing else may be read.
@@ -35,9 +52,12 @@ struct Number {
 class Lexer {
   public:
     // Reads `text` from byte `start` on; what stands before it counts in the positions of errors.
-    // Requires: start <= text.size().
-    explicit Lexer(std::string_view text, std::size_t start = 0) noexcept
-        : begin_(text.data()), at_(text.data() + start), end_(text.data() + text.size()) {}
+    // `is_utf8`: somebody has checked that all of it is. Requires: start <= text.size().
+    explicit Lexer(std::string_view text, std::size_t start = 0, bool is_utf8 = false) noexcept
+        : begin_(text.data()),
+          at_(text.data() + start),
+          end_(text.data() + text.size()),
+          is_utf8_(is_utf8) {}
 
     // The next byte; 0 at the end (where a NUL byte stands instead, it is no token either).
     char peek() const noexcept { return at_ == end_ ? '\0' : *at_; }
@@ -88,6 +108,8 @@ class Lexer {
         out.canonical = true;
         return plain_string(out.body) || special_string(out);
     }
+    // The bytes that a string stands for. False: none comes next, or it is no string to its end.
+    bool text(std::string& out);
     // Requires: peek() is '-' or a digit.
     bool number(Number& out);
     // Whether a number that was read is what its text says, digit by digit (json.hpp); else it
@@ -112,7 +134,7 @@ class Lexer {
     bool special_string(RawString& out);
     bool escape(RawString& out);
     bool hex4(unsigned& out);
-    bool utf8_character();
+    bool utf8_run();
     bool digits();
     bool real(Number& out);
     bool keeps_real(const Number& number);
@@ -121,6 +143,7 @@ class Lexer {
     const char* begin_;
     const char* at_;
     const char* end_;
+    bool is_utf8_;
     std::optional<Error> error_;
 };
 

@@ -1,5 +1,7 @@
 #include "model/json_patch.hpp"
 
+#include "base/enum_names.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -33,15 +35,7 @@ struct Operation {
     const Value* value = nullptr;   // of add, replace and test
 };
 
-std::optional<Operation::Kind> kind_by_name(std::string_view name) {
-    using Kind = Operation::Kind;
-    constexpr std::pair<std::string_view, Kind> kKinds[] = {
-        {"add", Kind::add},   {"remove", Kind::remove}, {"replace", Kind::replace},
-        {"move", Kind::move}, {"copy", Kind::copy},     {"test", Kind::test}};
-    for (const auto& [known, kind] : kKinds)
-        if (known == name) return kind;
-    return std::nullopt;
-}
+constexpr std::string_view kKindNames[] = {"add", "remove", "replace", "move", "copy", "test"};
 
 Error malformed(std::size_t index, std::string_view what) {
     std::string detail = "patch operation " + std::to_string(index);
@@ -63,8 +57,9 @@ Result<Operation> read_operation(const Value& text, std::size_t index) {
     if (!text.is_object()) return malformed(index, "must be an object");
     const auto& fields = text.get_object();
     const Value* op = fields.if_contains("op");
-    const auto kind =
-        op != nullptr && op->is_string() ? kind_by_name(op->get_string()) : std::optional<Kind>();
+    const auto kind = op != nullptr && op->is_string()
+                          ? value_in<Kind>(kKindNames, op->get_string())
+                          : std::optional<Kind>();
     if (!kind) return malformed(index, "op must be add, remove, replace, move, copy or test");
     Operation operation{*kind, {}, {}, nullptr};
     auto path = read_pointer(fields, "path", index);
@@ -192,11 +187,9 @@ class Patcher {
     std::size_t copy_bytes_left_;
 };
 
-constexpr std::string_view kKindNames[] = {"add", "remove", "replace", "move", "copy", "test"};
-
 Error name_operation(Error error, std::size_t index, const Operation& operation) {
     std::string detail = "patch operation " + std::to_string(index);
-    detail.append(" (").append(kKindNames[static_cast<std::size_t>(operation.kind)]);
+    detail.append(" (").append(name_in(kKindNames, operation.kind));
     detail.append(" \"").append(to_pointer(operation.path)).append("\"): ").append(error.detail);
     error.detail = std::move(detail);
     return error;
@@ -224,7 +217,7 @@ Result<Value> apply_patch(const Value& document, const Value& patch, std::size_t
         if (auto failure = patcher.apply(operations[i]))
             return name_operation(*std::move(failure), i, operations[i]);
     Value result = patcher.take();
-    if (Status within = check(result); !within) return within.error();
+    TRY(check(result));
     if (canonical(result).size() > bytes_max)
         return fail(Errc::too_large, "the result is larger than document_bytes_max = " +
                                          std::to_string(bytes_max) + " bytes; split the document");

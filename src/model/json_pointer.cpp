@@ -1,8 +1,6 @@
 #include "model/json_pointer.hpp"
 
-#include "model/json_reader.hpp"
-
-#include <charconv>
+#include "base/bytes.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -17,59 +15,10 @@ Value* child_of(Value& parent, const std::string& token) {
     return index ? parent.get_array().if_contains(*index) : nullptr;
 }
 
-// Reader's sink that keeps the way to where the reading ends.
-class Way {
-  public:
-    void begin_object() { steps_.emplace_back(); }
-    bool end_object(Lexer&) {
-        steps_.pop_back();
-        return true;
-    }
-    void begin_array() { steps_.push_back({.name = {}, .elements = 0}); }
-    void end_array() { steps_.pop_back(); }
-    bool name(Lexer&, const RawString& raw, std::size_t) {
-        steps_.back().name.clear();
-        append_unescaped(steps_.back().name, raw);
-        return true;
-    }
-    void element() { ++steps_.back().elements; }
-    void string(const RawString&) {}
-    void literal(std::string_view) {}
-    bool number(Lexer&, const Number&) { return true; }
-
-    std::string pointer() const {
-        std::string out;
-        for (const Step& step : steps_)
-            append_token(out, step.elements < 0 ? step.name : std::to_string(step.elements - 1));
-        return out;
-    }
-
-  private:
-    struct Step {
-        std::string name;
-        std::int64_t elements = -1;  // of an array: how many have begun
-    };
-    std::vector<Step> steps_;
-};
-
 }  // namespace
 
-std::string pointer_to(std::string_view text, std::size_t position) {
-    constexpr ParseLimits kAny{
-        .depth_max = SIZE_MAX, .members_max = SIZE_MAX, .key_bytes_max = SIZE_MAX};
-    Way way;
-    Lexer lexer(text.substr(0, position));
-    lexer.skip_space();
-    Reader<Way>(lexer, kAny, way).run();  // ends where the text does
-    return way.pointer();
-}
-
 std::optional<std::size_t> index_of(std::string_view token) {
-    if (token.empty() || (token.size() > 1 && token[0] == '0')) return std::nullopt;
-    std::size_t index = 0;
-    const auto read = std::from_chars(token.data(), token.data() + token.size(), index);
-    if (read.ec != std::errc() || read.ptr != token.data() + token.size()) return std::nullopt;
-    return index;
+    return read_number(token);
 }
 
 Value* find_in(Value& document, std::span<const std::string> tokens) {

@@ -15,12 +15,14 @@
 #include "model/json.hpp"
 #include "model/json_lexer.hpp"
 
+#include <optional>
 #include <string>
 
 namespace dyad::json {
 
-inline constexpr std::string_view kRepeatedName =
-    "a member name that stands twice in its object; keep one of the two";
+// Reads the value that the lexer stands at, and leaves the lexer after it. Nothing: the lexer has
+// the error.
+std::optional<Value> read_value(Lexer& lexer, const ParseLimits& limits);
 
 template <class Sink>
 class Reader {

@@ -1,38 +1,14 @@
 #include "model/json_text.hpp"
 
 #include "base/check.hpp"
+#include "model/json_scan.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 namespace dyad::json {
 namespace {
-
-// The letter of a two-character escape; 'u' where there is none.
-char escape_letter(char c) noexcept {
-    switch (c) {
-        case '"':
-            return '"';
-        case '\\':
-            return '\\';
-        case '\b':
-            return 'b';
-        case '\f':
-            return 'f';
-        case '\n':
-            return 'n';
-        case '\r':
-            return 'r';
-        case '\t':
-            return 't';
-        default:
-            return 'u';
-    }
-}
 
 // UTF-8 sorts by code point. UTF-16 differs in one place: the characters beyond U+FFFF (lead bytes
 // from 0xf0) are pairs of units 0xd800..0xdfff, which sort before U+E000..U+FFFF (leads 0xee,
@@ -42,26 +18,8 @@ unsigned utf16_rank(unsigned char byte) noexcept {
     return byte >= 0xf0 ? byte - 2u : byte + 0x10u;
 }
 
-constexpr std::uint64_t kOnes = 0x0101010101010101;
-constexpr std::uint64_t kTops = kOnes * 0x80;
-
-// Eight characters at once: the top bit of a byte is set where it is a quote or a backslash. A
-// borrow can set bits above such a byte only, so the lowest one is always right.
-std::uint64_t quotes_in(std::uint64_t word) noexcept {
-    return ((word ^ kOnes * '"') - kOnes) | ((word ^ kOnes * '\\') - kOnes);
-}
-// And where it must be escaped in a string: the bytes beyond ASCII need not be.
-std::uint64_t escapes_in(std::uint64_t word) noexcept {
-    return ((word - kOnes * 0x20) | quotes_in(word)) & ~word & kTops;
-}
-
-std::uint64_t load(const char* from) noexcept {
-    std::uint64_t word;
-    std::memcpy(&word, from, sizeof word);
-    return word;
-}
-// The same of one to seven bytes, with zeros behind them. Where the parts that are read
-// overlap, they agree.
+// One to seven bytes as a word, with zeros behind them. Where the parts that are read overlap, they
+// agree.
 std::uint64_t load_some(const char* from, std::size_t size) noexcept {
     if (size >= 4) {
         std::uint32_t first;
@@ -80,9 +38,10 @@ std::uint64_t load_some(const char* from, std::size_t size) noexcept {
 // were. Up to eight bytes behind those may be overwritten.
 [[gnu::always_inline]] inline std::size_t copy_unescaped(char* to, const char* from,
                                                          std::size_t size) noexcept {
+    const auto escapes_in = [](std::uint64_t word) { return specials_in(word) & ~word & kTops; };
     std::size_t done = 0;
     for (; size - done >= sizeof(std::uint64_t); done += sizeof(std::uint64_t)) {
-        const std::uint64_t word = load(from + done);
+        const std::uint64_t word = load_word(from + done);
         std::memcpy(to + done, &word, sizeof word);
         const std::uint64_t found = escapes_in(word);
         if (found != 0) return done + std::countr_zero(found) / 8;
@@ -93,105 +52,55 @@ std::uint64_t load_some(const char* from, std::size_t size) noexcept {
     return done + std::countr_zero(escapes_in(word)) / 8;  // zeros behind the end stop it there
 }
 
-constexpr auto kPairs = [] {
-    std::array<char, 200> pairs{};
-    for (std::size_t i = 0; i < 100; ++i) {
-        pairs[2 * i] = static_cast<char>('0' + i / 10);
-        pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
-    }
-    return pairs;
-}();
+constexpr std::uint32_t kEightDigits = 100'000'000;
+constexpr std::size_t kDigitsMax = 1 + 20 + 7;  // of 64 bits, a sign, and what is overwritten
 
-constexpr std::uint64_t kEightDigits = 100'000'000;
-constexpr std::size_t kDigitsMax = 21;  // of 64 bits, and the place of a sign
-
-char* write_two(char* to, std::uint32_t number) noexcept {
-    std::memcpy(to, &kPairs[2 * number], 2);
-    return to + 2;
+// The eight digits of a number below 10^8 as a word, zeros in front: cut in half three times, all
+// parts at once.
+std::uint64_t eight_digits(std::uint64_t number) noexcept {
+    const std::uint64_t fours = number / 10000 | number % 10000 << 32;
+    const std::uint64_t hundreds = ((fours * 10486) >> 20) & 0x0000'007f'0000'007f;
+    const std::uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+    const std::uint64_t tens = ((twos * 103) >> 10) & 0x000f'000f'000f'000f;
+    return tens | (twos - 10 * tens) << 8;
 }
-char* write_four(char* to, std::uint32_t number) noexcept {
-    return write_two(write_two(to, number / 100), number % 100);
-}
-char* write_eight(char* to, std::uint64_t number) noexcept {
-    const auto short_number = static_cast<std::uint32_t>(number);
-    return write_four(write_four(to, short_number / 10000), short_number % 10000);
-}
-// Of a number below 10^4, without leading zeros.
-char* write_up_to_four(char* to, std::uint32_t number) noexcept {
-    if (number >= 1000) return write_four(to, number);
-    if (number >= 100) {
-        *to++ = static_cast<char>('0' + number / 100);
-        return write_two(to, number % 100);
-    }
-    if (number >= 10) return write_two(to, number);
-    *to++ = static_cast<char>('0' + number);
-    return to;
-}
-// Of a number below 10^8, without leading zeros.
-char* write_up_to_eight(char* to, std::uint64_t number) noexcept {
-    const auto short_number = static_cast<std::uint32_t>(number);
-    if (short_number < 10000) return write_up_to_four(to, short_number);
-    return write_four(write_up_to_four(to, short_number / 10000), short_number % 10000);
-}
-
-[[gnu::always_inline]] inline char* write_digits(char* to, Digits value) noexcept {
-    *to = '-';
-    to += value.negative ? 1 : 0;
-    if (value.magnitude < kEightDigits) return write_up_to_eight(to, value.magnitude);
-    const std::uint64_t upper = value.magnitude / kEightDigits;
-    if (upper < kEightDigits)
-        to = write_up_to_eight(to, upper);
+// std::to_chars, two digits a step, takes three times as long; most numbers are times. Up to seven
+// bytes behind the number are overwritten.
+char* write_digits(char* to, std::uint64_t number) noexcept {
+    int zeros = 0;
+    if (number >= kEightDigits)
+        to = write_digits(to, number / kEightDigits);
     else
-        to = write_eight(write_up_to_eight(to, upper / kEightDigits), upper % kEightDigits);
-    return write_eight(to, value.magnitude % kEightDigits);
+        zeros = std::countr_zero(eight_digits(number) | std::uint64_t{1} << 56) / 8;
+    const std::uint64_t text = (eight_digits(number % kEightDigits) + kOnes * '0') >> 8 * zeros;
+    std::memcpy(to, &text, sizeof text);
+    return to + 8 - zeros;
 }
 
-// The digits of a finite number other than zero, and its sign; at most 25 bytes.
-char* write_real(char* out, double number) {
-    char scientific[32];
-    const auto written = std::to_chars(scientific, scientific + sizeof scientific,
-                                       std::fabs(number), std::chars_format::scientific);
-    char* const exponent_mark = std::find(scientific, written.ptr, 'e');
-    int exponent = 0;
-    const bool negative_exponent = exponent_mark[1] == '-';
-    std::from_chars(exponent_mark + 2, written.ptr, exponent);
-    if (negative_exponent) exponent = -exponent;
-    // The digits without the point: the number is 0.d1d2...dk * 10^point.
-    char digits[20];
-    digits[0] = scientific[0];
-    int count = 1;
-    for (const char* at = scientific + 2; at < exponent_mark; ++at)
-        digits[count++] = *at;
-    const int point = exponent + 1;
+constexpr std::size_t kRealMax = 32;
 
-    const auto copy = [&](const char* from, int size) { out = std::copy_n(from, size, out); };
-    const auto zeros = [&](int size) { out = std::fill_n(out, size, '0'); };
-    if (number < 0) *out++ = '-';
-    if (count <= point && point <= 21) {
-        copy(digits, count);
-        zeros(point - count);
-    } else if (0 < point && point <= 21) {
-        copy(digits, point);
-        *out++ = '.';
-        copy(digits + point, count - point);
-    } else if (-6 < point && point <= 0) {
-        copy("0.", 2);
-        zeros(-point);
-        copy(digits, count);
-    } else {
-        *out++ = digits[0];
-        if (count > 1) *out++ = '.';
-        copy(digits + 1, count - 1);
-        *out++ = 'e';
-        *out++ = exponent < 0 ? '-' : '+';
-        out = std::to_chars(out, out + 4, std::abs(exponent)).ptr;
-    }
-    return out;
+// A finite number other than zero; fewer than kRealMax bytes. Shortest digits are ECMAScript's,
+// too; only where it puts the point and how it writes exponents is its own.
+char* write_real(char* out, double number) {
+    const double magnitude = std::fabs(number);
+    char* const end = out + kRealMax;
+    if (magnitude >= 1e-6 && magnitude < 0x1p53)
+        return std::to_chars(out, end, number, std::chars_format::fixed).ptr;
+    char* const last = std::to_chars(out, end, number, std::chars_format::scientific).ptr;
+    char* const mark = std::find(out, last, 'e');
+    char* const sign = mark + 1;
+    char* const power = sign[1] == '0' ? sign + 2 : sign + 1;  // it has at least two digits
+    if (magnitude < 1e-6 || magnitude >= 1e21) return std::copy(power, last, sign + 1);
+    // An integer: as many digits as the exponent says, without the point.
+    int zeros = 0;
+    std::from_chars(power, last, zeros);
+    char* const point = out + (number < 0 ? 2 : 1);
+    char* const digits_end = *point == '.' ? std::copy(point + 1, mark, point) : point;
+    return std::fill_n(digits_end, zeros - (digits_end - point), '0');
 }
 
 // Room for the quotes of a string, for one escape and for what a copy may overwrite behind them.
 constexpr std::size_t kStringBeside = 16;
-constexpr std::size_t kRealMax = 32;
 
 }  // namespace
 
@@ -229,29 +138,23 @@ Writer& Writer::escaped_string(std::string_view value, std::size_t plain) {
 
 // Within the room that string() made.
 void Writer::escape(char c) {
+    constexpr std::string_view kWithLetter = "\"\\\b\f\n\r\t";
     constexpr std::string_view kHex = "0123456789abcdef";
-    const char letter = escape_letter(c);
-    *at_++ = '\\';
-    *at_++ = letter;
-    if (letter != 'u') return;
-    *at_++ = '0';
-    *at_++ = '0';
+    const std::size_t letter = kWithLetter.find(c);
+    if (letter != std::string_view::npos) {
+        raw("\\");
+        *at_++ = "\"\\bfnrt"[letter];
+        return;
+    }
+    raw("\\u00");
     *at_++ = kHex[static_cast<std::size_t>(c >> 4)];
     *at_++ = kHex[static_cast<std::size_t>(c & 15)];
 }
 
-Writer& Writer::strings(const std::vector<std::string>& values) {
-    if (values.empty()) return raw("[]");
-    raw("[");
-    for (const std::string& value : values) {
-        if (&value != values.data()) raw(",");
-        string(value);
-    }
-    return raw("]");
-}
-
-Writer& Writer::digits(Digits value) {
-    at_ = write_digits(room(kDigitsMax), value);
+Writer& Writer::digits(std::uint64_t magnitude, bool is_negative) {
+    char* const to = room(kDigitsMax);
+    *to = '-';
+    at_ = write_digits(to + is_negative, magnitude);
     return *this;
 }
 
@@ -264,13 +167,6 @@ Writer& Writer::real(double value) {
 
 void append_string(std::string& out, std::string_view value) {
     Writer(out, value.size() + kStringBeside).string(value);
-}
-void append_digits(std::string& out, Digits value) {
-    std::array<char, kDigitsMax> text;
-    out.append(text.data(), write_digits(text.data(), value));
-}
-void append_real(std::string& out, double value) {
-    Writer(out, kRealMax).real(value);
 }
 
 bool name_before(std::string_view a, std::string_view b) noexcept {

@@ -11,9 +11,9 @@
 namespace dyad::json {
 namespace {
 
-void append_canonical(std::string& out, const Value& value);
+void write(Writer& out, const Value& value);
 
-void append_canonical(std::string& out, const boost::json::object& object) {
+void write_members(Writer& out, const boost::json::object& object) {
     std::vector<const boost::json::key_value_pair*> members;
     members.reserve(object.size());
     for (const auto& member : object)
@@ -23,60 +23,45 @@ void append_canonical(std::string& out, const boost::json::object& object) {
     };
     if (!std::is_sorted(members.begin(), members.end(), before))
         std::sort(members.begin(), members.end(), before);
-    char separator = '{';
     for (const auto* member : members) {
-        out.push_back(separator);
-        append_string(out, member->key());
-        out.push_back(':');
-        append_canonical(out, member->value());
-        separator = ',';
+        out.raw(",").string(member->key()).raw(":");
+        write(out, member->value());
     }
-    out.append(members.empty() ? "{}" : "}");
 }
 
-void append_canonical(std::string& out, const Value& value) {
+void write(Writer& out, const Value& value) {
     switch (value.kind()) {
         case boost::json::kind::null:
-            out.append("null");
+            out.raw("null");
             break;
         case boost::json::kind::bool_:
-            out.append(value.get_bool() ? "true" : "false");
+            out.value(value.get_bool());
             break;
         case boost::json::kind::int64:
-            append_integer(out, value.get_int64());
+            out.integer(value.get_int64());
             break;
         case boost::json::kind::uint64:
-            append_integer(out, value.get_uint64());
+            out.integer(value.get_uint64());
             break;
         case boost::json::kind::double_:
-            append_real(out, value.get_double());
+            out.real(value.get_double());
             break;
         case boost::json::kind::string:
-            append_string(out, value.get_string());
+            out.string(value.get_string());
             break;
         case boost::json::kind::object:
-            append_canonical(out, value.get_object());
+            out.object([&] { write_members(out, value.get_object()); });
             break;
-        case boost::json::kind::array: {
-            char separator = '[';
-            for (const Value& element : value.get_array()) {
-                out.push_back(separator);
-                append_canonical(out, element);
-                separator = ',';
-            }
-            out.append(value.get_array().empty() ? "[]" : "]");
-        }
+        case boost::json::kind::array:
+            out.array(value.get_array(), [&out](const Value& element) { write(out, element); });
+            break;
     }
 }
 
 bool equal_numbers(const Value& a, const Value& b) {
     if (a.is_double() && b.is_double()) return a.get_double() == b.get_double();
     if (!a.is_double() && !b.is_double()) return a == b;  // compares int64 with uint64 by value
-    std::string text_a;
-    std::string text_b;
-    append_canonical(text_a, a);
-    append_canonical(text_b, b);
-    return text_a == text_b;
+    return canonical(a) == canonical(b);
 }
 
 Error too_large(std::string_view what, std::size_t limit) {
@@ -94,14 +79,14 @@ Status check_within(const Value& value, const ParseLimits& limits, std::size_t l
                          limits.members_max);
     if (value.is_array()) {
         for (const Value& element : value.get_array())
-            if (Status s = check_within(element, limits, level + 1, members); !s) return s;
+            TRY(check_within(element, limits, level + 1, members));
         return Done{};
     }
     for (const auto& member : value.get_object()) {
         if (member.key().size() > limits.key_bytes_max)
             return too_large("the result has a member name longer than json_key_bytes_max",
                              limits.key_bytes_max);
-        if (Status s = check_within(member.value(), limits, level + 1, members); !s) return s;
+        TRY(check_within(member.value(), limits, level + 1, members));
     }
     return Done{};
 }
@@ -109,9 +94,8 @@ Status check_within(const Value& value, const ParseLimits& limits, std::size_t l
 }  // namespace
 
 std::string canonical(const Value& value) {
-    std::string text;
-    append_canonical(text, value);
-    return text;
+    constexpr std::size_t kUsualBytes = 256;
+    return written(kUsualBytes, [&value](Writer& out) { write(out, value); });
 }
 
 bool equal(const Value& a, const Value& b) {

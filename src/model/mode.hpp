@@ -19,6 +19,7 @@ struct Capabilities {
 };
 
 std::string_view mode_name(Mode mode) noexcept;
+std::optional<std::string_view> mode_name_or_none(std::optional<Mode> mode) noexcept;
 std::optional<Mode> mode_by_name(std::string_view name) noexcept;
 const Capabilities& capabilities_of(Mode mode) noexcept;
 

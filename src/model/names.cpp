@@ -1,23 +1,15 @@
 // The names of the model's enumerations, as they stand on the wire and in the store.
+#include "base/enum_names.hpp"
 #include "model/context.hpp"
 #include "model/event.hpp"
 #include "model/mode.hpp"
 #include "model/response.hpp"
 
-#include <array>
-
 namespace dyad {
 namespace {
 
-template <class Enum, std::size_t N>
-std::optional<Enum> find(const std::array<std::string_view, N>& names, std::string_view name) {
-    for (std::size_t i = 0; i < N; ++i)
-        if (names[i] == name) return static_cast<Enum>(i);
-    return std::nullopt;
-}
-
-constexpr std::array<std::string_view, 3> kModes{"inspired", "didactic", "parallel"};
-constexpr std::array<Capabilities, 3> kCapabilities{{
+constexpr std::string_view kModes[] = {"inspired", "didactic", "parallel"};
+constexpr Capabilities kCapabilities[] = {
     {.local_ai = true,
      .external_ai = false,
      .multi_channel = false,
@@ -33,63 +25,66 @@ constexpr std::array<Capabilities, 3> kCapabilities{{
      .multi_channel = true,
      .offline_capable = false,
      .real_time_sync = true},
-}};
-constexpr std::array<std::string_view, 4> kContextTypes{"chat", "project", "mode", "custom"};
-constexpr std::array<std::string_view, 3> kStrategies{"replace", "merge", "ignore"};
-constexpr std::array<std::string_view, 6> kActions{"created", "updated",  "deleted",
-                                                   "expired", "restored", "resolved"};
-constexpr std::array<std::string_view, 3> kSourceTypes{"local", "external", "harmonized"};
-constexpr std::array<std::string_view, 7> kKinds{
+};
+constexpr std::string_view kContextTypes[] = {"chat", "project", "mode", "custom"};
+constexpr std::string_view kStrategies[] = {"replace", "merge", "ignore"};
+constexpr std::string_view kActions[] = {"created", "updated",  "deleted",
+                                         "expired", "restored", "resolved"};
+constexpr std::string_view kSourceTypes[] = {"local", "external", "harmonized"};
+constexpr std::string_view kKinds[] = {
     "context-changed",  "mode-changed",       "response-recorded", "mcp-tool-executed",
     "mcp-server-added", "mcp-server-removed", "event-lost"};
 // wire.md 1.4: kinds that the five legal values do not have travel as config-updated.
-constexpr std::array<std::string_view, 7> kTypes{
-    "context-updated", "mode-changed",   "response-generated", "mcp-tool-executed",
-    "config-updated",  "config-updated", "config-updated"};
+constexpr std::string_view kTypes[] = {"context-updated",   "mode-changed",   "response-generated",
+                                       "mcp-tool-executed", "config-updated", "config-updated",
+                                       "config-updated"};
 
 }  // namespace
 
 std::string_view mode_name(Mode mode) noexcept {
-    return kModes[static_cast<std::size_t>(mode)];
+    return name_in(kModes, mode);
+}
+std::optional<std::string_view> mode_name_or_none(std::optional<Mode> mode) noexcept {
+    return mode ? std::optional(mode_name(*mode)) : std::nullopt;
 }
 std::optional<Mode> mode_by_name(std::string_view name) noexcept {
-    return find<Mode>(kModes, name);
+    return value_in<Mode>(kModes, name);
 }
 const Capabilities& capabilities_of(Mode mode) noexcept {
     return kCapabilities[static_cast<std::size_t>(mode)];
 }
 std::string_view context_type_name(ContextType type) noexcept {
-    return kContextTypes[static_cast<std::size_t>(type)];
+    return name_in(kContextTypes, type);
 }
 std::optional<ContextType> context_type_by_name(std::string_view name) noexcept {
-    return find<ContextType>(kContextTypes, name);
+    return value_in<ContextType>(kContextTypes, name);
 }
 std::string_view merge_strategy_name(MergeStrategy strategy) noexcept {
-    return kStrategies[static_cast<std::size_t>(strategy)];
+    return name_in(kStrategies, strategy);
 }
 std::optional<MergeStrategy> merge_strategy_by_name(std::string_view name) noexcept {
-    return find<MergeStrategy>(kStrategies, name);
+    return value_in<MergeStrategy>(kStrategies, name);
 }
 std::string_view context_action_name(ContextAction action) noexcept {
-    return kActions[static_cast<std::size_t>(action)];
+    return name_in(kActions, action);
 }
 std::optional<ContextAction> context_action_by_name(std::string_view name) noexcept {
-    return find<ContextAction>(kActions, name);
+    return value_in<ContextAction>(kActions, name);
 }
 std::string_view source_type_name(SourceType type) noexcept {
-    return kSourceTypes[static_cast<std::size_t>(type)];
+    return name_in(kSourceTypes, type);
 }
 std::optional<SourceType> source_type_by_name(std::string_view name) noexcept {
-    return find<SourceType>(kSourceTypes, name);
+    return value_in<SourceType>(kSourceTypes, name);
 }
 std::string_view event_kind_name(EventKind kind) noexcept {
-    return kKinds[static_cast<std::size_t>(kind)];
+    return name_in(kKinds, kind);
 }
 std::optional<EventKind> event_kind_by_name(std::string_view name) noexcept {
-    return find<EventKind>(kKinds, name);
+    return value_in<EventKind>(kKinds, name);
 }
 std::string_view event_type_name(EventKind kind) noexcept {
-    return kTypes[static_cast<std::size_t>(kind)];
+    return name_in(kTypes, kind);
 }
 
 }  // namespace dyad

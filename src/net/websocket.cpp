@@ -3,7 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
-#include "net/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <cstring>
 

@@ -30,7 +30,7 @@ void write_problem(net::Response& response, const Error& error, std::string_view
     out.raw("{\"code\":").string(row.name);
     if (current != nullptr) write(out.raw(",\"current\":"), *current);
     out.raw(",\"detail\":").string(error.detail.empty() ? row.message : error.detail);
-    out.raw(",\"retry\":").boolean(row.retry);
+    out.raw(",\"retry\":").value(row.retry);
     out.raw(",\"status\":").integer(response.status);
     out.raw(",\"title\":").string(row.message);
     out.raw(",\"type\":").string(way_to_root(target).append("errors/").append(row.name)).raw("}");

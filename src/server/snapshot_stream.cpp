@@ -62,10 +62,10 @@ class StateResponse final : public SnapshotStream {
         said_ = full || at_ == order_.size();
         if (said_) {
             text.append("],\"timestamp\":");
-            json::append_integer(text, now_ms_);
+            text.append(std::to_string(now_ms_));
             if (full) {
                 text.append(",\"following\":");
-                json::append_integer(text, order_.size() - at_);
+                text.append(std::to_string(order_.size() - at_));
             }
             text.append("}}");
         }
@@ -176,7 +176,7 @@ void write_snapshot_message(std::string& out, const SnapshotPage& page) {
     json::Writer& text = frame.text();
     text.raw(R"({"type":"snapshot","payload":{"position":)").string(page.position.to_string());
     text.raw(R"(,"part":)").integer(page.part).raw(",").raw(page.members);
-    text.raw(R"(,"last":)").boolean(page.last).raw("}}");
+    text.raw(R"(,"last":)").value(page.last).raw("}}");
 }
 
 }  // namespace dyad::server

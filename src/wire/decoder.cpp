@@ -1,50 +1,35 @@
 #include "base/limits.hpp"
-#include "wire/fields.hpp"
-#include "wire/message.hpp"
 #include "wire/payloads.hpp"
 
 namespace dyad::wire {
 namespace {
 
-constexpr std::array<std::string_view, 6> kEnvelope = {"id",         "type",      "userId",
-                                                       "instanceId", "timestamp", "payload"};
-
-bool take_name(Field& field, std::int64_t bytes_max, std::string_view& out) {
+template <auto place, std::int64_t bytes_max>
+bool take_name(Field& field, Message& message) {
     const Taken<std::string_view> text = field.string();
     if (!text.value) return text.good;
     if (text.value->size() > static_cast<std::size_t>(bytes_max))
         return field.too_large("at most " + std::to_string(bytes_max) + " bytes are allowed");
-    out = *text.value;
+    message.*place = *text.value;
     return true;
 }
 
-bool take_envelope(std::size_t index, Field& field, Message& message) {
-    switch (index) {
-        case 0:
-            return take_name(field, limits::operation_id_bytes_max, message.id);
-        case 1:
-            return take_name(field, 64, message.type_name);
-        case 2:
-            return take_name(field, limits::user_id_bytes_max, message.user_id);
-        case 3:
-            return take_name(field, limits::instance_id_bytes_max, message.instance_id);
-        case 4:
-            // The server's clock decides; the client's is only checked for its form.
-            return field.clock();
-        default:
-            return field.raw(message.payload);
-    }
-}
+constexpr MemberOf<Message> kEnvelope[] = {
+    {"id", take_name<&Message::id, limits::operation_id_bytes_max>},
+    {"type", take_name<&Message::type_name, 64>},
+    {"userId", take_name<&Message::user_id, limits::user_id_bytes_max>},
+    {"instanceId", take_name<&Message::instance_id, limits::instance_id_bytes_max>},
+    // The server's clock decides; the client's is only checked for its form.
+    {"timestamp", [](Field& field, Message&) { return field.clock(); }},
+    {"payload", [](Field& field, Message& message) { return field.raw(message.payload); }},
+};
 
 Status read_envelope(Source& source, Message& message) {
     json::Lexer& lexer = source.lexer();
     lexer.skip_space();
     if (lexer.peek() != '{') return fail(Errc::invalid_json, "the message must be a JSON object");
-    const auto take = [&message](std::size_t index, Field& field) {
-        return take_envelope(index, field, message);
-    };
     Members members;
-    if (!read_members<kEnvelope>(source, members, take) || !lexer.finish())
+    if (!read_members<kEnvelope>(source, members, message) || !lexer.finish())
         return lexer.take_error();
     if (!members.others.empty()) message.other = members.others.front();
     if (message.type_name.empty())
@@ -59,13 +44,14 @@ struct Decoder::Workspace {
     Source envelope;
     Source payload;
     std::string_view text;  // the last one that envelope() read
+    bool is_utf8 = false;
 
     // The payload is read as a part of its message, so that errors count the bytes of the message.
     Source& open_payload(const Message& message) {
         const auto start = static_cast<std::size_t>(message.payload.data() - text.data());
         const std::size_t size = message.payload.size();
         CHECK(start <= text.size() && size <= text.size() - start);
-        payload.open(text.substr(0, start + size), start);
+        payload.open(text.substr(0, start + size), start, is_utf8);
         return payload;
     }
 };
@@ -73,9 +59,10 @@ struct Decoder::Workspace {
 Decoder::Decoder() : workspace_(std::make_unique<Workspace>()) {}
 Decoder::~Decoder() = default;
 
-Result<Message> Decoder::envelope(std::string_view text) {
+Result<Message> Decoder::envelope(std::string_view text, Bytes bytes) {
     workspace_->text = text;
-    workspace_->envelope.open(text);
+    workspace_->is_utf8 = bytes == Bytes::utf8;
+    workspace_->envelope.open(text, 0, workspace_->is_utf8);
     Result<Message> message{Message{}};
     if (Status read = read_envelope(workspace_->envelope, *message); !read) message = read.error();
     return message;
@@ -92,9 +79,8 @@ Status Decoder::check_payload(const Message& message) {
 Result<Hello> Decoder::hello(const Message& message) {
     if (message.payload.empty()) return missing("payload");
     Hello hello;
-    if (Status known = check_members(message); !known) return known.error();
-    if (Status read = read_hello(workspace_->open_payload(message), hello); !read)
-        return read.error();
+    TRY(check_members(message));
+    TRY(read_hello(workspace_->open_payload(message), hello));
     if (hello.instance_id.empty()) hello.instance_id = message.instance_id;
     if (hello.user_id.value_or("").empty() && !message.user_id.empty())
         hello.user_id = message.user_id;
@@ -109,7 +95,7 @@ Result<Hello> Decoder::hello(const Message& message) {
 
 Status Decoder::check_members(const Message& message) {
     if (message.other.data() == nullptr) return Done{};
-    return not_known(message.other, kEnvelope);
+    return not_known_in(kEnvelope, message.other);
 }
 
 Result<Command> Decoder::operation(std::string_view payload, Given given) {

@@ -77,7 +77,7 @@ void write_error(std::string& out, const Speaker& from, std::string_view id, con
     text.raw(R"({"code":)").string(row.name);
     text.raw(R"(,"message":)").string(row.message);
     text.raw(R"(,"detail":)").string(error.detail);
-    text.raw(R"(,"retry":)").boolean(row.retry);
+    text.raw(R"(,"retry":)").value(row.retry);
     text.raw(R"(,"requestId":)").string(request_id);
     if (current != nullptr) {
         text.raw(R"(,"current":)");
@@ -111,7 +111,7 @@ void write_position(std::string& out, const Position& position, bool live) {
     TextFrame frame(out, kMessageBytes);
     Writer& text = frame.text();
     text.raw(R"({"type":"position","payload":{"position":)").string(position.to_string());
-    text.raw(R"(,"live":)").boolean(live).raw("}}");
+    text.raw(R"(,"live":)").value(live).raw("}}");
 }
 
 void write_ack(std::string& out, const Reply& reply) {
@@ -135,15 +135,16 @@ void write_goaway(std::string& out, std::string_view reason, std::int64_t reconn
 void write_presence(std::string& out, std::span<const PresentInstance> instances) {
     TextFrame frame(out, kMessageBytes);
     Writer& text = frame.text();
-    text.raw(R"({"type":"presence","payload":{"instances":[)");
-    for (const PresentInstance& instance : instances) {
-        if (&instance != instances.data()) text.raw(",");
-        text.raw(R"({"instanceId":)").string(instance.instance_id);
-        text.raw(R"(,"connections":)").integer(instance.connections);
-        text.raw(R"(,"connectedAt":)").integer(instance.connected_at_ms);
-        text.raw(R"(,"lastSeen":)").integer(instance.last_seen_ms).raw("}");
-    }
-    text.raw("]}}");
+    text.raw(R"({"type":"presence","payload":{"instances":)");
+    text.array(instances, [&text](const PresentInstance& instance) {
+        text.object([&] {
+            text.member("instanceId", instance.instance_id);
+            text.member("connections", instance.connections);
+            text.member("connectedAt", instance.connected_at_ms);
+            text.member("lastSeen", instance.last_seen_ms);
+        });
+    });
+    text.raw("}}");
 }
 
 }  // namespace dyad::wire

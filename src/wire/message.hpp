@@ -84,10 +84,12 @@ class Decoder {
     Decoder(const Decoder&) = delete;
     Decoder& operator=(const Decoder&) = delete;
 
+    // `bytes`: whether somebody has checked that they are UTF-8, as the WebSocket layer does.
     // Errors: invalid_json, invalid_utf8, missing_field (no type), invalid_field (a member twice
     // or of another kind), too_large. The payload is only known to be balanced: the functions
     // below, or check_payload(), read it strictly.
-    Result<Message> envelope(std::string_view text);
+    enum class Bytes : std::uint8_t { any, utf8 };
+    Result<Message> envelope(std::string_view text, Bytes bytes = Bytes::any);
 
     // The rest requires: `message` is the last one that envelope() gave, and its text still lives.
     // Errors: as envelope(), and those of json::canonicalize for the documents inside, each naming

@@ -7,72 +7,6 @@
 namespace dyad::wire {
 namespace {
 
-constexpr std::array<std::string_view, 27> kMembers = {"op",
-                                                       "contextKey",
-                                                       "contextType",
-                                                       "mergeStrategy",
-                                                       "data",
-                                                       "force",
-                                                       "tags",
-                                                       "expiresAt",
-                                                       "ttlDays",
-                                                       "patch",
-                                                       "version",
-                                                       "expectedVersion",
-                                                       "conflictId",
-                                                       "choice",
-                                                       "value",
-                                                       "mode",
-                                                       "currentMode",
-                                                       "instanceId",
-                                                       "configuration",
-                                                       "contextSnapshot",
-                                                       "transitionDuration",
-                                                       "success",
-                                                       "errorMessage",
-                                                       "response",
-                                                       "kind",
-                                                       "type",
-                                                       "payload"};
-// Their places there.
-enum Member : std::size_t {
-    kOp,
-    kContextKey,
-    kContextType,
-    kMergeStrategy,
-    kData,
-    kForce,
-    kTags,
-    kExpiresAt,
-    kTtlDays,
-    kPatch,
-    kVersion,
-    kExpectedVersion,
-    kConflictId,
-    kChoice,
-    kValue,
-    kMode,
-    kCurrentMode,
-    kInstanceId,
-    kConfiguration,
-    kContextSnapshot,
-    kTransitionDuration,
-    kSuccess,
-    kErrorMessage,
-    kResponse,
-    kKind,
-    kType,
-    kPayload,
-};
-static_assert(kMembers[kValue] == "value" && kMembers[kPayload] == "payload");
-
-constexpr std::uint32_t set_of(std::initializer_list<Member> members) {
-    std::uint32_t set = 0;
-    for (const Member member : members)
-        set |= 1U << member;
-    return set;
-}
-
 struct Fields {
     std::string_view op;
     std::optional<std::string> key;
@@ -123,77 +57,63 @@ std::optional<EventKind> mcp_kind_by_name(std::string_view name) noexcept {
 
 constexpr std::string_view kMcpKinds = "mcp-tool-executed, mcp-server-added or mcp-server-removed";
 
-bool take_context_member(Member member, Field& field, Fields& f) {
-    switch (member) {
-        case kOp:
-            return put(field.string(), f.op);
-        case kContextKey:
-            return put(field.string(), f.key);
-        case kContextType:
-            return put_name(field, f.type, context_type_by_name, kContextTypes);
-        case kMergeStrategy:
-            return put_name(field, f.strategy, merge_strategy_by_name, kStrategies);
-        case kData:
-            return put_unless_null(field, f.data);
-        case kForce:
-            return put(field.boolean(), f.force);
-        case kTags:
-            return field.strings(f.tags);
-        case kExpiresAt: {
-            const Taken<std::int64_t> time = field.time();
-            f.expires_at_ms = time.value;
-            return time.good;
-        }
-        case kTtlDays:
-            return put(field.integer(), f.ttl_days);
-        case kPatch:
-            return put_unless_null(field, f.patch);
-        case kVersion:
-            return put(field.unsigned_integer(), f.version);
-        default:
-            return put(field.unsigned_integer(), f.expected_version);
-    }
+template <auto place>
+bool json_into(Field& field, Fields& f) {
+    return field.document_unless_null(f.*place);
+}
+template <auto place, auto by_name, const std::string_view& wanted>
+bool name_into(Field& field, Fields& f) {
+    return field.name_into(f.*place, by_name, wanted);
 }
 
-bool take_other_member(Member member, Field& field, Fields& f) {
-    switch (member) {
-        case kConflictId:
-            return put(field.string(), f.conflict_id);
-        case kChoice:
-            return put_name(field, f.choice, choice_by_name, "stored, incoming or value");
-        case kValue:
-            return field.document(f.value.emplace());
-        case kMode:
-            return put_name(field, f.mode, mode_by_any_name, kModes);
-        case kCurrentMode:
-            return put_name(field, f.current_mode, mode_by_any_name, kModes);
-        case kInstanceId:
-            return put(field.string(), f.instance_id);
-        case kConfiguration:
-            return put_unless_null(field, f.configuration);
-        case kContextSnapshot:
-            return put_unless_null(field, f.context_snapshot);
-        case kTransitionDuration:
-            return put(field.integer(), f.transition_duration_ms);
-        case kSuccess:
-            return put(field.boolean(), f.success);
-        case kErrorMessage:
-            return put(field.string(), f.error_message);
-        case kResponse:
-            return take_response(field, f.response, false);
-        case kKind:
-            return put_name(field, f.kind, mcp_kind_by_name, kMcpKinds);
-        case kType:
-            return put_name(field, f.mcp_type, mcp_kind_by_name, kMcpKinds);
-        default:
-            return put_unless_null(field, f.payload);
-    }
-}
+constexpr std::string_view kChoices = "stored, incoming or value";
 
-bool take_member(std::size_t index, Field& field, Fields& fields) {
-    const auto member = static_cast<Member>(index);
-    return member <= kExpectedVersion ? take_context_member(member, field, fields)
-                                      : take_other_member(member, field, fields);
+constexpr MemberOf<Fields> kMembers[] = {
+    {"op", into<&Fields::op>},
+    {"contextKey", into<&Fields::key>},
+    {"contextType", name_into<&Fields::type, context_type_by_name, kContextTypes>},
+    {"mergeStrategy", name_into<&Fields::strategy, merge_strategy_by_name, kStrategies>},
+    {"data", json_into<&Fields::data>},
+    {"force", into<&Fields::force>},
+    {"tags", into<&Fields::tags>},
+    {"expiresAt",
+     [](Field& field, Fields& f) {
+         const Taken<std::int64_t> time = field.time();
+         f.expires_at_ms = time.value;
+         return time.good;
+     }},
+    {"ttlDays", into<&Fields::ttl_days>},
+    {"patch", json_into<&Fields::patch>},
+    {"version", into<&Fields::version>},
+    {"expectedVersion", into<&Fields::expected_version>},
+    {"conflictId", into<&Fields::conflict_id>},
+    {"choice", name_into<&Fields::choice, choice_by_name, kChoices>},
+    // Where `null` is a value, too.
+    {"value", [](Field& field, Fields& f) { return field.document(f.value.emplace()); }},
+    {"mode", name_into<&Fields::mode, mode_by_any_name, kModes>},
+    {"currentMode", name_into<&Fields::current_mode, mode_by_any_name, kModes>},
+    {"instanceId", into<&Fields::instance_id>},
+    {"configuration", json_into<&Fields::configuration>},
+    {"contextSnapshot", json_into<&Fields::context_snapshot>},
+    {"transitionDuration", into<&Fields::transition_duration_ms>},
+    {"success", into<&Fields::success>},
+    {"errorMessage", into<&Fields::error_message>},
+    {"response", [](Field& field, Fields& f) { return take_response(field, f.response, false); }},
+    {"kind", name_into<&Fields::kind, mcp_kind_by_name, kMcpKinds>},
+    {"type", name_into<&Fields::mcp_type, mcp_kind_by_name, kMcpKinds>},
+    {"payload", json_into<&Fields::payload>},
+};
+
+// A bit for each, as in Members.
+consteval std::uint32_t set_of(std::initializer_list<std::string_view> names) {
+    std::uint32_t set = 0;
+    for (const std::string_view name : names) {
+        std::size_t at = 0;
+        while (kMembers[at].name != name)
+            ++at;
+        set |= 1U << at;
+    }
+    return set;
 }
 
 // What is said under two names, or in two places, must be the same.
@@ -205,18 +125,12 @@ Status agree(std::optional<T>& said, std::optional<T>&& other, std::string_view 
 }
 
 Status take_given(Fields& f, Given&& given) {
-    if (Status s = agree(f.key, std::move(given.context_key),
-                         "contextKey: is another one than the path's; send it once");
-        !s)
-        return s;
-    if (Status s = agree(f.conflict_id, std::move(given.conflict_id),
-                         "conflictId: is another one than the path's; send it once");
-        !s)
-        return s;
-    if (Status s = agree(f.instance_id, std::move(given.instance_id),
-                         "instanceId: is another one than the path's; send it once");
-        !s)
-        return s;
+    TRY(agree(f.key, std::move(given.context_key),
+              "contextKey: is another one than the path's; send it once"));
+    TRY(agree(f.conflict_id, std::move(given.conflict_id),
+              "conflictId: is another one than the path's; send it once"));
+    TRY(agree(f.instance_id, std::move(given.instance_id),
+              "instanceId: is another one than the path's; send it once"));
     if (f.expected_version && f.force && f.strategy == MergeStrategy::replace)
         return fail(Errc::invalid_field, "force: excludes expectedVersion; send one of the two");
     if (f.expected_version && !given.conditions.hold(*f.expected_version))
@@ -271,10 +185,8 @@ Status resolve_conflict(Fields& f, CommandBody& body) {
 }
 
 Status set_mode(Fields& f, CommandBody& body) {
-    if (Status s = agree(f.mode, std::move(f.current_mode),
-                         "currentMode: is another one than mode; send one of the two");
-        !s)
-        return s;
+    TRY(agree(f.mode, std::move(f.current_mode),
+              "currentMode: is another one than mode; send one of the two"));
     if (!f.mode) return missing("mode");
     auto& set = body.emplace<SetMode>();
     set.mode = *f.mode;
@@ -295,10 +207,8 @@ Status record_response(Fields& f, CommandBody& body) {
 }
 
 Status announce_mcp(Fields& f, CommandBody& body) {
-    if (Status s = agree(f.kind, std::move(f.mcp_type),
-                         "type: is another one than kind; send one of the two");
-        !s)
-        return s;
+    TRY(agree(f.kind, std::move(f.mcp_type),
+              "type: is another one than kind; send one of the two"));
     if (!f.kind)
         return fail(Errc::missing_field, "kind: is required (or type): " + std::string(kMcpKinds));
     if (!f.payload) return missing("payload");
@@ -311,24 +221,24 @@ struct Operation {
     std::uint32_t members;  // that it takes beside `op`
     Status (*put)(Fields& f, CommandBody& body);
 };
-constexpr std::uint32_t kOfAContext = set_of({kContextKey, kExpectedVersion});
+constexpr std::uint32_t kOfAContext = set_of({"contextKey", "expectedVersion"});
 constexpr Operation kOperations[] = {
     {"context.put",
      kOfAContext |
-         set_of({kContextType, kMergeStrategy, kData, kForce, kTags, kExpiresAt, kTtlDays}),
+         set_of({"contextType", "mergeStrategy", "data", "force", "tags", "expiresAt", "ttlDays"}),
      put_context},
-    {"context.merge-patch", kOfAContext | set_of({kPatch}), patch_context<MergePatchContext>},
-    {"context.json-patch", kOfAContext | set_of({kPatch}), patch_context<JsonPatchContext>},
+    {"context.merge-patch", kOfAContext | set_of({"patch"}), patch_context<MergePatchContext>},
+    {"context.json-patch", kOfAContext | set_of({"patch"}), patch_context<JsonPatchContext>},
     {"context.delete", kOfAContext, delete_context},
-    {"context.restore", kOfAContext | set_of({kVersion}), restore_context},
-    {"conflict.resolve", set_of({kConflictId, kChoice, kValue, kExpectedVersion}),
+    {"context.restore", kOfAContext | set_of({"version"}), restore_context},
+    {"conflict.resolve", set_of({"conflictId", "choice", "value", "expectedVersion"}),
      resolve_conflict},
     {"mode.set",
-     set_of({kMode, kCurrentMode, kInstanceId, kConfiguration, kContextSnapshot,
-             kTransitionDuration, kSuccess, kErrorMessage, kExpectedVersion}),
+     set_of({"mode", "currentMode", "instanceId", "configuration", "contextSnapshot",
+             "transitionDuration", "success", "errorMessage", "expectedVersion"}),
      set_mode},
-    {"response.record", set_of({kResponse}), record_response},
-    {"mcp.announce", set_of({kKind, kType, kPayload}), announce_mcp},
+    {"response.record", set_of({"response"}), record_response},
+    {"mcp.announce", set_of({"kind", "type", "payload"}), announce_mcp},
 };
 
 const Operation* operation_by_name(std::string_view name) {
@@ -338,34 +248,30 @@ const Operation* operation_by_name(std::string_view name) {
 }
 
 Status check_members(const Operation& operation, const Members& members, bool op_is_given) {
-    const std::uint32_t taken = operation.members | (op_is_given ? 0 : set_of({kOp}));
+    const std::uint32_t taken = operation.members | (op_is_given ? 0 : set_of({"op"}));
     const std::uint32_t strange = members.known & ~taken;
     if (members.others.empty() && strange == 0) return Done{};
     const std::string_view stranger =
-        members.others.empty() ? kMembers[static_cast<std::size_t>(std::countr_zero(strange))]
+        members.others.empty() ? kMembers[static_cast<std::size_t>(std::countr_zero(strange))].name
                                : members.others.front();
     std::vector<std::string_view> known;
-    for (std::size_t i = 0; i < kMembers.size(); ++i)
-        if (taken >> i & 1U) known.push_back(kMembers[i]);
-    return not_known(stranger, known);
+    for (std::size_t i = 0; i < std::size(kMembers); ++i)
+        if (taken >> i & 1U) known.push_back(kMembers[i].name);
+    return json::not_known(stranger, known);
 }
 
 // The members of an operation's object, and the operation.
 Result<const Operation*> read_fields(Source& source, const Given& given, Fields& fields) {
     Members members;
-    const auto take = [&fields](std::size_t index, Field& field) {
-        return take_member(index, field, fields);
-    };
     if (!begin_payload(source, given.op.empty() ? "payload" : "body") ||
-        !read_members<kMembers>(source, members, take) || !source.lexer().finish())
+        !read_members<kMembers>(source, members, fields) || !source.lexer().finish())
         return source.lexer().take_error();
     const bool op_is_given = !given.op.empty();
     if (!op_is_given && fields.op.empty()) return missing("op");
     const Operation* const operation = operation_by_name(op_is_given ? given.op : fields.op);
     if (operation == nullptr)
         return fail(Errc::unknown_type, "op: there is no operation of this name");
-    if (Status known = check_members(*operation, members, op_is_given); !known)
-        return known.error();
+    TRY(check_members(*operation, members, op_is_given));
     return operation;
 }
 
@@ -387,18 +293,18 @@ Status read_operation(Source& source, Command& command, Given&& given) {
     Fields fields;
     const Operation* operation = operation_by_name(given.op);
     if (given.payload == Given::Payload::document) {
-        if (Status read = read_document(source, given, fields); !read) return read;
+        TRY(read_document(source, given, fields));
     } else if (given.payload == Given::Payload::members) {
         const Result<const Operation*> found = read_fields(source, given, fields);
         if (!found) return found.error();
         operation = *found;
     }
     command.conditions = given.conditions;
-    if (given.conditions.present() && (operation->members & set_of({kExpectedVersion})) == 0)
+    if (given.conditions.present() && (operation->members & set_of({"expectedVersion"})) == 0)
         return fail(Errc::invalid_field, "If-Match, If-None-Match: this request has no version");
-    if (Status agreed = take_given(fields, std::move(given)); !agreed) return agreed;
+    TRY(take_given(fields, std::move(given)));
     command.expected_version = fields.expected_version;
-    if ((operation->members & set_of({kContextKey})) != 0 && (!fields.key || fields.key->empty()))
+    if ((operation->members & set_of({"contextKey"})) != 0 && (!fields.key || fields.key->empty()))
         return missing("contextKey");
     return operation->put(fields, command.body);
 }

@@ -35,43 +35,37 @@ std::array<char, 36> id_of(const EventOrigin& origin) {
     return id;
 }
 
-void open(Writer& out, std::string_view type, std::string_view user_id, const EventOrigin& origin) {
+void write_envelope(Writer& out, std::string_view type, std::string_view user_id,
+                    const EventOrigin& origin) {
     const std::array<char, 36> id = id_of(origin);
     out.raw(R"({"id":")").raw(std::string_view(id.data(), id.size()));
     out.raw(R"(","type":")").raw(type);
     out.raw(R"(","userId":)").string(user_id);
     out.raw(R"(,"instanceId":)").string(origin.source_instance_id);
     out.raw(R"(,"timestamp":)").integer(origin.timestamp_ms);
-    out.raw(R"(,"payload":{)");
+    out.raw(R"(,"payload":)");
 }
 
-void write_context(Writer& out, const Context& context) {
-    out.raw(R"("contextKey":)").string(context.key);
-    out.raw(R"(,"contextType":")").raw(context_type_name(context.type));
-    out.raw(R"(","data":)").raw(context.data);
-    out.raw(R"(,"version":)").integer(context.version);
-    out.raw(R"(,"mergeStrategy":"replace")");
-    if (context.deleted) out.raw(R"(,"deleted":true)");
+void write_payload(Writer& out, const Context& context) {
+    out.object([&] {
+        out.member("contextKey", context.key);
+        out.member("contextType").word(context_type_name(context.type));
+        out.member("data").raw(context.data);
+        out.member("version", context.version);
+        out.member("mergeStrategy").raw(R"("replace")");
+        if (context.deleted) out.member("deleted", true);
+    });
 }
 
 // Existing clients name the modes in one way, existing servers in another: all four names.
-void write_mode_update(Writer& out, std::string_view user_id, const EventOrigin& origin,
-                       const ModeState& state) {
-    const auto mode_or_null = [&out](std::optional<Mode> mode) {
-        if (mode)
-            out.string(mode_name(*mode));
-        else
-            out.raw("null");
-    };
-    open(out, "mode-update", user_id, origin);
-    out.raw(R"("currentMode":)").string(mode_name(state.current));
-    out.raw(R"(,"previousMode":)");
-    mode_or_null(state.previous);
-    out.raw(R"(,"fromMode":)");
-    mode_or_null(state.previous);
-    out.raw(R"(,"toMode":)").string(mode_name(state.current));
-    if (state.configuration) out.raw(R"(,"configuration":)").raw(*state.configuration);
-    out.raw("}}");
+void write_payload(Writer& out, const ModeState& state) {
+    out.object([&] {
+        out.member("currentMode", mode_name(state.current));
+        out.member("previousMode", mode_name_or_none(state.previous));
+        out.member("fromMode", mode_name_or_none(state.previous));
+        out.member("toMode", mode_name(state.current));
+        if (state.configuration) out.member("configuration").raw(*state.configuration);
+    });
 }
 
 }  // namespace
@@ -79,24 +73,25 @@ void write_mode_update(Writer& out, std::string_view user_id, const EventOrigin&
 void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
                        const Change& change) {
     // The plain protocol has no names for responses and mcp events.
-    if (const auto* context = std::get_if<ContextChange>(&change)) {
-        TextFrame frame(out, kMessageBytes + context->context->data.size());
-        open(frame.text(), "context-sync", user_id, origin);
-        write_context(frame.text(), *context->context);
-        frame.text().raw("}}");
-    } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
-        TextFrame frame(out, kMessageBytes);
-        write_mode_update(frame.text(), user_id, origin, mode->state);
-    }
+    const auto* context = std::get_if<ContextChange>(&change);
+    const auto* mode = std::get_if<ModeChange>(&change);
+    if (context == nullptr && mode == nullptr) return;
+    TextFrame frame(out, kMessageBytes + (context != nullptr ? context->context->data.size() : 0));
+    Writer& text = frame.text();
+    write_envelope(text, context != nullptr ? "context-sync" : "mode-update", user_id, origin);
+    if (context != nullptr)
+        write_payload(text, *context->context);
+    else
+        write_payload(text, mode->state);
+    text.raw("}");
 }
 
 void write_plain_context(std::string& out, const Speaker& from, std::string_view id,
                          const Context& context) {
     TextFrame frame(out, kMessageBytes + context.data.size());
     write_envelope(frame.text(), from, "context-sync", id);
-    frame.text().raw("{");
-    write_context(frame.text(), context);
-    frame.text().raw("}}");
+    write_payload(frame.text(), context);
+    frame.text().raw("}");
 }
 
 }  // namespace dyad::wire

@@ -1,12 +1,23 @@
 #include "wire/private_wish.hpp"
 
-#include "model/json_slices.hpp"
 #include "wire/payloads.hpp"
 
 #include <map>
 
 namespace dyad::wire {
 namespace {
+
+// Takes the string off the front of `text`. One that is no JSON is what stands between its quotes,
+// where it has no escapes.
+bool take_string(std::string_view& text, std::string& value) {
+    const std::size_t end = json::string_bytes(text);
+    if (end == 0) return false;
+    const std::string_view string = text.substr(0, end);
+    text.remove_prefix(end);
+    if (json::Lexer(string).text(value)) return true;
+    value = string.substr(1, end - 2);
+    return value.find('\\') == std::string::npos;
+}
 
 // The members of the outermost object whose values are strings, as far as it can be read.
 std::map<std::string, std::string> string_members(std::string_view text) {
@@ -17,7 +28,7 @@ std::map<std::string, std::string> string_members(std::string_view text) {
     while (!text.empty()) {
         if (text.front() == '"') {
             std::string value;
-            if (!json_slices::take_string(text, value)) return members;
+            if (!take_string(text, value)) return members;
             if (depth == 1 && name) members.insert_or_assign(*name, value);
             name.reset();
             last = depth == 1 ? std::optional(std::move(value)) : std::nullopt;

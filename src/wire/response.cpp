@@ -4,48 +4,10 @@
 #include "base/sha256.hpp"
 #include "wire/payloads.hpp"
 
+#include <array>
+
 namespace dyad::wire {
 namespace {
-
-constexpr std::array<std::string_view, 11> kSourceMembers = {
-    "sourceType",  "provider",     "model",   "confidence",   "responseHash", "mcpToolsUsed",
-    "inputTokens", "outputTokens", "costUsd", "responseText", "timestamp"};
-enum SourceMember : std::size_t {
-    kSourceType,
-    kProvider,
-    kModel,
-    kConfidence,
-    kResponseHash,
-    kToolsUsed,
-    kInputTokens,
-    kOutputTokens,
-    kCostUsd,
-    kResponseText,
-    kSourceTimestamp,
-};
-static_assert(kSourceMembers[kSourceTimestamp] == "timestamp");
-
-// The record's own, and those of a final source that stand at the top, as in the documents of
-// existing instances. The timestamp is of whichever it is.
-constexpr std::array<std::string_view, 17> kRecordMembers = {
-    "chatId",      "messageId",    "mode",    "final",        "sources",      "metadata",
-    "sourceType",  "provider",     "model",   "confidence",   "responseHash", "mcpToolsUsed",
-    "inputTokens", "outputTokens", "costUsd", "responseText", "timestamp"};
-enum RecordMember : std::size_t {
-    kChatId,
-    kMessageId,
-    kMode,
-    kFinal,
-    kSources,
-    kMetadata,
-    kAtTheTop,  // and what follows, as in SourceMember
-    kTimestamp = kAtTheTop + kSourceTimestamp,
-};
-static_assert(kRecordMembers[kAtTheTop] == kSourceMembers[0]);
-static_assert(kRecordMembers[kTimestamp] == "timestamp");
-
-constexpr std::array<std::string_view, 3> kMetadataMembers = {"localProvider", "externalProvider",
-                                                              "harmonizationStrategy"};
 
 // A source as it is read: what must be there, and is not yet known to be.
 struct SourceFields {
@@ -66,103 +28,105 @@ struct RecordFields {
     std::optional<std::int64_t> timestamp_ms;
 };
 
-bool take_text(Field& field, std::optional<std::string>& hash) {
+// A member of the source itself.
+template <auto place>
+bool source_into(Field& field, SourceFields& f) {
+    return field.into(f.source.*place);
+}
+
+bool take_type(Field& field, SourceFields& f) {
+    return field.name_into(f.type, source_type_by_name, "local, external or harmonized");
+}
+
+bool take_text(Field& field, SourceFields& f) {
     const Taken<std::string_view> text = field.string();
-    if (text.value) hash = to_hex(sha256({*text.value}));
+    if (text.value) f.text_hash = to_hex(sha256({*text.value}));
     return text.good;
 }
 
-bool take_tools(Field& field, std::vector<std::string>& tools) {
-    std::optional<std::vector<std::string>> names;
-    if (!field.strings(names)) return false;
-    if (names) tools = *std::move(names);
-    return true;
+template <class Fields>
+bool take_timestamp(Field& field, Fields& f) {
+    const Taken<std::int64_t> time = field.time();
+    if (time.value) f.timestamp_ms = time.value;
+    return time.good;
 }
 
-bool take_source_member(std::size_t index, Field& field, SourceFields& f) {
-    switch (static_cast<SourceMember>(index)) {
-        case kSourceType:
-            return put_name(field, f.type, source_type_by_name, "local, external or harmonized");
-        case kProvider:
-            return put(field.string(), f.source.provider);
-        case kModel:
-            return put(field.string(), f.source.model);
-        case kConfidence:
-            return put(field.number(), f.source.confidence);
-        case kResponseHash:
-            return put(field.string(), f.source.response_hash);
-        case kToolsUsed:
-            return take_tools(field, f.source.tools_used);
-        case kInputTokens:
-            return put(field.integer(), f.source.input_tokens);
-        case kOutputTokens:
-            return put(field.integer(), f.source.output_tokens);
-        case kCostUsd:
-            return put(field.number(), f.source.cost_usd);
-        case kResponseText:
-            return take_text(field, f.text_hash);
-        default:
-            return put(field.time(), f.timestamp_ms);
-    }
-}
+constexpr MemberOf<SourceFields> kSourceMembers[] = {
+    {"sourceType", take_type},
+    {"provider", source_into<&ResponseSource::provider>},
+    {"model", source_into<&ResponseSource::model>},
+    {"confidence", source_into<&ResponseSource::confidence>},
+    {"responseHash", source_into<&ResponseSource::response_hash>},
+    {"mcpToolsUsed", source_into<&ResponseSource::tools_used>},
+    {"inputTokens", source_into<&ResponseSource::input_tokens>},
+    {"outputTokens", source_into<&ResponseSource::output_tokens>},
+    {"costUsd", source_into<&ResponseSource::cost_usd>},
+    {"responseText", take_text},
+    {"timestamp", take_timestamp<SourceFields>},
+};
 
-Taken<bool> take_source(Field& field, SourceFields& f) {
-    return field.object<kSourceMembers>(
-        [&](std::size_t index, Field& member) { return take_source_member(index, member, f); });
-}
-
-bool take_final(Field& field, std::optional<SourceFields>& final) {
-    const Taken<bool> taken = take_source(field, final.emplace());
-    if (!taken.value) final.reset();
+bool take_final(Field& field, RecordFields& f) {
+    const Taken<bool> taken = field.object<kSourceMembers>(f.final.emplace());
+    if (!taken.value) f.final.reset();
     return taken.good || (taken.value && field.add_name_to_member());
 }
 
-bool take_sources(Field& field, std::optional<std::vector<SourceFields>>& sources) {
+bool take_sources(Field& field, RecordFields& f) {
     std::vector<SourceFields> all;
     const Taken<bool> taken = field.elements([&](Field& element) {
         if (all.size() >= limits::response_sources_max)
             return field.too_large("at most " + std::to_string(limits::response_sources_max) +
                                    " sources are allowed");
-        const Taken<bool> source = take_source(element, all.emplace_back());
+        const Taken<bool> source = element.object<kSourceMembers>(all.emplace_back());
         if (!source.good) return source.value ? element.add_name_to_member() : false;
         return source.value || element.wrong("an object");
     });
-    if (taken.value) sources = std::move(all);
+    if (taken.value) f.sources = std::move(all);
     return taken.good;
 }
 
-bool take_metadata(Field& field, ResponseRecord& record) {
-    std::optional<std::string>* const members[] = {
-        &record.local_provider, &record.external_provider, &record.harmonization_strategy};
-    return field
-        .object<kMetadataMembers>(
-            [&](std::size_t index, Field& member) { return put(member.string(), *members[index]); })
-        .good;
+template <auto place>
+bool record_into(Field& field, ResponseRecord& record) {
+    return field.into(record.*place);
+}
+constexpr MemberOf<ResponseRecord> kMetadataMembers[] = {
+    {"localProvider", record_into<&ResponseRecord::local_provider>},
+    {"externalProvider", record_into<&ResponseRecord::external_provider>},
+    {"harmonizationStrategy", record_into<&ResponseRecord::harmonization_strategy>},
+};
+
+// A member of a final source that stands in the record itself.
+template <std::size_t index>
+bool take_at_the_top(Field& field, RecordFields& f) {
+    if (!f.at_the_top) f.first_at_the_top = kSourceMembers[index].name;
+    if (!f.at_the_top) f.at_the_top.emplace();
+    return kSourceMembers[index].take(field, *f.at_the_top);
 }
 
-bool take_record_member(std::size_t index, Field& field, RecordFields& f) {
-    switch (static_cast<RecordMember>(index)) {
-        case kChatId:
-            return put(field.string(), f.chat_id);
-        case kMessageId:
-            return put(field.string(), f.message_id);
-        case kMode:
-            return put(field.string(), f.record.mode);
-        case kFinal:
-            return take_final(field, f.final);
-        case kSources:
-            return take_sources(field, f.sources);
-        case kMetadata:
-            return take_metadata(field, f.record);
-        case kTimestamp:
-            return put(field.time(), f.timestamp_ms);
-        default:
-            break;
-    }
-    if (!f.at_the_top) f.first_at_the_top = kRecordMembers[index];
-    if (!f.at_the_top) f.at_the_top.emplace();
-    return take_source_member(index - kAtTheTop, field, *f.at_the_top);
-}
+constexpr MemberOf<RecordFields> kOwnMembers[] = {
+    {"chatId", into<&RecordFields::chat_id>},
+    {"messageId", into<&RecordFields::message_id>},
+    {"mode", [](Field& field, RecordFields& f) { return field.into(f.record.mode); }},
+    {"final", take_final},
+    {"sources", take_sources},
+    {"metadata",
+     [](Field& field, RecordFields& f) { return field.object<kMetadataMembers>(f.record).good; }},
+};
+
+// The record's own, and those of a final source that stand at the top, as in the documents of
+// existing instances. The timestamp, the last one, is of whichever it is.
+constexpr auto kRecordMembers = [] {
+    constexpr std::size_t kOwn = std::size(kOwnMembers);
+    constexpr std::size_t kOfASource = std::size(kSourceMembers);
+    std::array<MemberOf<RecordFields>, kOwn + kOfASource> all{};
+    std::copy(std::begin(kOwnMembers), std::end(kOwnMembers), all.begin());
+    [&all]<std::size_t... index>(std::index_sequence<index...>) {
+        ((all[kOwn + index] = {kSourceMembers[index].name, take_at_the_top<index>}), ...);
+    }(std::make_index_sequence<kOfASource>());
+    all.back().take = take_timestamp<RecordFields>;
+    return all;
+}();
+static_assert(kRecordMembers.back().name == "timestamp");
 
 Result<ResponseSource> complete(SourceFields&& f, const std::string& prefix, bool fill_in) {
     if (!f.type) return missing(prefix + "sourceType");
@@ -212,9 +176,7 @@ Result<ResponseRecord> complete(RecordFields&& f, bool fill_in) {
 
 bool take_response(Field& field, std::optional<Result<ResponseRecord>>& out, bool fill_in) {
     RecordFields fields;
-    const Taken<bool> taken = field.object<kRecordMembers>([&](std::size_t index, Field& member) {
-        return take_record_member(index, member, fields);
-    });
+    const Taken<bool> taken = field.object<kRecordMembers>(fields);
     if (taken.good && taken.value) out = complete(std::move(fields), fill_in);
     return taken.good;
 }

@@ -1,7 +1,7 @@
 // Requests: how a stream is cut must not change what is read from it; what is read has no place
 // where another server could see other requests.
+#include "base/utf8.hpp"
 #include "net/http.hpp"
-#include "net/utf8.hpp"
 
 #include <cstdlib>
 #include <string>
@@ -18,7 +18,7 @@ void require(bool condition) {
 void check(const Request& request) {
     const bool all = request.method == "OPTIONS" && request.target == "*" && request.path == "*";
     require(all || (request.target.starts_with('/') && request.path.starts_with('/')));
-    require(dyad::net::valid_utf8(request.path));
+    require(dyad::valid_utf8(request.path));
     require(request.path.find('\0') == std::string::npos);
     int hosts = 0;
     int lengths = 0;
@@ -33,7 +33,7 @@ void check(const Request& request) {
     require(hosts == 1 && lengths + encodings <= 1);
     if (lengths + encodings == 0 || request.upgrade) require(request.body.empty());
     for (const auto& [name, value] : request.query)
-        require(dyad::net::valid_utf8(name) && dyad::net::valid_utf8(value));
+        require(dyad::valid_utf8(name) && dyad::valid_utf8(value));
 }
 
 std::string read(std::string_view stream, std::size_t step) {

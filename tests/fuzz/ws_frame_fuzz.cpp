@@ -1,6 +1,6 @@
 // Frames: how a stream is cut must change neither the calls nor the error; what was read can be
 // written and read again.
-#include "net/utf8.hpp"
+#include "base/utf8.hpp"
 #include "net/websocket.hpp"
 
 #include <cstdlib>
@@ -27,7 +27,7 @@ struct Calls : dyad::net::FrameHandler {
         return true;
     }
     bool on_message(Opcode opcode, std::string_view payload) override {
-        if (opcode == Opcode::text) require(dyad::net::valid_utf8(payload));
+        if (opcode == Opcode::text) require(dyad::valid_utf8(payload));
         std::string written;
         dyad::net::append_masked_frame(written, opcode, payload, 0x1d2c3b4aU);
         struct Same : Calls {
@@ -41,7 +41,7 @@ struct Calls : dyad::net::FrameHandler {
     bool on_ping(std::string_view payload) override { return add('i', payload); }
     bool on_pong(std::string_view payload) override { return add('o', payload); }
     bool on_close(std::uint16_t code, std::string_view reason) override {
-        require(dyad::net::valid_utf8(reason));
+        require(dyad::valid_utf8(reason));
         over = true;
         return add('c', std::to_string(code) + std::string(reason));
     }

@@ -54,7 +54,7 @@ bool LiveSession::on_message(net::Opcode opcode, std::string_view payload) {
         end(1003, "messages are JSON texts");
         return false;
     }
-    const Result<Message> message = hub_.decoder().envelope(payload);
+    const Result<Message> message = hub_.decoder().envelope(payload, wire::Decoder::Bytes::utf8);
     if (message)
         handle(*message);
     else

@@ -114,7 +114,7 @@ class Call : public std::enable_shared_from_this<Call> {
                 write_item(out, item);
             }
             out.raw("],\"next\":");
-            out.integer_or_null(next == 0 ? std::nullopt : std::optional(next)).raw("}");
+            out.value(next == 0 ? std::nullopt : std::optional(next)).raw("}");
         });
         json_text(std::move(text),
                   next == 0 ? net::Headers{} : next_link("before", std::to_string(next)));

@@ -31,7 +31,7 @@ void write_end(json::Writer& out, const CheckReport& report, const std::string& 
         others += 1;
         of_others += count;
     }
-    out.raw("],\"finished\":true,\"ok\":").boolean(report.damages == 0);
+    out.raw("],\"finished\":true,\"ok\":").value(report.damages == 0);
     out.raw(",\"others\":{\"damages\":").integer(of_others);
     out.raw(",\"users\":").integer(others).raw("}}\n");
 }

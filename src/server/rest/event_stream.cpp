@@ -10,7 +10,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "model/change.hpp"
-#include "model/json_slices.hpp"
+#include "model/json_lexer.hpp"
 #include "server/rest/call.hpp"
 #include "server/rest/naming.hpp"
 #include "server/snapshot_stream.hpp"
@@ -78,12 +78,12 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
     bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
         std::string out;
         for (const std::string_view piece : pieces) {
-            std::string list = "[";
-            list.append(piece).append("]");
-            const auto texts = json_slices::elements(list);  // slices of `list`
-            CHECK(texts.has_value());
-            for (const std::string_view text : *texts)
+            json::Lexer texts(piece);  // with commas between them
+            do {
+                std::string_view text;
+                CHECK(texts.raw(text));
                 append_event(out, text);
+            } while (texts.take(','));
         }
         return out.empty() || call_->exchange().write(std::move(out));
     }

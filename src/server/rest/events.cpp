@@ -69,7 +69,7 @@ void write_page(Call& call, const Start& start, Offset limit, const LogSlice& sl
         out.raw("],\"firstKept\":").integer(slice.first_kept);
         out.raw(",\"last\":").integer(slice.head.offset);
         out.raw(",\"position\":");
-        out.string_or_null(position ? std::optional(position->to_string()) : std::nullopt).raw("}");
+        out.value(position ? std::optional(position->to_string()) : std::nullopt).raw("}");
     });
     const bool more = position && position->offset < slice.head.offset;
     net::Headers headers = more ? call.next_link("after", position->to_string()) : net::Headers{};

@@ -1,7 +1,7 @@
 #include "server/rest/naming.hpp"
 
+#include "base/utf8.hpp"
 #include "net/http_fields.hpp"
-#include "net/utf8.hpp"
 
 namespace dyad::server::rest {
 namespace {
@@ -44,7 +44,7 @@ Named header_value(const net::Request& request, const Naming& naming) {
                            advice(naming, "has a malformed percent escape"));
         value = *decoded;
     }
-    if (!net::valid_utf8(value))
+    if (!valid_utf8(value))
         return refused(naming, Errc::invalid_utf8, advice(naming, "is not UTF-8"));
     if (Status good = check_name(naming.shown, value, naming.bytes_max, naming.rule); !good)
         return good.error();

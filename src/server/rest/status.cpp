@@ -11,20 +11,20 @@ namespace {
 
 // What existing code looks for, and what is asked for though this version does not have it.
 void write_missing(json::Writer& out, bool enabled, std::string_view problem) {
-    out.raw("{\"connected\":false,\"enabled\":").boolean(enabled).raw(",\"healthy\":false");
+    out.raw("{\"connected\":false,\"enabled\":").value(enabled).raw(",\"healthy\":false");
     if (enabled) out.raw(",\"problem\":").string(problem);
     out.raw("}");
 }
 
 void write_clock(json::Writer& out, const core::ProvenTime& time) {
     out.raw("{\"aheadMs\":").integer(time.held_by_ms());
-    out.raw(",\"believed\":").boolean(time.held_by_ms() == 0);
+    out.raw(",\"believed\":").value(time.held_by_ms() == 0);
     out.raw(",\"holdLeftMs\":").integer(time.hold_left_ms()).raw("}");
 }
 
 void write_storage(json::Writer& out, const StoreHealth& storage) {
-    out.raw("{\"connected\":").boolean(storage.connected);
-    out.raw(",\"enabled\":true,\"healthy\":").boolean(storage.healthy);
+    out.raw("{\"connected\":").value(storage.connected);
+    out.raw(",\"enabled\":true,\"healthy\":").value(storage.healthy);
     out.raw(",\"kind\":").string(storage.kind);
     out.raw(",\"latencyMs\":").real(static_cast<double>(storage.latency_us) / 1000);
     if (!storage.problem.empty()) out.raw(",\"problem\":").string(storage.problem);
@@ -76,16 +76,16 @@ void get_status(Call& call) {
     const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
     const std::int64_t now_ms = node.clock().wall_ms();
     call.json([&](json::Writer& out) {
-        out.raw("{\"bus\":{\"connected\":").boolean(bus).raw(",\"enabled\":true,\"healthy\":");
-        out.boolean(bus).raw(",\"kind\":\"local\"},\"clock\":");
+        out.raw("{\"bus\":{\"connected\":").value(bus).raw(",\"enabled\":true,\"healthy\":");
+        out.value(bus).raw(",\"kind\":\"local\"},\"clock\":");
         write_clock(out, node.engine().time());
-        out.raw(",\"draining\":").boolean(node.draining());
+        out.raw(",\"draining\":").value(node.draining());
         out.raw(",\"instanceId\":").string(node.instance_id());
-        out.raw(",\"isFullyOperational\":").boolean(operational).raw(",\"mongodb\":");
+        out.raw(",\"isFullyOperational\":").value(operational).raw(",\"mongodb\":");
         write_missing(out, settings.enable_mongodb,
                       "not part of this version: the memory is kept in the embedded store");
         out.raw(",\"product\":\"dyad-memory\",\"realTimeEvents\":");
-        out.boolean(settings.enable_real_time_events).raw(",\"redis\":");
+        out.value(settings.enable_real_time_events).raw(",\"redis\":");
         write_missing(out, settings.enable_redis,
                       "not part of this version: only clients of this server hear of changes");
         out.raw(",\"startedAt\":").integer(node.started_at_ms()).raw(",\"storage\":");
@@ -96,8 +96,8 @@ void get_status(Call& call) {
         out.raw(",\"userId\":").string(call.user());
         out.raw(",\"version\":").string(kVersion);
         out.raw(",\"websocket\":{\"clientCount\":").integer(node.live_client_count());
-        out.raw(",\"enabled\":").boolean(websocket).raw(",\"port\":").integer(node.port());
-        out.raw(",\"running\":").boolean(websocket).raw("}}");
+        out.raw(",\"enabled\":").value(websocket).raw(",\"port\":").integer(node.port());
+        out.raw(",\"running\":").value(websocket).raw("}}");
     });
 }
 

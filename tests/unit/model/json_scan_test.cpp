@@ -39,22 +39,21 @@ TEST(PlainEnd, FindsEveryByteThatIsNotPlainWhereverItStands) {
             }
 }
 
-// One byte after the other. A backslash makes a quote none, and changes nothing else.
-std::size_t slow_balanced_bytes(std::string_view text) {
+// Where an array or object ends, one byte after the other; 0 where it does not.
+std::size_t slow_end(std::string_view text) {
     std::size_t levels = 0;
     bool inside = false;
-    bool escaped = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        if (c == '"' && !escaped) inside = !inside;
+        if (c == '"') inside = !inside;
+        if (c == '\\' && inside) ++i;
         if (!inside && (c == '{' || c == '[')) ++levels;
         if (!inside && (c == '}' || c == ']') && --levels == 0) return i + 1;
-        escaped = c == '\\' && !escaped;
     }
     return 0;
 }
 
-TEST(BalancedBytes, AgreesWithTheSlowWayOnAnyTextOfBracketsAndQuotes) {
+TEST(Lexer, FindsTheEndOfAnyTextOfBracketsAndQuotes) {
     std::mt19937 random(7);
     int ended = 0;
     for (int round = 0; round < 40'000; ++round) {
@@ -68,17 +67,23 @@ TEST(BalancedBytes, AgreesWithTheSlowWayOnAnyTextOfBracketsAndQuotes) {
         while (text.size() < size)
             text += letters[random() % letters.size()];
         const Exact exact(text);
-        const std::size_t slow = slow_balanced_bytes(text);
-        ASSERT_EQ(balanced_bytes(exact.view()), slow) << text;
+        const std::size_t slow = slow_end(text);
+        Lexer lexer(exact.view());
+        std::string_view raw;
+        ASSERT_EQ(lexer.raw(raw), slow != 0) << text;
+        if (slow != 0) ASSERT_EQ(raw.size(), slow) << text;
         ended += slow != 0;
     }
     EXPECT_GT(ended, 5'000);
 }
 
-TEST(BalancedBytes, CountsAnyDepthWithoutAStack) {
+TEST(Lexer, CountsBracketsOfAnyDepthWithoutAStack) {
     const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
-    EXPECT_EQ(balanced_bytes(deep + "]"), deep.size());
-    EXPECT_EQ(balanced_bytes(std::string_view(deep).substr(0, deep.size() - 1)), 0U);
+    std::string_view raw;
+    const std::string more = deep + "]";
+    EXPECT_TRUE(Lexer(more).raw(raw));
+    EXPECT_EQ(raw.size(), deep.size());
+    EXPECT_FALSE(Lexer(std::string_view(deep).substr(0, deep.size() - 1)).raw(raw));
 }
 
 TEST(Lexer, GivesTheTextOfAnyKindOfValue) {
@@ -122,6 +127,13 @@ TEST(Lexer, KnowsWhichEscapesCanonicalTextHas) {
         ASSERT_TRUE(lexer.string(raw)) << text;
         EXPECT_EQ(raw.canonical, canonical) << text;
     }
+}
+
+TEST(Lexer, ChecksNoBytesThatSomebodyHasChecked) {
+    RawString raw;
+    EXPECT_FALSE(Lexer("\"\xff\"").string(raw));
+    ASSERT_TRUE(Lexer("\"\xff\"", 0, true).string(raw));
+    EXPECT_EQ(raw.body, "\xff");
 }
 
 TEST(Lexer, GoesOverANamedMemberOnlyAsMostProgramsWriteIt) {

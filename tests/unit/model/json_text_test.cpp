@@ -62,7 +62,7 @@ TEST(JsonWriter, WritesAnyBytesAsStringsOfAnyLength) {
 TEST(JsonWriter, WritesIntegersOfEveryLength) {
     const auto check = [](auto value) {
         std::string out = "-";
-        append_integer(out, value);
+        Writer(out, 0).integer(value);
         EXPECT_EQ(out, "-" + std::to_string(value));
     };
     check(std::numeric_limits<std::int64_t>::min());
@@ -84,7 +84,7 @@ TEST(JsonWriter, AnyIntegerIsWrittenAsTheStandardLibraryDoes) {
         const auto bits = *rc::gen::inRange(0, 64);
         const auto value = *rc::gen::arbitrary<std::uint64_t>() >> bits;
         std::string out;
-        append_integer(out, value);
+        Writer(out, 0).integer(value);
         RC_ASSERT(out == std::to_string(value));
     }));
 }
@@ -97,8 +97,11 @@ TEST(JsonWriter, NeedsNoRightGuessAndLeavesNothingBehind) {
         {
             Writer writer(out, guess);
             writer.raw("[").string("a\"b").raw(",").integer(-12).raw(",").real(0.5);
-            writer.raw(",").strings({"x", "", "y\n"}).raw(",").boolean(true);
-            writer.raw(",").string_or_null(std::nullopt).raw(",").raw(std::string(5000, '1'));
+            writer.raw(",").value(std::vector<std::string>{"x", "", "y\n"}).raw(",").value(true);
+            writer.raw(",")
+                .value(std::optional<std::string>())
+                .raw(",")
+                .raw(std::string(5000, '1'));
             writer.raw("]");
             EXPECT_EQ(writer.size(), expected.size());
         }

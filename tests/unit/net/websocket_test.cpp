@@ -2,7 +2,7 @@
 #include "net/websocket.hpp"
 
 #include "base/limits.hpp"
-#include "net/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <cstring>
 #include <random>

@@ -1,4 +1,4 @@
-#include "wire/fields.hpp"
+#include "model/json_fields.hpp"
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace dyad::wire {
+namespace dyad::json {
 namespace {
 
 bool begins_number(char c) noexcept {
@@ -15,7 +15,7 @@ bool begins_number(char c) noexcept {
 
 }  // namespace
 
-void Source::open(std::string_view text, std::size_t start) {
+void Source::open(std::string_view text, std::size_t start, bool is_utf8) {
     constexpr std::size_t kKept = 64 * 1024;
     if (text_bytes_ > kKept / 8) {  // a smaller text cannot have taken that much
         if (unescaped_.capacity() > kKept) unescaped_ = std::string();
@@ -23,11 +23,11 @@ void Source::open(std::string_view text, std::size_t start) {
     }
     unescaped_.clear();
     text_bytes_ = text.size();
-    lexer_.emplace(text, start);
+    lexer_.emplace(text, start, is_utf8);
 }
 
 bool Source::special_string(std::string_view& text) {
-    json::RawString raw;
+    RawString raw;
     if (!lexer_->string(raw)) return false;
     text = raw.body;
     if (!raw.escaped) return true;
@@ -35,7 +35,7 @@ bool Source::special_string(std::string_view& text) {
     if (unescaped_.empty()) unescaped_.reserve(text_bytes_);
     const std::size_t start = unescaped_.size();
     CHECK(unescaped_.capacity() - start >= raw.body.size());
-    json::append_unescaped(unescaped_, raw);
+    append_unescaped(unescaped_, raw);
     text = std::string_view(unescaped_).substr(start);
     return true;
 }
@@ -53,10 +53,6 @@ bool Source::add_other(std::vector<std::string_view>& others, std::string_view n
                                                         " members beyond those that are known"));
     others.push_back(name);
     return true;
-}
-
-bool Source::refuse_other(std::string_view name, std::span<const std::string_view> known) {
-    return lexer_->refuse(not_known(name, known));
 }
 
 Error not_known(std::string_view name, std::span<const std::string_view> known) {
@@ -88,12 +84,12 @@ bool Field::add_name_to_member() {
 }
 
 bool Field::null_or_wrong(std::string_view wanted) {
-    json::Lexer& lexer = source_.lexer();
+    Lexer& lexer = source_.lexer();
     const char c = lexer.peek();
     if (c == 'n') return lexer.literal("null") || add_name_to_error();
     if (c == '{' || c == '[' || c == '"' || c == 't' || c == 'f' || begins_number(c))
         return wrong(wanted);
-    return lexer.unexpected(json::kAnyValue) || add_name_to_error();
+    return lexer.unexpected(kAnyValue) || add_name_to_error();
 }
 
 Taken<std::string_view> Field::special_string() {
@@ -103,8 +99,8 @@ Taken<std::string_view> Field::special_string() {
     return {true, text};
 }
 
-bool Field::any_number(json::Number& out, bool& good, std::string_view wanted) {
-    json::Lexer& lexer = source_.lexer();
+bool Field::any_number(Number& out, bool& good, std::string_view wanted) {
+    Lexer& lexer = source_.lexer();
     good = true;
     if (begins_number(lexer.peek())) {
         if (lexer.number(out)) return true;
@@ -123,14 +119,12 @@ bool Field::any_number(json::Number& out, bool& good, std::string_view wanted) {
 }
 
 Taken<std::int64_t> Field::integer(std::string_view wanted) {
-    json::Number number;
+    Number number;
     bool good = false;
     if (!any_number(number, good, wanted)) return {good, std::nullopt};
-    if (number.is_integer && number.negative)
-        return {true, static_cast<std::int64_t>(~number.magnitude + 1)};
-    if (number.is_integer && std::in_range<std::int64_t>(number.magnitude))
-        return {true, static_cast<std::int64_t>(number.magnitude)};
-    return {wrong(wanted), std::nullopt};
+    std::int64_t value = 0;
+    if (!number.into(value)) return {wrong(wanted), std::nullopt};
+    return {true, value};
 }
 
 Taken<std::int64_t> Field::time() {
@@ -143,7 +137,7 @@ Taken<std::int64_t> Field::time() {
 
 bool Field::clock() {
     if (source_.lexer().peek() == '"') return time().good;
-    json::Number number;
+    Number number;
     bool good = false;
     any_number(number, good, "a number");
     return good;
@@ -151,15 +145,16 @@ bool Field::clock() {
 
 Taken<std::uint64_t> Field::unsigned_integer() {
     constexpr std::string_view kWanted = "a whole number from 0";
-    json::Number number;
+    Number number;
     bool good = false;
     if (!any_number(number, good, kWanted)) return {good, std::nullopt};
-    if (number.is_integer && !number.negative) return {true, number.magnitude};
-    return {wrong(kWanted), std::nullopt};
+    std::uint64_t value = 0;
+    if (!number.into(value)) return {wrong(kWanted), std::nullopt};
+    return {true, value};
 }
 
 Taken<double> Field::number() {
-    json::Number number;
+    Number number;
     bool good = false;
     if (!any_number(number, good, "a number")) return {good, std::nullopt};
     if (!source_.lexer().keeps(number)) return {add_name_to_error(), std::nullopt};
@@ -169,7 +164,7 @@ Taken<double> Field::number() {
 }
 
 Taken<bool> Field::boolean() {
-    json::Lexer& lexer = source_.lexer();
+    Lexer& lexer = source_.lexer();
     const char c = lexer.peek();
     if (c != 't' && c != 'f') return {null_or_wrong("true or false"), std::nullopt};
     if (!lexer.literal(c == 't' ? "true" : "false")) return {add_name_to_error(), std::nullopt};
@@ -191,37 +186,25 @@ bool Field::document(std::string& out) {
 }
 
 Taken<bool> Field::begin_array(std::string_view wanted) {
-    json::Lexer& lexer = source_.lexer();
-    if (lexer.peek() != '[') return {null_or_wrong(wanted), std::nullopt};
-    lexer.advance();
-    lexer.skip_space();
-    return {true, !lexer.take(']')};
+    if (source_.lexer().peek() != '[') return {null_or_wrong(wanted), std::nullopt};
+    bool more = false;
+    source_.enter(']', more);
+    return {true, more};
 }
 
-bool Field::end_element(bool& more) {
-    json::Lexer& lexer = source_.lexer();
-    lexer.skip_space();
-    more = lexer.take(',');
-    if (!more) return lexer.take(']') || lexer.unexpected("',' or ']'") || add_name_to_error();
-    lexer.skip_space();
-    return true;
-}
-
-bool Field::strings(std::optional<std::vector<std::string>>& out) {
+Taken<std::vector<std::string>> Field::strings() {
     constexpr std::string_view kWanted = "an array of strings";
-    json::Lexer& lexer = source_.lexer();
     const Taken<bool> begun = begin_array(kWanted);
-    if (!begun.value) return begun.good;
-    out.emplace();
+    if (!begun.value) return {begun.good, std::nullopt};
+    std::vector<std::string> all;
     for (bool more = *begun.value; more;) {
-        if (lexer.peek() != '"') return wrong(kWanted);
-        if (out->size() >= limits::json_members_max) return too_large("has too many elements");
-        json::RawString raw;
-        if (!lexer.string(raw)) return add_name_to_error();
-        json::append_unescaped(out->emplace_back(), raw);
-        if (!end_element(more)) return false;
+        if (source_.lexer().peek() != '"') return {wrong(kWanted), std::nullopt};
+        if (all.size() >= limits::json_members_max)
+            return {too_large("has too many elements"), std::nullopt};
+        if (!source_.lexer().text(all.emplace_back())) return {add_name_to_error(), std::nullopt};
+        if (!end_element(more)) return {false, std::nullopt};
     }
-    return true;
+    return {true, std::move(all)};
 }
 
-}  // namespace dyad::wire
+}  // namespace dyad::json

@@ -1,6 +1,6 @@
-// The members of one JSON object from a client, read once in their order and where they stand:
-// strict about what is known, and about everything else that it is JSON. Whether anything else may
-// stand there is for the reader of each object to say. Internal to the decoder.
+// The members of one JSON object, read once in their order and where they stand: strict about what
+// is known, and about everything else that it is JSON. Whether anything else may stand there is for
+// the reader of each object to say. Internal to what reads messages and documents.
 #pragma once
 
 #include "base/result.hpp"
@@ -8,37 +8,40 @@
 #include "model/json_lexer.hpp"
 
 #include <algorithm>
-#include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-namespace dyad::wire {
+namespace dyad::json {
 
 // A text that is read, and the memory that reading needs, kept between texts. After a `false` there
 // is an error, and nothing else may be read. Lifetime: a text outlives its reading and every view
 // of it; views of strings are good until the next open().
 class Source {
   public:
-    // Reads `text` from byte `start` on; errors count their bytes from its beginning.
-    void open(std::string_view text, std::size_t start = 0);
+    // Reads `text` from byte `start` on; errors count their bytes from its beginning. `is_utf8`: as
+    // for Lexer.
+    void open(std::string_view text, std::size_t start = 0, bool is_utf8 = false);
 
-    json::Lexer& lexer() noexcept { return *lexer_; }
-    json::Canonicalizer& canonicalizer() noexcept { return canonicalizer_; }
+    Lexer& lexer() noexcept { return *lexer_; }
+    Canonicalizer& canonicalizer() noexcept { return canonicalizer_; }
     // Requires: the next byte is '"'.
     bool string(std::string_view& text) {
         return lexer_->plain_string(text) || special_string(text);
     }
 
-    // Goes up to an object's first member, if there is one. Requires: the next byte is '{'.
-    void enter_object(bool& more) noexcept {
+    // Goes up to an object's first member, or an array's first element, if there is one. Requires:
+    // the next byte is the opening bracket.
+    void enter(char closing, bool& more) noexcept {
         lexer_->advance();
         lexer_->skip_space();
-        more = !lexer_->take('}');
+        more = !lexer_->take(closing);
     }
     // Goes up to the value of the member that is next.
     bool member_name(std::string_view& name) {
@@ -49,25 +52,25 @@ class Source {
         lexer_->skip_space();
         return true;
     }
-    // Goes up to the next member, or behind the object.
-    bool leave_member(bool& more) {
+    // Goes up to the next member or element, or behind the last one.
+    bool leave(char closing, bool& more) {
         lexer_->skip_space();
         more = lexer_->take(',');
-        if (!more) return lexer_->take('}') || lexer_->unexpected("',' or '}'");
+        if (!more)
+            return lexer_->take(closing) ||
+                   lexer_->unexpected(closing == '}' ? "',' or '}'" : "',' or ']'");
         lexer_->skip_space();
         return true;
     }
     // Notes the name of a member that is not known.
     bool add_other(std::vector<std::string_view>& others, std::string_view name);
     [[gnu::cold]] bool refuse_repeated(std::string_view name);
-    // An object that takes `known` only has another member; always false.
-    [[gnu::cold]] bool refuse_other(std::string_view name, std::span<const std::string_view> known);
 
   private:
     bool special_string(std::string_view& text);
 
-    std::optional<json::Lexer> lexer_;
-    json::Canonicalizer canonicalizer_;
+    std::optional<Lexer> lexer_;
+    Canonicalizer canonicalizer_;
     std::size_t text_bytes_ = 0;
     std::string unescaped_;  // one after the other; never grows, so that views stay good
 };
@@ -98,15 +101,23 @@ class Field {
     Taken<std::uint64_t> unsigned_integer();
     Taken<double> number();
     Taken<bool> boolean();
-    // As it was written; `null` is a text too. json::Lexer::raw() says how little is checked.
+    Taken<std::vector<std::string>> strings();
+    // One of the above, by what `out` holds, maybe optionally; null leaves it as it is.
+    template <class Out>
+    bool into(Out& out);
+    // A name out of a closed set, which `wanted` lists; null leaves `out` as it is.
+    template <class Out, class ByName>
+    bool name_into(Out& out, ByName by_name, std::string_view wanted);
+    // As it was written; `null` is a text too. Lexer::raw() says how little is checked.
     bool raw(std::string_view& out);
     // Canonical JSON.
     bool document(std::string& out);
-    // null leaves it as it is.
-    bool strings(std::optional<std::vector<std::string>>& out);
-    // An object that takes no member but `known`; `value` tells only that it was there.
-    template <const auto& known, class Take>
-    Taken<bool> object(Take take);
+    template <class Out>
+    bool document_unless_null(Out& out);
+    // An object that takes no member but those of `known` (read_members); `value` tells only that
+    // it was there.
+    template <const auto& known, class Out>
+    Taken<bool> object(Out& out);
     // The elements of an array: `take(field)` for each. Their names are "name.0", "name.1" ...
     // `value` tells only that there was an array.
     template <class Take>
@@ -125,9 +136,9 @@ class Field {
     Taken<std::int64_t> integer(std::string_view wanted);
     // Whether there is a first element.
     Taken<bool> begin_array(std::string_view wanted);
-    bool end_element(bool& more);
+    bool end_element(bool& more) { return source_.leave(']', more) || add_name_to_error(); }
     // Whether `out` is a number; `good` as in Taken.
-    bool any_number(json::Number& out, bool& good, std::string_view wanted);
+    bool any_number(Number& out, bool& good, std::string_view wanted);
     bool null_or_wrong(std::string_view wanted);
     [[gnu::cold]] bool add_name_to_error();
 
@@ -135,16 +146,30 @@ class Field {
     Source& source_;
 };
 
+// What may stand in an object, and what takes it: a table of these, constexpr.
+template <class Out>
+struct MemberOf {
+    std::string_view name;
+    bool (*take)(Field& field, Out& out);
+};
+
 // Members that a message may have beyond those that are known.
 inline constexpr std::size_t kUnknownMembersMax = 64;
 
 // Goes over the name of the member `next` of `known`, if it comes next.
 template <const auto& known, std::size_t... indices>
-bool take_known(json::Lexer& lexer, std::size_t next, std::index_sequence<indices...>) {
-    return ((next == indices && lexer.take_member(known[indices])) || ...);
+bool take_known(Lexer& lexer, std::size_t next, std::index_sequence<indices...>) {
+    return ((next == indices && lexer.take_member(known[indices].name)) || ...);
 }
 
 [[gnu::cold]] Error not_known(std::string_view name, std::span<const std::string_view> known);
+template <class Table>
+Error not_known_in(const Table& known, std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const auto& member : known)
+        names.push_back(member.name);
+    return not_known(name, names);
+}
 
 // What stood in an object.
 struct Members {
@@ -152,27 +177,28 @@ struct Members {
     std::vector<std::string_view> others;  // the names of the rest
 };
 
-// Calls `take(index, field)` for each member that is named in `known`, in the order of the text,
-// and leaves the source behind the object. Quickest where the text has the order of `known`.
-// Errors: those of `take`; invalid_field for a name that came before; too_large for more than
+// Takes each member that is named in the table `known` into `out`, in the order of the text, and
+// leaves the source behind the object. Quickest where the text has the order of `known`.
+// Errors: those of taking; invalid_field for a name that came before; too_large for more than
 // kUnknownMembersMax others. Requires: the source stands at '{'.
-template <const auto& known, class Take>
-bool read_members(Source& source, Members& members, Take take) {
-    constexpr std::size_t N = known.size();
+template <const auto& known, class Out>
+bool read_members(Source& source, Members& members, Out& out) {
+    constexpr std::size_t N = std::size(known);
     static_assert(N <= 32);
     std::size_t next = 0;
     bool more = false;
-    source.enter_object(more);
+    source.enter('}', more);
     while (more) {
         std::string_view name;
         std::size_t index = next;
         if (take_known<known>(source.lexer(), next, std::make_index_sequence<N>())) {
-            name = known[next];
+            name = known[next].name;
             source.lexer().skip_space();
         } else {
             if (!source.member_name(name)) return false;
-            index = static_cast<std::size_t>(std::find(known.begin(), known.end(), name) -
-                                             known.begin());
+            const auto is_it = [&name](const auto& member) { return member.name == name; };
+            const auto at = std::find_if(std::begin(known), std::end(known), is_it);
+            index = static_cast<std::size_t>(at - std::begin(known));
         }
         Field field(name, source);
         if (index == N) {
@@ -181,21 +207,68 @@ bool read_members(Source& source, Members& members, Take take) {
             if (members.known & 1U << index) return source.refuse_repeated(name);
             members.known |= 1U << index;
             next = index + 1;
-            if (!take(index, field)) return false;
+            if (!known[index].take(field, out)) return false;
         }
-        if (!source.leave_member(more)) return false;
+        if (!source.leave('}', more)) return false;
     }
     return true;
 }
 
-template <const auto& known, class Take>
-Taken<bool> Field::object(Take take) {
+template <class T>
+struct Held {
+    using type = T;
+};
+template <class T>
+struct Held<std::optional<T>> {
+    using type = T;
+};
+
+template <class Out>
+bool Field::into(Out& out) {
+    using T = typename Held<Out>::type;
+    const auto put = [&out](auto&& taken) {
+        if (taken.value) out = Out(*std::move(taken.value));
+        return taken.good;
+    };
+    if constexpr (std::same_as<T, bool>)
+        return put(boolean());
+    else if constexpr (std::floating_point<T>)
+        return put(number());
+    else if constexpr (std::signed_integral<T>)
+        return put(integer());
+    else if constexpr (std::unsigned_integral<T>)
+        return put(unsigned_integer());
+    else if constexpr (std::same_as<T, std::vector<std::string>>)
+        return put(strings());
+    else
+        return put(string());
+}
+
+template <class Out, class ByName>
+bool Field::name_into(Out& out, ByName by_name, std::string_view wanted) {
+    const Taken<std::string_view> text = string();
+    if (!text.value) return text.good;
+    const auto value = by_name(*text.value);
+    if (!value) return wrong(wanted);
+    out = *value;
+    return true;
+}
+
+template <class Out>
+bool Field::document_unless_null(Out& out) {
+    std::string text;
+    if (!document(text)) return false;
+    if (text != "null") out = std::move(text);
+    return true;
+}
+
+template <const auto& known, class Out>
+Taken<bool> Field::object(Out& out) {
     if (source_.lexer().peek() != '{') return {null_or_wrong("an object"), std::nullopt};
     Members members;
-    const bool good =
-        read_members<known>(source_, members, take) &&
-        (members.others.empty() || source_.refuse_other(members.others.front(), known));
-    return {good, true};
+    if (!read_members<known>(source_, members, out)) return {false, true};
+    if (members.others.empty()) return {true, true};
+    return {source_.lexer().refuse(not_known_in(known, members.others.front())), true};
 }
 
 template <class Take>
@@ -210,4 +283,4 @@ Taken<bool> Field::elements(Take take) {
     return begun;
 }
 
-}  // namespace dyad::wire
+}  // namespace dyad::json

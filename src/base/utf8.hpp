@@ -1,10 +1,11 @@
-// Whether text is UTF-8, also where it has come in part only. Pure.
+// Whether text is UTF-8 (RFC 3629), also where it has come in part only: the one check of the
+// product. Pure.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 
-namespace dyad::net {
+namespace dyad {
 
 // How far a text is UTF-8.
 struct Utf8 {
@@ -15,4 +16,4 @@ Utf8 scan_utf8(std::string_view text) noexcept;
 
 bool valid_utf8(std::string_view text) noexcept;
 
-}  // namespace dyad::net
+}  // namespace dyad
