@@ -49,6 +49,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
     sessions_.push_back(std::move(session));
     user_.touch();
+    user_.engine_.sessions_changed(user_.user_id());
     user_.engine_.mark_dirty(user_);
     return id;
 }
@@ -60,6 +61,7 @@ void Delivery::remove(SessionId session) {
     sessions_[index]->index = index;
     sessions_.pop_back();
     user_.touch();
+    user_.engine_.presence_changed(user_.user_id());
 }
 
 Session* Delivery::find(std::uint64_t serial) const {

@@ -40,6 +40,7 @@ enum class Mutation : std::uint8_t {
     snapshot_of_older_state,    // the snapshot says a later position than it has
     lose_session_behind_feed,   // a slow client skips what the feed no longer has
     forget_paused_position,     // leaving inspired mode starts at the tail
+    dead_stay_present,          // who was present at a node that died is so for ever
     private_once_durable,       // who asked for inspired mode is private only where that is logged
     // State
     fold_skips_delete,     // deletions are not applied when folding

@@ -300,7 +300,7 @@ void UserLog::committed() {
     auto flight = std::make_shared<Flight>(std::move(*flight_));
     flight_.reset();
     metrics::events_committed.add(static_cast<std::int64_t>(flight->batch->size()));
-    ports().bus.announce({user_id_, flight->batch});
+    engine_.committed(user_id_, flight->batch);
     const bool reading = phase_ != Phase::ready;  // what is read may be older than the commit
     if (!reading && follows(*flight->batch)) {
         std::vector<std::string_view> sources;

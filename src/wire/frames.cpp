@@ -132,11 +132,11 @@ void write_goaway(std::string& out, std::string_view reason, std::int64_t reconn
     text.raw(R"(,"reconnectAfterMs":)").integer(reconnect_after_ms).raw("}}");
 }
 
-void write_presence(std::string& out, std::span<const PresentInstance> instances) {
+void write_presence(std::string& out, std::span<const Presence> instances) {
     TextFrame frame(out, kMessageBytes);
     Writer& text = frame.text();
     text.raw(R"({"type":"presence","payload":{"instances":)");
-    text.array(instances, [&text](const PresentInstance& instance) {
+    text.array(instances, [&text](const Presence& instance) {
         text.object([&] {
             text.member("instanceId", instance.instance_id);
             text.member("connections", instance.connections);

@@ -46,6 +46,7 @@ constexpr std::string_view kNames[] = {
     "snapshot_of_older_state",
     "lose_session_behind_feed",
     "forget_paused_position",
+    "dead_stay_present",
     "private_once_durable",
     "fold_skips_delete",
     "expiry_without_event",
@@ -75,6 +76,17 @@ std::vector<Variant> make_variants() {
     flawed("store_commits_unjournaled", &Flaws::commits_unjournaled);
     flawed("store_forgets_expired", &Flaws::forgets_expired);
     flawed("epoch_by_node", &Flaws::epoch_by_node);
+    const auto broken_bus = [&](const char* name, bool BusFlaws::* flaw) {
+        Variant variant{.name = name};
+        variant.bus_flaws.*flaw = true;
+        variants.push_back(std::move(variant));
+    };
+    broken_bus("bus_follows_nobody", &BusFlaws::follows_nobody);
+    broken_bus("bus_follows_silently", &BusFlaws::follows_silently);
+    broken_bus("bus_echoes_without_probe", &BusFlaws::echoes_without_probe);
+    broken_bus("bus_drops_hints", &BusFlaws::drops_hints);
+    broken_bus("bus_drops_heads", &BusFlaws::drops_heads);
+    broken_bus("bus_drops_reports", &BusFlaws::drops_reports);
     return variants;
 }
 

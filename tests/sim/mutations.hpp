@@ -1,8 +1,9 @@
 // The deliberately broken variants by name: those of the heart (core/mutation.hpp), and those of
-// the store, which break the law of its port.
+// the store and the bus, which break the laws of their ports.
 #pragma once
 
 #include "core/mutation.hpp"
+#include "sim/sim_bus.hpp"
 #include "sim_store/sim_database.hpp"
 
 #include <optional>
@@ -16,6 +17,7 @@ struct Variant {
     std::string name;
     core::Mutation mutation = core::Mutation::none;
     SimDatabase::Flaws flaws;
+    BusFlaws bus_flaws;
 };
 
 // Every variant but the correct one.

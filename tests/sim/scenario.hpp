@@ -2,19 +2,12 @@
 #pragma once
 
 #include "core/engine.hpp"
+#include "sim/sim_bus.hpp"
 #include "sim_store/sim_store.hpp"
 
 #include <cstdint>
 
 namespace dyad::sim {
-
-// The bus, in thousandths and microseconds.
-struct BusFaults {
-    std::int64_t lose = 0;
-    std::int64_t repeat = 0;
-    std::int64_t delay_max_us = 1'000;
-    std::int64_t late = 0;  // much later than the rest
-};
 
 struct Scenario {
     int nodes = 1;
@@ -30,6 +23,7 @@ struct Scenario {
     StoreFaults store;
     BusFaults bus;
     SimDatabase::Flaws flaws;
+    BusFlaws bus_flaws;
 
     // In thousandths:
     std::int64_t plain_clients = 250;
@@ -45,8 +39,9 @@ struct Scenario {
     // How many of each incident, at random times:
     int node_crashes = 0;
     int database_crashes = 0;
-    int database_cuts = 0;  // of one node
-    int bus_cuts = 0;       // of one node
+    int database_cuts = 0;       // of one node
+    int bus_cuts = 0;            // of one node
+    int lost_subscriptions = 0;  // of one node, which is not told
     int clock_jumps = 0;
     int sleeps = 0;           // a machine suspended for minutes
     int wrong_moments = 0;    // a clock that is far off, and right again before it is believed
