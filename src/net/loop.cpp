@@ -57,7 +57,7 @@ void Loop::stop() {
 void Loop::post(std::function<void()> work) {
     bool wake = false;
     {
-        const std::lock_guard lock(posted_mutex_);
+        const MutexLock lock(posted_mutex_);
         posted_.push_back(std::move(work));
         wake = !std::exchange(wake_sent_, true);
     }
@@ -153,7 +153,7 @@ void Loop::run_ready() {
 
 void Loop::run_posted() {
     {
-        const std::lock_guard lock(posted_mutex_);
+        const MutexLock lock(posted_mutex_);
         running_.swap(posted_);
         wake_sent_ = false;
     }

@@ -6,13 +6,13 @@
 // Threads: run() and everything else on one thread, but post() and stop(), which any may call.
 #pragma once
 
+#include "base/mutex.hpp"
 #include "net/socket.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -83,10 +83,10 @@ class Loop {
     std::size_t ready_count_ = 0;
     std::size_t ready_at_ = 0;
     std::vector<Watcher*> failed_;
-    std::mutex posted_mutex_;
-    std::vector<std::function<void()>> posted_;
+    Mutex posted_mutex_;
+    std::vector<std::function<void()>> posted_ GUARDED_BY(posted_mutex_);
     std::vector<std::function<void()>> running_;  // taken from posted_; keeps its capacity
-    bool wake_sent_ = false;                      // guarded by posted_mutex_
+    bool wake_sent_ GUARDED_BY(posted_mutex_) = false;
     std::atomic<bool> stopped_{false};
     std::vector<Timer> timers_;  // a heap, the soonest first
     TimerId next_timer_ = 1;
