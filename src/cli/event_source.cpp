@@ -80,6 +80,7 @@ bool EventParser::line(std::string_view text,
 
 Exit follow(RestClient& client, Subscription& subscription) {
     const Interrupt interrupt;
+    flush_output();  // whoever reads it may send the signal
     EventParser parser;
     parser.set_last_id(subscription.after);
     bool connected_once = false;

@@ -120,7 +120,6 @@ void tell_reset(const RestClient& client, const std::string& data) {
 // Follows the log from `after`, a token, or from now where it is none, and ends with a token.
 Exit follow_on(RestClient& client, std::string after, const std::vector<std::string>& types,
                const Take& take) {
-    flush_output();
     Subscription subscription;
     if (after.find('.') != std::string::npos) subscription.after = std::move(after);
     subscription.types = types;

@@ -82,6 +82,10 @@ void draw_neighbours(std::uint64_t seed, Scenario& scenario) {
         return;
     }
     switch (random.between(0, 3)) {  // what is found without a poll
+        case 0:                      // what is announced tells of what was missed
+            scenario.beats = false;
+            scenario.config.neighbours.beat_ms = 60'000;
+            break;
         case 1:
             scenario.lost_subscriptions = static_cast<int>(random.between(1, 2));
             break;

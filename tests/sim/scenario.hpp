@@ -18,6 +18,7 @@ struct Scenario {
     std::int64_t active_us = 2'000'000;  // then everything heals
 
     bool calm = false;  // nothing goes wrong
+    bool beats = true;  // heartbeats come within the run, and help
 
     core::Config config;
     StoreFaults store;

@@ -435,36 +435,9 @@ void World::run() {
 std::int64_t World::settle_ms() const {
     const core::NeighbourConfig& neighbours = scenario_.config.neighbours;
     const std::int64_t poll_ms = scenario_.calm ? 0 : 3 * scenario_.config.poll_ms;
-    return 500 + std::max({std::int64_t{500}, poll_ms, 6 * neighbours.beat_ms,
-                           3 * neighbours.presence_ms + neighbours.beat_ms});
-}
-
-void World::call_the_roll() {
-    std::map<std::string, Roll> rolls;
-    for (const auto& connection : connections_) {
-        const core::SessionRequest& request = connection->stream().request;
-        Roll& roll = rolls[request.user_id];
-        roll.sessions += 1;
-        roll.attending[request.instance_id] += 1;
-    }
-    for (const auto& stream : history_.streams) {
-        const std::int64_t moved_us =
-            stream->detached_us == kNever ? stream->attached_us : stream->detached_us;
-        if (moved_us > queue_.now_us() - settle_ms() * kMs + 100 * kMs)
-            rolls.erase(stream->request.user_id);
-    }
-    for (auto& [user_id, roll] : rolls) {
-        roll.user_id = user_id;
-        for (const auto& it : nodes_) {
-            if (scenario_.nodes > 1 && !it->bus->followed().contains(user_id)) continue;
-            roll.process = it->process;
-            roll.said_sessions = it->engine->session_count(user_id);
-            roll.said.clear();
-            for (const Presence& one : it->engine->presence(user_id))
-                roll.said[one.instance_id] = one.connections;
-            if (scenario_.nodes > 1 || roll.said_sessions > 0) history_.rolls.push_back(roll);
-        }
-    }
+    const std::int64_t beat_ms = scenario_.beats ? neighbours.beat_ms : 0;
+    return 500 + std::max({std::int64_t{500}, poll_ms, 6 * beat_ms,
+                           3 * neighbours.presence_ms + beat_ms});
 }
 
 void World::read_finally() {

@@ -375,16 +375,16 @@ void Database::check_some() {
         job.walk.emplace(
             tables_->connection(),
             [this](Journal::Cursor& cursor) { return check_records(cursor); }, false);
-    bool more = job.walk->step();
+    const bool more = job.walk->step();
     const std::int64_t now_ms = clock_.steady_ms();
     if (more && now_ms < job.next_report_ms) return;
     job.next_report_ms = now_ms + kReportMs;
     CheckReport report = job.walk->report();
     report.finished = !more;
-    more = job.report(std::move(report)) && more;
-    if (more) return;
+    if (!more) checking_ = false;  // whoever hears of the end may begin another one
+    if (job.report(std::move(report)) && more) return;
+    if (more) checking_ = false;
     checks_.pop_front();
-    checking_ = false;
 }
 
 // The journal thread reads its own files; it never waits for this one while it does.
