@@ -16,7 +16,7 @@ std::string_view yes_no(bool value) {
     return value ? "true" : "false";
 }
 
-void write_presence(std::string& out, const core::Presence& presence) {
+void write_presence(std::string& out, const Presence& presence) {
     out.append("{\"connectedAt\":").append(std::to_string(presence.connected_at_ms));
     out.append(",\"connections\":").append(std::to_string(presence.connections));
     out.append(",\"lastSeen\":").append(std::to_string(presence.last_seen_ms)).append("}");
@@ -32,15 +32,15 @@ void write_missing(std::string& out, std::string_view name, bool enabled,
 }
 
 void write_instances(const CallPtr& call, const std::vector<ModeState>& modes,
-                     const std::vector<core::Presence>& present) {
+                     const std::vector<Presence>& present) {
     struct Instance {
         const ModeState* mode = nullptr;
-        const core::Presence* presence = nullptr;
+        const Presence* presence = nullptr;
     };
     std::map<std::string_view, Instance> instances;
     for (const ModeState& mode : modes)
         instances[mode.instance_id].mode = &mode;
-    for (const core::Presence& presence : present)
+    for (const Presence& presence : present)
         instances[presence.instance_id].presence = &presence;
     std::string out = "{\"instances\":[";
     bool first = true;
@@ -77,7 +77,7 @@ void get_status(const CallPtr& call) {
     Node& node = call->node();
     const StoreHealth storage = node.store().health();
     const bool websocket = node.settings().enable_websocket;
-    const bool bus = node.bus().connected();
+    const bool bus = node.engine().hears_others();
     const bool missing = node.settings().enable_mongodb || node.settings().enable_redis;
     const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
     std::string out = "{\"bus\":{\"connected\":";
@@ -127,8 +127,8 @@ void get_instances(const CallPtr& call) {
     call->node().engine().snapshot(
         call->user(), [call](Result<std::shared_ptr<const core::Snapshot>> snapshot) {
             if (!snapshot) return call->problem(snapshot.error());
-            call->node().presence(call->user(), [call, modes = *std::move(snapshot)](
-                                                    const std::vector<core::Presence>& present) {
+            call->node().engine().presence(call->user(), [call, modes = *std::move(snapshot)](
+                                                             const std::vector<Presence>& present) {
                 write_instances(call, modes->modes, present);
             });
         });
