@@ -144,7 +144,7 @@ class Runner:
 
     def unit(self):
         tests = self.build / "tests"
-        programs = sorted(path for pattern in ("unit_*", "conformance/store/conformance_*")
+        programs = sorted(path for pattern in ("unit_*", "conformance/*/conformance_*")
                           for path in tests.glob(pattern)
                           if path.is_file() and os.access(path, os.X_OK))
         if not programs:

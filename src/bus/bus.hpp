@@ -1,29 +1,87 @@
-// The port to the other nodes and cells: a hint that something was committed, never the truth.
-// Messages may be lost, late, doubled or reordered; a backend passes on only what it knows to be
-// sent by a node (HMAC). Threads: as Store.
+// The port to the other nodes and cells (here: nodes): what was committed, who is there. Everything
+// it carries is a hint, never the truth; the log is.
+//
+// The law every backend keeps, and tests/conformance/bus proves:
+// - What is of one user reaches the nodes that follow the user, and nobody else: nothing travels
+// for
+//   users without local clients. Heartbeats reach everybody, their sender, too: that is the probe
+//   of its own subscription. Nothing else comes back to its sender.
+// - Messages may be lost, late, doubled or reordered. A backend passes on only what it knows to be
+//   sent by a node (HMAC), and drops what it does not understand.
+// - `follow` takes effect before it returns; or later, and then the receiver gets a Hint with
+//   `subscribed`: what was published before was not heard. The same after each reconnection.
+// - What instances that know nothing of the log publish (they have no offsets) arrives as a Hint.
+//
+// Threads: as Store. The receiver is never called inside a call to this object.
 #pragma once
 
 #include "model/event.hpp"
+#include "model/presence.hpp"
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace dyad {
+
+// A running heart: random, another one at each start.
+using NodeId = std::uint64_t;
 
 struct Announcement {
     std::string user_id;
     EventBatchPtr batch;  // committed; prev_hash says what it follows
 };
 
+// The log may hold more than was announced: look at it.
+struct Hint {
+    std::string user_id;
+    bool subscribed = false;  // a subscription has begun; else somebody wrote
+};
+
+// Who is present at one node, all of them.
+struct PresenceReport {
+    std::string user_id;
+    NodeId node = 0;
+    std::uint64_t serial = 0;  // grows with each report of the node: a lower one is out of date
+    bool asks = false;         // whoever has sessions of the user is to report, too
+    std::size_t sessions = 0;  // private ones and those without an instance, too
+    std::vector<Presence> instances;
+};
+
+struct Heartbeat {
+    NodeId node = 0;
+    std::string server;       // the instance id of the server that the node is part of
+    std::size_t clients = 0;  // live clients of the node, whoever they are
+    std::vector<std::pair<std::string, Position>> heads;  // of logs it wrote to of late, by user
+};
+
+using BusMessage = std::variant<Announcement, Hint, PresenceReport, Heartbeat>;
+
+// Whose followers a message is for; null: for everybody.
+inline const std::string* user_of(const BusMessage& message) {
+    return std::visit(
+        [](const auto& one) -> const std::string* {
+            if constexpr (requires { one.user_id; })
+                return &one.user_id;
+            else
+                return nullptr;
+        },
+        message);
+}
+
 class Bus {
   public:
     virtual ~Bus() = default;
 
-    virtual void announce(Announcement announcement) = 0;
-    // `receive` is called for announcements of others, never inside a call to this object.
-    virtual void set_receiver(std::function<void(const Announcement&)> receive) = 0;
-    // True where a message sent now would reach the others: the heart polls slowly then.
+    virtual void publish(BusMessage message) = 0;
+    virtual void follow(const std::string& user_id) = 0;
+    virtual void unfollow(const std::string& user_id) = 0;
+    // The node does not hear itself any more: subscribes anew to everything that is followed.
+    virtual void renew() = 0;
+    virtual void set_receiver(std::function<void(const BusMessage&)> receive) = 0;
+    // True where, as far as the backend knows, a message sent now would reach the others.
     virtual bool connected() const = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "core/delivery.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "core/guarded.hpp"
@@ -49,6 +50,7 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
     sessions_.push_back(std::move(session));
     user_.touch();
+    user_.engine_.sessions_changed(user_.user_id());
     user_.engine_.mark_dirty(user_);
     return id;
 }
@@ -60,6 +62,7 @@ void Delivery::remove(SessionId session) {
     sessions_[index]->index = index;
     sessions_.pop_back();
     user_.touch();
+    user_.engine_.presence_changed(user_.user_id());
 }
 
 Session* Delivery::find(std::uint64_t serial) const {
@@ -132,8 +135,6 @@ void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
     session.next = after.offset + 1;
     session.hash = after.hash;
     begin_to_take_part(session);
-    if (broken(Mutation::resume_one_late)) session.next += 1;
-    if (broken(Mutation::resume_one_early) && session.next > 1) session.next -= 1;
     if (session.next != user_.head().offset + 1) behind_ = true;
     if (ready) ready(after);
     user_.engine_.mark_dirty(user_);
@@ -225,10 +226,6 @@ void Delivery::feed(Session& session, Run& run) {
         if (session.next > user_.head().offset || !user_.engine_.config_.push_events) return;
         if (!run.fits(session)) {
             Block* block = user_.feed().find(session.next);
-            if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
-                session.next = user_.feed().first();
-                continue;
-            }
             if (!block) {
                 feed_from_log(session);
                 return;
@@ -280,6 +277,8 @@ bool Delivery::make_run(const Session& session, Run& run) {
 }
 
 void Delivery::hand_over(Session& session, const Run& run) {
+    CHECK(session.ready && !session.blocked && !session.paused);
+    CHECK(run.first == session.next && run.last >= run.first);
     session.next = run.last + 1;
     session.hash = run.hash;
     if (session.own) session.own->drop_before(session.next);

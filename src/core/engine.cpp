@@ -1,10 +1,13 @@
 #include "core/engine.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "core/mutation.hpp"
 #include "core/user_log.hpp"
+
+#include <array>
+#include <bit>
 
 namespace dyad::core {
 namespace {
@@ -17,9 +20,15 @@ constexpr std::int64_t kFirstMarkMs = 2'000;
 constexpr std::int64_t kMarkMs = 3'600'000;
 constexpr std::size_t kSweepUsersMax = 64;
 
-// What a user's log is found by.
-std::string_view name_of(const std::string& user_id) {
-    return broken(Mutation::deliver_to_wrong_user) ? std::string_view("everybody") : user_id;
+NodeId draw_node(Random& random) {
+    std::array<std::uint8_t, sizeof(NodeId)> bytes;
+    random.fill(bytes);
+    return std::bit_cast<NodeId>(bytes);
+}
+
+Neighbours::Local here(const UserLog* log) {
+    if (log == nullptr) return {};
+    return {log->delivery().size(), log->delivery().presence()};
 }
 
 }  // namespace
@@ -29,10 +38,18 @@ Engine::Engine(Config config, Ports ports)
       ports_(ports),
       feed_budget_(config.feeds_bytes_max),
       time_(config.proof, clocks()),
+      neighbours_(
+          config_.neighbours, ports_.bus, draw_node(ports_.random),
+          [this](const std::string& id) { return here(find(id)); },
+          [this](const std::string& id) {
+              if (presence_changed_) presence_changed_(id);
+          }),
       alive_(std::make_shared<bool>(true)) {
-    ports_.bus.set_receiver([this](const Announcement& announcement) { receive(announcement); });
+    ports_.bus.set_receiver([this](const BusMessage& message) {
+        std::visit([this](const auto& one) { hear(one); }, message);
+    });
     const std::int64_t now = ports_.clock.steady_ms();
-    next_poll_ms_ = now + config_.poll_ms;
+    last_poll_ms_ = now;
     next_sweep_ms_ = now;
     next_expiry_ms_ = now + config_.retention_ms / 10;
     next_release_ms_ = now + kReleaseMs;
@@ -46,7 +63,7 @@ Engine::~Engine() {
 }
 
 UserLog& Engine::user(const std::string& user_id) {
-    auto& slot = users_[std::string(name_of(user_id))];
+    auto& slot = users_[user_id];
     if (!slot) {
         slot = std::make_unique<UserLog>(*this, user_id, ++next_serial_);
         slot->arm();
@@ -55,8 +72,19 @@ UserLog& Engine::user(const std::string& user_id) {
     return *slot;
 }
 
+UserLog& Engine::followed(const std::string& user_id) {
+    UserLog& log = user(user_id);
+    if (ports_.store.shared()) neighbours_.follow(user_id, ports_.clock.steady_ms());
+    return log;
+}
+
+UserLog* Engine::find(const std::string& user_id) {
+    const auto at = users_.find(user_id);
+    return at == users_.end() ? nullptr : at->second.get();
+}
+
 void Engine::submit(const std::string& user_id, Command&& command, ReplyFn done) {
-    submit(user(user_id), std::move(command), std::move(done), nullptr);
+    submit(followed(user_id), std::move(command), std::move(done), nullptr);
 }
 
 void Engine::submit(SessionId session, Command&& command, ReplyFn done) {
@@ -73,7 +101,7 @@ void Engine::submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr
 }
 
 void Engine::snapshot(const std::string& user_id, SnapshotFn done) {
-    UserLog& log = user(user_id);
+    UserLog& log = followed(user_id);
     log.when_fresh([&log, done = std::move(done)](const Status& fresh) {
         if (fresh)
             done(log.snapshot());
@@ -83,7 +111,7 @@ void Engine::snapshot(const std::string& user_id, SnapshotFn done) {
 }
 
 void Engine::context(const std::string& user_id, const std::string& key, ContextFn done) {
-    UserLog& log = user(user_id);
+    UserLog& log = followed(user_id);
     log.when_fresh([&log, key, done = std::move(done)](const Status& fresh) {
         if (fresh)
             done(log.state().find(key), log.head().position());
@@ -93,19 +121,21 @@ void Engine::context(const std::string& user_id, const std::string& key, Context
 }
 
 SessionId Engine::attach(SessionRequest request, Peer& peer, std::function<void(Position)> ready) {
-    UserLog& log = user(request.user_id);
+    UserLog& log = followed(request.user_id);
     session_count_ += 1;
     metrics::sessions.add(1);
     return log.delivery().add(std::move(request), peer, std::move(ready));
 }
 
 void Engine::detach(SessionId session) {
+    CHECK(session != nullptr && session_count_ > 0);
     session_count_ -= 1;
     metrics::sessions.add(-1);
     session->user->delivery().remove(session);
 }
 
 void Engine::writable(SessionId session) {
+    CHECK(session != nullptr);
     session->user->delivery().writable(session);
 }
 
@@ -120,29 +150,11 @@ void Engine::seen(SessionId session) {
     session->last_seen_ms = ports_.clock.wall_ms();
 }
 
-std::vector<Presence> Engine::presence(const std::string& user_id) const {
-    const auto at = users_.find(user_id);
-    return at == users_.end() ? std::vector<Presence>{} : at->second->delivery().presence();
-}
-
-void Engine::on_presence(std::function<void(const std::string& user_id)> changed) {
-    presence_changed_ = std::move(changed);
-}
-
-void Engine::presence_changed(const std::string& user_id) const {
-    if (presence_changed_) presence_changed_(user_id);
-}
-
 void Engine::keep_private(const std::string& user_id, const std::string& instance_id) {
     // Nobody can be called otherwise.
     if (!instance_id.empty() &&
         instance_id.size() <= static_cast<std::size_t>(limits::instance_id_bytes_max))
         user(user_id).keep_private(instance_id);
-}
-
-std::size_t Engine::session_count(const std::string& user_id) const {
-    const auto at = users_.find(user_id);
-    return at == users_.end() ? 0 : at->second->delivery().size();
 }
 
 void Engine::mark_dirty(UserLog& log) {
@@ -163,22 +175,19 @@ void Engine::flush() {
         }
         flushing_.clear();
     }
+    if (ports_.store.shared()) neighbours_.flush(ports_.clock.steady_ms());
 }
 
 bool Engine::idle() const noexcept {
     return waiting_ == 0;
 }
 
-void Engine::receive(const Announcement& announcement) {
-    const auto at = users_.find(announcement.user_id);
-    if (at != users_.end()) at->second->receive(announcement);
-}
-
 void Engine::tick() {
     const std::int64_t now = ports_.clock.steady_ms();
     read_clocks();
     tick_due_users();
-    if (ports_.store.shared() && now >= next_poll_ms_ && !polling_ && !broken(Mutation::no_poll))
+    answer_presence(now);
+    if (ports_.store.shared() && now >= next_poll_ms() && !polling_)
         poll();
     if (now >= next_sweep_ms_) {
         next_sweep_ms_ = now + config_.sweep_ms;
@@ -201,7 +210,9 @@ void Engine::tick() {
 std::int64_t Engine::next_ms() const noexcept {
     std::int64_t next =
         std::min({next_sweep_ms_, next_expiry_ms_, next_mark_ms_, looks_.first_ms()});
-    if (ports_.store.shared() && !polling_) next = std::min(next, next_poll_ms_);
+    if (ports_.store.shared()) next = std::min(next, neighbours_.next_ms());
+    if (ports_.store.shared() && !polling_) next = std::min(next, next_poll_ms());
+    if (!presence_questions_.empty()) next = std::min(next, presence_questions_.front().due_ms);
     if (users_.size() > static_cast<std::size_t>(limits::users_active_max))
         next = std::min(next, next_release_ms_);
     if (expiries_.first_ms() != Deadlines::kNever)
@@ -276,11 +287,14 @@ void Engine::tick_due_users() {
     }
 }
 
+std::int64_t Engine::next_poll_ms() const {
+    return last_poll_ms_ + (neighbours_.hears() ? config_.poll_ms : config_.poll_down_ms);
+}
+
 // Lost announcements, even the last one, are found here; and logs that a restored backup replaced,
 // whatever their length.
 void Engine::poll() {
-    const std::int64_t pause = ports_.bus.connected() ? config_.poll_ms : config_.poll_down_ms;
-    next_poll_ms_ = ports_.clock.steady_ms() + pause;
+    last_poll_ms_ = ports_.clock.steady_ms();
     std::vector<std::string> ids;
     for (const auto& [id, log] : users_)
         if (log->ready()) ids.push_back(log->user_id());
@@ -325,7 +339,8 @@ void Engine::expire_events() {
 }
 
 void Engine::let_go(UserLog& log) {
-    const auto at = users_.find(name_of(log.user_id()));
+    const auto at = users_.find(log.user_id());
+    neighbours_.unfollow(log.user_id());
     looks_.remove(log.look_);
     expiries_.remove(log.expiry_);
     users_.erase(at);

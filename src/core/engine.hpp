@@ -8,17 +8,18 @@
 #include "base/limits.hpp"
 #include "bus/bus.hpp"
 #include "core/deadlines.hpp"
+#include "core/neighbours.hpp"
 #include "core/proven_time.hpp"
 #include "core/session.hpp"
 #include "model/command.hpp"
 #include "store/store.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace dyad::core {
@@ -33,6 +34,7 @@ struct Config {
     std::int64_t sweep_ms = 30'000;       // for contexts of users whom nobody is connected for
     std::int64_t retention_ms = 600'000;  // for events that are over; the first one sooner
     ProofConfig proof;
+    NeighbourConfig neighbours;
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
     std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
     bool push_events = true;  // false: sessions are sent states that they ask for, and no events
@@ -55,6 +57,7 @@ class Engine {
     using ReplyFn = std::function<void(const std::variant<Reply, Rejection>&)>;
     using SnapshotFn = std::function<void(Result<std::shared_ptr<const Snapshot>>)>;
     using ContextFn = std::function<void(Result<ContextPtr>, Position)>;
+    using PresenceFn = std::function<void(const std::vector<Presence>&)>;
 
     Engine(Config config, Ports ports);
     ~Engine();
@@ -76,8 +79,10 @@ class Engine {
     std::optional<Position> caught_up(SessionId session) const;
     // A sign of life from the session's instance.
     void seen(SessionId session);
-    // The instances with sessions, by id, but those that are private. A session without an instance
-    // takes part as nobody.
+    // The instances with sessions at any node, by id, but those that are private. A session without
+    // an instance takes part as nobody. Those at other nodes as of their last report: see
+    // core/attendance.hpp. `done` is called once the others had time to report, mostly at once.
+    void presence(const std::string& user_id, PresenceFn done);
     std::vector<Presence> presence(const std::string& user_id) const;
     // `changed` is called when the answer may be another one; never re-enters the heart.
     void on_presence(std::function<void(const std::string& user_id)> changed);
@@ -85,7 +90,15 @@ class Engine {
     // private until it says another mode.
     void keep_private(const std::string& user_id, const std::string& instance_id);
     std::size_t session_count() const noexcept { return session_count_; }
+    // Of all nodes: those here exactly, the others as of their last reports, so that a limit that
+    // is kept by this number is exceeded by what they took since at most.
     std::size_t session_count(const std::string& user_id) const;
+    // The live clients of this node, whoever they are; and those of the other nodes of its server,
+    // as of their last heartbeats.
+    void set_client_count(std::size_t count);
+    std::size_t clients_elsewhere() const { return neighbours_.clients_elsewhere(); }
+    // As far as can be told, the bus brings what other nodes publish.
+    bool hears_others() const { return neighbours_.hears(); }
 
     // Delivers what was committed since the last call. After every turn of the cell.
     void flush();
@@ -103,10 +116,19 @@ class Engine {
     friend class Delivery;
 
     UserLog& user(const std::string& user_id);
-    void receive(const Announcement& announcement);
+    // The same; and the bus brings what is of the user until it is let go.
+    UserLog& followed(const std::string& user_id);
+    UserLog* find(const std::string& user_id);
+    void hear(const Announcement& announcement);
+    void hear(const Hint& hint);
+    void hear(const PresenceReport& report);
+    void hear(const Heartbeat& beat);
+    void committed(const std::string& user_id, const EventBatchPtr& batch);
+    void answer_presence(std::int64_t now_ms);
     void submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr own);
     void mark_dirty(UserLog& user);
     void poll();
+    std::int64_t next_poll_ms() const;
     void sweep_expired();
     void expire_events();
     ProvenTime::Reading clocks() const;
@@ -115,7 +137,8 @@ class Engine {
     void save_clock();
     void tick_due_users();
     void let_go(UserLog& user);
-    void presence_changed(const std::string& user_id) const;
+    void sessions_changed(const std::string& user_id);
+    void presence_changed(const std::string& user_id);
     void release_when_crowded();
 
     Config config_;
@@ -130,7 +153,7 @@ class Engine {
     std::size_t session_count_ = 0;
     std::size_t waiting_ = 0;  // commands without an answer
     std::size_t waiting_bytes_ = 0;
-    std::int64_t next_poll_ms_ = 0;
+    std::int64_t last_poll_ms_ = 0;
     std::int64_t next_sweep_ms_ = 0;
     std::int64_t next_expiry_ms_ = 0;
     std::int64_t next_release_ms_ = 0;
@@ -140,6 +163,13 @@ class Engine {
     std::uint64_t next_serial_ = 0;
     bool polling_ = false;
     std::function<void(const std::string&)> presence_changed_;
+    Neighbours neighbours_;
+    struct PresenceQuestion {
+        std::int64_t due_ms;
+        std::string user_id;
+        PresenceFn done;
+    };
+    std::deque<PresenceQuestion> presence_questions_;  // of users who were not followed
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
 };
 

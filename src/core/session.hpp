@@ -4,8 +4,8 @@
 #include "core/feed.hpp"
 #include "core/own_writes.hpp"
 #include "model/change.hpp"
+#include "model/presence.hpp"
 
-#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -84,21 +84,6 @@ struct Run {
 
     // Whether it is what `session` gets.
     bool fits(const Session& session) const;
-};
-
-// An instance as it takes part now.
-struct Presence {
-    std::string instance_id;
-    std::size_t connections = 0;
-    std::int64_t connected_at_ms = 0;
-    std::int64_t last_seen_ms = 0;
-
-    // More connections of the same instance.
-    void add(const Presence& other) {
-        connections += other.connections;
-        connected_at_ms = std::min(connected_at_ms, other.connected_at_ms);
-        last_seen_ms = std::max(last_seen_ms, other.last_seen_ms);
-    }
 };
 
 }  // namespace dyad::core

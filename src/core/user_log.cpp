@@ -1,5 +1,6 @@
 #include "core/user_log.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "core/guarded.hpp"
@@ -170,8 +171,6 @@ void UserLog::caught_up(const Status& status) {
 }
 
 bool UserLog::is_at(const Position& end) const noexcept {
-    if (broken(Mutation::heads_ignore_hash))
-        return end.offset == head_.offset && end.epoch == head_.epoch;
     return end == head_.position();
 }
 
@@ -224,12 +223,13 @@ Status UserLog::adopt_texts(EventBatchPtr batch) {
 
 void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
                     std::span<const std::string_view> sources, std::span<const Pending> own) {
+    CHECK(phase_ == Phase::ready && !batch->empty());
+    CHECK(changes.size() == batch->size() && sources.size() == batch->size());
+    CHECK(own.empty() || own.size() == batch->size());
     for (std::size_t i = 0; i < batch->size(); ++i) {
         const Change& change = changes[i];
         operations_.insert_or_assign(batch->entries[i].operation_key, batch->first + i);
         if (own.empty() && flight_) adopt_own(batch->entries[i].operation_key, batch->first + i);
-        const auto* context = std::get_if<ContextChange>(&change);
-        if (broken(Mutation::fold_skips_delete) && context && context->context->deleted) continue;
         if (const auto* mode = std::get_if<ModeChange>(&change)) {
             const std::uint64_t key = batch->entries[i].operation_key;
             adopt_mode(*mode, key, batch->first + i, own.empty() ? find_pending(key) : &own[i]);
@@ -257,11 +257,7 @@ void UserLog::receive(const Announcement& announcement) {
     const bool next = broken(Mutation::trust_announcement_offset)
                           ? batch.first == head_.offset + 1
                           : head_.offset != 0 && follows(batch);
-    if (next) {
-        if (adopt_texts(announcement.batch)) return;
-    } else if (broken(Mutation::ignore_announcement_gap)) {
-        return;
-    }
+    if (next && adopt_texts(announcement.batch)) return;
     catch_up([](const Status&) {});
 }
 
@@ -276,7 +272,6 @@ std::shared_ptr<const Snapshot> UserLog::snapshot() {
         taken->modes.push_back(mode);
     for (const auto& [id, conflict] : state_.conflicts)
         taken->conflicts.push_back(conflict);
-    if (broken(Mutation::snapshot_of_older_state)) taken->position.offset += 1;
     snapshot_ = taken;
     return snapshot_;
 }

@@ -43,9 +43,6 @@ struct Pending {
     PrivacyAsks::Serial asked = 0;      // the ask for privacy of its instance that stood then
     PrivacyAsks::Serial via_asked = 0;  // the same of the instance that it came through
     std::uint64_t load = 0;  // what was looked up for it is of the log as it was loaded then
-#ifdef DYAD_SIMULATION
-    std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
-#endif
 };
 
 class UserLog {

@@ -3,7 +3,6 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "core/guarded.hpp"
-#include "core/mutation.hpp"
 #include "core/user_log.hpp"
 
 namespace dyad::core {
@@ -52,8 +51,7 @@ void UserLog::operations_read(const Result<std::vector<std::uint64_t>>& keys) {
 }
 
 bool UserLog::is_repeat(const Pending& pending) const {
-    if (pending.is_new || broken(Mutation::skip_operation_lookup)) return false;
-    return operations_.contains(pending.key);
+    return !pending.is_new && operations_.contains(pending.key);
 }
 
 void UserLog::answer_repeat(Pending pending) {
@@ -77,12 +75,6 @@ void UserLog::answer_repeat(Pending pending) {
 
 // It is known and not in the log any more: it was applied, and that is all that can be said.
 void UserLog::repeat_expired(Pending& pending) {
-    if (broken(Mutation::repeat_expired)) {
-        pending.is_new = true;
-        end_repeat(pending);
-        queue_.push_front(std::move(pending));
-        return;
-    }
     metrics::duplicates.add();
     refuse_repeat(pending, fail(Errc::already_applied,
                                 "id: this operation was applied; its event has expired"));

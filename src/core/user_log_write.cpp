@@ -1,8 +1,8 @@
 // How a command gets into the log: steps 1 to 5 of shared/log.md, "Writing".
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "core/guarded.hpp"
-#include "core/mutation.hpp"
 #include "core/user_log.hpp"
 
 #include <bitset>
@@ -17,6 +17,7 @@ constexpr std::size_t kKeyBits = 1024;
 }  // namespace
 
 void UserLog::submit(Pending&& pending) {
+    CHECK(pending.command && pending.done && pending.tries == 0);
     touch();
     pending.since_ms = used_ms_;
     pending.key = operation_key(pending.command->instance_id, pending.command->operation_id);
@@ -46,6 +47,7 @@ void UserLog::submit(Pending&& pending) {
 
 void UserLog::reply(Pending& pending, std::variant<Reply, Rejection>&& answer) {
     if (!pending.done) return;  // it was answered when its time was over
+    CHECK(engine_.waiting_ > 0 && engine_.waiting_bytes_ >= pending.bytes);
     engine_.waiting_ -= 1;
     engine_.waiting_bytes_ -= pending.bytes;
     if (auto* rejection = std::get_if<Rejection>(&answer)) {
@@ -59,7 +61,7 @@ void UserLog::reply(Pending& pending, std::variant<Reply, Rejection>&& answer) {
 
 void UserLog::pump() {
     if (phase_ != Phase::ready || flight_ || repeated_modes_ > 0 || queue_.empty()) return;
-    if (operations_known_ || broken(Mutation::operations_unknown))
+    if (operations_known_)
         build_batch();
     else if (!reading_operations_)
         read_operations();
@@ -87,7 +89,7 @@ void UserLog::build_batch() {
             keys[pending.key % kKeyBits] &&
             std::any_of(flight.writes.begin(), flight.writes.end(),
                         [&](const Pending& other) { return other.key == pending.key; });
-        if (twice && !broken(Mutation::skip_operation_lookup)) {
+        if (twice) {
             later.push_back(std::move(pending));  // the same operation again: answered from the log
             continue;
         }
@@ -100,19 +102,13 @@ void UserLog::build_batch() {
         if (!flight.others.empty()) decide_afresh(std::move(flight.others));
         return;
     }
+    CHECK(!flight_ && follows(batch));
+    CHECK(flight.writes.size() == batch.size() && flight.changes.size() == batch.size());
     flight.batch = std::make_shared<const EventBatch>(std::move(batch));
     flight_ = std::move(flight);
     AppendRequest request{user_id_, flight_->batch, flight_->changes};
     ports().store.append(std::move(request),
                          guarded([this](AppendResult result) { sent(std::move(result)); }));
-    if (broken(Mutation::acknowledge_before_commit)) {
-        finish_flight(*flight_);
-        flight_->others.clear();
-    }
-    if (broken(Mutation::fold_before_commit))
-        for (const Change& change : flight_->changes)
-            fold(state_, change);
-    if (broken(Mutation::deliver_before_commit)) static_cast<void>(adopt_texts(flight_->batch));
 }
 
 // Gives one command its place in the batch, or its answer.
@@ -123,9 +119,7 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         answer_repeat(std::move(pending));
         return;
     }
-    const std::int64_t now_ms = broken(Mutation::timestamps_from_clock)
-                                    ? engine_.time_.date_ms()
-                                    : engine_.time_.date_after(head.timestamp_ms);
+    const std::int64_t now_ms = engine_.time_.date_after(head.timestamp_ms);
     const Decision at{.now_ms = now_ms,
                       .proven_ms = engine_.time_.destroy_ms(),
                       .offset = head.offset + 1,
@@ -136,9 +130,6 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
                       .is_present = &is_present_};
     Decided decided = decide(view, *pending.command, at);
     flight.since_ms = std::min(flight.since_ms, pending.since_ms);
-#ifdef DYAD_SIMULATION
-    if (pending.stale) decided = *pending.stale;
-#endif
     if (const auto* needed = std::get_if<NeedsVersion>(&decided)) {
         fill_version(std::move(pending), *needed);
     } else if (auto* change = std::get_if<Change>(&decided)) {
@@ -147,8 +138,6 @@ void UserLog::place(Flight& flight, EventBatch& batch, LogHead& head, View& view
         draft.operation_id = pending.command->operation_id;
         draft.fingerprint = pending.fingerprint;
         draft.timestamp_ms = now_ms;
-        if (broken(Mutation::timestamps_from_clock))
-            head.timestamp_ms = std::min(head.timestamp_ms, now_ms);
         ports().random.fill(draft.salt);
         append_change(batch, head, *change, draft);
         view.add(*change);
@@ -217,7 +206,7 @@ void UserLog::fill_version(Pending pending, const NeedsVersion& needed) {
 }
 
 void UserLog::sent(AppendResult result) {
-    if (!flight_) return;
+    CHECK(flight_ && !flight_->answered);
     flight_->answered = true;
     switch (result.outcome) {
         case AppendOutcome::committed:
@@ -227,23 +216,11 @@ void UserLog::sent(AppendResult result) {
             refused(result.error ? *result.error : fail(Errc::storage_unavailable));
             return;
         case AppendOutcome::unknown:
-            if (broken(Mutation::acknowledge_unknown)) {
-                finish_flight(*flight_);
-                flight_.reset();
-                return;
-            }
-            for (Pending& pending : flight_->writes) {
+            for (Pending& pending : flight_->writes)
                 pending.sent_unknown = true;
-                if (broken(Mutation::retry_unknown_blindly)) pending.is_new = true;
-            }
             retry_later();
             return;
         case AppendOutcome::conflict:
-            if (broken(Mutation::drop_conflict_loser)) {
-                finish_flight(*flight_);
-                flight_.reset();
-                return;
-            }
             catch_up([this](const Status& read) { settle(read); });
             return;
     }
@@ -272,11 +249,6 @@ void UserLog::requeue_flight() {
     Flight flight = std::move(*flight_);
     flight_.reset();
     std::deque<Pending> again;
-#ifdef DYAD_SIMULATION
-    if (broken(Mutation::decide_on_stale_state))
-        for (std::size_t i = 0; i < flight.writes.size(); ++i)
-            flight.writes[i].stale = std::make_shared<const Change>(flight.changes[i]);
-#endif
     for (Pending& pending : flight.writes) {
         if (!pending.done) continue;
         if (++pending.tries >= limits::commit_tries_max)
@@ -300,7 +272,7 @@ void UserLog::committed() {
     auto flight = std::make_shared<Flight>(std::move(*flight_));
     flight_.reset();
     metrics::events_committed.add(static_cast<std::int64_t>(flight->batch->size()));
-    ports().bus.announce({user_id_, flight->batch});
+    engine_.committed(user_id_, flight->batch);
     const bool reading = phase_ != Phase::ready;  // what is read may be older than the commit
     if (!reading && follows(*flight->batch)) {
         std::vector<std::string_view> sources;
@@ -365,14 +337,6 @@ void UserLog::expire() {
             due.push_back(std::move(context));
     }
     for (const ContextPtr& context : due) {
-        if (broken(Mutation::expiry_without_event)) {
-            auto gone = std::make_shared<Context>(*context);
-            gone->deleted = true;
-            gone->data = "null";
-            fold(state_, ContextChange{gone, ContextAction::expired});
-            snapshot_.reset();
-            continue;
-        }
         Pending pending;
         pending.command = std::make_unique<Command>();
         pending.command->instance_id = kServerInstance;

@@ -5,7 +5,6 @@
 #include "base/metrics.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace dyad::server {
@@ -25,8 +24,10 @@ std::size_t sweep_ticks_of(const Settings& settings) {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(shortest / 4 / kTickMs, 1, 10));
 }
 
-core::Config heart_config(const Settings& settings, std::size_t cells) {
+core::Config heart_config(const Shared& shared, std::size_t cells) {
+    const Settings& settings = shared.settings;
     core::Config config;
+    config.neighbours.server = shared.instance_id;
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
     config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
@@ -70,7 +71,7 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std
     cell->bus_ = std::make_unique<bus::LocalBus>(
         shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
     cell->engine_ = std::make_unique<core::Engine>(
-        heart_config(shared.settings, cells),
+        heart_config(shared, cells),
         core::Ports{shared.clock, self->random_, *self->store_, *self->bus_, *parts.renderer});
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);
@@ -112,48 +113,6 @@ void Cell::discard(Client& client) {
     std::erase(waiting_, &client);
     shared_.connections.fetch_sub(1, std::memory_order_relaxed);
     metrics::connections.add(-1);
-}
-
-std::size_t Cell::live_client_count() const {
-    std::size_t count = 0;
-    for (const Cell* cell : shared_.cells)
-        count += cell->live_->client_count();
-    return count;
-}
-
-void Cell::presence(const std::string& user_id, PresenceFn done) {
-    if (shared_.cells.size() == 1) return done(engine_->presence(user_id));
-    // On this cell's thread only, but for its owners' count.
-    struct Gathered {
-        std::map<std::string, core::Presence> by_instance;
-        std::size_t missing;
-        PresenceFn done;
-
-        void take(const std::vector<core::Presence>& some) {
-            for (const core::Presence& one : some) {
-                const auto [at, fresh] = by_instance.try_emplace(one.instance_id, one);
-                if (!fresh) at->second.add(one);
-            }
-            if (--missing != 0) return;
-            std::vector<core::Presence> all;
-            for (const auto& [id, presence] : by_instance)
-                all.push_back(presence);
-            std::exchange(done, nullptr)(all);
-        }
-    };
-    const auto gathered =
-        std::make_shared<Gathered>(Gathered{{}, shared_.cells.size(), std::move(done)});
-    for (Cell* const cell : shared_.cells)
-        cell->loop_.post([cell, user_id, asker = this, gathered] {
-            asker->loop_.post(
-                [gathered, some = cell->engine_->presence(user_id)] { gathered->take(some); });
-        });
-}
-
-void Cell::tell_presence_changed(const std::string& user_id) {
-    for (Cell* const cell : shared_.cells)
-        if (cell != this)
-            cell->loop_.post([cell, user_id] { cell->live_->presence_changed(user_id); });
 }
 
 void Cell::tick() {

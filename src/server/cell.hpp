@@ -49,10 +49,8 @@ struct Shared {
     auth::OriginPolicy origins;
     bus::LocalHub hub;
     SystemClock clock;
-    std::vector<Cell*> cells;
     std::atomic<std::size_t> connections{0};
     std::atomic<bool> draining{false};
-    SessionCounts session_counts;
 
     Shared(Settings from, std::uint16_t bound_port);
 };
@@ -84,8 +82,6 @@ class Cell final : public Node {
     bool is_crowded() const noexcept;
     void discard(Client& client);
     void continue_later(Client& client) { waiting_.push_back(&client); }
-    // Tells the other cells that instances of this user have come or gone.
-    void tell_presence_changed(const std::string& user_id);
 
     // Node
     const Settings& settings() const override { return shared_.settings; }
@@ -93,12 +89,11 @@ class Cell final : public Node {
     std::int64_t started_at_ms() const override { return shared_.started_at_ms; }
     core::Engine& engine() override { return *engine_; }
     Store& store() override { return *store_; }
-    Bus& bus() override { return *bus_; }
     Clock& clock() override { return shared_.clock; }
     Random& random() override { return random_; }
-    std::size_t live_client_count() const override;
-    void presence(const std::string& user_id, PresenceFn done) override;
-    SessionCounts& session_counts() override { return shared_.session_counts; }
+    std::size_t live_client_count() const override {
+        return live_->client_count() + engine_->clients_elsewhere();
+    }
     bool draining() const override { return shared_.draining.load(std::memory_order_relaxed); }
     void after(std::int64_t delay_ms, std::function<void()> call) override {
         loop_.after(delay_ms, std::move(call));

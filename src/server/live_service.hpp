@@ -26,9 +26,7 @@ class LiveService {
     virtual void tick(std::int64_t now_ms) = 0;
     // When tick() has something to do; INT64_MAX: there is nothing.
     virtual std::int64_t next_ms() const = 0;
-    // Instances of this user have come or gone in another cell.
-    virtual void presence_changed(const std::string& user_id) = 0;
-    virtual std::size_t client_count() const = 0;  // any thread
+    virtual std::size_t client_count() const = 0;
 };
 
 }  // namespace dyad::server

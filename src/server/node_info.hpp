@@ -3,7 +3,6 @@
 
 #include "base/clock.hpp"
 #include "core/engine.hpp"
-#include "server/session_counts.hpp"
 #include "server/settings.hpp"
 #include "store/store.hpp"
 
@@ -23,15 +22,10 @@ class Node {
     virtual std::int64_t started_at_ms() const = 0;
     virtual core::Engine& engine() = 0;  // the calling cell's
     virtual Store& store() = 0;          // the calling cell's
-    virtual Bus& bus() = 0;              // the calling cell's
     virtual Clock& clock() = 0;
     virtual Random& random() = 0;
+    // Of all cells; of the others as of their last heartbeats.
     virtual std::size_t live_client_count() const = 0;
-    // The instances of a user that are present in any cell, by id; at once, or later on this cell's
-    // thread.
-    using PresenceFn = std::function<void(const std::vector<core::Presence>&)>;
-    virtual void presence(const std::string& user_id, PresenceFn done) = 0;
-    virtual SessionCounts& session_counts() = 0;
     virtual bool draining() const = 0;
     // Calls `call` on the cell's thread after `delay_ms`.
     virtual void after(std::int64_t delay_ms, std::function<void()> call) = 0;

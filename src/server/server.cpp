@@ -109,7 +109,6 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& pa
         Result<std::unique_ptr<Cell>> cell = Cell::make(*server->shared_, parts, cells);
         if (!cell) return cell.error();
         server->cells_.push_back(*std::move(cell));
-        server->shared_->cells.push_back(server->cells_.back().get());
     }
     Server* const self = server.get();
     net::Loop& loop = server->cells_.front()->loop();

@@ -132,11 +132,11 @@ void write_goaway(std::string& out, std::string_view reason, std::int64_t reconn
     text.raw(R"(,"reconnectAfterMs":)").integer(reconnect_after_ms).raw("}}");
 }
 
-void write_presence(std::string& out, std::span<const PresentInstance> instances) {
+void write_presence(std::string& out, std::span<const Presence> instances) {
     TextFrame frame(out, kMessageBytes);
     Writer& text = frame.text();
     text.raw(R"({"type":"presence","payload":{"instances":[)");
-    for (const PresentInstance& instance : instances) {
+    for (const Presence& instance : instances) {
         if (&instance != instances.data()) text.raw(",");
         text.raw(R"({"instanceId":)").string(instance.instance_id);
         text.raw(R"(,"connections":)").integer(instance.connections);

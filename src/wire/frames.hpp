@@ -7,6 +7,7 @@
 #include "model/command.hpp"
 #include "model/event.hpp"
 #include "model/json_text.hpp"
+#include "model/presence.hpp"
 
 #include <array>
 #include <cstdint>
@@ -71,13 +72,7 @@ void write_reset(std::string& out, std::string_view reason);
 void write_position(std::string& out, const Position& position, bool live);
 void write_ack(std::string& out, const Reply& reply);
 void write_goaway(std::string& out, std::string_view reason, std::int64_t reconnect_after_ms);
-struct PresentInstance {
-    std::string_view instance_id;
-    std::size_t connections = 0;
-    std::int64_t connected_at_ms = 0;
-    std::int64_t last_seen_ms = 0;
-};
-void write_presence(std::string& out, std::span<const PresentInstance> instances);
+void write_presence(std::string& out, std::span<const Presence> instances);
 
 // An `events` message is kEventsPrefix, event texts with commas between, kEventsSuffix.
 inline constexpr std::string_view kEventsPrefix = R"({"type":"events","events":[)";

@@ -112,6 +112,17 @@ struct Replica {
     std::map<std::string, std::pair<Version, std::string>> contexts;  // live: version and data
 };
 
+// Who takes part in a user's memory as one node says it, and as it is. Taken after everything had
+// healed, where nobody had come or gone for a while.
+struct Roll {
+    std::string user_id;
+    ProcessId process;
+    std::size_t said_sessions = 0;
+    std::size_t sessions = 0;
+    std::map<std::string, std::size_t> said;       // instances, and how many connections each has
+    std::map<std::string, std::size_t> attending;  // the same, those that are private, too
+};
+
 struct Outage {
     std::int64_t from_us = 0;
     std::int64_t to_us = 0;
@@ -135,6 +146,7 @@ struct History {
     std::vector<std::unique_ptr<Stream>> streams;
     std::vector<Read> reads;
     std::vector<Replica> replicas;
+    std::vector<Roll> rolls;
     std::int64_t quiet_us = kNever;      // what is durable by then, everybody has at the end
     std::vector<Outage> outages;         // of the whole store
     std::vector<std::int64_t> restores;  // when an older backup was put in place

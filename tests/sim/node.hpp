@@ -6,10 +6,9 @@
 #include "sim/history.hpp"
 #include "sim/plain_form.hpp"
 #include "sim/scenario.hpp"
-#include "sim/trace.hpp"
+#include "sim/sim_bus.hpp"
 #include "sim_store/sim_store.hpp"
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,63 +28,6 @@ class SimClock final : public Clock {
     static constexpr std::int64_t kStart_ms = 1'700'000'000'000;
     std::int64_t elapsed_ms() const { return queue_.now_us() / 1'000; }
     const EventQueue& queue_;
-};
-
-class SimBus;
-
-// Carries announcements between the nodes: lost, late, doubled and in any order.
-class BusNetwork {
-  public:
-    BusNetwork(EventQueue& queue, Trace& trace, std::uint64_t seed, int nodes)
-        : queue_(queue), trace_(trace), random_(seed), buses_(static_cast<std::size_t>(nodes)) {}
-
-    BusFaults faults;
-    bool healed = false;
-
-    void join(int node, SimBus* bus) { buses_[static_cast<std::size_t>(node)] = bus; }
-    void send(int from, const Announcement& announcement);
-    // Messages on the way are of another time now.
-    void forget() { ++generation_; }
-    // The newest messages arrive once more, some time later.
-    void repeat_newest();
-
-  private:
-    void send_one(std::size_t to, const std::shared_ptr<const Announcement>& announcement,
-                  std::int64_t extra_us = 0);
-
-    EventQueue& queue_;
-    Trace& trace_;
-    SeededRandom random_;
-    std::vector<SimBus*> buses_;
-    std::deque<std::shared_ptr<const Announcement>> newest_;
-    std::uint64_t generation_ = 0;
-};
-
-class SimBus final : public Bus {
-  public:
-    SimBus(BusNetwork& network, int node) : network_(network), node_(node) {
-        network_.join(node_, this);
-    }
-    ~SimBus() override { network_.join(node_, nullptr); }
-
-    bool cut = false;
-    bool admits_cut = true;  // connected() says so
-
-    void announce(Announcement announcement) override {
-        if (!cut) network_.send(node_, announcement);
-    }
-    void set_receiver(std::function<void(const Announcement&)> receive) override {
-        receive_ = std::move(receive);
-    }
-    bool connected() const override { return !cut || !admits_cut; }
-    void arrive(const Announcement& announcement) {
-        if (!cut && receive_) receive_(announcement);
-    }
-
-  private:
-    BusNetwork& network_;
-    int node_;
-    std::function<void(const Announcement&)> receive_;
 };
 
 // Plain frames of the simulation: user id and plain form of an event, each with its length before

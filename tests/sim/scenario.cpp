@@ -68,6 +68,34 @@ void draw_config(SeededRandom& random, core::Config& config) {
     if (life == 1) config.context_ttl_ms = random.between(500, 3'000);
 }
 
+// What nodes tell each other, and what becomes of it. Of its own random numbers, so that the other
+// parts of the scenarios stay what they are.
+void draw_neighbours(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0xbea7);
+    scenario.config.neighbours = {.server = "s",
+                                  .beat_ms = random.between(100, 250),
+                                  .presence_ms = random.between(200, 400),
+                                  .report_ms = 50};
+    if (!scenario.calm) {
+        if (random.chance(300)) scenario.lost_subscriptions = 1;
+        if (random.chance(300)) scenario.bus.strangers = random.between(10, 300);
+        return;
+    }
+    switch (random.between(0, 3)) {  // what is found without a poll
+        case 1:
+            scenario.lost_subscriptions = static_cast<int>(random.between(1, 2));
+            break;
+        case 2:
+            scenario.bus.strangers = random.between(100, 1'000);
+            break;
+        case 3:
+            scenario.bus.lose_announcements = random.between(50, 500);
+            break;
+        default:
+            break;
+    }
+}
+
 // Things expire within the run, and clocks are wrong, but never for as long as it takes to be
 // believed. Of its own random numbers, so that the other scenarios stay what they are.
 void draw_clocks(std::uint64_t seed, Scenario& scenario) {
@@ -126,6 +154,7 @@ Scenario draw_scenario(std::uint64_t seed) {
         scenario.config.poll_ms = 60'000;
         if (seed % 2 == 0) scenario.bus.delay_max_us = 50'000;  // so that they overtake each other
         scenario.calm = true;
+        draw_neighbours(seed, scenario);
         return scenario;
     }
     if (random.chance(700)) draw_store_faults(random, scenario.store);
@@ -138,6 +167,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     scenario.lost_answers = random.chance(400) ? random.between(10, 200) : 0;
     draw_incidents(random, scenario);
     if (seed % kClocksEvery == 4 && scenario.restores == 0) draw_clocks(seed, scenario);
+    draw_neighbours(seed, scenario);
     return scenario;
 }
 

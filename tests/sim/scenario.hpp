@@ -2,18 +2,22 @@
 #pragma once
 
 #include "core/engine.hpp"
+#include "sim/sim_bus.hpp"
 #include "sim_store/sim_store.hpp"
 
 #include <cstdint>
 
 namespace dyad::sim {
 
-// The bus, in thousandths and microseconds.
-struct BusFaults {
-    std::int64_t lose = 0;
-    std::int64_t repeat = 0;
-    std::int64_t delay_max_us = 1'000;
-    std::int64_t late = 0;  // much later than the rest
+// What the nodes' edge (the codecs and the connections) does against the contract of core/engine.hpp
+// and core/session.hpp, for variants that must be caught.
+struct EdgeFlaws {
+    bool strips_conditions = false;  // expected versions are lost on their way in
+    bool confuses_users = false;     // every session is of the first user
+    bool loses_first = false;        // of what a connection that resumed is sent
+    bool repeats_first = false;      // ... and has it again, as the next
+    bool drops_when_full = false;    // what does not fit is dropped
+    bool hurries_snapshots = false;  // a snapshot says a later position than it has
 };
 
 struct Scenario {
@@ -30,6 +34,8 @@ struct Scenario {
     StoreFaults store;
     BusFaults bus;
     SimDatabase::Flaws flaws;
+    BusFlaws bus_flaws;
+    EdgeFlaws edge_flaws;
 
     // In thousandths:
     std::int64_t plain_clients = 250;
@@ -45,8 +51,9 @@ struct Scenario {
     // How many of each incident, at random times:
     int node_crashes = 0;
     int database_crashes = 0;
-    int database_cuts = 0;  // of one node
-    int bus_cuts = 0;       // of one node
+    int database_cuts = 0;       // of one node
+    int bus_cuts = 0;            // of one node
+    int lost_subscriptions = 0;  // of one node, which is not told
     int clock_jumps = 0;
     int sleeps = 0;           // a machine suspended for minutes
     int wrong_moments = 0;    // a clock that is far off, and right again before it is believed

@@ -20,6 +20,7 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
     database_.flaws = scenario_.flaws;
     database_.epoch_seed = seed;
     network_.faults = scenario_.bus;
+    network_.flaws = scenario_.bus_flaws;
     history_.lifetimes = {
         .judged = scenario_.wrong_moments + scenario_.wrong_starts > 0 || scenario_.slow_clock,
         .punctual = !scenario_.slow_clock && scenario_.wrong_starts == 0,
@@ -90,6 +91,14 @@ void World::start(Node& node) {
     node.store->set_cut(node.cut_from_database);
     measure_clock(node);
     node.bus = std::make_unique<SimBus>(network_, node.process.node);
+    node.store->on_append([this, process = node.process](const AppendRequest& request) {
+        const Announcement early{request.user_id, request.batch};
+        if (scenario_.flaws.announces_to_others) network_.send(process.node, early);
+        if (scenario_.flaws.announces_to_self)
+            queue_.after(1, [this, process, early] {
+                if (runs(process)) this->node(process.node).bus->bring(early);
+            });
+    });
     node.bus->cut = node.cut_from_bus;
     node.engine = std::make_unique<core::Engine>(
         scenario_.config,
@@ -100,6 +109,7 @@ void World::start(Node& node) {
 }
 
 void World::tick(int id, int run) {
+    database_.now_ms = nodes_.front()->clock.wall_ms() - nodes_.front()->clock.wall_offset_ms;
     queue_.after(random_.between(10, 60) * kMs, [this, id, run] {
         Node& it = node(id);
         if (!it.alive() || it.process.run != run) return;
@@ -166,8 +176,10 @@ std::shared_ptr<Connection> World::attach(Client& client, int id,
                                                : "");
                 });
     auto connection = std::make_shared<Connection>(*this, client, it.process, stream, capacity);
+    core::SessionRequest asked = request;
+    if (scenario_.edge_flaws.confuses_users) asked.user_id = "u0";
     connection->session = it.engine->attach(
-        request, *connection, [raw = connection.get()](Position at) { raw->ready(at); });
+        asked, *connection, [raw = connection.get()](Position at) { raw->ready(at); });
     connections_.insert(connection);
     return connection;
 }
@@ -208,6 +220,12 @@ void World::plan_incidents() {
     at_random_time(scenario_.database_crashes, [this] { crash_database(); });
     at_random_time(scenario_.database_cuts, [this, some_node] { cut_database(some_node()); });
     at_random_time(scenario_.bus_cuts, [this, some_node] { cut_bus(some_node()); });
+    at_random_time(scenario_.lost_subscriptions, [this, some_node] {
+        Node& it = some_node();
+        trace_.note("subscriptions lost", static_cast<std::uint64_t>(it.process.node), 0,
+                    [&] { return "node " + std::to_string(it.process.node); });
+        if (it.bus) it.bus->lose_subscriptions();
+    });
     at_random_time(scenario_.clock_jumps, [this, some_node] {
         some_node().clock.wall_offset_ms += random_.chance(500)
                                                 ? random_.between(-3'000, 3'000)
@@ -416,13 +434,48 @@ void World::run() {
     };
     const auto never = [] { return false; };
     run_until(scenario_.active_us + kHealed_ms_max * kMs, [this] { return healed_ && quiet(); });
-    // What was late or is polled for.
-    const std::int64_t settle_ms = scenario_.calm ? 1'000 : 3 * scenario_.config.poll_ms + 500;
     const std::int64_t late_us = scenario_.store.time_out_us + scenario_.store.late_max_us;
-    run_until(std::max(queue_.now_us(), scenario_.active_us + late_us) + settle_ms * kMs, never);
+    run_until(std::max(queue_.now_us(), scenario_.active_us + late_us) + settle_ms() * kMs, never);
+    call_the_roll();
     read_finally();
     run_until(queue_.now_us() + 300 * kMs, never);
     close_books();
+}
+
+// What was late, is polled for, or ends with a lease.
+std::int64_t World::settle_ms() const {
+    const core::NeighbourConfig& neighbours = scenario_.config.neighbours;
+    const std::int64_t poll_ms = scenario_.calm ? 0 : 3 * scenario_.config.poll_ms;
+    return 500 + std::max({std::int64_t{500}, poll_ms, 6 * neighbours.beat_ms,
+                           3 * neighbours.presence_ms + neighbours.beat_ms});
+}
+
+void World::call_the_roll() {
+    std::map<std::string, Roll> rolls;
+    for (const auto& connection : connections_) {
+        const core::SessionRequest& request = connection->stream().request;
+        Roll& roll = rolls[request.user_id];
+        roll.sessions += 1;
+        roll.attending[request.instance_id] += 1;
+    }
+    for (const auto& stream : history_.streams) {
+        const std::int64_t moved_us =
+            stream->detached_us == kNever ? stream->attached_us : stream->detached_us;
+        if (moved_us > queue_.now_us() - settle_ms() * kMs + 100 * kMs)
+            rolls.erase(stream->request.user_id);
+    }
+    for (auto& [user_id, roll] : rolls) {
+        roll.user_id = user_id;
+        for (const auto& it : nodes_) {
+            if (scenario_.nodes > 1 && !it->bus->followed().contains(user_id)) continue;
+            roll.process = it->process;
+            roll.said_sessions = it->engine->session_count(user_id);
+            roll.said.clear();
+            for (const Presence& one : it->engine->presence(user_id))
+                roll.said[one.instance_id] = one.connections;
+            if (scenario_.nodes > 1 || roll.said_sessions > 0) history_.rolls.push_back(roll);
+        }
+    }
 }
 
 void World::read_finally() {

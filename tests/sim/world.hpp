@@ -89,6 +89,8 @@ class World {
     void put_in_place(const SimDatabase::Backup& backup);
     void heal();
     bool quiet() const;
+    std::int64_t settle_ms() const;
+    void call_the_roll();
     void read_finally();
     void close_books();
 

@@ -7,8 +7,10 @@
 namespace dyad::sim {
 namespace {
 
-void project_event(UserRecord& record, const StoredEvent& event) {
-    fold(record.state, event.change);
+void project_event(UserRecord& record, const StoredEvent& event, bool keeps_deleted) {
+    const auto* context = std::get_if<ContextChange>(&event.change);
+    if (!keeps_deleted || context == nullptr || !context->context->deleted)
+        fold(record.state, event.change);
     if (const auto* response = std::get_if<ResponseChange>(&event.change)) {
         const ResponseRecord& addition = response->record;
         const auto [at, fresh] =
@@ -72,6 +74,30 @@ bool SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch,
     return true;
 }
 
+void SimDatabase::write_at_end(const AppendRequest& request) {
+    LogHead head = head_of_all(request.user_id);
+    auto batch = std::make_shared<EventBatch>();
+    for (std::size_t i = 0; i < request.batch->size(); ++i) {
+        const Result<EventView> event = decode_event(request.batch->text(request.batch->first + i));
+        CHECK(event.has_value());
+        EventDraft draft;
+        draft.source_instance_id = event->source_instance_id;
+        draft.operation_id = event->operation_id;
+        draft.fingerprint = request.batch->entries[i].fingerprint;
+        draft.timestamp_ms = std::max(head.timestamp_ms, request.batch->entries[i].timestamp_ms);
+        append_change(*batch, head, request.changes[i], draft);
+    }
+    for (std::size_t i = 0; i < request.batch->size(); ++i)
+        insert(request.user_id, batch, batch->first + i, request.changes[i]);
+    journal();
+}
+
+LogHead SimDatabase::head_of_all(const std::string& user_id) const {
+    const auto at = users_.find(user_id);
+    if (at == users_.end() || at->second.events.empty()) return first_head(user_id, epoch_seed);
+    return at->second.head_at(user_id, at->second.events.size());
+}
+
 void SimDatabase::journal() {
     for (const std::string& user_id : unjournaled_) {
         UserRecord& record = users_[user_id];
@@ -103,7 +129,7 @@ bool SimDatabase::durable(const std::string& user_id, Offset offset, const Hash&
 void SimDatabase::project(UserRecord& record, std::size_t events) const {
     const Offset end = std::min<Offset>(record.journaled, record.projected + events);
     for (; record.projected < end; ++record.projected)
-        project_event(record, record.events[record.projected]);
+        project_event(record, record.events[record.projected], flaws.keeps_deleted);
 }
 
 std::size_t SimDatabase::expire(

@@ -9,11 +9,29 @@
 namespace dyad::sim::queries {
 namespace {
 
+void spoil(const SimDatabase& database, State& state) {
+    for (auto at = state.contexts.begin(); at != state.contexts.end();) {
+        auto context = std::make_shared<Context>(*at->second);
+        const bool over = context->expires_at_ms && *context->expires_at_ms <= database.now_ms;
+        if (database.flaws.drops_expired && !context->deleted && over) {
+            state.live_contexts -= 1;
+            state.live_bytes -= context->data.size();
+            state.expiries.erase({*context->expires_at_ms, context->key});
+            at = state.contexts.erase(at);
+            continue;
+        }
+        if (database.flaws.reuses_versions && context->version > 1) context->version -= 1;
+        at->second = std::move(context);
+        ++at;
+    }
+}
+
 // The durable state: the projections and the log beyond them.
 State state_of(const SimDatabase& database, const UserRecord& record) {
     State state = record.state;
     for (Offset offset = record.projected; offset < database.readable(record); ++offset)
         fold(state, record.events[offset].change);
+    if (database.flaws.drops_expired || database.flaws.reuses_versions) spoil(database, state);
     return state;
 }
 
@@ -44,13 +62,14 @@ LoadedLog load(const SimDatabase& database, const std::string& user_id, std::uin
     if (record == nullptr) return loaded;
     loaded.first_kept = record->first_kept;
     loaded.state = state_of(database, *record);
+    if (database.flaws.forgets_timestamps) loaded.head.timestamp_ms = 0;
     return loaded;
 }
 
 std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id) {
     std::vector<std::uint64_t> keys;
     const UserRecord* record = database.find(user_id);
-    if (record == nullptr) return keys;
+    if (record == nullptr || database.flaws.forgets_operations) return keys;
     const Offset end = database.readable(*record);
     for (Offset offset = record->first_kept; offset <= end; ++offset)
         keys.push_back(record->events[offset - 1].entry().operation_key);

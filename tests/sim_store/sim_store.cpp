@@ -3,6 +3,8 @@
 #include "sim_store/sim_queries.hpp"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <utility>
 
 namespace dyad::sim {
@@ -41,6 +43,8 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
     bool cut = false;
     bool open = true;  // somebody waits for answers
     std::int64_t clock_offset_ms = 0;
+    std::function<void(const AppendRequest&)> on_append;
+    std::map<std::tuple<std::string, Epoch, Offset>, Position> seen_heads;  // compares_lengths
 
     bool reachable() const { return availability->up && !cut; }
     bool faulty(std::int64_t permille) { return !availability->healed && random.chance(permille); }
@@ -63,6 +67,13 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
 
 void SimStore::Link::answer(const AppendPtr& call, AppendOutcome outcome, std::int64_t delay_us) {
     if (std::exchange(call->answered, true)) return;
+    const SimDatabase::Flaws& flaws = database.flaws;
+    if ((outcome == AppendOutcome::unknown && flaws.commits_unknown) ||
+        (outcome == AppendOutcome::conflict && flaws.commits_losers))
+        outcome = AppendOutcome::committed;
+    if ((outcome == AppendOutcome::unknown && flaws.retries_blindly) ||
+        (outcome == AppendOutcome::conflict && flaws.moves_losers))
+        later(delay_us, [this, call] { database.write_at_end(call->request); });
     later(delay_us, [this, call, outcome] {
         if (!open) return;
         AppendResult result{.outcome = outcome, .error = std::nullopt};
@@ -188,6 +199,9 @@ SimStore::~SimStore() {
 void SimStore::set_faults(const StoreFaults& faults) {
     link_->faults = faults;
 }
+void SimStore::on_append(std::function<void(const AppendRequest&)> sent) {
+    link_->on_append = std::move(sent);
+}
 void SimStore::set_cut(bool cut) {
     link_->cut = cut;
 }
@@ -203,6 +217,9 @@ void SimStore::append(AppendRequest request, std::function<void(AppendResult)> d
     call->done = std::move(done);
     call->sent_us = link_->queue.now_us();
     call->replacements = link_->availability->replacements;
+    if (link_->on_append) link_->on_append(call->request);
+    if (link_->database.flaws.commits_on_send)
+        link_->answer(call, AppendOutcome::committed, 1);
     link_->send(call);
 }
 
@@ -235,11 +252,16 @@ void SimStore::find_operation(const std::string& user_id, std::uint64_t operatio
 
 void SimStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
     link_->query<std::vector<Position>>(
-        std::move(done),
-        [ids = std::move(user_ids), seed = link_->node_seed](SimDatabase& database) {
+        std::move(done), [ids = std::move(user_ids), link = link_](
+                             SimDatabase& database) -> Result<std::vector<Position>> {
+            if (database.flaws.fails_heads) return fail(Errc::storage_unavailable);
             std::vector<Position> heads;
-            for (const std::string& id : ids)
-                heads.push_back(database.head(id, seed).position());
+            for (const std::string& id : ids) {
+                const Position head = database.head(id, link->node_seed).position();
+                const Position& seen =
+                    link->seen_heads.try_emplace({id, head.epoch, head.offset}, head).first->second;
+                heads.push_back(database.flaws.compares_lengths ? seen : head);
+            }
             return heads;
         });
 }
@@ -292,7 +314,9 @@ void SimStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
 }
 
 void SimStore::load_clock(Callback<ClockMark> done) {
-    link_->query<ClockMark>(std::move(done), [](SimDatabase& database) { return database.clock; });
+    link_->query<ClockMark>(std::move(done), [](SimDatabase& database) {
+        return database.flaws.forgets_clock ? ClockMark{} : database.clock;
+    });
 }
 
 void SimStore::save_clock(const ClockMark& mark) {

@@ -50,6 +50,8 @@ class SimStore final : public Store {
     ~SimStore() override;
 
     void set_faults(const StoreFaults& faults);
+    // Called with every append, as it is sent.
+    void on_append(std::function<void(const AppendRequest&)> sent);
     // While cut, this node does not reach the database.
     void set_cut(bool cut);
 

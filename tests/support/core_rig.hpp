@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -142,20 +143,33 @@ class GatedStore final : public Store {
 
 class HandBus final : public Bus {
   public:
-    void announce(Announcement announcement) override { sent.push_back(std::move(announcement)); }
-    void set_receiver(std::function<void(const Announcement&)> receive) override {
+    void publish(BusMessage message) override {
+        if (auto* announcement = std::get_if<Announcement>(&message))
+            sent.push_back(std::move(*announcement));
+        else
+            told.push_back(std::move(message));
+    }
+    void follow(const std::string& user_id) override { followed.insert(user_id); }
+    void unfollow(const std::string& user_id) override { followed.erase(user_id); }
+    void renew() override { ++renewals; }
+    void set_receiver(std::function<void(const BusMessage&)> receive) override {
         receive_ = std::move(receive);
     }
     bool connected() const override { return up; }
-    void arrive(const Announcement& announcement) {
-        if (receive_) receive_(announcement);
+    void arrive(const BusMessage& message) {
+        const std::string* user = user_of(message);
+        if (receive_ && !deaf && (user == nullptr || followed.contains(*user))) receive_(message);
     }
 
     std::vector<Announcement> sent;
+    std::vector<BusMessage> told;  // all else
+    std::set<std::string> followed;
+    int renewals = 0;
     bool up = true;
+    bool deaf = false;
 
   private:
-    std::function<void(const Announcement&)> receive_;
+    std::function<void(const BusMessage&)> receive_;
 };
 
 // A plain frame is "<offset> ".
@@ -256,11 +270,15 @@ class CoreRig {
             worked = !queue.empty();
             queue.run_all();
             for (std::size_t from = 0; carry && from < nodes_.size(); ++from) {
-                for (const Announcement& sent : std::exchange(nodes_[from]->bus.sent, {})) {
-                    worked = true;
+                HandBus& bus = nodes_[from]->bus;
+                std::vector<BusMessage> messages = std::exchange(bus.told, {});
+                for (Announcement& sent : std::exchange(bus.sent, {}))
+                    messages.emplace_back(std::move(sent));
+                worked = worked || !messages.empty();
+                for (const BusMessage& message : messages)
                     for (std::size_t to = 0; to < nodes_.size(); ++to)
-                        if (to != from) nodes_[to]->bus.arrive(sent);
-                }
+                        if (to != from || user_of(message) == nullptr)
+                            nodes_[to]->bus.arrive(message);
             }
         }
     }

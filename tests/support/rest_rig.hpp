@@ -161,14 +161,9 @@ class RestRig final : public server::Node {
     std::int64_t started_at_ms() const override { return 1'700'000'000'000; }
     core::Engine& engine() override { return engine_; }
     Store& store() override { return store_; }
-    Bus& bus() override { return bus_; }
     Clock& clock() override { return clock_; }
     Random& random() override { return random_; }
     std::size_t live_client_count() const override { return engine_.session_count(); }
-    void presence(const std::string& user_id, PresenceFn done) override {
-        done(engine_.presence(user_id));
-    }
-    server::SessionCounts& session_counts() override { return session_counts_; }
     bool draining() const override { return drains; }
     void after(std::int64_t delay_ms, std::function<void()> call) override {
         queue_.after(delay_ms * 1000, std::move(call));
@@ -201,7 +196,6 @@ class RestRig final : public server::Node {
     QueueClock clock_{queue_};
     NoPlainClients renderer_;
     server::Settings settings_;
-    server::SessionCounts session_counts_;
     std::string instance_id_ = "6f1c8a2e-0000-4000-8000-000000000001";
     core::Engine engine_;
     server::rest::Api api_;

@@ -1,19 +1,18 @@
-// Announcements between the cells of one process. With one cell there is nobody else to tell.
+// The bus between the cells of one process.
 //
-// Each cell has a LocalBus; a Hub ties those of one process together. An announcement goes into the
-// other cells' inboxes (bounded: what does not fit is dropped, since the log tells the truth), and
-// their `wake` is called.
+// Each cell has a LocalBus; a LocalHub ties those of one process together. A message goes into the
+// inboxes of the cells that it is for (bounded: what does not fit is dropped, since the log tells
+// the truth), and their `wake` is called. A subscription takes effect at once and cannot be lost.
 //
-// Threads: a LocalBus belongs to its cell; the Hub's inboxes are the only thing shared, behind one
-// mutex each.
+// Threads: a LocalBus belongs to its cell; the inboxes and the hub's table of followers are shared,
+// behind a mutex each.
 #pragma once
 
 #include "bus/bus.hpp"
 
-#include <functional>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <unordered_map>
 
 namespace dyad::bus {
 
@@ -28,6 +27,7 @@ class LocalHub {
     friend class LocalBus;
     std::mutex mutex_;
     std::vector<LocalBus*> members_;
+    std::unordered_map<std::string, std::vector<LocalBus*>> followers_;
 };
 
 class LocalBus final : public Bus {
@@ -36,21 +36,26 @@ class LocalBus final : public Bus {
     LocalBus(LocalHub& hub, std::function<void()> wake);
     ~LocalBus() override;
 
-    void announce(Announcement announcement) override;
-    void set_receiver(std::function<void(const Announcement&)> receive) override;
+    void publish(BusMessage message) override;
+    void follow(const std::string& user_id) override;
+    void unfollow(const std::string& user_id) override;
+    void renew() override {}
+    void set_receiver(std::function<void(const BusMessage&)> receive) override;
     bool connected() const override { return true; }
 
-    // Hands what the other cells announced to the receiver.
+    // Hands what has arrived to the receiver.
     void receive_all();
 
   private:
-    void put(const Announcement& announcement);
+    using MessagePtr = std::shared_ptr<const BusMessage>;
+
+    void put(const MessagePtr& message);
 
     LocalHub& hub_;
     std::function<void()> wake_;
-    std::function<void(const Announcement&)> receive_;
+    std::function<void(const BusMessage&)> receive_;
     std::mutex mutex_;
-    std::vector<Announcement> inbox_;
+    std::vector<MessagePtr> inbox_;
 };
 
 }  // namespace dyad::bus

@@ -15,17 +15,14 @@ constexpr std::size_t kSpareBytesMax = 64 * 1024;
 }  // namespace
 
 LiveHub::LiveHub(Cell& cell) : cell_(cell) {
-    engine().on_presence([this](const std::string& user_id) {
-        presence_changed(user_id);
-        cell_.tell_presence_changed(user_id);
-    });
+    engine().on_presence([this](const std::string& user_id) { presence_changed(user_id); });
 }
 
 std::unique_ptr<Protocol> LiveHub::open(Client& client, std::string handshake, bool negotiated) {
     auto session = std::make_unique<LiveSession>(*this, client, negotiated);
     session->output().append(handshake);
     session->greet();
-    clients_.fetch_add(1, std::memory_order_relaxed);
+    clients_ += 1;
     return session;
 }
 
@@ -36,7 +33,8 @@ wire::Speaker LiveHub::speaker(const LiveUser* user) const {
 }
 
 LiveUser* LiveHub::enter(const std::string& user_id, LiveSession* negotiated) {
-    if (!cell_.session_counts().take(user_id, limits::sessions_per_user_max)) return nullptr;
+    if (engine().session_count(user_id) >= static_cast<std::size_t>(limits::sessions_per_user_max))
+        return nullptr;
     auto& slot = users_[user_id];
     if (!slot) {
         slot = std::make_unique<LiveUser>();
@@ -48,8 +46,6 @@ LiveUser* LiveHub::enter(const std::string& user_id, LiveSession* negotiated) {
 }
 
 void LiveHub::leave(LiveUser& user, LiveSession* negotiated) {
-    cell_.session_counts().release(user.id);
-    cell_.tell_presence_changed(user.id);
     if (negotiated != nullptr) std::erase(user.negotiated, negotiated);
     user.sessions -= 1;
     if (user.sessions > 0) {
@@ -73,19 +69,10 @@ void LiveHub::presence_changed(const std::string& user_id) {
 
 void LiveHub::send_presence(LiveUser& user) {
     user.presence_changed = false;
-    cell_.presence(user.id, [this, id = user.id](const std::vector<core::Presence>& present) {
-        const auto at = users_.find(id);
-        if (at == users_.end()) return;
-        std::vector<wire::PresentInstance> instances;
-        instances.reserve(present.size());
-        for (const core::Presence& p : present)
-            instances.push_back({p.instance_id, p.connections, p.connected_at_ms, p.last_seen_ms});
-        LiveUser& told = *at->second;
-        told.presence.clear();
-        wire::write_presence(told.presence, instances);
-        for (LiveSession* session : told.negotiated)
-            session->say_presence(told.presence);
-    });
+    user.presence.clear();
+    wire::write_presence(user.presence, engine().presence(user.id));
+    for (LiveSession* session : user.negotiated)
+        session->say_presence(user.presence);
 }
 
 void LiveHub::tick(std::int64_t now_ms) {
@@ -103,6 +90,7 @@ void LiveHub::finish_ended() {
 
 void LiveHub::before_flush() {
     finish_ended();
+    engine().set_client_count(clients_);
 }
 
 void LiveHub::after_flush() {
@@ -118,7 +106,7 @@ void LiveHub::forget(LiveSession& session) {
     std::erase(ended_, &session);
     std::erase(catching_up_, &session);
     std::erase(asking_, &session);
-    clients_.fetch_sub(1, std::memory_order_relaxed);
+    clients_ -= 1;
 }
 
 std::unique_ptr<std::string> LiveHub::take_buffer() {

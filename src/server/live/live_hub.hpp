@@ -7,7 +7,6 @@
 #include "wire/frames.hpp"
 #include "wire/message.hpp"
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,8 +37,7 @@ class LiveHub final : public LiveService {
     std::int64_t next_ms() const override {
         return presence_.empty() ? INT64_MAX : presence_due_ms_;
     }
-    void presence_changed(const std::string& user_id) override;
-    std::size_t client_count() const override { return clients_.load(std::memory_order_relaxed); }
+    std::size_t client_count() const override { return clients_; }
 
     // For the sessions.
     Cell& cell() noexcept { return cell_; }
@@ -73,6 +71,7 @@ class LiveHub final : public LiveService {
   private:
     void finish_ended();
     void presence_changed(LiveUser& user);
+    void presence_changed(const std::string& user_id);
     void send_presence(LiveUser& user);
 
     Cell& cell_;
@@ -86,7 +85,7 @@ class LiveHub final : public LiveService {
     std::vector<LiveUser*> presence_;                    // whose presence changed
     std::vector<iovec> parts_;                           // scratch of a delivery
     std::int64_t presence_due_ms_ = 0;
-    std::atomic<std::size_t> clients_{0};
+    std::size_t clients_ = 0;
 };
 
 }  // namespace dyad::server::live

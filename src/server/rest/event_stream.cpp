@@ -148,7 +148,6 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         call_->exchange().on_closed(nullptr);
         if (session_ == nullptr) return;
         call_->node().engine().detach(std::exchange(session_, nullptr));
-        call_->node().session_counts().release(call_->user());
     }
 
     void beat() {
@@ -209,7 +208,8 @@ void stream_events(Call& call) {
         call.exchange().begin_stream(std::string(kStreamType));
         return call.exchange().end_stream();
     }
-    if (!call.node().session_counts().take(call.user(), limits::sessions_per_user_max))
+    if (call.node().engine().session_count(call.user()) >=
+        static_cast<std::size_t>(limits::sessions_per_user_max))
         return call.problem(fail(Errc::limit_reached, "this user has too many connections"));
     const auto stream = std::make_shared<EventStream>(call.shared_from_this(), std::move(types));
     stream->start(resume, lost || snapshot == "true");

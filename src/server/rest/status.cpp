@@ -31,22 +31,22 @@ void write_storage(json::Writer& out, const StoreHealth& storage) {
     out.raw("}");
 }
 
-void write_presence(json::Writer& out, const core::Presence& presence) {
+void write_presence(json::Writer& out, const Presence& presence) {
     out.raw("{\"connectedAt\":").integer(presence.connected_at_ms);
     out.raw(",\"connections\":").integer(presence.connections);
     out.raw(",\"lastSeen\":").integer(presence.last_seen_ms).raw("}");
 }
 
 void write_instances(Call& call, const std::vector<ModeState>& modes,
-                     const std::vector<core::Presence>& present) {
+                     const std::vector<Presence>& present) {
     struct Instance {
         const ModeState* mode = nullptr;
-        const core::Presence* presence = nullptr;
+        const Presence* presence = nullptr;
     };
     std::map<std::string_view, Instance> instances;
     for (const ModeState& mode : modes)
         instances[mode.instance_id].mode = &mode;
-    for (const core::Presence& presence : present)
+    for (const Presence& presence : present)
         instances[presence.instance_id].presence = &presence;
     call.list("instances", instances, [](json::Writer& out, const auto& entry) {
         const Instance& instance = entry.second;
@@ -71,7 +71,7 @@ void get_status(Call& call) {
     const Settings& settings = node.settings();
     const StoreHealth storage = node.store().health();
     const bool websocket = settings.enable_websocket;
-    const bool bus = node.bus().connected();
+    const bool bus = node.engine().hears_others();
     const bool missing = settings.enable_mongodb || settings.enable_redis;
     const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
     const std::int64_t now_ms = node.clock().wall_ms();
@@ -103,7 +103,7 @@ void get_status(Call& call) {
 
 void list_instances(Call& call) {
     call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
-        to.node().presence(to.user(), [call = to.shared_from_this(), state](const auto& present) {
+        to.node().engine().presence(to.user(), [call = to.shared_from_this(), state](const auto& present) {
             write_instances(*call, state->modes, present);
         });
     }));

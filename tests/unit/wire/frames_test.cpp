@@ -176,7 +176,7 @@ TEST(Frames, EveryMessageOfTheServerIsOneJsonObject) {
     write_position(out, Position{.epoch = 1, .offset = 2, .hash = {}}, true);
     EXPECT_TRUE(parsed(out).at("payload").at("live").as_bool());
     out.clear();
-    const PresentInstance instances[] = {{.instance_id = "a"}, {.instance_id = "b"}};
+    const Presence instances[] = {{.instance_id = "a"}, {.instance_id = "b"}};
     write_presence(out, instances);
     EXPECT_EQ(parsed(out).at("payload").at("instances").as_array().size(), 2U);
 }
