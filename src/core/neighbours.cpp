@@ -49,7 +49,7 @@ void Neighbours::presence_changed(const std::string& user_id) {
 }
 
 void Neighbours::clients_changed(std::size_t count, std::int64_t now_ms) {
-    clients_ = count;
+    if (std::exchange(clients_, count) == count) return;
     next_beat_ms_ = std::min(next_beat_ms_, std::max(now_ms, last_beat_ms_ + config_.report_ms));
 }
 

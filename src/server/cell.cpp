@@ -28,9 +28,6 @@ core::Config heart_config(const Shared& shared, std::size_t cells) {
     const Settings& settings = shared.settings;
     core::Config config;
     config.neighbours.server = shared.instance_id;
-    // Cells of one process lose no message and do not die alone, and an idle server sleeps.
-    config.neighbours.beat_ms = 20'000;
-    config.poll_ms = config.poll_down_ms = 30'000;
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
     config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
