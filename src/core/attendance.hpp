@@ -32,6 +32,7 @@ class Attendance {
     // Ends what is over. Returns the users of whom somebody has gone.
     std::vector<std::string> expire(std::int64_t now_ms);
 
+    bool empty() const noexcept { return users_.empty(); }
     std::size_t sessions(const std::string& user_id) const;
     std::vector<Presence> instances(const std::string& user_id) const;
     // Live clients of the other nodes of this server.

@@ -9,8 +9,8 @@ namespace dyad::core {
 namespace {
 
 constexpr std::string_view kScope = "distributed_memory";
-constexpr std::int64_t kBeatsMissed = 3;  // then something is wrong
-constexpr std::int64_t kLeases = 3;       // renewals that may be lost
+constexpr int kBeatsMissed = 3;      // then something is wrong
+constexpr std::int64_t kLeases = 3;  // renewals that may be lost
 
 }  // namespace
 
@@ -67,38 +67,34 @@ void Neighbours::take(const PresenceReport& report, std::int64_t now_ms) {
 
 void Neighbours::take(const Heartbeat& beat, std::int64_t now_ms) {
     if (beat.node != self_) return elsewhere_.take(beat, now_ms);
-    heard_ms_ = now_ms;
+    unheard_ = 0;
     if (std::exchange(deaf_, false)) log::info(kScope, "the bus can be heard again");
 }
 
 void Neighbours::flush(std::int64_t now_ms) {
-    if (!has_something_to_tell() && !beating_) return;
-    if (!std::exchange(beating_, true)) {
-        heard_ms_ = now_ms;
-        next_beat_ms_ = now_ms;
-    }
-    if (now_ms >= next_beat_ms_) beat(now_ms);
     for (auto at = renewals_.begin(); at != renewals_.end() && at->first <= now_ms; ++at)
         presence_changed(at->second);  // which gives it another place
     if (!to_report_.empty() && now_ms >= next_report_ms_) report(now_ms);
+    if (is_lively()) next_beat_ms_ = std::min(next_beat_ms_, last_beat_ms_ + config_.beat_ms);
+    if (has_something_to_tell() && now_ms >= next_beat_ms_) beat(now_ms);
 }
 
 void Neighbours::beat(std::int64_t now_ms) {
-    beating_ = has_something_to_tell();
-    next_beat_ms_ = now_ms + config_.beat_ms;
     last_beat_ms_ = now_ms;
     for (const std::string& user_id : elsewhere_.expire(now_ms))
         changed_(user_id);
-    if (now_ms - heard_ms_ >= kBeatsMissed * config_.beat_ms) {
+    if (++unheard_ > kBeatsMissed) {
         if (!std::exchange(deaf_, true))
             log::warn(kScope, "the bus cannot be heard; subscribing again");
-        heard_ms_ = now_ms;  // it has as long again
+        unheard_ = 1;  // it has as long again
         bus_.renew();
     }
     Heartbeat beat{.node = self_, .server = config_.server, .clients = clients_};
     beat.heads.assign(heads_.begin(), heads_.end());
     heads_.clear();
+    clients_told_ = clients_;
     bus_.publish(std::move(beat));
+    next_beat_ms_ = now_ms + (is_lively() ? config_.beat_ms : config_.presence_ms);
 }
 
 void Neighbours::report(std::int64_t now_ms) {
@@ -125,7 +121,7 @@ void Neighbours::renew_by(const std::string& user_id, Followed& followed, std::i
 
 std::int64_t Neighbours::next_ms() const {
     std::int64_t next = INT64_MAX;
-    if (has_something_to_tell() || beating_) next = next_beat_ms_;
+    if (has_something_to_tell()) next = next_beat_ms_;
     if (!to_report_.empty()) next = std::min(next, next_report_ms_);
     if (!renewals_.empty()) next = std::min(next, renewals_.begin()->first);
     return next;

@@ -23,8 +23,8 @@ namespace dyad::core {
 
 struct NeighbourConfig {
     std::string server;                 // the instance id of the server that the node is part of
-    std::int64_t beat_ms = 2'000;       // between heartbeats, while there is something to tell
-    std::int64_t presence_ms = 30'000;  // between renewals of a report
+    std::int64_t beat_ms = 2'000;       // between heartbeats, while somebody is there
+    std::int64_t presence_ms = 30'000;  // between renewals of a report, and else of heartbeats
     std::int64_t report_ms = 250;       // between reports of what changes; the first goes at once
 };
 
@@ -69,7 +69,13 @@ class Neighbours {
         std::int64_t renew_ms = 0;  // its place in renewals_; 0: none
     };
 
-    bool has_something_to_tell() const { return !followed_.empty() || clients_ > 0; }
+    // Who only keeps users in memory proves its subscription now and then: an idle server sleeps.
+    bool has_something_to_tell() const { return !followed_.empty() || is_lively(); }
+    // Somebody is present, here or elsewhere, or has written; or the others think so.
+    bool is_lively() const {
+        return clients_ > 0 || clients_told_ > 0 || !heads_.empty() || !renewals_.empty() ||
+               !elsewhere_.empty() || deaf_;
+    }
     void beat(std::int64_t now_ms);
     void report(std::int64_t now_ms);
     void renew_by(const std::string& user_id, Followed& followed, std::int64_t when_ms);
@@ -85,12 +91,12 @@ class Neighbours {
     std::set<std::pair<std::int64_t, std::string>> renewals_;  // when
     std::map<std::string, Position> heads_;                    // for the next heartbeat
     std::size_t clients_ = 0;
+    std::size_t clients_told_ = 0;  // by the last heartbeat
     std::uint64_t serial_ = 0;
     std::int64_t next_report_ms_ = 0;
     std::int64_t next_beat_ms_ = 0;
     std::int64_t last_beat_ms_ = 0;
-    std::int64_t heard_ms_ = 0;  // its own heartbeat
-    bool beating_ = false;
+    int unheard_ = 0;  // of its own heartbeats, the newest
     bool deaf_ = false;
 };
 

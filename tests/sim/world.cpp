@@ -435,9 +435,10 @@ void World::run() {
 std::int64_t World::settle_ms() const {
     const core::NeighbourConfig& neighbours = scenario_.config.neighbours;
     const std::int64_t poll_ms = scenario_.calm ? 0 : 3 * scenario_.config.poll_ms;
-    const std::int64_t beat_ms = scenario_.beats ? neighbours.beat_ms : 0;
-    return 500 + std::max({std::int64_t{500}, poll_ms, 6 * beat_ms,
-                           3 * neighbours.presence_ms + beat_ms});
+    const std::int64_t lease_ms = 3 * neighbours.presence_ms;
+    const std::int64_t beat_ms =
+        scenario_.beats ? std::max(neighbours.beat_ms, neighbours.presence_ms) : 0;
+    return 500 + std::max({std::int64_t{500}, poll_ms, 6 * beat_ms, lease_ms + beat_ms});
 }
 
 void World::read_finally() {

@@ -144,6 +144,7 @@ class GatedStore final : public Store {
 class HandBus final : public Bus {
   public:
     void publish(BusMessage message) override {
+        ++published;
         if (auto* announcement = std::get_if<Announcement>(&message))
             sent.push_back(std::move(*announcement));
         else
@@ -165,6 +166,7 @@ class HandBus final : public Bus {
     std::vector<BusMessage> told;  // all else
     std::set<std::string> followed;
     int renewals = 0;
+    int published = 0;  // of all kinds, so far
     bool up = true;
     bool deaf = false;
 

@@ -176,6 +176,27 @@ TEST(Neighbours, ClientsOfOtherNodesOfTheServerAreCounted) {
     EXPECT_EQ(rig.engine(1).clients_elsewhere(), 0u);
 }
 
+TEST(Neighbours, ACountThatStaysIsNoNews) {
+    CoreRig rig(2, {.neighbours = {.server = "one"}});
+    rig.engine(0).set_client_count(3);
+    rig.pass(1'000);
+    const int before = rig.node(0).bus.published;
+    for (int i = 0; i < 40; ++i) {
+        rig.engine(0).set_client_count(3);
+        rig.pass(250);
+    }
+    EXPECT_LE(rig.node(0).bus.published, before + 6) << "heartbeats of 10 s";
+}
+
+TEST(Neighbours, WhoOnlyKeepsAUserInMemoryHardlyBeats) {
+    CoreRig rig(2);
+    rig.grow(2);
+    rig.pass(5 * kBeat_ms);
+    const int before = rig.node(0).bus.published;
+    rig.pass(60'000);
+    EXPECT_LE(rig.node(0).bus.published, before + 3);
+}
+
 TEST(Neighbours, ALoneNodeTellsNobody) {
     CoreRig rig(1);
     RecordingPeer peer;
