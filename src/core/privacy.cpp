@@ -28,7 +28,8 @@ void PrivacyAsks::ask(const std::string& instance, Serial serial, std::uint64_t 
 void PrivacyAsks::refuse(const std::string& instance, Serial serial) {
     Asks& asks = instances_[instance];
     std::erase_if(asks.open, [serial](const auto& open) { return open.first == serial; });
-    if (asks.first == 0) asks.first = serial;
+    // A newer one may have been refused before, without waiting for its turn.
+    asks.first = asks.first == 0 ? serial : std::min(asks.first, serial);
     asks.last = std::max(asks.last, serial);
     asks.end = kUnsettled;
 }

@@ -49,6 +49,17 @@ TEST(PrivacyAsks, AModeBetweenTwoAsksEndsTheFirstOnly) {
     EXPECT_TRUE(asks.stands("desk", 9));
 }
 
+TEST(PrivacyAsks, AnAskRefusedBehindANewerOneStandsFromWhenItCame) {
+    PrivacyAsks asks;
+    asks.ask("desk", 5, 77);
+    asks.ask("desk", 9, 78);
+    asks.refuse("desk", 9);  // the queue is full; the one before waits in it
+    asks.refuse("desk", 5);
+    EXPECT_TRUE(asks.stands("desk", 5));
+    EXPECT_TRUE(asks.stands("desk", 7)) << "a command that came between the two";
+    EXPECT_FALSE(asks.stands("desk", 4));
+}
+
 TEST(PrivacyAsks, ARepetitionIsNoAsk) {
     PrivacyAsks asks;
     asks.ask("desk", 5, 77);
