@@ -227,7 +227,7 @@ void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
     for (std::size_t i = 0; i < batch->size(); ++i) {
         const Change& change = changes[i];
         operations_.insert_or_assign(batch->entries[i].operation_key, batch->first + i);
-        if (own.empty() && flight_) adopt_own(batch->entries[i].operation_key, batch->first + i);
+        if (own.empty() && flight_) adopt_own(batch->entries[i], batch->first + i);
         const auto* context = std::get_if<ContextChange>(&change);
         if (broken(Mutation::fold_skips_delete) && context && context->context->deleted) continue;
         if (const auto* mode = std::get_if<ModeChange>(&change)) {

@@ -122,7 +122,7 @@ class UserLog {
                     const Pending* own);
     void note_own(const Pending& pending, Offset offset);
     // An event of the batch under way, which was read before the store's answer came.
-    void adopt_own(std::uint64_t operation_key, Offset offset);
+    void adopt_own(const EventEntry& entry, Offset offset);
     const Pending* find_pending(std::uint64_t operation_key) const;
     void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
     void forget_other_log(Pending& pending) const;

@@ -349,9 +349,12 @@ void UserLog::note_own(const Pending& pending, Offset offset) {
     if (at != operations_.end() && at->second == offset) pending.own->add(offset);
 }
 
-void UserLog::adopt_own(std::uint64_t operation_key, Offset offset) {
+// An id that is used for something else makes nobody the writer.
+void UserLog::adopt_own(const EventEntry& entry, Offset offset) {
     for (const Pending& pending : flight_->writes)
-        if (pending.own && pending.key == operation_key) pending.own->add(offset);
+        if (pending.own && pending.key == entry.operation_key &&
+            pending.fingerprint == entry.fingerprint)
+            pending.own->add(offset);
 }
 
 void UserLog::expire() {
