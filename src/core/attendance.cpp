@@ -1,7 +1,5 @@
 #include "core/attendance.hpp"
 
-#include "core/mutation.hpp"
-
 #include <algorithm>
 
 namespace dyad::core {
@@ -35,7 +33,6 @@ std::vector<std::string> Attendance::expire(std::int64_t now_ms) {
     std::erase_if(
         nodes_, [&](const auto& node) { return now_ms - node.second.heard_ms >= leases_.node_ms; });
     std::vector<std::string> changed;
-    if (broken(Mutation::dead_stay_present)) return changed;
     for (auto user = users_.begin(); user != users_.end();) {
         bool gone = false;
         std::erase_if(user->second, [&](const auto& entry) {

@@ -26,7 +26,6 @@ const ContextPtr& live(const ContextPtr& context) {
 bool version_matches(const ContextPtr& stored, Version expected) {
     const ContextPtr& alive = live(stored);
     const Version version = alive ? alive->version : 0;
-    if (broken(Mutation::ignore_expected_version)) return true;
     if (broken(Mutation::version_greater_suffices)) return version >= expected;
     return version == expected;
 }
@@ -34,8 +33,7 @@ bool version_matches(const ContextPtr& stored, Version expected) {
 std::optional<Rejection> check_conditions(const Command& command, const ContextPtr& stored) {
     const ContextPtr& alive = live(stored);
     const Version version = alive ? alive->version : 0;
-    if (command.conditions.hold(version) || broken(Mutation::ignore_expected_version))
-        return std::nullopt;
+    if (command.conditions.hold(version)) return std::nullopt;
     return reject(Errc::version_conflict,
                   std::string(command.conditions.match ? "If-Match" : "If-None-Match") +
                       ": does not hold; version " + std::to_string(version) +
@@ -117,7 +115,7 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
         next.expires_at_ms = stored->expires_at_ms;
         next.expiry_fixed = stored->expiry_fixed;
     }
-    if (!broken(Mutation::reuse_version) || !stored) next.version += 1;
+    next.version += 1;
     next.last_modified_by = command_.instance_id;
     next.updated_at_ms = at_.now_ms;
     next.offset = at_.offset;
@@ -380,11 +378,10 @@ Decided Decider::operator()(const SetMode& set) const {
     const std::string& instance = mode_owner(command_);
     const ModeState* stored = view_.mode(instance);
     const std::uint64_t version = stored ? stored->sync_version : 0;
-    if (!command_.conditions.hold(version) && !broken(Mutation::ignore_expected_version))
+    if (!command_.conditions.hold(version))
         return reject(Errc::version_conflict,
                       "If-Match: does not hold; the mode is at version " + std::to_string(version));
-    if (command_.expected_version && *command_.expected_version != version &&
-        !broken(Mutation::ignore_expected_version))
+    if (command_.expected_version && *command_.expected_version != version)
         return reject(Errc::version_conflict,
                       "expectedVersion: " + std::to_string(*command_.expected_version) +
                           " was expected, the mode is at version " + std::to_string(version));

@@ -1,8 +1,8 @@
 #include "core/delivery.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
-#include "core/guarded.hpp"
 #include "core/mutation.hpp"
 #include "core/user_log.hpp"
 
@@ -39,18 +39,18 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
     const SessionId id = session.get();
     session->peer = &peer;
     session->user = &user_;
-    session->serial = ++user_.engine_.next_serial_;
+    session->serial = user_.heart().next_serial();
     session->index = static_cast<std::uint32_t>(sessions_.size());
     session->dialect = request.dialect;
     if (request.dialect == Dialect::plain) plain_ += 1;
     session->instance_id = std::move(request.instance_id);
     session->listed = request.listed;
-    session->connected_at_ms = session->last_seen_ms = user_.ports().clock.wall_ms();
+    session->connected_at_ms = session->last_seen_ms = user_.heart().ports.clock.wall_ms();
     starts_.push_back({session->serial, request.resume, request.snapshot, std::move(ready)});
     sessions_.push_back(std::move(session));
     user_.touch();
-    user_.engine_.sessions_changed(user_.user_id());
-    user_.engine_.mark_dirty(user_);
+    user_.heart().sessions_changed(user_.user_id());
+    user_.mark_dirty();
     return id;
 }
 
@@ -61,7 +61,7 @@ void Delivery::remove(SessionId session) {
     sessions_[index]->index = index;
     sessions_.pop_back();
     user_.touch();
-    user_.engine_.presence_changed(user_.user_id());
+    user_.heart().presence_changed(user_.user_id());
 }
 
 Session* Delivery::find(std::uint64_t serial) const {
@@ -74,7 +74,7 @@ Session* Delivery::find(std::uint64_t serial) const {
 void Delivery::writable(SessionId session) {
     session->blocked = false;
     behind_ = true;
-    user_.engine_.mark_dirty(user_);
+    user_.mark_dirty();
 }
 
 std::vector<Presence> Delivery::presence() const {
@@ -96,14 +96,14 @@ std::vector<Presence> Delivery::presence() const {
 void Delivery::flush() {
     for (Start& waiting : std::exchange(starts_, {})) {
         auto shared = std::make_shared<Start>(std::move(waiting));
-        user_.when_fresh([this, shared](const Status& fresh) { start(*shared, fresh); });
+        user_.reader().when_fresh([this, shared](const Status& fresh) { start(*shared, fresh); });
     }
     const Offset end = user_.head().offset;
     if (!user_.ready() || (end == fed_to_ && !behind_)) return;
     fed_to_ = end;
     behind_ = false;
     // feed() may not add or remove sessions: peers never re-enter the heart.
-    Run& run = new_run();
+    Run run(user_.heart().run);
     for (const auto& session : sessions_)
         feed(*session, run);
     metrics::deliveries.add(std::exchange(delivered_, 0));
@@ -116,7 +116,7 @@ void Delivery::start(const Start& start, const Status& fresh) {
         session->peer->close(Errc::storage_unavailable);
         return;
     }
-    session->paused = user_.is_private(session->instance_id);
+    session->paused = user_.privacy().is_private(session->instance_id);
     if (start.resume)
         check_resume(*session, *start.resume, start.ready);
     else if (start.snapshot)
@@ -127,18 +127,16 @@ void Delivery::start(const Start& start, const Status& fresh) {
 
 void Delivery::begin_to_take_part(Session& session) {
     session.ready = true;
-    if (session.listed) user_.engine_.presence_changed(user_.user_id());
+    if (session.listed) user_.heart().presence_changed(user_.user_id());
 }
 
 void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
     session.next = after.offset + 1;
     session.hash = after.hash;
     begin_to_take_part(session);
-    if (broken(Mutation::resume_one_late)) session.next += 1;
-    if (broken(Mutation::resume_one_early) && session.next > 1) session.next -= 1;
     if (session.next != user_.head().offset + 1) behind_ = true;
     if (ready) ready(after);
-    user_.engine_.mark_dirty(user_);
+    user_.mark_dirty();
 }
 
 void Delivery::begin_with_reset(Session& session, const ReadyFn& ready) {
@@ -146,7 +144,7 @@ void Delivery::begin_with_reset(Session& session, const ReadyFn& ready) {
     begin_to_take_part(session);
     behind_ = true;
     if (ready) ready(user_.head().position());
-    user_.engine_.mark_dirty(user_);
+    user_.mark_dirty();
 }
 
 // The position must be one of this log: same epoch, and the same hash at its offset.
@@ -183,9 +181,9 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
     }
     const std::uint64_t serial = session.serial;
     // The event itself may have expired: the one after it names its hash.
-    user_.ports().store.read_log(
+    user_.heart().ports.log.read(
         user_.user_id(), resume.offset, 1,
-        user_.guarded([this, serial, resume, ready, decide](const Result<LogSlice>& slice) {
+        user_.calls().wrap([this, serial, resume, ready, decide](const Result<LogSlice>& slice) {
             Session* const s = find(serial);
             if (s == nullptr) return;
             if (!slice && slice.error().code != Errc::history_gone) {
@@ -212,25 +210,15 @@ bool Run::fits(const Session& session) const {
            (!session.own || !session.own->has_any_of(first, last));
 }
 
-Run& Delivery::new_run() {
-    Run& run = user_.engine_.run_;
-    run.last = 0;
-    return run;
-}
-
 void Delivery::feed(Session& session, Run& run) {
     while (session.ready && !session.blocked && !session.reading && !session.paused) {
         if (session.next == 0) {
             reset(session);
             continue;
         }
-        if (session.next > user_.head().offset || !user_.engine_.config_.push_events) return;
+        if (session.next > user_.head().offset || !user_.heart().config.push_events) return;
         if (!run.fits(session)) {
             Block* block = user_.feed().find(session.next);
-            if (!block && broken(Mutation::lose_session_behind_feed) && !user_.feed().empty()) {
-                session.next = user_.feed().first();
-                continue;
-            }
             if (!block) {
                 feed_from_log(session);
                 return;
@@ -267,7 +255,7 @@ bool Delivery::make_run(const Session& session, Run& run) {
         if (session.dialect == Dialect::negotiated) {
             run.pieces.push_back(batch.text_range(next, last));
         } else {
-            if (!block->plain_pieces(user_.ports().renderer, user_.user_id(), next, last,
+            if (!block->plain_pieces(user_.heart().ports.renderer, user_.user_id(), next, last,
                                      session.own.get(), run.pieces))
                 return false;
             if (session.own && session.own->has_any_of(next, last)) run.whole = false;
@@ -282,6 +270,8 @@ bool Delivery::make_run(const Session& session, Run& run) {
 }
 
 void Delivery::hand_over(Session& session, const Run& run) {
+    CHECK(session.ready && !session.blocked && !session.paused);
+    CHECK(run.first == session.next && run.last >= run.first);
     session.next = run.last + 1;
     session.hash = run.hash;
     if (session.own) session.own->drop_before(session.next);
@@ -298,18 +288,18 @@ void Delivery::close_damaged(Session& session) {
 void Delivery::feed_from_log(Session& session) {
     session.reading = true;
     const std::uint64_t serial = session.serial;
-    user_.ports().store.read_log(user_.user_id(), session.next - 1, kRunBytesMax,
-                                 user_.guarded([this, serial](const Result<LogSlice>& slice) {
+    user_.heart().ports.log.read(user_.user_id(), session.next - 1, kRunBytesMax,
+                                 user_.calls().wrap([this, serial](const Result<LogSlice>& slice) {
                                      Session* const s = find(serial);
                                      if (s == nullptr) return;
                                      s->reading = false;
                                      if (s->next == 0) {
-                                         feed(*s, new_run());  // it was reset meanwhile
+                                         feed_alone(*s);  // it was reset meanwhile
                                      } else if (slice) {
                                          feed_slice(*s, *slice);
                                      } else if (slice.error().code == Errc::history_gone) {
                                          s->next = 0;
-                                         feed(*s, new_run());
+                                         feed_alone(*s);
                                      } else {
                                          s->peer->close(Errc::storage_unavailable);
                                      }
@@ -337,8 +327,7 @@ void Delivery::feed_slice(Session& session, const LogSlice& slice) {
     }
     if (session.next != 0 && read.empty()) session.next = 0;
     if (session.next != 0 && session.ready && !session.blocked && !session.paused) {
-        Run& run = new_run();
-        run.blocks.clear();
+        Run run(user_.heart().run);
         for (Block& block : read)
             run.blocks.push_back(&block);
         if (make_run(session, run))
@@ -346,7 +335,12 @@ void Delivery::feed_slice(Session& session, const LogSlice& slice) {
         else
             close_damaged(session);
     }
-    feed(session, new_run());
+    feed_alone(session);
+}
+
+void Delivery::feed_alone(Session& session) {
+    Run run(user_.heart().run);
+    feed(session, run);
 }
 
 void Delivery::reset(Session& session) {
@@ -380,11 +374,11 @@ std::set<std::string> Delivery::instances() const {
 }
 
 void Delivery::set_paused(Session& session) {
-    const bool paused = user_.is_private(session.instance_id);
+    const bool paused = user_.privacy().is_private(session.instance_id);
     if (session.paused == paused) return;
     session.paused = paused;
     behind_ = true;
-    if (session.listed) user_.engine_.presence_changed(user_.user_id());
+    if (session.listed) user_.heart().presence_changed(user_.user_id());
     if (broken(Mutation::forget_paused_position) && !paused && session.ready)
         session.next = user_.head().offset + 2;
 }
@@ -392,7 +386,7 @@ void Delivery::set_paused(Session& session) {
 void Delivery::privacy_changed(const std::string& instance_id) {
     for (const auto& session : sessions_)
         if (session->instance_id == instance_id) set_paused(*session);
-    user_.engine_.mark_dirty(user_);
+    user_.mark_dirty();
 }
 
 }  // namespace dyad::core

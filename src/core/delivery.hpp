@@ -52,14 +52,13 @@ class Delivery {
     void begin(Session& session, Position after, const ReadyFn& ready);
     void begin_with_reset(Session& session, const ReadyFn& ready);
     void feed(Session& session, Run& run);
+    void feed_alone(Session& session);
     // What `run` has blocks for, from session.next on, as far as one run goes. False: the blocks
     // are damaged.
     bool make_run(const Session& session, Run& run);
     // Requires: it fits.
     void hand_over(Session& session, const Run& run);
     void close_damaged(Session& session);
-    // The engine's run, emptied.
-    Run& new_run();
     void feed_from_log(Session& session);
     void feed_slice(Session& session, const LogSlice& slice);
     void reset(Session& session);

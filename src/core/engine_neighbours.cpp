@@ -7,35 +7,29 @@
 namespace dyad::core {
 
 void Engine::hear(const Announcement& announcement) {
-    if (UserLog* const log = find(announcement.user_id)) log->receive(announcement);
+    if (UserLog* const log = find(announcement.user_id)) log->reader().receive(announcement);
 }
 
 void Engine::hear(const Hint& hint) {
-    if (hint.subscribed) neighbours_.subscribed(hint.user_id);
+    if (hint.subscribed) heart_.neighbours.subscribed(hint.user_id);
     UserLog* const log = find(hint.user_id);
-    if (log != nullptr && log->ready()) log->catch_up([](const Status&) {});
+    if (log != nullptr && log->ready()) log->reader().catch_up([](const Status&) {});
 }
 
 void Engine::hear(const PresenceReport& report) {
-    neighbours_.take(report, ports_.clock.steady_ms());
+    heart_.neighbours.take(report, heart_.steady_ms());
 }
 
 void Engine::hear(const Heartbeat& beat) {
-    neighbours_.take(beat, ports_.clock.steady_ms());
+    heart_.neighbours.take(beat, heart_.steady_ms());
     for (const auto& [user_id, head] : beat.heads)
         if (UserLog* const log = find(user_id); log != nullptr && log->ready())
             if (head.offset >= log->head().offset && !log->is_at(head))
-                log->catch_up([](const Status&) {});
-}
-
-void Engine::committed(const std::string& user_id, const EventBatchPtr& batch) {
-    if (!ports_.store.shared()) return;
-    neighbours_.wrote(user_id, batch->head().position());
-    ports_.bus.publish(Announcement{user_id, batch});
+                log->reader().catch_up([](const Status&) {});
 }
 
 std::vector<Presence> Engine::presence(const std::string& user_id) const {
-    std::vector<Presence> all = neighbours_.elsewhere().instances(user_id);
+    std::vector<Presence> all = heart_.neighbours.elsewhere().instances(user_id);
     if (const auto at = users_.find(user_id); at != users_.end()) {
         const std::vector<Presence> here = at->second->delivery().presence();
         all.insert(all.end(), here.begin(), here.end());
@@ -52,10 +46,10 @@ std::vector<Presence> Engine::presence(const std::string& user_id) const {
 }
 
 void Engine::presence(const std::string& user_id, PresenceFn done) {
-    if (!ports_.store.shared()) return done(presence(user_id));
+    if (!heart_.shared()) return done(presence(user_id));
     followed(user_id).touch();
-    const std::int64_t known_ms = neighbours_.known_ms(user_id);
-    if (ports_.clock.steady_ms() >= known_ms) return done(presence(user_id));
+    const std::int64_t known_ms = heart_.neighbours.known_ms(user_id);
+    if (heart_.steady_ms() >= known_ms) return done(presence(user_id));
     presence_questions_.push_back({known_ms, user_id, std::move(done)});
 }
 
@@ -68,26 +62,17 @@ void Engine::answer_presence(std::int64_t now_ms) {
 }
 
 void Engine::on_presence(std::function<void(const std::string& user_id)> changed) {
-    presence_changed_ = std::move(changed);
-}
-
-void Engine::sessions_changed(const std::string& user_id) {
-    if (ports_.store.shared()) neighbours_.presence_changed(user_id);
-}
-
-void Engine::presence_changed(const std::string& user_id) {
-    sessions_changed(user_id);
-    if (presence_changed_) presence_changed_(user_id);
+    heart_.on_presence = std::move(changed);
 }
 
 std::size_t Engine::session_count(const std::string& user_id) const {
     const auto at = users_.find(user_id);
     const std::size_t here = at == users_.end() ? 0 : at->second->delivery().size();
-    return here + neighbours_.elsewhere().sessions(user_id);
+    return here + heart_.neighbours.elsewhere().sessions(user_id);
 }
 
 void Engine::set_client_count(std::size_t count) {
-    neighbours_.clients_changed(count, ports_.clock.steady_ms());
+    heart_.neighbours.clients_changed(count, heart_.steady_ms());
 }
 
 }  // namespace dyad::core

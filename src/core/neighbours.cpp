@@ -9,8 +9,6 @@ namespace dyad::core {
 namespace {
 
 constexpr std::string_view kScope = "distributed_memory";
-constexpr int kBeatsMissed = 3;      // then something is wrong
-constexpr std::int64_t kLeases = 3;  // renewals that may be lost
 
 }  // namespace
 
@@ -21,8 +19,8 @@ Neighbours::Neighbours(const NeighbourConfig& config, Bus& bus, NodeId self, Loc
       self_(self),
       local_(std::move(local)),
       changed_(std::move(changed)),
-      elsewhere_({.report_ms = kLeases * config.presence_ms,
-                  .node_ms = (kBeatsMissed + 1) * config.beat_ms}) {}
+      elsewhere_({.report_ms = config.renewals_missed * config.presence_ms,
+                  .node_ms = (config.beats_missed + 1) * config.beat_ms}) {}
 
 void Neighbours::follow(const std::string& user_id, std::int64_t now_ms) {
     if (!followed_.try_emplace(user_id, Followed{.since_ms = now_ms}).second) return;
@@ -83,7 +81,7 @@ void Neighbours::beat(std::int64_t now_ms) {
     last_beat_ms_ = now_ms;
     for (const std::string& user_id : elsewhere_.expire(now_ms))
         changed_(user_id);
-    if (++unheard_ > kBeatsMissed) {
+    if (++unheard_ > config_.beats_missed) {
         if (!std::exchange(deaf_, true))
             log::warn(kScope, "the bus cannot be heard; subscribing again");
         unheard_ = 1;  // it has as long again

@@ -26,6 +26,8 @@ struct NeighbourConfig {
     std::int64_t beat_ms = 2'000;       // between heartbeats, while somebody is there
     std::int64_t presence_ms = 30'000;  // between renewals of a report, and else of heartbeats
     std::int64_t report_ms = 250;       // between reports of what changes; the first goes at once
+    int beats_missed = 3;               // in a row: then something is wrong; one more: it is dead
+    int renewals_missed = 3;            // in a row: then a report is over
 };
 
 class Neighbours {

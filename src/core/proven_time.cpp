@@ -30,7 +30,7 @@ void ProvenTime::restore(const ClockMark& mark) {
     // Another process soon after, but the same clock.
     const bool same = std::abs(now_.wall_ms - mark.wall_ms) < kSameClock_ms;
     if (same) dated_from_ms_ = std::min(dated_from_ms_, mark.dated.from_ms);
-    if (!broken(Mutation::believe_at_start)) destroy_.at_ms = mark.proven_ms;
+    destroy_.at_ms = mark.proven_ms;
     destroy_.off_ms = now_.wall_ms - destroy_.at_ms;
     if (destroy_.off_ms >= 0 && destroy_.off_ms < kSameClock_ms) destroy_ = {.at_ms = now_.wall_ms};
     destroy_.stood_ms = same ? mark.stood_ms : 0;
@@ -113,7 +113,6 @@ void ProvenTime::correct(const ClockCorrection& correction) {
 }
 
 std::int64_t ProvenTime::destroy_ms() const noexcept {
-    if (broken(Mutation::trust_wall_clock)) return now_.wall_ms;
     return known_ ? std::min({destroy_.at_ms, date_.at_ms, now_.wall_ms}) : 0;
 }
 

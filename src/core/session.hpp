@@ -1,6 +1,7 @@
 // One live client of one user, as the heart sees it: an instance, a dialect and a position.
 #pragma once
 
+#include "base/check.hpp"
 #include "core/feed.hpp"
 #include "core/own_writes.hpp"
 #include "model/change.hpp"
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace dyad::core {
@@ -71,19 +73,36 @@ struct Session {
 };
 using SessionId = Session*;
 
+// The room for the run that is being handed out, kept so that it need not be had anew. One run at a
+// time.
+struct RunBuffers {
+    std::vector<Block*> blocks;
+    std::vector<std::string_view> pieces;
+    bool in_use = false;
+};
+
 // What a session gets at once. Most sessions of a user stand at the same place: the first of them
-// makes it, for all. Lifetime: until the feed changes.
+// makes it, for all. Lifetime: within one call that feeds sessions, while the feed does not change.
 struct Run {
+    explicit Run(RunBuffers& room) : blocks(room.blocks), pieces(room.pieces), buffers(room) {
+        CHECK(!std::exchange(buffers.in_use, true));
+        blocks.clear();
+    }
+    ~Run() { buffers.in_use = false; }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+    // Whether it is what `session` gets.
+    bool fits(const Session& session) const;
+
     Offset first = 0;
     Offset last = 0;  // 0: there is none
     std::array<std::uint8_t, 8> hash{};
     Dialect dialect = Dialect::plain;
     bool whole = false;  // nothing was left out for the session that it was made for
-    std::vector<Block*> blocks;
-    std::vector<std::string_view> pieces;
-
-    // Whether it is what `session` gets.
-    bool fits(const Session& session) const;
+    std::vector<Block*>& blocks;
+    std::vector<std::string_view>& pieces;
+    RunBuffers& buffers;
 };
 
 }  // namespace dyad::core

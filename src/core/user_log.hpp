@@ -1,194 +1,126 @@
-// One active user: the fold of the log up to its durable end, the commands on their way into it,
-// and the sessions that follow it.
+// One active user: the fold of the log up to its durable end, and, around it, a part for each job.
+//
+//   part         file           its job
+//   LogReader    log_reader     loads the log, reads on to its end, knows how fresh that is
+//   LogWriter    log_writer     queues commands, decides them in batches, settles their outcome
+//   Repeats      repeats        answers what was applied before
+//   Expiry       expiry         makes the end of contexts an event
+//   UserPrivacy  user_privacy   who is private: by the log, and by what was asked for
+//   Delivery     delivery       the sessions, each with its position
 //
 // The durable end only moves by whole, chained batches (adopt): own appends that the store
-// committed, announcements that follow exactly, and what catch_up reads. Everything else (replies,
-// deliveries, snapshots) is derived from it, so nothing is shown that could still vanish.
+// committed, announcements that follow exactly, and what the reader reads. Everything else
+// (replies, deliveries, snapshots) is derived from it, so nothing is shown that could still vanish.
+//
+// What may be under way at once, by the reader's phase (log_reader.hpp) and the writer's batch
+// (log_writer.hpp):
+//
+//   reader            batch       what a command does
+//   cold, loading     none        waits for the load
+//   cold, loading     any other   waits; the log is another one now, or the same anew: the batch is
+//                                 settled once that was read
+//   ready, reading    none        is decided; but for a mode that came again, which is looked up,
+//                                 and all that came behind it
+//   ready, reading    any other   waits for the batch
 //
 // Lifetime: owned by the Engine; never let go while a call to a port is under way.
 #pragma once
 
-#include "core/decide.hpp"
 #include "core/delivery.hpp"
-#include "core/engine.hpp"
-#include "core/feed.hpp"
-#include "core/privacy.hpp"
+#include "core/expiry.hpp"
+#include "core/heart.hpp"
+#include "core/log_reader.hpp"
+#include "core/log_writer.hpp"
+#include "core/port_calls.hpp"
+#include "core/repeats.hpp"
+#include "core/user_privacy.hpp"
 
-#include <deque>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <vector>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace dyad::core {
 
-// A command on its way.
-struct Pending {
-    std::unique_ptr<Command> command;
-    Engine::ReplyFn done;
-    std::uint64_t fingerprint = 0;
-    std::uint64_t key = 0;  // operation_key
-    std::int64_t since_ms = 0;
-    std::size_t bytes = 0;
-    int tries = 0;
-    bool sent_unknown = false;          // an append that held it got no answer
-    bool fresh = false;                 // the log was read to its end after the command came
-    bool is_new = false;                // its key is in the log, but for another operation
-    OwnWritesPtr own;                   // of the plain session that it came through
-    PrivacyAsks::Serial serial = 0;     // when it came
-    PrivacyAsks::Serial asked = 0;      // the ask for privacy of its instance that stood then
-    PrivacyAsks::Serial via_asked = 0;  // the same of the instance that it came through
-    std::uint64_t load = 0;  // what was looked up for it is of the log as it was loaded then
-#ifdef DYAD_SIMULATION
-    std::shared_ptr<const Change> stale;  // Mutation::decide_on_stale_state
-#endif
-};
-
 class UserLog {
   public:
-    // `serial`: never used twice in a process.
-    UserLog(Engine& engine, std::string user_id, std::uint64_t serial);
+    UserLog(Heart& heart, std::string user_id);
+    ~UserLog();
 
-    const std::string& user_id() const noexcept { return user_id_; }
-    bool ready() const noexcept { return phase_ == Phase::ready; }
-    const LogHead& head() const noexcept { return head_; }
-    // True where a log that ends at `end` has nothing that is not here, as far as that can tell.
-    bool is_at(const Position& end) const noexcept;
-    Offset first_kept() const noexcept { return first_kept_; }
-    const State& state() const noexcept { return state_; }
+    // For the engine
+    LogReader& reader() noexcept { return reader_; }
+    LogWriter& writer() noexcept { return writer_; }
+    UserPrivacy& privacy() noexcept { return privacy_; }
+    const UserPrivacy& privacy() const noexcept { return privacy_; }
     Feed& feed() noexcept { return feed_; }
     Delivery& delivery() noexcept { return delivery_; }
     const Delivery& delivery() const noexcept { return delivery_; }
-
-    void submit(Pending&& pending);
-    void keep_private(const std::string& instance_id);
-    // Its mode is inspired, or it asked for that.
-    bool is_private(std::string_view instance_id) const;
-    // Calls `run` once the state is at least as new as everything acknowledged anywhere before.
-    void when_fresh(std::function<void(Status)> run);
-    void receive(const Announcement& announcement);
-    // Reads on to the durable end of the log, then calls `done`.
-    void catch_up(std::function<void(Status)> done);
-    std::shared_ptr<const Snapshot> snapshot();
+    // Decides what waits and feeds the sessions. At the end of a turn, of those that are dirty.
+    void flush();
     // What is due by the steady clock; and, by the time that is proved, of contexts that expire.
     void tick(std::int64_t now_ms);
-    void expire();
-    // Tells the engine when this user has to be looked at next. Called when anything of that may
+    void expire() { expiry_.expire(); }
+    // Tells the heart when this user has to be looked at next. Called when anything of that may
     // have moved up.
     void arm();
-    void look_by(std::int64_t when_ms) { engine_.looks_.move_up(look_, when_ms); }
+    void look_by(std::int64_t when_ms) { heart_.looks.move_up(look_, when_ms); }
     // True where nothing is under way and nobody would miss it.
     bool releasable() const noexcept;
     std::int64_t used_ms() const noexcept { return used_ms_; }
-    void touch() noexcept;
+    void touch() noexcept { used_ms_ = heart_.steady_ms(); }
 
-  private:
-    friend class Delivery;
-    friend class Engine;
-    enum class Phase : std::uint8_t { cold, loading, ready };
-    // A batch that is not settled: the store has not answered yet, or its answer settled nothing.
-    struct Flight {
-        EventBatchPtr batch;
-        Changes changes;
-        std::vector<Pending> writes;  // of the events, in order
-        // Answers that rest on what the batch does, though they are not in it.
-        std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> others;
-        bool answered = false;                      // else it is settled by nothing but its answer
-        std::int64_t since_ms = Deadlines::kNever;  // of the oldest command without an answer
-    };
+    // For everybody
+    const std::string& user_id() const noexcept { return user_id_; }
+    bool ready() const noexcept { return reader_.ready(); }
+    const LogHead& head() const noexcept { return head_; }
+    Offset first_kept() const noexcept { return first_kept_; }
+    const State& state() const noexcept { return state_; }
+    std::shared_ptr<const Snapshot> snapshot();
+    // True where a log that ends at `end` has nothing that is not here, as far as that can tell.
+    bool is_at(const Position& end) const noexcept;
 
-    // Wraps a port's callback: it does nothing once the engine is gone, and counts as under way.
-    template <class Fn>
-    auto guarded(Fn fn);
-
-    void load();
-    void loaded(Result<LoadedLog> result);
-    void reload();
-    // Writing (user_log_write.cpp)
-    void pump();
-    void read_operations();
-    void operations_read(const Result<std::vector<std::uint64_t>>& keys);
-    void build_batch();
-    void place(Flight& flight, EventBatch& batch, LogHead& head, View& view, Pending&& pending);
-    // Its instance asked for privacy before it came, and nothing on the way has ended that.
-    bool is_private(const Pending& pending, const Flight& flight) const;
-    void keep_private_since(const State& before);
-    void cannot_note(const std::string& instance_id, PrivacyAsks::Serial ask);
-    void adopt_mode(const ModeChange& change, std::uint64_t operation_key, Offset offset,
-                    const Pending* own);
-    void note_own(const Pending& pending, Offset offset);
-    // An event of the batch under way, which was read before the store's answer came.
-    void adopt_own(const EventEntry& entry, Offset offset);
-    const Pending* find_pending(std::uint64_t operation_key) const;
-    void decide_afresh(std::vector<std::pair<Pending, std::variant<Reply, Rejection>>> unproven);
-    void forget_other_log(Pending& pending) const;
-    bool is_repeat(const Pending& pending) const;
-    void answer_repeat(Pending pending);
-    void repeat_expired(Pending& pending);
-    void refuse_repeat(Pending& pending, const Error& error);
-    void repeat_mode(const Pending& pending);
-    void end_repeat(const Pending& pending);
-    void repeat_found(std::shared_ptr<Pending> pending, Offset offset);
-    void answer_from(Pending& pending, const EventBatch& batch, Offset offset);
-    void fill_version(Pending pending, const NeedsVersion& needed);
-    void sent(AppendResult result);
-    void committed();
-    void refused(const Error& error);
-    void settle(const Status& read);
-    void requeue_flight();
-    void finish_flight(Flight& flight);
-    void reply(Pending& pending, std::variant<Reply, Rejection>&& answer);
-    void give_up_old(std::int64_t now_ms);
-    std::int64_t next_expiry_ms() const;  // Requires: something expires
-    // Reading
-    Status adopt_texts(EventBatchPtr batch);
-    // Requires: the batch follows; the changes and source instances of its events.
-    // `own`: their commands, where they came from here.
+    // For the parts
+    Heart& heart() noexcept { return heart_; }
+    PortCalls& calls() noexcept { return calls_; }
+    Repeats& repeats() noexcept { return repeats_; }
+    // How often another log, or the same one anew, has taken the place of what was held.
+    std::uint64_t loads() const noexcept { return loads_; }
+    void replace(LoadedLog&& loaded);
+    void keep_from(Offset first_kept) { first_kept_ = std::max(first_kept_, first_kept); }
+    bool follows(const EventBatch& batch) const;
+    // Moves the durable end. Requires: the batch follows; the changes and source instances of its
+    // events. `own`: their commands, where they came from here.
     void adopt(EventBatchPtr batch, std::span<const Change> changes,
                std::span<const std::string_view> sources, std::span<const Pending> own = {});
-    bool follows(const EventBatch& batch) const;
-    Status adopt_slice(const LogSlice& slice);
-    void read_on();
-    void caught_up(const Status& status);
+    // The same of what others wrote. Errors: storage_damaged.
+    Status adopt_texts(EventBatchPtr batch);
+    void mark_dirty();
+    // Reads the log again after a pause, which doubles until retried() ends it: a batch that is not
+    // settled, commands and sessions that wait for a store that fails.
     void retry_later();
-    Ports& ports() noexcept { return engine_.ports_; }
+    void retried() noexcept { retry_pause_ms_ = 0; }
 
-    Engine& engine_;
+  private:
+    Heart& heart_;
     const std::string user_id_;
-    Phase phase_ = Phase::cold;
-    bool catching_up_ = false;
-    bool dirty_ = false;  // in the engine's list
-    int calls_ = 0;       // to ports, under way
+    PortCalls calls_;
+    bool dirty_ = false;  // in the heart's list
     std::uint64_t loads_ = 0;
     LogHead head_;
     Offset first_kept_ = 1;
     State state_;
-    // key -> offset, 0: not known which. All of the log's once they are known; until then, what
-    // was adopted since the log was loaded.
-    boost::unordered_flat_map<std::uint64_t, Offset> operations_;
-    bool operations_known_ = false;
-    bool reading_operations_ = false;
-    PrivacyAsks privacy_;
-    PrivacyAsks::Serial heard_ = 1;  // of commands and asks
-    int repeated_modes_ = 0;         // looked up: what they mean for what follows is not known yet
-    std::function<bool(std::string_view)> is_present_;
     Feed feed_;
+    std::shared_ptr<const Snapshot> snapshot_;  // of the state as it is; made when asked for
+    LogReader reader_;
+    Repeats repeats_;
+    UserPrivacy privacy_;
     Delivery delivery_;
-    std::deque<Pending> queue_;
-    std::optional<Flight> flight_;
-    std::vector<std::function<void(Status)>> fresh_waiters_;
-    std::vector<std::function<void(Status)>> catch_up_waiters_;  // of the read under way
-    std::vector<std::function<void(Status)>> next_waiters_;      // came after it began
-    std::shared_ptr<const Snapshot> snapshot_;
+    LogWriter writer_;
+    Expiry expiry_;
     std::int64_t retry_at_ms_ = 0;  // steady; 0 = nothing to retry
     std::int64_t retry_pause_ms_ = 0;
     std::int64_t used_ms_ = 0;
-    Deadlines::Slot look_;    // in engine_.looks_
-    Deadlines::Slot expiry_;  // in engine_.expiries_
+    Deadlines::Slot look_;      // in heart_.looks
+    Deadlines::Slot next_end_;  // in heart_.expiries
 };
 
 }  // namespace dyad::core

@@ -71,8 +71,8 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std
     cell->bus_ = std::make_unique<bus::LocalBus>(
         shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
     cell->engine_ = std::make_unique<core::Engine>(
-        heart_config(shared, cells),
-        core::Ports{shared.clock, self->random_, *self->store_, *self->bus_, *parts.renderer});
+        heart_config(shared, cells), core::Ports{shared.clock, self->random_, *self->store_,
+                                                 *self->store_, *self->bus_, *parts.renderer});
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);
     cell->loop_.set_end_of_turn([self] { self->end_of_turn(); });

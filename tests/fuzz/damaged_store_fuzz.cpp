@@ -52,11 +52,8 @@ std::unique_ptr<test::FaultDisk> make_disk() {
 
 void read_all(test::OneThreadStore& store) {
     (void)store.load("ada");
-    sqlite::Reads::OperationsWalk operations;
-    while (!operations.finished)
-        if (!store.reads().operations("ada", operations)) break;
     (void)store.read_log("ada", 0, 1 << 20);
-    (void)store.reads().find_operation("ada", 1);
+    (void)store.reads().find("ada", {"vscode-1", "op1"});
     (void)store.reads().history("ada", "project:1", {});
     (void)store.reads().version("ada", "project:1", 1);
     (void)store.reads().transitions("ada", std::nullopt, {});

@@ -63,6 +63,14 @@ void check_timestamps(const Evidence& evidence, Violations& out) {
                                       std::to_string(log[i]->event->first)});
 }
 
+// The operation was in the log before it was sent once more, and this is the answer to that.
+bool is_repeat(const Evidence& evidence, const Operation& operation, const Answer& answer,
+               const LogEntry& entry) {
+    return !operation.misuse && evidence.history.restores.empty() &&
+           answer.submission < operation.submitted.size() &&
+           entry.journaled_us < operation.submitted[answer.submission].at_us;
+}
+
 void check_operations_in_log(const Evidence& evidence, Violations& out) {
     using Id = std::array<std::string, 3>;
     std::map<Id, std::vector<const LogEntry*>> in_log;
@@ -89,7 +97,13 @@ void check_operations_in_log(const Evidence& evidence, Violations& out) {
         for (const Answer& answer : operation.answers) {
             if (const auto* rejection = std::get_if<Rejection>(&answer.result)) {
                 const bool applied = rejection->error.code == Errc::already_applied;
-                rejected = rejected || (!applied && !error_row(rejection->error.code).retry);
+                const bool refused = !applied && !error_row(rejection->error.code).retry;
+                rejected = rejected || refused;
+                if (refused && found != in_log.end() &&
+                    is_repeat(evidence, operation, answer, *found->second.front()))
+                    out.push_back({1, name_of(operation) + " was rejected (" +
+                                          std::string(error_row(rejection->error.code).name) +
+                                          "), though it was in the log already"});
                 if (applied && !ever_logged.contains(found_id))
                     out.push_back({1, name_of(operation) + " was said to have been applied, and "
                                                            "never was"});

@@ -165,6 +165,18 @@ TEST(Checker, Point1SeesARejectedOperationInTheLog) {
     EXPECT_EQ(story.points(), Points{1});
 }
 
+TEST(Checker, Point1SeesARepeatThatWasRejected) {
+    Story story;
+    story.put(R"({"n":1})");
+    Operation& operation = story.history.operations[0];
+    operation.submissions = 2;
+    operation.submitted.resize(2);
+    operation.submitted[1].at_us = story.tick();
+    operation.answers.push_back({operation.answers[0].process, story.tick(),
+                                 Rejection{fail(Errc::version_conflict), nullptr}, 1});
+    EXPECT_TRUE(story.points().contains(1));
+}
+
 TEST(Checker, Point1SeesAnOperationIdThatWasTakenForAnother) {
     Story story;
     story.put(R"({"n":1})");

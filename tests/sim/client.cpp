@@ -69,10 +69,21 @@ bool Connection::deliver(Offset first, Offset last, const std::vector<std::strin
     }
     if (run.texts.size() > 1 && bytes > static_cast<std::size_t>(limits::output_held_bytes_max) * 2)
         world_.breach("a run of " + std::to_string(bytes) + " bytes was delivered at once");
+    const EdgeFlaws& flaws = world_.scenario().edge_flaws;
+    if (flaws.drops_when_full && capacity_ < 4 && on_the_way_ > 0) return true;
+    if (stream_.request.resume && !std::exchange(has_delivered_, true) && !run.texts.empty()) {
+        if (flaws.loses_first) run.texts.erase(run.texts.begin());
+        if (flaws.repeats_first) run.texts.insert(run.texts.begin(), run.texts.front());
+    }
     return carry(std::move(run));
 }
 
 bool Connection::reset(std::shared_ptr<const core::Snapshot> snapshot) {
+    if (world_.scenario().edge_flaws.hurries_snapshots) {
+        auto later = std::make_shared<core::Snapshot>(*snapshot);
+        later->position.offset += 1;
+        snapshot = std::move(later);
+    }
     return carry(Stream::Reset{std::move(snapshot)});
 }
 
@@ -352,10 +363,11 @@ void Client::submit(std::size_t index, int number, int node_id) {
     const std::size_t call = world_.expect(node.process, name);
     const auto lost = !world_.healed() && random_.chance(world_.scenario().lost_answers);
     const std::int64_t back_us = world_.hop_us(random_);
-    const auto done = [this, index, number, call, lost, back_us, process = node.process,
-                       name](std::variant<Reply, Rejection> result) {
+    const auto done = [this, index, number, call, lost, back_us, process = node.process, name,
+                       submission =
+                           operation.submitted.size() - 1](std::variant<Reply, Rejection> result) {
         if (!world_.settle(call)) return world_.breach(name + " was answered twice");
-        Answer answer{process, world_.queue().now_us(), std::move(result)};
+        Answer answer{process, world_.queue().now_us(), std::move(result), submission};
         const auto* reply = std::get_if<Reply>(&answer.result);
         world_.tracing().note("answer", index, reply ? reply->position.offset : 0, [&] {
             return name + (reply ? " at offset " + std::to_string(reply->position.offset)
@@ -367,10 +379,15 @@ void Client::submit(std::size_t index, int number, int node_id) {
                 answered(index, number, answer);
             });
     };
+    Command command = operation.command;
+    if (world_.scenario().edge_flaws.strips_conditions) {
+        command.expected_version.reset();
+        command.conditions = {};
+    }
     if (own)
-        node.engine->submit(connection_->session, Command(operation.command), done);
+        node.engine->submit(connection_->session, std::move(command), done);
     else
-        node.engine->submit(user_id_, Command(operation.command), done);
+        node.engine->submit(user_id_, std::move(command), done);
 }
 
 void Client::answered(std::size_t index, int number, const Answer& answer) {

@@ -55,6 +55,7 @@ class Connection final : public core::Peer, public std::enable_shared_from_this<
     std::int64_t last_arrival_us_ = 0;
     bool blocked_ = false;
     bool closing_ = false;
+    bool has_delivered_ = false;
 };
 
 class Client {

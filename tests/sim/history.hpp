@@ -39,6 +39,7 @@ struct Answer {
     ProcessId process;
     std::int64_t at_us = 0;
     std::variant<Reply, Rejection> result;
+    std::size_t submission = 0;  // which one it is the answer to: an index of `submitted`
 };
 
 struct Stream;

@@ -14,79 +14,96 @@ Mutation& active_mutation() noexcept {
 namespace dyad::sim {
 namespace {
 
+using Flaws = SimDatabase::Flaws;
+
 // In the order of core::Mutation.
-constexpr std::string_view kNames[] = {
+constexpr const char* kHeart[] = {
     "none",
-    "skip_operation_lookup",
-    "acknowledge_before_commit",
-    "acknowledge_unknown",
-    "retry_unknown_blindly",
-    "drop_conflict_loser",
-    "decide_on_stale_state",
-    "ignore_expected_version",
     "version_greater_suffices",
-    "reuse_version",
-    "timestamps_from_clock",
-    "trust_wall_clock",
-    "believe_at_start",
     "forget_corrections",
-    "operations_unknown",
-    "fold_before_commit",
     "skip_gap",
     "trust_announcement_offset",
-    "ignore_announcement_gap",
-    "no_poll",
-    "heads_ignore_hash",
+    "chain_not_verified",
     "resume_without_hash",
     "resume_without_epoch",
-    "resume_one_late",
-    "resume_one_early",
-    "deliver_before_commit",
-    "deliver_to_wrong_user",
-    "snapshot_of_older_state",
-    "lose_session_behind_feed",
     "forget_paused_position",
-    "dead_stay_present",
     "private_once_durable",
-    "fold_skips_delete",
-    "expiry_without_event",
-    "chain_not_verified",
-    "repeat_expired",
 };
-static_assert(std::size(kNames) == core::kMutationCount);
+static_assert(std::size(kHeart) == core::kMutationCount);
+
+template <class Flags>
+struct Flag {
+    const char* name;
+    bool Flags::* flaw;
+};
+constexpr Flag<Flaws> kStore[] = {
+    {"store_without_offset_index", &Flaws::no_offset_index},
+    {"store_serves_unjournaled", &Flaws::serves_unjournaled},
+    {"store_commits_unjournaled", &Flaws::commits_unjournaled},
+    {"store_forgets_expired", &Flaws::forgets_expired},
+    {"epoch_by_node", &Flaws::epoch_by_node},
+    {"acknowledge_before_commit", &Flaws::commits_on_send},
+    {"acknowledge_unknown", &Flaws::commits_unknown},
+    {"drop_conflict_loser", &Flaws::commits_losers},
+    {"retry_unknown_blindly", &Flaws::retries_blindly},
+    {"decide_on_stale_state", &Flaws::moves_losers},
+    {"deliver_before_commit", &Flaws::announces_to_self},
+    {"announce_before_commit", &Flaws::announces_to_others},
+    {"no_poll", &Flaws::fails_heads},
+    {"heads_ignore_hash", &Flaws::compares_lengths},
+    {"store_without_operation_index", &Flaws::no_operation_index},
+    {"misplace_duplicates", &Flaws::misplaces_duplicates},
+    {"reject_repeats", &Flaws::finds_nothing},
+    {"reject_expired_repeats", &Flaws::finds_kept_only},
+    {"fold_skips_delete", &Flaws::keeps_deleted},
+    {"expiry_without_event", &Flaws::drops_expired},
+    {"reuse_version", &Flaws::reuses_versions},
+    {"timestamps_from_clock", &Flaws::forgets_timestamps},
+    {"believe_at_start", &Flaws::forgets_clock},
+};
+constexpr Flag<BusFlaws> kBus[] = {
+    {"bus_follows_nobody", &BusFlaws::follows_nobody},
+    {"bus_follows_silently", &BusFlaws::follows_silently},
+    {"bus_echoes_without_probe", &BusFlaws::echoes_without_probe},
+    {"bus_drops_hints", &BusFlaws::drops_hints},
+    {"bus_drops_heads", &BusFlaws::drops_heads},
+    {"bus_drops_reports", &BusFlaws::drops_reports},
+    {"ignore_announcement_gap", &BusFlaws::stops_at_gaps},
+};
+constexpr Flag<EdgeFlaws> kEdge[] = {
+    {"ignore_expected_version", &EdgeFlaws::strips_conditions},
+    {"deliver_to_wrong_user", &EdgeFlaws::confuses_users},
+    {"resume_one_late", &EdgeFlaws::loses_first},
+    {"resume_one_early", &EdgeFlaws::repeats_first},
+    {"lose_session_behind_feed", &EdgeFlaws::drops_when_full},
+    {"snapshot_of_older_state", &EdgeFlaws::hurries_snapshots},
+};
 
 std::vector<Variant> make_variants() {
     std::vector<Variant> variants;
-    for (int i = 1; i < core::kMutationCount; ++i) {
-        Variant variant{.name = std::string(kNames[i]), .mutation = static_cast<core::Mutation>(i)};
-        // Designs that never look for an operation have no index of them either.
-        variant.flaws.no_operation_index =
-            variant.mutation == core::Mutation::skip_operation_lookup ||
-            variant.mutation == core::Mutation::retry_unknown_blindly;
-        variants.push_back(std::move(variant));
+    for (int i = 1; i < core::kMutationCount; ++i)
+        variants.push_back({.name = kHeart[i], .mutation = static_cast<core::Mutation>(i)});
+    const auto add = [&](const auto& flags, auto Variant::* part) {
+        for (const auto& [name, flaw] : flags) {
+            variants.push_back({.name = name});
+            variants.back().*part.*flaw = true;
+        }
+    };
+    add(kStore, &Variant::flaws);
+    add(kBus, &Variant::bus_flaws);
+    add(kEdge, &Variant::edge_flaws);
+    for (Variant& variant : variants) {
+        // Who sends it again blindly has no index of operations either.
+        if (variant.flaws.retries_blindly) variant.flaws.no_operation_index = true;
+        // Nor do the other nodes tell of their heads' hashes.
+        if (variant.flaws.compares_lengths) variant.bus_flaws.drops_heads = true;
     }
-    using Flaws = SimDatabase::Flaws;
-    const auto flawed = [&](const char* name, bool Flaws::* flaw) {
-        Variant variant{.name = name};
-        variant.flaws.*flaw = true;
-        variants.push_back(std::move(variant));
-    };
-    flawed("store_without_offset_index", &Flaws::no_offset_index);
-    flawed("store_serves_unjournaled", &Flaws::serves_unjournaled);
-    flawed("store_commits_unjournaled", &Flaws::commits_unjournaled);
-    flawed("store_forgets_expired", &Flaws::forgets_expired);
-    flawed("epoch_by_node", &Flaws::epoch_by_node);
-    const auto broken_bus = [&](const char* name, bool BusFlaws::* flaw) {
-        Variant variant{.name = name};
-        variant.bus_flaws.*flaw = true;
-        variants.push_back(std::move(variant));
-    };
-    broken_bus("bus_follows_nobody", &BusFlaws::follows_nobody);
-    broken_bus("bus_follows_silently", &BusFlaws::follows_silently);
-    broken_bus("bus_echoes_without_probe", &BusFlaws::echoes_without_probe);
-    broken_bus("bus_drops_hints", &BusFlaws::drops_hints);
-    broken_bus("bus_drops_heads", &BusFlaws::drops_heads);
-    broken_bus("bus_drops_reports", &BusFlaws::drops_reports);
+    variants.push_back({.name = "trust_wall_clock",
+                        .adjust = [](core::Config& config) { config.proof.hold_max_ms = 0; }});
+    variants.push_back({.name = "dead_stay_present", .adjust = [](core::Config& config) {
+                            config.neighbours.beats_missed = 1'000'000;
+                            config.neighbours.renewals_missed = 1'000'000;
+                        }});
     return variants;
 }
 

@@ -1,8 +1,9 @@
-// The deliberately broken variants by name: those of the heart (core/mutation.hpp), and those of
-// the store and the bus, which break the laws of their ports.
+// The deliberately broken variants by name: of the heart (core/mutation.hpp) those that nothing
+// outside of it can bring about; all others are ports, settings and an edge that break their word.
 #pragma once
 
 #include "core/mutation.hpp"
+#include "sim/scenario.hpp"
 #include "sim/sim_bus.hpp"
 #include "sim_store/sim_database.hpp"
 
@@ -18,6 +19,8 @@ struct Variant {
     core::Mutation mutation = core::Mutation::none;
     SimDatabase::Flaws flaws;
     BusFlaws bus_flaws;
+    EdgeFlaws edge_flaws;
+    void (*adjust)(core::Config& config) = nullptr;
 };
 
 // Every variant but the correct one.

@@ -9,6 +9,8 @@ Outcome run_seed(std::uint64_t seed, const Variant& variant, bool keep_trace) {
     Scenario scenario = draw_scenario(seed);
     scenario.flaws = variant.flaws;
     scenario.bus_flaws = variant.bus_flaws;
+    scenario.edge_flaws = variant.edge_flaws;
+    if (variant.adjust != nullptr) variant.adjust(scenario.config);
     World world(seed, scenario, keep_trace);
     world.run();
     Outcome outcome;

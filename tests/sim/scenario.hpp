@@ -9,6 +9,17 @@
 
 namespace dyad::sim {
 
+// What the nodes' edge (the codecs and the connections) does against the contract of
+// core/engine.hpp and core/session.hpp, for variants that must be caught.
+struct EdgeFlaws {
+    bool strips_conditions = false;  // expected versions are lost on their way in
+    bool confuses_users = false;     // every session is of the first user
+    bool loses_first = false;        // of what a connection that resumed is sent
+    bool repeats_first = false;      // ... and has it again, as the next
+    bool drops_when_full = false;    // what does not fit is dropped
+    bool hurries_snapshots = false;  // a snapshot says a later position than it has
+};
+
 struct Scenario {
     int nodes = 1;
     int users = 1;
@@ -25,6 +36,7 @@ struct Scenario {
     BusFaults bus;
     SimDatabase::Flaws flaws;
     BusFlaws bus_flaws;
+    EdgeFlaws edge_flaws;
 
     // In thousandths:
     std::int64_t plain_clients = 250;

@@ -88,6 +88,10 @@ class SimBus final : public Bus {
     }
     bool connected() const override { return !cut || !admits_cut; }
 
+    // Something arrives here that was never published.
+    void bring(const BusMessage& message) {
+        if (receive_) receive_(message);
+    }
     // The broker forgets this node, and does not say so.
     void lose_subscriptions();
     const std::set<std::string>& followed() const noexcept { return followed_; }

@@ -47,12 +47,12 @@ struct Fixture {
         queue.run_all();
         return outcome.value();
     }
-    std::vector<std::uint64_t> operations() {
-        std::vector<std::uint64_t> keys;
-        store.operations("anna",
-                         [&](const Result<std::vector<std::uint64_t>>& result) { keys = *result; });
+    std::optional<Offset> find(const std::string& operation) {
+        std::optional<Offset> at;
+        store.find("anna", {"laptop", operation},
+                   [&](const Result<std::optional<Offset>>& result) { at = *result; });
         queue.run_all();
-        return keys;
+        return at;
     }
     LoadedLog load() {
         std::optional<LoadedLog> loaded;
@@ -91,7 +91,9 @@ TEST(SimStore, CommitsAndReadsBack) {
     const LoadedLog loaded = fixture.load();
     EXPECT_EQ(loaded.head.offset, 3u);
     EXPECT_EQ(loaded.head.hash, head.hash);
-    EXPECT_EQ(fixture.operations().size(), 3u);
+    EXPECT_EQ(fixture.find("a0"), std::optional<Offset>(1));
+    EXPECT_EQ(fixture.find("a2"), std::optional<Offset>(3));
+    EXPECT_EQ(fixture.find("a3"), std::nullopt);
 }
 
 TEST(SimStore, OneOfTwoAppendsAtTheSameOffsetConflicts) {
@@ -107,7 +109,7 @@ TEST(SimStore, AnOperationIdIsInTheLogOnce) {
     Fixture fixture;
     LogHead head = new_log();
     EXPECT_EQ(fixture.append(batch_after(head, 1, "a")), AppendOutcome::committed);
-    EXPECT_EQ(fixture.append(batch_after(head, 1, "a")), AppendOutcome::conflict);
+    EXPECT_EQ(fixture.append(batch_after(head, 1, "a")), AppendOutcome::duplicate);
     EXPECT_EQ(fixture.load().head.offset, 1u);
 }
 
@@ -199,7 +201,7 @@ TEST(SimStore, OnlyDurableEventsExpireAndTheLogsEndStays) {
     EXPECT_EQ(fixture.database.expire(1'000), 1u);
     EXPECT_EQ(fixture.load().head.hash, head.hash);
     std::optional<Errc> error;
-    fixture.store.read_log("anna", 1, 1, [&](const Result<LogSlice>& slice) {
+    fixture.store.read("anna", 1, 1, [&](const Result<LogSlice>& slice) {
         if (!slice) error = slice.error().code;
     });
     fixture.queue.run_all();

@@ -91,16 +91,25 @@ void World::start(Node& node) {
     node.store->set_cut(node.cut_from_database);
     measure_clock(node);
     node.bus = std::make_unique<SimBus>(network_, node.process.node);
+    node.store->on_append([this, process = node.process](const AppendRequest& request) {
+        const Announcement early{request.user_id, request.batch};
+        if (scenario_.flaws.announces_to_others) network_.send(process.node, early);
+        if (scenario_.flaws.announces_to_self)
+            queue_.after(1, [this, process, early] {
+                if (runs(process)) this->node(process.node).bus->bring(early);
+            });
+    });
     node.bus->cut = node.cut_from_bus;
     node.engine = std::make_unique<core::Engine>(
         scenario_.config,
-        core::Ports{node.clock, *node.random, *node.store, *node.bus, node.renderer});
+        core::Ports{node.clock, *node.random, *node.store, *node.store, *node.bus, node.renderer});
     trace_.note("start", static_cast<std::uint64_t>(node.process.node), 0,
                 [&] { return "node " + std::to_string(node.process.node); });
     tick(node.process.node, node.process.run);
 }
 
 void World::tick(int id, int run) {
+    database_.now_ms = nodes_.front()->clock.wall_ms() - nodes_.front()->clock.wall_offset_ms;
     queue_.after(random_.between(10, 60) * kMs, [this, id, run] {
         Node& it = node(id);
         if (!it.alive() || it.process.run != run) return;
@@ -167,8 +176,10 @@ std::shared_ptr<Connection> World::attach(Client& client, int id,
                                                : "");
                 });
     auto connection = std::make_shared<Connection>(*this, client, it.process, stream, capacity);
+    core::SessionRequest asked = request;
+    if (scenario_.edge_flaws.confuses_users) asked.user_id = "u0";
     connection->session = it.engine->attach(
-        request, *connection, [raw = connection.get()](Position at) { raw->ready(at); });
+        std::move(asked), *connection, [raw = connection.get()](Position at) { raw->ready(at); });
     connections_.insert(connection);
     return connection;
 }

@@ -1,14 +1,17 @@
 #include "sim_store/sim_database.hpp"
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 
 #include <algorithm>
 
 namespace dyad::sim {
 namespace {
 
-void project_event(UserRecord& record, const StoredEvent& event) {
-    fold(record.state, event.change);
+void project_event(UserRecord& record, const StoredEvent& event, bool keeps_deleted) {
+    const auto* context = std::get_if<ContextChange>(&event.change);
+    if (!keeps_deleted || context == nullptr || !context->context->deleted)
+        fold(record.state, event.change);
     if (const auto* response = std::get_if<ResponseChange>(&event.change)) {
         const ResponseRecord& addition = response->record;
         const auto [at, fresh] =
@@ -20,11 +23,36 @@ void project_event(UserRecord& record, const StoredEvent& event) {
     }
 }
 
+// What stays known of the operation of an event that expires.
+void keep_expired(UserRecord& record, const StoredEvent& event) {
+    const Result<EventView> view = decode_event(event.text());
+    CHECK(view.has_value());
+    const std::uint64_t key = event.entry().operation_key;
+    UserRecord::Expired& own = record.expired[view->source_instance_id];
+    own.keys.push_back(key);
+    own.newest = view->offset;
+    record.operations[key] = 0;
+    if (own.keys.size() > limits::expired_operations_per_instance_max) {
+        record.operations.erase(own.keys.front());
+        own.keys.pop_front();
+    }
+    if (record.expired.size() <= limits::expired_operations_instances_max) return;
+    const auto oldest =
+        std::min_element(record.expired.begin(), record.expired.end(),
+                         [](auto& a, auto& b) { return a.second.newest < b.second.newest; });
+    for (const std::uint64_t gone : oldest->second.keys)
+        record.operations.erase(gone);
+    record.expired.erase(oldest);
+}
+
 void truncate(UserRecord& record, Offset to) {
     record.events.resize(to);
     record.journaled = std::min(record.journaled, to);
     record.first_kept = std::min(record.first_kept, to + 1);
     record.operations.clear();
+    record.expired.clear();
+    for (Offset offset = 1; offset < record.first_kept; ++offset)
+        keep_expired(record, record.events[offset - 1]);
     for (Offset offset = record.first_kept; offset <= to; ++offset)
         record.operations[record.events[offset - 1].entry().operation_key] = offset;
     if (to == 0) record.epoch = 0;
@@ -54,8 +82,8 @@ LogHead UserRecord::head_at(const std::string& user_id, Offset offset) const {
     return head;
 }
 
-bool SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
-                         const Change& change) {
+AppendOutcome SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch,
+                                  Offset offset, const Change& change) {
     UserRecord& record = users_[user_id];
     const EventEntry& entry = batch->entry(offset);
     const Offset end = record.events.size();
@@ -64,12 +92,45 @@ bool SimDatabase::insert(const std::string& user_id, const EventBatchPtr& batch,
     const Hash prev = offset == batch->first ? batch->prev_hash : batch->entry(offset - 1).hash;
     const bool follows = offset == end + 1 && batch->epoch == record.epoch &&
                          prev == record.head_at(user_id, end).hash;
-    if (!follows && !flaws.no_offset_index) return false;
-    if (!flaws.no_operation_index && record.operations.contains(entry.operation_key)) return false;
+    if (!follows && !flaws.no_offset_index) return AppendOutcome::conflict;
+    if (!flaws.no_operation_index && record.operations.contains(entry.operation_key))
+        return AppendOutcome::duplicate;
     record.events.push_back({batch, offset, change});
     record.operations[entry.operation_key] = record.events.size();
     unjournaled_.insert(user_id);
-    return true;
+    return AppendOutcome::committed;
+}
+
+void SimDatabase::write_at_end(const AppendRequest& request) {
+    LogHead head = head_of_all(request.user_id);
+    auto batch = std::make_shared<EventBatch>();
+    for (std::size_t i = 0; i < request.batch->size(); ++i) {
+        const Result<EventView> event = decode_event(request.batch->text(request.batch->first + i));
+        CHECK(event.has_value());
+        EventDraft draft;
+        draft.source_instance_id = event->source_instance_id;
+        draft.operation_id = event->operation_id;
+        draft.fingerprint = request.batch->entries[i].fingerprint;
+        draft.timestamp_ms = std::max(head.timestamp_ms, request.batch->entries[i].timestamp_ms);
+        append_change(*batch, head, request.changes[i], draft);
+    }
+    for (std::size_t i = 0; i < request.batch->size(); ++i)
+        insert(request.user_id, batch, batch->first + i, request.changes[i]);
+    journal();
+}
+
+LogHead SimDatabase::head_of_all(const std::string& user_id) const {
+    const auto at = users_.find(user_id);
+    if (at == users_.end() || at->second.events.empty()) return first_head(user_id, epoch_seed);
+    return at->second.head_at(user_id, at->second.events.size());
+}
+
+std::optional<Offset> SimDatabase::offset_of(const std::string& user_id,
+                                             std::uint64_t operation_key) const {
+    const auto user = users_.find(user_id);
+    if (user == users_.end()) return std::nullopt;
+    const auto at = user->second.operations.find(operation_key);
+    return at == user->second.operations.end() ? std::nullopt : std::optional(at->second);
 }
 
 void SimDatabase::journal() {
@@ -103,7 +164,7 @@ bool SimDatabase::durable(const std::string& user_id, Offset offset, const Hash&
 void SimDatabase::project(UserRecord& record, std::size_t events) const {
     const Offset end = std::min<Offset>(record.journaled, record.projected + events);
     for (; record.projected < end; ++record.projected)
-        project_event(record, record.events[record.projected]);
+        project_event(record, record.events[record.projected], flaws.keeps_deleted);
 }
 
 std::size_t SimDatabase::expire(
@@ -115,11 +176,13 @@ std::size_t SimDatabase::expire(
         while (record.first_kept <= record.projected &&
                record.events[record.first_kept - 1].entry().timestamp_ms < before_ms &&
                !(keep && keep(user_id, record.events[record.first_kept - 1]))) {
-            if (observer.expired) observer.expired(user_id, record.events[record.first_kept - 1]);
-            const auto at =
-                record.operations.find(record.events[record.first_kept - 1].entry().operation_key);
-            if (at != record.operations.end() && at->second == record.first_kept)
+            const StoredEvent& event = record.events[record.first_kept - 1];
+            if (observer.expired) observer.expired(user_id, event);
+            const auto at = record.operations.find(event.entry().operation_key);
+            if (at != record.operations.end() && at->second == record.first_kept) {
                 record.operations.erase(at);
+                if (!flaws.forgets_expired) keep_expired(record, event);
+            }
             record.first_kept += 1;
             expired += 1;
         }

@@ -10,8 +10,10 @@
 
 #include "store/store.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -41,8 +43,14 @@ struct UserRecord {
     State state;
     std::map<std::pair<std::string, std::string>, ResponseRecord> responses;  // by chat, message
     std::vector<std::pair<Offset, ModeState>> transitions;
-    // Of every kept event, for the unique index; the newest event with the key.
+    // For the unique index: of every kept event, the newest with the key; and 0 for what is known
+    // of expired ones, whose keys `expired` has by instance, the oldest first.
     std::unordered_map<std::uint64_t, Offset> operations;
+    struct Expired {
+        std::deque<std::uint64_t> keys;
+        Offset newest = 0;
+    };
+    std::map<std::string, Expired, std::less<>> expired;
 
     // The hash of the event at `offset`; of nothing where offset is 0.
     Hash hash_at(Offset offset) const {
@@ -62,22 +70,46 @@ class SimDatabase {
     };
     // What the database is built without, for variants that must be caught.
     struct Flaws {
-        bool no_offset_index = false;      // an append moves to the log's end, wherever that is
-        bool no_operation_index = false;   // an operation id may repeat
-        bool serves_unjournaled = false;   // readers see what a crash can still drop
-        bool commits_unjournaled = false;  // `committed` does not wait for the journal
-        bool forgets_expired = false;      // the operation ids of expired events
-        bool epoch_by_node = false;        // each node chooses the epoch of an empty log
+        // Writing
+        bool no_offset_index = false;       // an append moves to the log's end, wherever that is
+        bool no_operation_index = false;    // an operation id may repeat
+        bool serves_unjournaled = false;    // readers see what a crash can still drop
+        bool commits_unjournaled = false;   // `committed` does not wait for the journal
+        bool forgets_expired = false;       // the operation ids of expired events
+        bool epoch_by_node = false;         // each node chooses the epoch of an empty log
+        bool commits_on_send = false;       // `committed` is said when the append is sent
+        bool commits_unknown = false;       // ... where there was no answer
+        bool commits_losers = false;        // ... where another event was first
+        bool retries_blindly = false;       // what got no answer is sent again, to the new end
+        bool moves_losers = false;          // what lost its place is written behind the winner
+        bool announces_to_self = false;     // what is appended is announced to its node at once
+        bool announces_to_others = false;   // ... to all the others
+        bool misplaces_duplicates = false;  // `duplicate` names the event before
+        // Reading
+        bool fails_heads = false;         // heads are never had
+        bool compares_lengths = false;    // two logs of one epoch and length have one head
+        bool finds_nothing = false;       // no operation is ever found
+        bool finds_kept_only = false;     // ... that has expired
+        bool keeps_deleted = false;       // projections do not apply deletions
+        bool drops_expired = false;       // ... lose contexts when their time is over
+        bool reuses_versions = false;     // ... are a version behind
+        bool forgets_timestamps = false;  // a log that is read has no newest date
+        bool forgets_clock = false;       // the mark of the proved time is lost
     };
 
     Observer observer;
     Flaws flaws;
     ClockMark clock;
     std::uint64_t epoch_seed = 1;  // of the epochs of logs without events
+    std::int64_t now_ms = 0;       // for drops_expired
 
-    // Inserts one event of `batch`. False: a unique index refused it.
-    bool insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
-                const Change& change);
+    // Inserts one event of `batch`: committed, or what a unique index said.
+    AppendOutcome insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
+                         const Change& change);
+    // Appends the events of `request` to the log's end, whatever they were decided on.
+    void write_at_end(const AppendRequest& request);
+    // Of an operation that the log has, durable or not, or had; nothing: it is not known.
+    std::optional<Offset> offset_of(const std::string& user_id, std::uint64_t operation_key) const;
     // Makes everything that was inserted durable.
     void journal();
     // Drops everything that is not.
@@ -110,6 +142,8 @@ class SimDatabase {
     }
 
   private:
+    LogHead head_of_all(const std::string& user_id) const;  // not durable ones, too
+
     std::map<std::string, UserRecord, std::less<>> users_;
     std::set<std::string> unjournaled_;
 };

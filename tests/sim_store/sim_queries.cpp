@@ -1,38 +1,40 @@
 #include "sim_store/sim_queries.hpp"
 
-#include "base/limits.hpp"
 #include "search/match.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace dyad::sim::queries {
 namespace {
+
+void spoil(const SimDatabase& database, State& state) {
+    for (auto at = state.contexts.begin(); at != state.contexts.end();) {
+        auto context = std::make_shared<Context>(*at->second);
+        const bool over = context->expires_at_ms && *context->expires_at_ms <= database.now_ms;
+        if (database.flaws.drops_expired && !context->deleted && over) {
+            state.live_contexts -= 1;
+            state.live_bytes -= context->data.size();
+            state.expiries.erase({*context->expires_at_ms, context->key});
+            at = state.contexts.erase(at);
+            continue;
+        }
+        if (database.flaws.reuses_versions && context->version > 1) context->version -= 1;
+        at->second = std::move(context);
+        ++at;
+    }
+}
 
 // The durable state: the projections and the log beyond them.
 State state_of(const SimDatabase& database, const UserRecord& record) {
     State state = record.state;
     for (Offset offset = record.projected; offset < database.readable(record); ++offset)
         fold(state, record.events[offset].change);
+    if (database.flaws.drops_expired || database.flaws.reuses_versions) spoil(database, state);
     return state;
 }
 
 bool before_page(Offset offset, const PageRequest& page) {
     return page.before == 0 || offset < page.before;
-}
-
-void add_expired_operations(const UserRecord& record, std::vector<std::uint64_t>& keys) {
-    std::map<std::string, int, std::less<>> known;  // by instance
-    for (Offset offset = record.first_kept - 1; offset > 0; --offset) {
-        const StoredEvent& event = record.events[offset - 1];
-        const Result<EventView> view = decode_event(event.text());
-        CHECK(view.has_value());
-        const auto at = known.find(view->source_instance_id);
-        if (at == known.end() && known.size() == limits::expired_operations_instances_max) continue;
-        int& count = known[view->source_instance_id];
-        if (++count <= limits::expired_operations_per_instance_max)
-            keys.push_back(event.entry().operation_key);
-    }
 }
 
 }  // namespace
@@ -44,22 +46,12 @@ LoadedLog load(const SimDatabase& database, const std::string& user_id, std::uin
     if (record == nullptr) return loaded;
     loaded.first_kept = record->first_kept;
     loaded.state = state_of(database, *record);
+    if (database.flaws.forgets_timestamps) loaded.head.timestamp_ms = 0;
     return loaded;
 }
 
-std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id) {
-    std::vector<std::uint64_t> keys;
-    const UserRecord* record = database.find(user_id);
-    if (record == nullptr) return keys;
-    const Offset end = database.readable(*record);
-    for (Offset offset = record->first_kept; offset <= end; ++offset)
-        keys.push_back(record->events[offset - 1].entry().operation_key);
-    if (!database.flaws.forgets_expired) add_expired_operations(*record, keys);
-    return keys;
-}
-
-Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
-                          std::size_t bytes_max, std::uint64_t node_seed) {
+Result<LogSlice> read(const SimDatabase& database, const std::string& user_id, Offset after,
+                      std::size_t bytes_max, std::uint64_t node_seed) {
     LogSlice slice;
     slice.head = database.head(user_id, node_seed);
     const UserRecord* record = database.find(user_id);
@@ -85,13 +77,15 @@ Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_i
     return slice;
 }
 
-Offset find_operation(const SimDatabase& database, const std::string& user_id,
-                      std::uint64_t operation_key) {
+std::optional<Offset> find(const SimDatabase& database, const std::string& user_id,
+                           const OperationId& operation) {
+    if (database.flaws.finds_nothing) return std::nullopt;
     const UserRecord* record = database.find(user_id);
-    if (record == nullptr) return 0;
-    const auto at = record->operations.find(operation_key);
-    return at == record->operations.end() || at->second > database.readable(*record) ? 0
-                                                                                     : at->second;
+    if (record == nullptr) return std::nullopt;
+    const std::optional<Offset> at =
+        database.offset_of(user_id, operation_key(operation.instance_id, operation.operation_id));
+    if (database.flaws.finds_kept_only && at == Offset{0}) return std::nullopt;
+    return at && *at > database.readable(*record) ? std::nullopt : at;
 }
 
 std::vector<HistoryItem> history(const SimDatabase& database, const std::string& user_id,

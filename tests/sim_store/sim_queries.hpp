@@ -4,6 +4,7 @@
 #include "sim_store/sim_database.hpp"
 #include "store/store.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,10 @@ namespace dyad::sim::queries {
 
 // `node_seed`: for SimDatabase::Flaws::epoch_by_node.
 LoadedLog load(const SimDatabase& database, const std::string& user_id, std::uint64_t node_seed);
-std::vector<std::uint64_t> operations(const SimDatabase& database, const std::string& user_id);
-Result<LogSlice> read_log(const SimDatabase& database, const std::string& user_id, Offset after,
-                          std::size_t bytes_max, std::uint64_t node_seed);
-Offset find_operation(const SimDatabase& database, const std::string& user_id,
-                      std::uint64_t operation_key);
+Result<LogSlice> read(const SimDatabase& database, const std::string& user_id, Offset after,
+                      std::size_t bytes_max, std::uint64_t node_seed);
+std::optional<Offset> find(const SimDatabase& database, const std::string& user_id,
+                           const OperationId& operation);
 std::vector<HistoryItem> history(const SimDatabase& database, const std::string& user_id,
                                  const std::string& key, PageRequest page);
 Result<ContextPtr> read_version(const SimDatabase& database, const std::string& user_id,

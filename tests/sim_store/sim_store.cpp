@@ -3,6 +3,8 @@
 #include "sim_store/sim_queries.hpp"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <utility>
 
 namespace dyad::sim {
@@ -18,7 +20,8 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
         bool step_by_step = false;
         bool answer_lost = false;
         bool repeated = false;
-        Offset last = 0;  // to insert
+        Offset last = 0;           // to insert
+        std::size_t inserted = 0;  // so many
     };
     using AppendPtr = std::shared_ptr<Append>;
 
@@ -41,6 +44,8 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
     bool cut = false;
     bool open = true;  // somebody waits for answers
     std::int64_t clock_offset_ms = 0;
+    std::function<void(const AppendRequest&)> on_append;
+    std::map<std::tuple<std::string, Epoch, Offset>, Position> seen_heads;  // compares_lengths
 
     bool reachable() const { return availability->up && !cut; }
     bool faulty(std::int64_t permille) { return !availability->healed && random.chance(permille); }
@@ -55,6 +60,7 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
     void inserted(const AppendPtr& call);
     void journal_soon();
     void answer(const AppendPtr& call, AppendOutcome outcome, std::int64_t delay_us);
+    std::vector<Duplicate> duplicates_of(const Append& call);
     void answer_unknown(const AppendPtr& call);
 
     template <class T, class Ask>
@@ -63,13 +69,35 @@ struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
 
 void SimStore::Link::answer(const AppendPtr& call, AppendOutcome outcome, std::int64_t delay_us) {
     if (std::exchange(call->answered, true)) return;
-    later(delay_us, [this, call, outcome] {
-        if (!open) return;
-        AppendResult result{.outcome = outcome, .error = std::nullopt};
-        if (outcome == AppendOutcome::refused)
-            result.error = fail(Errc::storage_unavailable, "the simulated store refused it");
-        call->done(std::move(result));
+    const SimDatabase::Flaws& flaws = database.flaws;
+    if ((outcome == AppendOutcome::unknown && flaws.commits_unknown) ||
+        (outcome == AppendOutcome::conflict && flaws.commits_losers))
+        outcome = AppendOutcome::committed;
+    if ((outcome == AppendOutcome::unknown && flaws.retries_blindly) ||
+        (outcome == AppendOutcome::conflict && flaws.moves_losers))
+        later(delay_us, [this, call] { database.write_at_end(call->request); });
+    AppendResult result{.outcome = outcome};
+    if (outcome == AppendOutcome::duplicate) result.duplicates = duplicates_of(*call);
+    if (outcome == AppendOutcome::refused)
+        result.error = fail(Errc::storage_unavailable, "the simulated store refused it");
+    later(delay_us, [this, call, result] {
+        if (open) call->done(result);
     });
+}
+
+// All of them, or, as a store that stops at the first one, that one.
+std::vector<Duplicate> SimStore::Link::duplicates_of(const Append& call) {
+    std::vector<Duplicate> found;
+    const EventBatch& batch = *call.request.batch;
+    const bool all = random.chance(500);
+    for (std::size_t i = call.inserted; i < batch.size() && (all || found.empty()); ++i)
+        if (const std::optional<Offset> at =
+                database.offset_of(call.request.user_id, batch.entries[i].operation_key))
+            found.push_back({.event = i, .offset = *at});
+    if (database.flaws.misplaces_duplicates)
+        for (Duplicate& duplicate : found)
+            if (duplicate.offset > 1) duplicate.offset -= 1;
+    return found;
 }
 
 void SimStore::Link::answer_unknown(const AppendPtr& call) {
@@ -116,9 +144,10 @@ void SimStore::Link::insert_from(const AppendPtr& call, Offset offset) {
         // What a crash cut off is not continued by the connection it broke.
         if (!availability->up || availability->crashes != call->crashes)
             return answer_unknown(call);
-        if (!database.insert(request.user_id, request.batch, offset,
-                             request.changes[offset - request.batch->first]))
-            return answer(call, AppendOutcome::conflict, way_us());
+        const AppendOutcome outcome = database.insert(
+            request.user_id, request.batch, offset, request.changes[offset - request.batch->first]);
+        if (outcome != AppendOutcome::committed) return answer(call, outcome, way_us());
+        call->inserted += 1;
         journal_soon();
         if (call->step_by_step && offset < call->last) {
             later(random.between(0, 20'000),
@@ -138,7 +167,12 @@ void SimStore::Link::journal_soon() {
 
 void SimStore::Link::inserted(const AppendPtr& call) {
     if (call->answer_lost) return answer_unknown(call);
-    if (call->repeated) return answer(call, AppendOutcome::conflict, way_us());
+    if (call->repeated) {  // which of the indexes refused the second one is the database's choice
+        call->inserted = 0;
+        const bool duplicate = !database.flaws.no_operation_index && random.chance(500);
+        return answer(call, duplicate ? AppendOutcome::duplicate : AppendOutcome::conflict,
+                      way_us());
+    }
     const auto report = [this, call] {
         if (!availability->up || availability->crashes != call->crashes)
             return answer_unknown(call);
@@ -188,6 +222,9 @@ SimStore::~SimStore() {
 void SimStore::set_faults(const StoreFaults& faults) {
     link_->faults = faults;
 }
+void SimStore::on_append(std::function<void(const AppendRequest&)> sent) {
+    link_->on_append = std::move(sent);
+}
 void SimStore::set_cut(bool cut) {
     link_->cut = cut;
 }
@@ -203,6 +240,8 @@ void SimStore::append(AppendRequest request, std::function<void(AppendResult)> d
     call->done = std::move(done);
     call->sent_us = link_->queue.now_us();
     call->replacements = link_->availability->replacements;
+    if (link_->on_append) link_->on_append(call->request);
+    if (link_->database.flaws.commits_on_send) link_->answer(call, AppendOutcome::committed, 1);
     link_->send(call);
 }
 
@@ -213,33 +252,34 @@ void SimStore::load(const std::string& user_id, Callback<LoadedLog> done) {
                             });
 }
 
-void SimStore::operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) {
-    link_->query<std::vector<std::uint64_t>>(std::move(done), [user_id](SimDatabase& database) {
-        return queries::operations(database, user_id);
-    });
-}
-
-void SimStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
-                        Callback<LogSlice> done) {
+void SimStore::read(const std::string& user_id, Offset after, std::size_t bytes_max,
+                    Callback<LogSlice> done) {
     link_->query<LogSlice>(std::move(done), [=, seed = link_->node_seed](SimDatabase& database) {
-        return queries::read_log(database, user_id, after, bytes_max, seed);
+        return queries::read(database, user_id, after, bytes_max, seed);
     });
 }
 
-void SimStore::find_operation(const std::string& user_id, std::uint64_t operation_key,
-                              Callback<Offset> done) {
-    link_->query<Offset>(std::move(done), [=](SimDatabase& database) {
-        return queries::find_operation(database, user_id, operation_key);
-    });
+void SimStore::find(const std::string& user_id, OperationId operation,
+                    Callback<std::optional<Offset>> done) {
+    link_->query<std::optional<Offset>>(
+        std::move(done), [user_id, operation = std::move(operation)](SimDatabase& database) {
+            return queries::find(database, user_id, operation);
+        });
 }
 
 void SimStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
     link_->query<std::vector<Position>>(
         std::move(done),
-        [ids = std::move(user_ids), seed = link_->node_seed](SimDatabase& database) {
+        [ids = std::move(user_ids),
+         link = link_](SimDatabase& database) -> Result<std::vector<Position>> {
+            if (database.flaws.fails_heads) return fail(Errc::storage_unavailable);
             std::vector<Position> heads;
-            for (const std::string& id : ids)
-                heads.push_back(database.head(id, seed).position());
+            for (const std::string& id : ids) {
+                const Position head = database.head(id, link->node_seed).position();
+                const Position& seen =
+                    link->seen_heads.try_emplace({id, head.epoch, head.offset}, head).first->second;
+                heads.push_back(database.flaws.compares_lengths ? seen : head);
+            }
             return heads;
         });
 }
@@ -292,7 +332,9 @@ void SimStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
 }
 
 void SimStore::load_clock(Callback<ClockMark> done) {
-    link_->query<ClockMark>(std::move(done), [](SimDatabase& database) { return database.clock; });
+    link_->query<ClockMark>(std::move(done), [](SimDatabase& database) {
+        return database.flaws.forgets_clock ? ClockMark{} : database.clock;
+    });
 }
 
 void SimStore::save_clock(const ClockMark& mark) {

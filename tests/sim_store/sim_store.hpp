@@ -22,7 +22,7 @@ struct StoreFaults {
     std::int64_t lose_answer = 0;   // no answer, though applied
     std::int64_t late = 0;          // no answer, and applied after that
     std::int64_t partial = 0;       // a prefix applied, then no answer
-    std::int64_t repeat = 0;        // applied twice by the driver: the second answers `conflict`
+    std::int64_t repeat = 0;        // applied twice by the driver: the second one is answered
     std::int64_t step_by_step = 0;  // a batch is inserted one event at a time
     std::int64_t read_error = 0;
     std::int64_t delay_min_us = 0;  // each way
@@ -50,16 +50,17 @@ class SimStore final : public Store {
     ~SimStore() override;
 
     void set_faults(const StoreFaults& faults);
+    // Called with every append, as it is sent.
+    void on_append(std::function<void(const AppendRequest&)> sent);
     // While cut, this node does not reach the database.
     void set_cut(bool cut);
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
-    void operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
-    void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
-                  Callback<LogSlice> done) override;
-    void find_operation(const std::string& user_id, std::uint64_t operation_key,
-                        Callback<Offset> done) override;
+    void read(const std::string& user_id, Offset after, std::size_t bytes_max,
+              Callback<LogSlice> done) override;
+    void find(const std::string& user_id, OperationId operation,
+              Callback<std::optional<Offset>> done) override;
     bool shared() const override;
     void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) override;
     void history(const std::string& user_id, const std::string& key, PageRequest page,

@@ -35,15 +35,7 @@ class HandClock final : public Clock {
     mutable int looks = 0;
 };
 
-enum class Call : std::uint8_t {
-    load,
-    operations,
-    append,
-    read_log,
-    find_operation,
-    heads,
-    read_version
-};
+enum class Call : std::uint8_t { load, append, read, find, heads, read_version };
 
 // Passes everything on to a store, counts it, and can hold answers back. What a held answer says
 // was true when the question arrived.
@@ -67,10 +59,6 @@ class GatedStore final : public Store {
     void load(const std::string& user_id, Callback<LoadedLog> done) override {
         inner_.load(user_id, gate(Call::load, std::move(done)));
     }
-    void operations(const std::string& user_id,
-                    Callback<std::vector<std::uint64_t>> done) override {
-        inner_.operations(user_id, gate(Call::operations, std::move(done)));
-    }
     void append(AppendRequest request, std::function<void(AppendResult)> done) override {
         if (loses_races) {
             auto late = std::make_shared<EventBatch>(*request.batch);
@@ -79,13 +67,13 @@ class GatedStore final : public Store {
         }
         inner_.append(std::move(request), gate(Call::append, std::move(done)));
     }
-    void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
-                  Callback<LogSlice> done) override {
-        inner_.read_log(user_id, after, bytes_max, gate(Call::read_log, std::move(done)));
+    void read(const std::string& user_id, Offset after, std::size_t bytes_max,
+              Callback<LogSlice> done) override {
+        inner_.read(user_id, after, bytes_max, gate(Call::read, std::move(done)));
     }
-    void find_operation(const std::string& user_id, std::uint64_t operation_key,
-                        Callback<Offset> done) override {
-        inner_.find_operation(user_id, operation_key, gate(Call::find_operation, std::move(done)));
+    void find(const std::string& user_id, OperationId operation,
+              Callback<std::optional<Offset>> done) override {
+        inner_.find(user_id, std::move(operation), gate(Call::find, std::move(done)));
     }
     bool loses_races = false;  // every append conflicts
     bool shared() const override { return inner_.shared(); }
@@ -240,7 +228,7 @@ class CoreRig {
                     rig.database_up, rig.shared_),
               gated(store),
               random(static_cast<std::uint64_t>(number) + 100),
-              engine(rig.config_, {rig.clock, random, gated, bus, rig.renderer_}) {}
+              engine(rig.config_, {rig.clock, random, gated, gated, bus, rig.renderer_}) {}
 
         sim::SimStore store;
         GatedStore gated;

@@ -39,7 +39,7 @@ void OneThreadStore::answer(const sqlite::CommitLog::Round& round) {
         else
             store_.commits->settle(
                 question.user_id,
-                store_.tables->has_operation(question.user_id, *question.batch, question.events));
+                store_.tables->duplicates(question.user_id, *question.batch, question.events));
     }
     // Amid an apply there is none yet.
     if (round.wants_room)
@@ -76,15 +76,6 @@ sqlite::StoreCheck OneThreadStore::begin_check(bool thorough) {
         store_.tables->connection(),
         [this](sqlite::Journal::Cursor& at) { return store_.commits->journal().check_record(at); },
         thorough};
-}
-
-Result<std::vector<std::uint64_t>> OneThreadStore::operations(const std::string& user) {
-    sqlite::Reads::OperationsWalk walk;
-    while (!walk.finished) {
-        const Status done = reads_.operations(user, walk);
-        if (!done) return done.error();
-    }
-    return std::move(walk.keys);
 }
 
 }  // namespace dyad::test

@@ -58,6 +58,12 @@ AppendRequest SampleLog::draft(std::size_t events) {
     return request;
 }
 
+OperationId SampleLog::operation_at(Offset offset) const {
+    Result<EventView> event = decode_event(texts_[offset - 1]);
+    CHECK(event.has_value());
+    return {std::move(event->source_instance_id), std::move(event->operation_id)};
+}
+
 void SampleLog::take(const EventBatch& batch, const std::vector<Change>& changes) {
     for (std::size_t i = 0; i < changes.size(); ++i) {
         const Offset offset = batch.first + i;

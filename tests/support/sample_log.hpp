@@ -56,6 +56,7 @@ class SampleLog {
     // The texts of all events, the first one at index 0.
     const std::vector<std::string>& texts() const noexcept { return texts_; }
     const std::vector<std::uint64_t>& operation_keys() const noexcept { return operations_; }
+    OperationId operation_at(Offset offset) const;
     const std::map<std::pair<std::string, std::string>, ResponseRecord>& responses() const {
         return responses_;
     }

@@ -93,7 +93,7 @@ void page_after(Call& call, const Start& start, Offset limit) {
         else
             write_page(*call, start, limit, *slice);
     };
-    call.node().store().read_log(call.user(), start.offset, limits::page_log_bytes_max, answer);
+    call.node().store().read(call.user(), start.offset, limits::page_log_bytes_max, answer);
 }
 
 void list_events(Call& call) {
@@ -108,7 +108,7 @@ void list_events(Call& call) {
     if (call.query("after")) return page_after(call, *start, events);
     // From the oldest event that is kept, which reading beyond the end tells.
     constexpr auto kBeyond = static_cast<Offset>(INT64_MAX);
-    call.node().store().read_log(
+    call.node().store().read(
         call.user(), kBeyond, 1, call.then([events](Call& to, const LogSlice& slice) {
             page_after(to, Start{.offset = slice.first_kept - 1, .position = {}}, events);
         }));
@@ -135,7 +135,7 @@ void prove_event(Call& call) {
     const auto number = whole_number("offset", call.segments[1], 1);
     if (!number) return call.problem(number.error());
     const auto offset = static_cast<Offset>(*number);
-    call.node().store().read_log(
+    call.node().store().read(
         call.user(), offset - 1, 1, call.then([offset](Call& to, const LogSlice& slice) {
             for (const EventBatchPtr& batch : slice.batches)
                 if (!batch->empty() && batch->first <= offset && offset <= batch->last())

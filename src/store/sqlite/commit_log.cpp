@@ -57,7 +57,7 @@ bool CommitLog::take_one(Round& round) {
                                                                  std::to_string(most) + " bytes");
             PendingAppend append = std::move(queue_.front());
             queue_.pop_front();
-            answer(std::move(append), AppendOutcome::refused, error);
+            refuse(std::move(append), error);
             return true;
         }
     }
@@ -74,7 +74,7 @@ void CommitLog::decide(PendingAppend append, Log& log, Round& round) {
     const EventBatch& batch = *append.request.batch;
     const bool follows = batch.epoch == log.head.epoch && batch.first == log.head.offset + 1 &&
                          batch.prev_hash == log.head.hash;
-    if (!follows) return answer(std::move(append), AppendOutcome::conflict);
+    if (!follows) return answer(std::move(append), {.outcome = AppendOutcome::conflict});
     std::vector<std::size_t> seen;
     for (std::size_t i = 0; i < batch.size(); ++i) {
         const std::uint64_t key = batch.entries[i].operation_key;
@@ -98,9 +98,13 @@ void CommitLog::ask(PendingAppend append, Log& log, std::vector<std::size_t> eve
     parked_ += 1;
 }
 
-void CommitLog::answer(PendingAppend append, AppendOutcome outcome, std::optional<Error> error) {
-    append.result = {.outcome = outcome, .error = std::move(error)};
+void CommitLog::answer(PendingAppend append, AppendResult result) {
+    append.result = std::move(result);
     answered_.push_back(std::move(append));
+}
+
+void CommitLog::refuse(PendingAppend append, const Error& error) {
+    answer(std::move(append), {.outcome = AppendOutcome::refused, .error = error});
 }
 
 void CommitLog::learn(const std::string& user_id, Result<Standing> standing) {
@@ -113,22 +117,25 @@ void CommitLog::learn(const std::string& user_id, Result<Standing> standing) {
     } else {
         parked_ -= log.parked.size();
         for (PendingAppend& append : std::exchange(log.parked, {}))
-            answer(std::move(append), AppendOutcome::refused, standing.error());
+            refuse(std::move(append), standing.error());
     }
     release(log);
 }
 
-void CommitLog::settle(const std::string& user_id, const Result<bool>& has_operation) {
+void CommitLog::settle(const std::string& user_id,
+                       const Result<std::vector<Duplicate>>& duplicates) {
     Log& log = logs_.at(user_id);
+    CHECK(log.is_asked && !log.parked.empty());
     PendingAppend& first = log.parked.front();
-    if (has_operation && !*has_operation) {
+    if (duplicates && duplicates->empty()) {
         first.is_new = true;
     } else {
         parked_ -= 1;
-        if (has_operation)
-            answer(std::move(first), AppendOutcome::conflict);
+        if (duplicates)
+            answer(std::move(first),
+                   {.outcome = AppendOutcome::duplicate, .duplicates = *duplicates});
         else
-            answer(std::move(first), AppendOutcome::refused, has_operation.error());
+            refuse(std::move(first), duplicates.error());
         log.parked.pop_front();
     }
     release(log);
@@ -172,9 +179,9 @@ void CommitLog::write(Round& round) {
                                        .changes = std::move(request.changes),
                                        .record_bytes = round.committed.empty() ? record_bytes : 0});
         if (done)
-            answer(std::move(accepted.append), AppendOutcome::committed);
+            answer(std::move(accepted.append), {.outcome = AppendOutcome::committed});
         else
-            answer(std::move(accepted.append), AppendOutcome::refused, done.error());
+            refuse(std::move(accepted.append), done.error());
     }
 }
 

@@ -42,8 +42,8 @@ class CommitLog {
     CommitLog(std::unique_ptr<Journal> journal, StoreOptions options)
         : options_(std::move(options)), journal_(std::move(journal)) {}
 
-    // Of the tables: where the user's log ends, or, with events, whether one of their operations is
-    // in it. Of a batch that nobody changes.
+    // Of the tables: where the user's log ends, or, with events, which of their operations are in
+    // it. Of a batch that nobody changes.
     struct Question {
         std::string user_id;
         EventBatchPtr batch{};
@@ -71,7 +71,7 @@ class CommitLog {
     bool is_idle() const noexcept { return answered_.empty() && queue_.empty() && parked_ == 0; }
 
     void learn(const std::string& user_id, Result<Standing> standing);
-    void settle(const std::string& user_id, const Result<bool>& has_operation);
+    void settle(const std::string& user_id, const Result<std::vector<Duplicate>>& duplicates);
     // `applied`: why there is none, where there is none.
     void room(const Status& applied);
     // Everything up to this record is durable in the tables.
@@ -105,7 +105,8 @@ class CommitLog {
     bool take_one(Round& round);
     void decide(PendingAppend append, Log& log, Round& round);
     void ask(PendingAppend append, Log& log, std::vector<std::size_t> events, Round& round);
-    void answer(PendingAppend append, AppendOutcome outcome, std::optional<Error> error = {});
+    void answer(PendingAppend append, AppendResult result);
+    void refuse(PendingAppend append, const Error& error);
     void release(Log& log);
     void release_idle_logs();
     void write(Round& round);

@@ -207,9 +207,10 @@ void Database::ask(CommitLog::Question question) {
             }});
             return;
         }
-        const Result<bool> has =
-            tables_->has_operation(asked->user_id, *asked->batch, asked->events);
-        to_journal_.put({.errand = [this, asked, has] { commits_->settle(asked->user_id, has); }});
+        const Result<std::vector<Duplicate>> found =
+            tables_->duplicates(asked->user_id, *asked->batch, asked->events);
+        to_journal_.put(
+            {.errand = [this, asked, found] { commits_->settle(asked->user_id, found); }});
     };
     waiting_ += 1;
     to_tables_.put({.read = answer});

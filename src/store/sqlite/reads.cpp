@@ -29,37 +29,6 @@ Result<LoadedLog> Reads::load(const std::string& user_id) {
     return loaded;
 }
 
-Status Reads::operations(const std::string& user_id, OperationsWalk& walk) {
-    constexpr std::size_t kAtOnce = 8192;  // about a millisecond, and other reads wait
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
-    walk.finished = *found == nullptr;
-    if (walk.finished) return Done{};
-    const UserLog& log = **found;
-    if (walk.before == 0) {
-        walk.before = log.head.offset + 1;
-        for (const Unapplied& next : log.unapplied)
-            for (const EventEntry& entry : next.batch->entries)
-                walk.keys.push_back(entry.operation_key);
-        if (!log.unapplied.empty()) walk.before = log.unapplied.front().batch->first;
-    }
-    if (log.id == 0) {
-        walk.finished = true;
-        return Done{};
-    }
-    const std::size_t most = walk.keys.size() + kAtOnce;
-    Status done = tables_.log_.visit_keys(
-        log.id, walk.before, [&](Offset offset, std::uint64_t operation, std::uint64_t) {
-            walk.keys.push_back(operation);
-            walk.before = offset;
-            return walk.keys.size() < most;
-        });
-    if (!done || walk.keys.size() >= most) return done;
-    walk.finished = true;
-    // Last: what expires during the walk is in one place or the other.
-    return tables_.expired_.load(log.id, walk.keys);
-}
-
 // A write of the disk that was lost leaves pages that verify and do not follow each other.
 Result<LogSlice> Reads::whole_slice(const UserLog& log, Offset after, LogSlice slice) const {
     bool whole = !slice.batches.empty() && slice.batches.front()->first <= after + 1;
@@ -107,31 +76,6 @@ Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_
         bytes += next.batch->texts.size();
     }
     return whole_slice(log, after, std::move(slice));
-}
-
-Result<Offset> Reads::find_operation(const std::string& user_id, std::uint64_t operation_key) {
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
-    if (*found == nullptr) return Offset{0};
-    const UserLog& log = **found;
-    for (std::size_t b = log.unapplied.size(); b-- > 0;) {
-        const EventBatch& batch = *log.unapplied[b].batch;
-        for (std::size_t i = batch.size(); i-- > 0;)
-            if (batch.entries[i].operation_key == operation_key) return batch.first + i;
-    }
-    Offset at = 0;
-    if (log.id == 0) return at;
-    Status problem = Done{};
-    const Status done = tables_.index_.visit(
-        log.id, EventIndex::Kind::operations, operation_key, INT64_MAX, 0, [&](Offset offset) {
-            const Result<EventBatch> batch = tables_.log_.segment_with(log.id, offset);
-            if (!batch) problem = batch.error();
-            if (batch && batch->entry(offset).operation_key == operation_key) at = offset;
-            return batch && at == 0;
-        });
-    if (!done) return done.error();
-    if (!problem) return problem.error();
-    return at;
 }
 
 Result<std::vector<Position>> Reads::heads(const std::vector<std::string>& user_ids) {

@@ -21,16 +21,10 @@ class Reads {
     explicit Reads(Tables& tables) : tables_(tables), db_(*tables.db_) {}
 
     Result<LoadedLog> load(const std::string& user_id);
-    // A walk through the operations of a log, newest first, in pieces, so that others need not wait
-    // for it.
-    struct OperationsWalk {
-        std::vector<std::uint64_t> keys;
-        Offset before = 0;  // the walk is finished with those from here on; 0 = not begun
-        bool finished = false;
-    };
-    Status operations(const std::string& user_id, OperationsWalk& walk);
     Result<LogSlice> log(const std::string& user_id, Offset after, std::size_t bytes_max);
-    Result<Offset> find_operation(const std::string& user_id, std::uint64_t operation_key);
+    Result<std::optional<Offset>> find(const std::string& user_id, const OperationId& operation) {
+        return tables_.find_operation(user_id, operation);
+    }
     Result<std::vector<Position>> heads(const std::vector<std::string>& user_ids);
 
     Result<std::vector<HistoryItem>> history(const std::string& user_id, const std::string& key,

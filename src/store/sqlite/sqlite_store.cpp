@@ -19,32 +19,6 @@ void answer(const std::shared_ptr<Cell>& cell, std::function<void(Result<T>)> do
     });
 }
 
-struct OperationsRead {
-    std::string user_id;
-    Reads::OperationsWalk walk;
-    std::function<void(Result<std::vector<std::uint64_t>>)> done;
-};
-
-// One piece, and the others' work between it and the next.
-void read_on(Database& database, const std::shared_ptr<Cell>& cell,
-             const std::shared_ptr<OperationsRead>& reading) {
-    database.read([&database, cell, reading](Reads* store) {
-        using Keys = std::vector<std::uint64_t>;
-        if (store == nullptr) {
-            answer<Keys>(cell, reading->done, refused());
-            return;
-        }
-        const Status read = store->operations(reading->user_id, reading->walk);
-        if (!read) database.note(read.error());
-        if (!read)
-            answer<Keys>(cell, reading->done, read.error());
-        else if (reading->walk.finished)
-            answer<Keys>(cell, reading->done, std::move(reading->walk.keys));
-        else
-            read_on(database, cell, reading);
-    });
-}
-
 }  // namespace
 
 SqliteStore::SqliteStore(std::shared_ptr<Database> database, Cell::Post post)
@@ -75,26 +49,19 @@ void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {
     ask<LoadedLog>(std::move(done), [user_id](Reads& store) { return store.load(user_id); });
 }
 
-void SqliteStore::operations(const std::string& user_id,
-                             Callback<std::vector<std::uint64_t>> done) {
-    auto reading = std::make_shared<OperationsRead>();
-    reading->user_id = user_id;
-    reading->done = std::move(done);
-    read_on(*database_, cell_, reading);
-}
-
-void SqliteStore::read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
-                           Callback<LogSlice> done) {
+void SqliteStore::read(const std::string& user_id, Offset after, std::size_t bytes_max,
+                       Callback<LogSlice> done) {
     ask<LogSlice>(std::move(done), [user_id, after, bytes_max](Reads& store) {
         return store.log(user_id, after, bytes_max);
     });
 }
 
-void SqliteStore::find_operation(const std::string& user_id, std::uint64_t operation_key,
-                                 Callback<Offset> done) {
-    ask<Offset>(std::move(done), [user_id, operation_key](Reads& store) {
-        return store.find_operation(user_id, operation_key);
-    });
+void SqliteStore::find(const std::string& user_id, OperationId operation,
+                       Callback<std::optional<Offset>> done) {
+    ask<std::optional<Offset>>(std::move(done),
+                               [user_id, operation = std::move(operation)](Reads& store) {
+                                   return store.find(user_id, operation);
+                               });
 }
 
 void SqliteStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {

@@ -16,12 +16,11 @@ class SqliteStore final : public Store {
     ~SqliteStore() override;
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
-    void operations(const std::string& user_id, Callback<std::vector<std::uint64_t>> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
-    void read_log(const std::string& user_id, Offset after, std::size_t bytes_max,
-                  Callback<LogSlice> done) override;
-    void find_operation(const std::string& user_id, std::uint64_t operation_key,
-                        Callback<Offset> done) override;
+    void read(const std::string& user_id, Offset after, std::size_t bytes_max,
+              Callback<LogSlice> done) override;
+    void find(const std::string& user_id, OperationId operation,
+              Callback<std::optional<Offset>> done) override;
     bool shared() const override { return database_->cells() > 1; }
     void heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) override;
     void history(const std::string& user_id, const std::string& key, PageRequest page,

@@ -30,11 +30,19 @@ Status check_follows(const LogHead& head, const EventBatch& batch) {
                                            std::to_string(head.offset));
 }
 
-bool is_same_operation(std::string_view text, std::string_view other) {
-    const Result<EventView> a = decode_event(text);
-    const Result<EventView> b = decode_event(other);
-    return a && b && a->source_instance_id == b->source_instance_id &&
-           a->operation_id == b->operation_id;
+Result<OperationId> operation_of(std::string_view text) {
+    Result<EventView> event = decode_event(text);
+    if (!event) return event.error();
+    return OperationId{std::move(event->source_instance_id), std::move(event->operation_id)};
+}
+
+// Equal keys are compared in full.
+bool is_of(const EventBatch& batch, std::size_t index, std::uint64_t key,
+           const OperationId& operation) {
+    if (batch.entries[index].operation_key != key) return false;
+    const Result<OperationId> of = operation_of(batch.text(batch.first + index));
+    return of && of->instance_id == operation.instance_id &&
+           of->operation_id == operation.operation_id;
 }
 
 }  // namespace
@@ -299,50 +307,56 @@ Result<Standing> Tables::standing(const std::string& user_id) {
     return standing;
 }
 
-Result<bool> Tables::has_operation(const std::string& user_id, const EventBatch& batch,
-                                   std::span<const std::size_t> events) {
-    const Result<UserLog*> found = find_log(user_id);
-    if (!found) return found.error();
+Result<std::vector<Duplicate>> Tables::duplicates(const std::string& user_id,
+                                                  const EventBatch& batch,
+                                                  std::span<const std::size_t> events) {
+    std::vector<Duplicate> found;
     for (const std::size_t index : events) {
+        const Result<OperationId> operation = operation_of(batch.text(batch.first + index));
+        if (!operation) return operation.error();
         const std::uint64_t key = batch.entries[index].operation_key;
-        const std::string_view text = batch.text(batch.first + index);
-        for (std::size_t i = 0; i < index; ++i)
-            if (batch.entries[i].operation_key == key &&
-                is_same_operation(batch.text(batch.first + i), text))
-                return true;
-        if (*found == nullptr) continue;
-        const Result<bool> has = has_event(**found, batch, index);
-        if (!has || *has) return has;
+        std::size_t before = 0;
+        while (before < index && !is_of(batch, before, key, *operation))
+            ++before;
+        if (before < index) {
+            found.push_back({.event = index, .offset = batch.first + before});
+            continue;
+        }
+        const Result<std::optional<Offset>> at = find_operation(user_id, *operation);
+        if (!at) return at.error();
+        if (*at) found.push_back({.event = index, .offset = **at});
     }
-    return false;
+    return found;
 }
 
-// Equal keys are compared in full, but for those of which only the key is left.
-Result<bool> Tables::has_event(UserLog& log, const EventBatch& batch, std::size_t index) {
-    const std::uint64_t key = batch.entries[index].operation_key;
-    const std::string_view text = batch.text(batch.first + index);
+// Of those that expired only the key is left.
+Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
+                                                     const OperationId& operation) {
+    const std::optional<Offset> none;
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    if (*found == nullptr) return none;
+    const UserLog& log = **found;
+    const std::uint64_t key = operation_key(operation.instance_id, operation.operation_id);
     for (const Unapplied& next : log.unapplied)
         for (std::size_t i = 0; i < next.batch->size(); ++i)
-            if (next.batch->entries[i].operation_key == key &&
-                is_same_operation(next.batch->text(next.batch->first + i), text))
-                return true;
-    if (log.id == 0) return false;
-    bool same = false;
+            if (is_of(*next.batch, i, key, operation)) return std::optional(next.batch->first + i);
+    if (log.id == 0) return none;
+    std::optional<Offset> at;
     Status problem = Done{};
     const Status done =
         index_.visit(log.id, EventIndex::Kind::operations, key, INT64_MAX, 0, [&](Offset offset) {
             const Result<EventBatch> segment = log_.segment_with(log.id, offset);
             if (!segment) problem = segment.error();
-            same = segment && segment->entry(offset).operation_key == key &&
-                   is_same_operation(segment->text(offset), text);
-            return segment && !same;
+            if (segment && is_of(*segment, offset - segment->first, key, operation)) at = offset;
+            return segment && !at;
         });
     if (!done) return done.error();
     if (!problem) return problem.error();
-    if (same) return true;
-    const Result<EventView> event = decode_event(text);
-    if (!event) return event.error();
-    return expired_.has(log.id, event->source_instance_id, key);
+    if (at) return at;
+    const Result<bool> expired = expired_.has(log.id, operation.instance_id, key);
+    if (!expired) return expired.error();
+    return *expired ? std::optional<Offset>(0) : none;
 }
 
 Status Tables::verify(const std::string& user_id) {

@@ -77,10 +77,13 @@ class Tables {
     bool tidy();
 
     Result<Standing> standing(const std::string& user_id);
-    // Whether one of these events of `batch`, by their index, is of an operation that the log has,
-    // or had and still knows, or that another event of the batch before it is of.
-    Result<bool> has_operation(const std::string& user_id, const EventBatch& batch,
-                               std::span<const std::size_t> events);
+    // Where the operation's event is; 0: it has expired. Nothing: it is not known.
+    Result<std::optional<Offset>> find_operation(const std::string& user_id,
+                                                 const OperationId& operation);
+    // Which of these events of `batch`, by their index, are of an operation that the log has, or
+    // had and still knows, or that another event of the batch before it is of.
+    Result<std::vector<Duplicate>> duplicates(const std::string& user_id, const EventBatch& batch,
+                                              std::span<const std::size_t> events);
 
     // What retention does, in pieces: drops the events older than `before_ms`; then no file is to
     // have anything of them any more. One at a time. Calls until `finished`, an error, or
@@ -130,7 +133,6 @@ class Tables {
     // `work` in a transaction of its own; in the one that applies, where there is one.
     Status change(const std::function<Status()>& work);
     Status index_texts(std::int64_t user);  // all that the search index does not know yet
-    Result<bool> has_event(UserLog& log, const EventBatch& batch, std::size_t index);
     Status drop_some(Expiry& expiry);
     using Cuts = std::vector<std::pair<std::string, Offset>>;  // where the logs begin then
     Result<std::size_t> drop_of(const LogTables::Due& due, std::int64_t before_ms,

@@ -277,13 +277,12 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
                 ASSERT_TRUE(loaded) << loaded.error().to_string();
                 EXPECT_EQ(test::describe(loaded->state, true), states[loaded->head.offset]);
             });
-            store.operations("ada", [&](const Result<std::vector<std::uint64_t>>& keys) {
+            const OperationId first = log.operation_at(1);
+            store.find("ada", first, [&](const Result<std::optional<Offset>>& at) {
                 waiting -= 1;
-                ASSERT_TRUE(keys) << keys.error().to_string();
-                for (std::size_t n = 0; n < keys->size(); ++n)
-                    EXPECT_EQ(std::count(keys->begin(), keys->end(), log.operation_keys()[n]), 1);
+                EXPECT_TRUE(at && at->value_or(1) == 1);
             });
-            store.read_log("ada", 0, SIZE_MAX, [&](const Result<LogSlice>& slice) {
+            store.read("ada", 0, SIZE_MAX, [&](const Result<LogSlice>& slice) {
                 waiting -= 1;
                 ASSERT_TRUE(slice) << slice.error().to_string();
                 Offset next = 1;
@@ -355,7 +354,7 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
                 store.transitions(user, std::nullopt, {.limit = 20}, answered);
                 store.responses(user, {}, {.limit = 20}, answered);
                 store.search(user, "word*", 10, answered);
-                store.find_operation(user, 1, answered);
+                store.find(user, {"vscode-1", "one"}, answered);
             }
             waiting += 1;
             store.users_with_expired(1'700'000'000'000, 10, answered);

@@ -233,7 +233,7 @@ TEST_F(SqliteRetention, AnOperationWhoseEventExpiredIsNotTakenAgain) {
         ++waiting_;
         store_->append(again, [&](const AppendResult& result) {
             --waiting_;
-            EXPECT_EQ(result.outcome, AppendOutcome::conflict) << operation;
+            EXPECT_EQ(result.outcome, AppendOutcome::duplicate) << operation;
         });
         settle();
     };

@@ -11,7 +11,7 @@ TEST_P(StoreLaw, AUserWithoutALogHasNothing) {
     const LoadedLog loaded = load("nobody");
     EXPECT_EQ(loaded.head.offset, 0U);
     EXPECT_EQ(loaded.first_kept, 1U);
-    EXPECT_TRUE(operations("nobody").empty());
+    EXPECT_EQ(find("nobody", "vscode-1", "one"), std::nullopt);
     EXPECT_TRUE(texts("nobody", 0, 1000).empty());
     EXPECT_EQ(heads({"nobody"}), std::vector<Position>{loaded.head.position()});
 }
@@ -26,7 +26,7 @@ TEST_P(StoreLaw, TheEpochIsThereBeforeTheFirstEventAndTheSameForEverybody) {
         ASSERT_TRUE(loaded);
         EXPECT_EQ(loaded->head.epoch, early.epoch);
         const auto slice =
-            ask<LogSlice>([&](auto done) { of.read_log("ada", 0, 1000, std::move(done)); });
+            ask<LogSlice>([&](auto done) { of.read("ada", 0, 1000, std::move(done)); });
         ASSERT_TRUE(slice);
         EXPECT_EQ(slice->head.epoch, early.epoch);
         const auto ends =
@@ -129,7 +129,12 @@ TEST_P(StoreLaw, AnOperationIsInTheLogOnce) {
     const AppendRequest request = request_for(log, change, "same", log.now_ms);
     ASSERT_EQ(append(request), AppendOutcome::committed);
     log.take(*request.batch, request.changes);
-    EXPECT_EQ(append(request_for(log, change, "same", log.now_ms)), AppendOutcome::conflict);
+    const AppendResult repeated =
+        append_result(store(), request_for(log, change, "same", log.now_ms));
+    EXPECT_EQ(repeated.outcome, AppendOutcome::duplicate);
+    ASSERT_EQ(repeated.duplicates.size(), 1U);
+    EXPECT_EQ(repeated.duplicates[0].event, 0U);
+    EXPECT_EQ(repeated.duplicates[0].offset, 1U);
     const AppendRequest another = request_for(log, change, "other", log.now_ms);
     EXPECT_EQ(append(another), AppendOutcome::committed);
 }
@@ -146,24 +151,55 @@ TEST_P(StoreLaw, AnOperationIsInTheLogOnceHoweverLongAgoItWas) {
     write("vscode-1", "middle");
     grow(log, 50, 6);
     write("vscode-1", "last");
-    const auto expect_conflicts = [&] {
+    int unused = 0;
+    const auto expect_duplicates = [&] {
         for (const char* operation : {"first", "middle", "last"}) {
-            EXPECT_EQ(append(request_for(log, {{"vscode-1", operation}})), AppendOutcome::conflict)
-                << operation;
-            EXPECT_EQ(append(request_for(log, {{"vscode-1", operation}, {"vscode-1", "unused"}})),
-                      AppendOutcome::conflict)
-                << operation;
+            const std::optional<Offset> at = find("ada", "vscode-1", operation);
+            ASSERT_TRUE(at && *at != 0) << operation;
+            const AppendResult alone =
+                append_result(store(), request_for(log, {{"vscode-1", operation}}));
+            EXPECT_EQ(alone.outcome, AppendOutcome::duplicate) << operation;
+            ASSERT_FALSE(alone.duplicates.empty());
+            EXPECT_EQ(alone.duplicates[0].event, 0U);
+            EXPECT_EQ(alone.duplicates[0].offset, *at);
+            // Nothing from the first one on is taken; what is before it may be.
+            const std::string before = "before" + std::to_string(++unused);
+            const std::string after = "after" + std::to_string(unused);
+            const AppendRequest request = request_for(
+                log, {{"vscode-1", before}, {"vscode-1", operation}, {"vscode-1", after}});
+            const AppendResult among = append_result(store(), request);
+            EXPECT_EQ(among.outcome, AppendOutcome::duplicate) << operation;
+            ASSERT_FALSE(among.duplicates.empty());
+            EXPECT_EQ(among.duplicates[0].event, 1U);
+            EXPECT_EQ(among.duplicates[0].offset, *at);
+            EXPECT_EQ(find("ada", "vscode-1", after), std::nullopt);
+            if (find("ada", "vscode-1", before)) {
+                const AppendRequest taken = request_for(log, {{"vscode-1", before}});
+                log.take(*taken.batch, taken.changes);
+            }
         }
         expect_holds(log);
     };
-    expect_conflicts();
+    expect_duplicates();
     for (const bool cleanly : {false, true}) {
         backend_->restart(cleanly);
-        expect_conflicts();
+        expect_duplicates();
         write(cleanly ? "vscode-2" : "vscode-3", "first");  // of another instance: another one
     }
     grow(log, 3, 6);
     expect_holds(log);
+}
+
+TEST_P(StoreLaw, ABatchDoesNotRepeatItself) {
+    SampleLog log("ada", random_);
+    grow(log, 2, 3);
+    const AppendRequest request =
+        request_for(log, {{"vscode-1", "one"}, {"vscode-1", "two"}, {"vscode-1", "one"}});
+    const AppendResult result = append_result(store(), request);
+    EXPECT_EQ(result.outcome, AppendOutcome::duplicate);
+    ASSERT_FALSE(result.duplicates.empty());
+    EXPECT_EQ(result.duplicates[0].event, 2U);
+    EXPECT_EQ(result.duplicates[0].offset, request.batch->first);
 }
 
 TEST_P(StoreLaw, BatchesThatFollowEachOtherMayBeSentWithoutWaiting) {
@@ -229,22 +265,18 @@ TEST_P(StoreLaw, TheLogIsReadFromAnyOffsetInPiecesOfAnySize) {
     EXPECT_TRUE(texts("ada", log.head().offset, 1000).empty());
 }
 
-TEST_P(StoreLaw, AnOperationIsFoundByItsKey) {
+TEST_P(StoreLaw, AnOperationIsFoundByItsId) {
     SampleLog log("ada", random_);
     grow(log, 12, 4);
     backend_->restart(true);
     grow(log, 2, 2);
-    const auto find = [&](const std::string& user, std::uint64_t key) {
-        const auto at = ask<Offset>(
-            [&](Store::Callback<Offset> done) { store().find_operation(user, key, done); });
-        EXPECT_TRUE(at);
-        return at ? *at : Offset{99999};
-    };
-    for (Offset offset = 1; offset <= log.head().offset; offset += 3)
-        EXPECT_EQ(find("ada", log.operation_keys()[offset - 1]), offset);
-    EXPECT_EQ(find("ada", log.operation_keys().back()), log.head().offset);
-    EXPECT_EQ(find("ada", 12345), 0U);
-    EXPECT_EQ(find("bob", log.operation_keys()[0]), 0U);
+    expect_operations(log);
+    const OperationId last = log.operation_at(log.head().offset);
+    EXPECT_EQ(find("ada", last.instance_id, last.operation_id),
+              std::optional<Offset>(log.head().offset));
+    EXPECT_EQ(find("ada", last.instance_id, "never"), std::nullopt);
+    EXPECT_EQ(find("ada", "another", last.operation_id), std::nullopt);
+    EXPECT_EQ(find("bob", last.instance_id, last.operation_id), std::nullopt);
 }
 
 TEST_P(StoreLaw, TheLargestBatchIsTakenAndReadBack) {

@@ -55,10 +55,15 @@ class StoreLaw : public testing::TestWithParam<MakeBackend> {
 
     AppendOutcome append(AppendRequest request);
     AppendOutcome append(Store& store, AppendRequest request);
+    AppendResult append_result(Store& store, AppendRequest request);
     // Appends so many batches of up to `events_max` events, and takes them into `log`.
     void grow(test::SampleLog& log, int batches, std::size_t events_max);
     LoadedLog load(const std::string& user);
-    std::vector<std::uint64_t> operations(const std::string& user);
+    // What the store knows of an operation.
+    std::optional<Offset> find(const std::string& user, const std::string& instance,
+                               const std::string& operation);
+    // Every operation of `log` is found, those before `first_kept` as expired.
+    void expect_operations(const test::SampleLog& log, Offset first_kept = 1);
     std::vector<Position> heads(std::vector<std::string> users);
     std::vector<std::string> texts(const std::string& user, Offset after, std::size_t bytes_max);
     void expect_holds(const test::SampleLog& log);

@@ -222,11 +222,11 @@ TEST(Delivery, WhoFallsBehindTheFeedGoesOnFromTheLog) {
     const std::string large = "{\"x\":\"" + std::string(200'000, 'x') + "\"}";
     for (std::size_t bytes = 0; bytes <= limits::feed_bytes_max; bytes += large.size())
         ASSERT_TRUE(reply_in(rig.submit(rig.put("large", large))));
-    const int reads = rig.node().gated.count(Call::read_log);
+    const int reads = rig.node().gated.count(Call::read);
     slow.full = false;
     rig.engine().writable(slow.session);
     rig.settle();
-    EXPECT_GT(rig.node().gated.count(Call::read_log), reads);
+    EXPECT_GT(rig.node().gated.count(Call::read), reads);
     Offset next = 1;
     for (const RecordingPeer::Run& run : slow.runs) {
         EXPECT_EQ(run.first, next);
@@ -266,11 +266,11 @@ TEST(Delivery, AConnectionMayGoAtAnyMoment) {
     rig.grow(3);
     rig.restart(0);
     RecordingPeer leaving;
-    rig.node().gated.hold(Call::read_log);
+    rig.node().gated.hold(Call::read);
     rig.attach(leaving, CoreRig::resuming(rig.position_at(1)));
     EXPECT_EQ(rig.engine().session_count(), 1u);
     rig.engine().detach(leaving.session);
-    rig.node().gated.release(Call::read_log);
+    rig.node().gated.release(Call::read);
     rig.settle();
     EXPECT_TRUE(leaving.runs.empty());
     EXPECT_EQ(rig.engine().session_count(), 0u);

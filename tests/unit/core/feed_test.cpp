@@ -178,13 +178,13 @@ TEST(Resume, FromTheEndNothingComesBeforeTheNextEvent) {
 TEST(Resume, FromBehindTheEventsAfterItComeFromMemory) {
     CoreRig rig;
     rig.grow(5);
-    const int reads = rig.node().gated.count(Call::read_log);
+    const int reads = rig.node().gated.count(Call::read);
     RecordingPeer peer;
     rig.attach(peer, CoreRig::resuming(rig.position_at(2)));
     EXPECT_EQ(peer.start, rig.position_at(2));
     EXPECT_EQ(peer.ranges(), "3-5");
     EXPECT_TRUE(peer.resets.empty());
-    EXPECT_EQ(rig.node().gated.count(Call::read_log), reads);
+    EXPECT_EQ(rig.node().gated.count(Call::read), reads);
 }
 
 TEST(Resume, FromBehindTheEventsAfterItComeFromTheLogWhereMemoryHasThemNoMore) {
@@ -196,7 +196,7 @@ TEST(Resume, FromBehindTheEventsAfterItComeFromTheLogWhereMemoryHasThemNoMore) {
     EXPECT_EQ(peer.start, rig.position_at(2));
     EXPECT_EQ(peer.ranges(), "3-5");
     EXPECT_TRUE(peer.resets.empty());
-    EXPECT_GT(rig.node().gated.count(Call::read_log), 0);
+    EXPECT_GT(rig.node().gated.count(Call::read), 0);
 }
 
 TEST(Resume, FromOffsetZeroTheWholeLogComes) {

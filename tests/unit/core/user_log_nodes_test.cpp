@@ -84,7 +84,7 @@ TEST(UserLog, AReadThatACommitOvertookResetsNobody) {
     RecordingPeer peer;
     rig.attach(peer, CoreRig::negotiated());
     rig.carry = false;
-    rig.node(0).gated.hold(Call::read_log);
+    rig.node(0).gated.hold(Call::read);
     std::optional<Offset> read_to;
     rig.engine(0).snapshot(rig.user, [&](auto result) { read_to = (*result)->position.offset; });
     rig.settle();
@@ -93,7 +93,7 @@ TEST(UserLog, AReadThatACommitOvertookResetsNobody) {
     rig.settle();
     rig.node(0).gated.release(Call::append);
     rig.settle();
-    rig.node(0).gated.release(Call::read_log);
+    rig.node(0).gated.release(Call::read);
     rig.settle();
     EXPECT_EQ(read_to, 2u);
     EXPECT_TRUE(peer.resets.empty());
@@ -180,10 +180,10 @@ TEST(UserLog, AnAnnouncementThatFollowsIsAppliedWithoutARead) {
     rig.grow(1, 0);
     RecordingPeer peer;
     rig.attach(peer, CoreRig::negotiated(), 1);
-    const int reads = rig.node(1).gated.count(Call::read_log);
+    const int reads = rig.node(1).gated.count(Call::read);
     rig.grow(1, 0);
     EXPECT_EQ(peer.ranges(), "2-2");
-    EXPECT_EQ(rig.node(1).gated.count(Call::read_log), reads);
+    EXPECT_EQ(rig.node(1).gated.count(Call::read), reads);
 }
 
 TEST(UserLog, AnAnnouncementBeyondTheEndSendsTheReaderToTheLog) {
@@ -358,10 +358,10 @@ TEST(UserLog, APollReadsNoLogThatHasNothingNew) {
     rig.user = "bob";  // without an event
     RecordingPeer other;
     rig.attach(other, CoreRig::negotiated(), 1);
-    const int reads = rig.node(1).gated.count(Call::read_log);
+    const int reads = rig.node(1).gated.count(Call::read);
     rig.pass(10 * Config{}.poll_ms);
     EXPECT_EQ(rig.node(1).gated.count(Call::heads), 10);
-    EXPECT_EQ(rig.node(1).gated.count(Call::read_log), reads);
+    EXPECT_EQ(rig.node(1).gated.count(Call::read), reads);
     EXPECT_EQ(rig.node(1).gated.count(Call::load), 2);
 }
 
@@ -403,11 +403,11 @@ TEST(UserLog, AReloadThatFailsIsTriedAgain) {
     rig.attach(peer, CoreRig::negotiated(), 1);
     rig.grow(2, 0);
     rig.database.restore(backup, {});
-    rig.node(1).gated.hold(Call::read_log);
+    rig.node(1).gated.hold(Call::read);
     rig.engine(1).snapshot(rig.user, [](auto) {});
     rig.settle();
     rig.node(1).store.set_faults(always(&sim::StoreFaults::read_error));
-    rig.node(1).gated.release(Call::read_log);
+    rig.node(1).gated.release(Call::read);
     rig.pass(500);
     EXPECT_GT(rig.node(1).gated.count(Call::load), 1);
     EXPECT_TRUE(peer.resets.empty());
@@ -428,11 +428,11 @@ TEST(UserLog, ABatchUnderWayIsNotSentAgainByAReloadThatFailedFirst) {
     rig.settle();
     rig.grow(3, 0);
     rig.expire_up_to(7);
-    rig.node(1).gated.hold(Call::read_log);
+    rig.node(1).gated.hold(Call::read);
     rig.engine(1).snapshot(rig.user, [](auto) {});
     rig.settle();
     rig.node(1).store.set_faults(always(&sim::StoreFaults::read_error));
-    rig.node(1).gated.release(Call::read_log);
+    rig.node(1).gated.release(Call::read);
     rig.settle();
     rig.node(1).store.set_faults({});
     rig.pass(3000);

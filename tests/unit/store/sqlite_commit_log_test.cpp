@@ -103,13 +103,15 @@ TEST_F(Commits, WhatMayBeARepeatIsAskedWithAllThatFollowsIt) {
     EXPECT_TRUE(asked.committed.empty());
     const CommitLog::Question& question = asked.questions[0];
     ASSERT_EQ(question.events, std::vector<std::size_t>{0});
-    const Result<bool> has =
-        store_->tables().has_operation("ada", *question.batch, question.events);
-    ASSERT_TRUE(has && *has);
-    store_->commits().settle("ada", has);
+    const Result<std::vector<Duplicate>> found =
+        store_->tables().duplicates("ada", *question.batch, question.events);
+    ASSERT_TRUE(found && found->size() == 1);
+    EXPECT_EQ((*found)[0].offset, 1U);
+    store_->commits().settle("ada", found);
     const CommitLog::Round after = round();
     ASSERT_EQ(after.answered.size(), 2U);
-    EXPECT_EQ(after.answered[0].result.outcome, AppendOutcome::conflict);
+    EXPECT_EQ(after.answered[0].result.outcome, AppendOutcome::duplicate);
+    EXPECT_EQ(after.answered[0].result.duplicates.size(), 1U);
     EXPECT_EQ(after.answered[1].result.outcome, AppendOutcome::committed);
 }
 

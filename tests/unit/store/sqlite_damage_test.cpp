@@ -79,15 +79,12 @@ void ask(test::OneThreadStore& store, const std::string& user, Answers& answers)
             told(store.read_log(user, after, 3000), [](const auto& it) { return describe(it); });
     answers[user + " log"] =
         told(store.read_log(user, first - 1, 1 << 24), [](const auto& it) { return describe(it); });
-    Reads::OperationsWalk walk;
-    Status walked = Done{};
-    while (walked && !walk.finished)
-        walked = store.reads().operations(user, walk);
-    std::sort(walk.keys.begin(), walk.keys.end());
-    std::string keys;
-    for (const std::uint64_t key : walk.keys)
-        keys += std::to_string(key) + " ";
-    answers[user + " operations"] = walked ? keys : "error " + walked.error().to_string();
+    for (int n = 1; n < 40; n += 3)
+        answers[user + " operation " + std::to_string(n)] =
+            told(store.reads().find(user, {"vscode-1", "op" + std::to_string(n)}),
+                 [](const std::optional<Offset>& at) {
+                     return at ? std::to_string(*at) : std::string("none");
+                 });
     for (int n = 0; n < 6; ++n) {
         const std::string key = "project:" + std::to_string(n);
         answers[user + " history " + key] =

@@ -89,49 +89,6 @@ TEST_F(TablesOfStore, AnApplyThatFailsHalfWayHasChangedNothing) {
     EXPECT_TRUE(store_->verify("bob"));
 }
 
-TEST_F(TablesOfStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
-    StoreOptions large = options();
-    large.journal_file_bytes = 4 << 20;
-    large.apply_bytes = 1 << 20;
-    auto opened = test::OneThreadStore::open(large, random_);
-    ASSERT_TRUE(opened);
-    store_ = std::move(*opened);
-    SampleLog log("ada", random_, {.keys = 3, .data_bytes = 10, .only_contexts = true});
-    const auto write = [&](int batches) {
-        for (int i = 0; i < batches; ++i) {
-            const AppendRequest request = log.draft(500);
-            ASSERT_EQ(commit(request).outcome, AppendOutcome::committed);
-            log.take(*request.batch, request.changes);
-            if (store_->wants_apply()) {
-                ASSERT_TRUE(store_->apply());
-            }
-        }
-    };
-    write(50);
-    const std::size_t before = log.operation_keys().size();
-    Reads::OperationsWalk walk;
-    int pieces = 0;
-    for (; !walk.finished; ++pieces) {
-        ASSERT_TRUE(store_->reads().operations("ada", walk));
-        write(1);
-        if (pieces == 1) {
-            ASSERT_TRUE(store_->apply());
-        }
-        if (pieces == 2) {  // what the walk has not reached yet expires
-            Tables::Expiry expiry{.before_ms = log.now_ms};
-            while (!expiry.finished)
-                ASSERT_TRUE(store_->expire_some(expiry));
-            EXPECT_GT(expiry.dropped, 0U);
-        }
-    }
-    EXPECT_GE(pieces, 3);
-    const std::set<std::uint64_t> known(walk.keys.begin(), walk.keys.end());
-    EXPECT_EQ(known.size(), walk.keys.size()) << "each once";
-    const Offset first_kept = store_->load("ada")->first_kept;
-    for (Offset offset = first_kept; offset <= before; ++offset)
-        EXPECT_TRUE(known.contains(log.operation_keys()[offset - 1])) << offset;
-}
-
 TEST_F(TablesOfStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 500, .data_bytes = 300, .only_contexts = true});
