@@ -21,7 +21,7 @@ ARROWS = {
     "base": set(),
     "model": {"base"},
     "wire": {"base", "model", "net/frame_header.hpp"},
-    "core": {"base", "model", "store/store.hpp", "bus/bus.hpp"},
+    "core": {"base", "model", "store/log.hpp", "store/archive.hpp", "bus/bus.hpp"},
     "store": {"base", "model"},
     "search": {"base", "model"},
     "store/sqlite": {"base", "model", "search", "store"},

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/session.hpp"
-#include "store/store.hpp"
+#include "store/log.hpp"
 
 #include <functional>
 #include <memory>

@@ -145,7 +145,8 @@ Status LogReader::adopt_slice(const LogSlice& slice) {
         if (batch->last() < head.offset || batch->empty()) continue;
         EventBatchPtr rest = batch;
         if (batch->first <= head.offset) {
-            if (batch->entry(head.offset).hash != head.hash && !broken(Mutation::chain_not_verified))
+            if (batch->entry(head.offset).hash != head.hash &&
+                !broken(Mutation::chain_not_verified))
                 return other_log();
             if (batch->last() == head.offset) continue;
             rest = std::make_shared<const EventBatch>(batch_from(*batch, head.offset + 1));

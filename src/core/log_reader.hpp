@@ -4,7 +4,8 @@
 //   cold     nothing                        when_fresh: loading
 //   loading  nothing, or another log        the state came: ready; an error: cold
 //   ready    the log up to UserLog::head    catch_up: reading
-//   reading  the same                       the log's end was reached, or an error: ready, or reading
+//   reading  the same                       the log's end was reached, or an error: ready, or
+//   reading
 //                                           once more for who came meanwhile; the log in the store
 //                                           does not continue what is held: loading
 //

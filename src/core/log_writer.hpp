@@ -9,7 +9,8 @@
 //                                                        conflict, duplicate, no answer: unsettled
 //   durable    it is in the log, as it is                it is in the state, too: none, with its
 //                                                        answers; at once, or after a read
-//   unsettled  it may be in the log, whole or in part    the log was read to its end: none, and what
+//   unsettled  it may be in the log, whole or in part    the log was read to its end: none, and
+//   what
 //                                                        is not in it is decided again
 //
 // A command is answered once, when its outcome is known or its time is over; see Pending.

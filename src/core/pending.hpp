@@ -33,10 +33,10 @@ struct Pending {
     std::uint64_t key = 0;  // operation_key
     std::int64_t since_ms = 0;
     std::size_t bytes = 0;
-    int tries = 0;                     // appends that held it and settled nothing for it
-    bool may_be_late = false;          // one of them got no answer: a copy may land in the log yet
+    int tries = 0;             // appends that held it and settled nothing for it
+    bool may_be_late = false;  // one of them got no answer: a copy may land in the log yet
     Basis basis = Basis::held;
-    std::optional<Offset> applied_at;  // the store has its operation: where, 0 where that expired
+    std::optional<Offset> applied_at;   // the store has its operation: where, 0 where that expired
     std::uint64_t load = 0;             // UserLog::loads()
     OwnWritesPtr own;                   // of the plain session that it came through
     PrivacyAsks::Serial serial = 0;     // when it came

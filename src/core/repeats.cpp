@@ -99,8 +99,8 @@ void Repeats::answer_from(Pending& pending, const EventBatch& batch) {
 // It was applied, and that is all that can be said.
 void Repeats::answer_expired(Pending& pending) {
     metrics::duplicates.add();
-    refuse(pending, fail(Errc::already_applied,
-                         "id: this operation was applied; its event has expired"));
+    refuse(pending,
+           fail(Errc::already_applied, "id: this operation was applied; its event has expired"));
 }
 
 void Repeats::decide_again(Pending& pending) {

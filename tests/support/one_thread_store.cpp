@@ -34,8 +34,11 @@ void OneThreadStore::commit(std::span<const AppendRequest> requests, const Told&
 
 void OneThreadStore::answer(const sqlite::CommitLog::Round& round) {
     for (const sqlite::CommitLog::Question& question : round.questions) {
-        if (question.batch == nullptr)
-            store_.commits->learn(question.user_id, store_.tables->standing(question.user_id));
+        using Kind = sqlite::CommitLog::Question::Kind;
+        if (question.kind == Kind::head)
+            store_.commits->learn(question.user_id, store_.tables->head(question.user_id));
+        else if (question.kind == Kind::operations)
+            store_.commits->filter(question.user_id, question.serial, operations(question.user_id));
         else
             store_.commits->settle(
                 question.user_id,
@@ -45,6 +48,15 @@ void OneThreadStore::answer(const sqlite::CommitLog::Round& round) {
     if (round.wants_room)
         store_.commits->room(applying_ ? Status(fail(Errc::storage_full, "the journal is full"))
                                        : apply());
+}
+
+Result<sqlite::KeyFilter> OneThreadStore::operations(const std::string& user) {
+    sqlite::Tables::OperationsWalk walk;
+    while (!walk.finished) {
+        const Status done = store_.tables->walk_operations(user, walk);
+        if (!done) return done.error();
+    }
+    return std::move(walk.operations);
 }
 
 Status OneThreadStore::apply(const std::function<void()>& between) {

@@ -38,6 +38,7 @@ class OneThreadStore {
     bool tidy() { return store_.tables->tidy(); }
     const std::optional<Error>& apply_problem() const { return store_.tables->apply_problem(); }
     Result<LoadedLog> load(const std::string& user) { return reads_.load(user); }
+    Result<sqlite::KeyFilter> operations(const std::string& user);
     Result<LogSlice> read_log(const std::string& user, Offset after, std::size_t bytes_max) {
         return reads_.log(user, after, bytes_max);
     }

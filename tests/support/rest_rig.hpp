@@ -91,7 +91,7 @@ class RestRig final : public server::Node {
         : store_(queue_, database_, 7),
           bus_(hub_, [] {}),
           random_(11),
-          engine_({}, {clock_, random_, store_, bus_, renderer_}),
+          engine_({}, {clock_, random_, store_, store_, bus_, renderer_}),
           api_(*this) {
         settings_.user_id = "ada";
     }

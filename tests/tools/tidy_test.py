@@ -44,7 +44,8 @@ def test_forbidden_arrow(tidy, layer, target):
 
 
 @pytest.mark.parametrize("layer,target", [
-    ("core", "store/store.hpp"), ("core", "bus/bus.hpp"), ("store/sqlite", "store/store.hpp"),
+    ("core", "store/log.hpp"), ("core", "store/archive.hpp"), ("core", "bus/bus.hpp"),
+    ("store/sqlite", "store/store.hpp"),
     ("server/rest", "server/node.hpp"), ("cli", "ops/backup.hpp"), ("model", "base/b.hpp"),
 ])
 def test_allowed_arrow(tidy, layer, target):

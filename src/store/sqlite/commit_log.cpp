@@ -66,7 +66,7 @@ bool CommitLog::take_one(Round& round) {
     if (known)
         decide(std::move(append), log, round);
     else
-        ask(std::move(append), log, {}, round);
+        ask_head(std::move(append), log, round);
     return true;
 }
 
@@ -75,27 +75,49 @@ void CommitLog::decide(PendingAppend append, Log& log, Round& round) {
     const bool follows = batch.epoch == log.head.epoch && batch.first == log.head.offset + 1 &&
                          batch.prev_hash == log.head.hash;
     if (!follows) return answer(std::move(append), {.outcome = AppendOutcome::conflict});
+    if (!log.is_whole && log.serial == 0) ask_operations(append.request.user_id, log, round);
     std::vector<std::size_t> seen;
     for (std::size_t i = 0; i < batch.size(); ++i) {
         const std::uint64_t key = batch.entries[i].operation_key;
-        if (!append.is_new && log.operations.may_have(key)) seen.push_back(i);
+        const bool may_have = !log.is_whole || log.operations.may_have(key);
+        if (!append.is_new && may_have) seen.push_back(i);
         log.operations.add(key);
     }
     filter_bytes_ += bytes_of(batch);
-    if (!seen.empty()) return ask(std::move(append), log, std::move(seen), round);
+    if (!seen.empty()) return ask_duplicates(std::move(append), log, std::move(seen), round);
     journal_->add(append.request.user_id, encoded_);
     const LogHead before = std::exchange(log.head, batch.head());
     accepted_.push_back({.append = std::move(append), .log = &log, .before = before});
 }
 
 // Behind an append that waits all others of the user do.
-void CommitLog::ask(PendingAppend append, Log& log, std::vector<std::size_t> events, Round& round) {
-    if (!std::exchange(log.is_asked, true))
-        round.questions.push_back({.user_id = append.request.user_id,
-                                   .batch = events.empty() ? nullptr : append.request.batch,
-                                   .events = std::move(events)});
+void CommitLog::park(PendingAppend append, Log& log) {
     log.parked.push_back(std::move(append));
     parked_ += 1;
+}
+
+void CommitLog::ask_head(PendingAppend append, Log& log, Round& round) {
+    if (!std::exchange(log.is_asked, true))
+        round.questions.push_back(
+            {.kind = Question::Kind::head, .user_id = append.request.user_id});
+    park(std::move(append), log);
+}
+
+// Until the answer comes each append is asked about.
+void CommitLog::ask_operations(const std::string& user_id, Log& log, Round& round) {
+    log.serial = ++serial_;
+    round.questions.push_back(
+        {.kind = Question::Kind::operations, .user_id = user_id, .serial = log.serial});
+}
+
+void CommitLog::ask_duplicates(PendingAppend append, Log& log, std::vector<std::size_t> events,
+                               Round& round) {
+    CHECK(!std::exchange(log.is_asked, true));
+    round.questions.push_back({.kind = Question::Kind::duplicates,
+                               .user_id = append.request.user_id,
+                               .batch = append.request.batch,
+                               .events = std::move(events)});
+    park(std::move(append), log);
 }
 
 void CommitLog::answer(PendingAppend append, AppendResult result) {
@@ -107,19 +129,32 @@ void CommitLog::refuse(PendingAppend append, const Error& error) {
     answer(std::move(append), {.outcome = AppendOutcome::refused, .error = error});
 }
 
-void CommitLog::learn(const std::string& user_id, Result<Standing> standing) {
+void CommitLog::learn(const std::string& user_id, const Result<LogHead>& head) {
     Log& log = logs_.at(user_id);
-    if (standing) {
-        log.head = standing->head;
-        log.operations = std::move(standing->operations);
-        filter_bytes_ += log.operations.bytes();
+    CHECK(log.is_asked && !log.is_known);
+    if (head) {
+        log.head = *head;
         log.is_known = true;
+        log.is_whole = head->offset == 0;
     } else {
         parked_ -= log.parked.size();
         for (PendingAppend& append : std::exchange(log.parked, {}))
-            refuse(std::move(append), standing.error());
+            refuse(std::move(append), head.error());
     }
     release(log);
+}
+
+// What was committed since the question is in the log's own filter.
+void CommitLog::filter(const std::string& user_id, std::uint64_t serial,
+                       Result<KeyFilter> operations) {
+    const auto at = logs_.find(user_id);
+    if (at == logs_.end() || at->second.serial != serial) return;
+    Log& log = at->second;
+    log.serial = 0;
+    if (!operations) return;
+    filter_bytes_ += operations->bytes();
+    log.operations.merge(*std::move(operations));
+    log.is_whole = true;
 }
 
 void CommitLog::settle(const std::string& user_id,

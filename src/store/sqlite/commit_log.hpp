@@ -7,7 +7,14 @@
 // it of the same user, and holds nobody else up.
 //
 //     submit()*  commit()   commits what it can: `answered` and `committed`, and `questions`
-//     learn(), settle(), room()   give the answers; what waited for them is committed next
+//     learn(), filter(), settle(), room()   give the answers; what waited is committed next
+//
+// A log      what is known                leaves it
+// unknown    nothing                      the first append: asked, its end and its operations
+// asked      nothing; appends are parked  learn(): unfiltered
+// unfiltered its end                      each append is asked about; filter(): known
+// known      its end, and a filter of     room is needed for others' filters: unknown
+//            its operations
 //
 // Errors: of the single appends, in their results. A failed sync ends the process.
 // Threads: one owner.
@@ -42,11 +49,17 @@ class CommitLog {
     CommitLog(std::unique_ptr<Journal> journal, StoreOptions options)
         : options_(std::move(options)), journal_(std::move(journal)) {}
 
-    // Of the tables: where the user's log ends, or, with events, which of their operations are in
-    // it. Of a batch that nobody changes.
+    // Of the tables.
     struct Question {
+        enum class Kind : std::uint8_t {
+            head,        // where the user's log ends: learn()
+            operations,  // all that may be in it: filter()
+            duplicates,  // which of these events' operations are in it: settle()
+        };
+        Kind kind;
         std::string user_id;
-        EventBatchPtr batch{};
+        std::uint64_t serial = 0;  // for filter()
+        EventBatchPtr batch{};     // nobody changes it
         std::vector<std::size_t> events{};
     };
     // What one commit led to. The batches are to be taken by the tables before any result is known
@@ -70,7 +83,9 @@ class CommitLog {
     // Nothing was submitted that has no answer yet.
     bool is_idle() const noexcept { return answered_.empty() && queue_.empty() && parked_ == 0; }
 
-    void learn(const std::string& user_id, Result<Standing> standing);
+    void learn(const std::string& user_id, const Result<LogHead>& head);
+    // `serial`: the question's. Errors: it is asked again at the next append.
+    void filter(const std::string& user_id, std::uint64_t serial, Result<KeyFilter> operations);
     void settle(const std::string& user_id, const Result<std::vector<Duplicate>>& duplicates);
     // `applied`: why there is none, where there is none.
     void room(const Status& applied);
@@ -88,9 +103,11 @@ class CommitLog {
   private:
     struct Log {
         LogHead head;
-        KeyFilter operations;
-        bool is_known = false;
-        bool is_asked = false;               // the tables are
+        KeyFilter operations;                // until it is whole, of what was committed since
+        bool is_known = false;               // its end is
+        bool is_whole = false;               // the filter is
+        std::uint64_t serial = 0;            // of the question for it; 0: it was not asked
+        bool is_asked = false;               // the tables are, for what holds up its appends
         std::deque<PendingAppend> parked{};  // until they answer
     };
     struct Accepted {
@@ -104,7 +121,11 @@ class CommitLog {
     // false where the record is full, or the journal.
     bool take_one(Round& round);
     void decide(PendingAppend append, Log& log, Round& round);
-    void ask(PendingAppend append, Log& log, std::vector<std::size_t> events, Round& round);
+    void park(PendingAppend append, Log& log);
+    void ask_head(PendingAppend append, Log& log, Round& round);
+    void ask_operations(const std::string& user_id, Log& log, Round& round);
+    void ask_duplicates(PendingAppend append, Log& log, std::vector<std::size_t> events,
+                        Round& round);
     void answer(PendingAppend append, AppendResult result);
     void refuse(PendingAppend append, const Error& error);
     void release(Log& log);
@@ -118,6 +139,7 @@ class CommitLog {
     std::deque<PendingAppend> queue_;
     std::vector<PendingAppend> answered_;  // for the next round
     std::size_t parked_ = 0;
+    std::uint64_t serial_ = 0;
     bool waits_for_room_ = false;
     std::optional<Error> no_room_;  // why the tables made none
     std::vector<Accepted> accepted_;

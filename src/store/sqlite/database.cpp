@@ -198,13 +198,16 @@ void Database::note_round(const CommitLog::Round& round) {
 }
 
 void Database::ask(CommitLog::Question question) {
+    using Kind = CommitLog::Question::Kind;
+    if (question.kind == Kind::operations)
+        return ask_operations(question.user_id, question.serial,
+                              std::make_shared<Tables::OperationsWalk>());
     auto asked = std::make_shared<const CommitLog::Question>(std::move(question));
     const auto answer = [this, asked](Reads*) {
-        if (asked->batch == nullptr) {
-            auto standing = std::make_shared<Result<Standing>>(tables_->standing(asked->user_id));
-            to_journal_.put({.errand = [this, asked, standing] {
-                commits_->learn(asked->user_id, std::move(*standing));
-            }});
+        if (asked->kind == Kind::head) {
+            const Result<LogHead> head = tables_->head(asked->user_id);
+            to_journal_.put(
+                {.errand = [this, asked, head] { commits_->learn(asked->user_id, head); }});
             return;
         }
         const Result<std::vector<Duplicate>> found =
@@ -214,6 +217,22 @@ void Database::ask(CommitLog::Question question) {
     };
     waiting_ += 1;
     to_tables_.put({.read = answer});
+}
+
+// One piece, and the others' work between it and the next.
+void Database::ask_operations(const std::string& user_id, std::uint64_t serial,
+                              const std::shared_ptr<Tables::OperationsWalk>& walk) {
+    const auto piece = [this, user_id, serial, walk](Reads*) {
+        const Status done = tables_->walk_operations(user_id, *walk);
+        if (done && !walk->finished) return ask_operations(user_id, serial, walk);
+        auto found = std::make_shared<Result<KeyFilter>>(
+            done ? Result<KeyFilter>(std::move(walk->operations)) : done.error());
+        to_journal_.put({.errand = [this, user_id, serial, found] {
+            commits_->filter(user_id, serial, std::move(*found));
+        }});
+    };
+    waiting_ += 1;
+    to_tables_.put({.read = piece});
 }
 
 void Database::post_results(std::vector<PendingAppend> answered) {

@@ -98,6 +98,8 @@ class Database {
     void commit();
     void note_round(const CommitLog::Round& round);
     void ask(CommitLog::Question question);
+    void ask_operations(const std::string& user_id, std::uint64_t serial,
+                        const std::shared_ptr<Tables::OperationsWalk>& walk);
     static void post_results(std::vector<PendingAppend> answered);
     void erase_some();
 

@@ -300,40 +300,62 @@ Result<bool> EventIndex::visit_level(const Place& place, const Level& level, std
     return damaged(place, "a chunk is missing");
 }
 
-Status EventIndex::operation_hashes(std::int64_t user,
-                                    std::vector<std::vector<std::uint32_t>>& lists) {
+Status EventIndex::begin_walk(std::int64_t user, const Levels& levels, HashWalk& walk) {
+    walk = {.writings = levels.writings};
+    std::vector<std::uint32_t>& tail = walk.lists.emplace_back();
+    const Status done = log_.visit_keys(user, levels.end + 1,
+                                        [&](Offset offset, std::uint64_t operation, std::uint64_t) {
+                                            if (offset <= levels.through()) return false;
+                                            tail.push_back(KeyFilter::hash_of(operation));
+                                            return true;
+                                        });
+    std::sort(tail.begin(), tail.end());
+    return done;
+}
+
+Status EventIndex::walk_hashes(std::int64_t user, HashWalk& walk, std::size_t rows) {
     const Result<Levels> levels = levels_of(user);
     if (!levels) return levels.error();
-    std::vector<std::uint32_t>& tail = lists.emplace_back();
-    Status done = log_.visit_keys(user, levels->end + 1,
-                                  [&](Offset offset, std::uint64_t operation, std::uint64_t) {
-                                      if (offset <= levels->through()) return false;
-                                      tail.push_back(KeyFilter::hash_of(operation));
-                                      return true;
-                                  });
-    std::sort(tail.begin(), tail.end());
-    for (std::size_t i = 0; done && i < levels->list.size(); ++i) {
-        if (levels->list[i].made == 0) continue;
-        std::vector<std::uint32_t>& hashes = lists.emplace_back();
-        Rows rows = db_.query(
-            "SELECT first, last, made, hashes FROM event_index WHERE user = ? AND level = ? AND "
-            "kind = 0 ORDER BY first",
-            user, static_cast<std::uint64_t>(i));
-        std::int64_t next = 0;
-        bool whole = true;
-        while (whole && rows.next()) {
-            whole = rows.integer(0) == next && rows.natural(2) == levels->list[i].made;
-            const std::string_view bytes = rows.text(3);
-            const std::size_t count = hashes.size();
-            hashes.resize(count + bytes.size() / 4);
-            std::memcpy(hashes.data() + count, bytes.data(), bytes.size() / 4 * 4);
-            next = rows.integer(1) == kEnd ? kEnd : rows.integer(1) + 1;
-        }
-        done = rows.status();
-        if (done && (!whole || next != kEnd))
-            done = damaged({user, Kind::operations, i}, "it is not whole");
+    if (walk.writings != levels->writings) {
+        const Status begun = begin_walk(user, *levels, walk);
+        if (!begun) return begun;
     }
-    return done;
+    std::size_t left = rows == 0 ? SIZE_MAX : rows;
+    for (; walk.level < levels->list.size(); ++walk.level) {
+        if (levels->list[walk.level].made == 0) continue;
+        const Result<bool> whole = walk_level(user, levels->list[walk.level], walk, left);
+        if (!whole) return whole.error();
+        if (!*whole) return Done{};
+        walk.next = 0;
+    }
+    walk.finished = true;
+    return Done{};
+}
+
+// False: there is more of it.
+Result<bool> EventIndex::walk_level(std::int64_t user, const Level& level, HashWalk& walk,
+                                    std::size_t& rows_left) {
+    if (walk.next == 0) walk.lists.emplace_back();
+    std::vector<std::uint32_t>& hashes = walk.lists.back();
+    Rows rows = db_.query(
+        "SELECT first, last, made, hashes FROM event_index WHERE user = ? AND level = ? AND "
+        "kind = 0 AND first >= ? ORDER BY first",
+        user, static_cast<std::uint64_t>(walk.level), walk.next);
+    while (walk.next != kEnd) {
+        if (rows_left == 0) return false;
+        rows_left -= 1;
+        if (!rows.next()) break;
+        if (rows.integer(0) != walk.next || rows.natural(2) != level.made) break;
+        const std::string_view bytes = rows.text(3);
+        const std::size_t count = hashes.size();
+        hashes.resize(count + bytes.size() / 4);
+        std::memcpy(hashes.data() + count, bytes.data(), bytes.size() / 4 * 4);
+        walk.next = rows.integer(1) == kEnd ? kEnd : rows.integer(1) + 1;
+    }
+    const Status status = rows.status();
+    if (!status) return status.error();
+    if (walk.next == kEnd) return true;
+    return damaged({user, Kind::operations, walk.level}, "it is not whole");
 }
 
 }  // namespace dyad::sqlite

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -47,9 +48,18 @@ class EventIndex {
     using Visitor = std::function<bool(Offset)>;
     Status visit(std::int64_t user, Kind kind, std::uint64_t key, Offset before, std::size_t skip,
                  const Visitor& visit);
-    // What KeyFilter::hash_of() gives for all kept operations' keys: a sorted list of each level,
-    // and one of those that are in none.
-    Status operation_hashes(std::int64_t user, std::vector<std::vector<std::uint32_t>>& lists);
+    // A walk through what KeyFilter::hash_of() gives for all operations' keys that are kept when it
+    // begins: a sorted list of each level, and one of those that are in none. In pieces, so that
+    // others need not wait for it; where a level is written between two of them, it begins again.
+    struct HashWalk {
+        std::vector<std::vector<std::uint32_t>> lists{};
+        bool finished = false;
+        std::optional<std::uint64_t> writings{};  // when it began
+        std::size_t level = 0;                    // what it reads next: this one, from here on
+        std::int64_t next = 0;
+    };
+    // The next `rows` rows, about; `rows` 0: all that is left.
+    Status walk_hashes(std::int64_t user, HashWalk& walk, std::size_t rows);
 
   private:
     struct Level {
@@ -82,6 +92,9 @@ class EventIndex {
                                              Offset through, Offset from);
     Status read_level(const Place& place, const Level& level, Offset from,
                       std::vector<Entry>& entries);
+    Status begin_walk(std::int64_t user, const Levels& levels, HashWalk& walk);
+    Result<bool> walk_level(std::int64_t user, const Level& level, HashWalk& walk,
+                            std::size_t& rows);
     Status write_level(const Place& place, std::uint64_t made, const std::vector<Entry>& entries);
     Result<bool> visit_level(const Place& place, const Level& level, std::uint32_t hash,
                              Offset before, Offset first_kept, std::size_t& skip,

@@ -34,6 +34,13 @@ void KeyFilter::add_sorted(std::vector<std::uint32_t> hashes) {
     }
 }
 
+void KeyFilter::merge(KeyFilter other) {
+    for (std::vector<std::uint32_t>& list : other.sorted_)
+        add_sorted(std::move(list));
+    std::sort(other.newest_.begin(), other.newest_.end());
+    add_sorted(std::move(other.newest_));
+}
+
 bool KeyFilter::may_have(std::uint64_t key) const {
     const std::uint32_t hash = hash_of(key);
     return std::find(newest_.begin(), newest_.end(), hash) != newest_.end() ||

@@ -17,6 +17,7 @@ class KeyFilter {
 
     void add(std::uint64_t key);
     void add_sorted(std::vector<std::uint32_t> hashes);
+    void merge(KeyFilter other);
     // Of the keys that were not added, one in 2^31 for each that was is taken for one of them.
     bool may_have(std::uint64_t key) const;
     std::size_t bytes() const noexcept { return bytes_; }

@@ -282,29 +282,36 @@ Status Tables::index_texts(std::int64_t user) {
     return Done{};
 }
 
-Result<Standing> Tables::standing(const std::string& user_id) {
+Result<LogHead> Tables::head(const std::string& user_id) {
     const Result<UserLog*> found = find_log(user_id);
     if (!found) return found.error();
-    Standing standing;
-    standing.head = first_head(user_id, epoch_seed_);
-    if (*found == nullptr) return standing;
-    const UserLog& log = **found;
-    standing.head = log.head;
-    if (log.id != 0) {
-        std::vector<std::vector<std::uint32_t>> lists;
-        std::vector<std::uint64_t> expired;
-        Status done = index_.operation_hashes(log.id, lists);
-        if (done) done = expired_.load(log.id, expired);
-        if (!done) return done.error();
-        for (std::vector<std::uint32_t>& list : lists)
-            standing.operations.add_sorted(std::move(list));
-        for (const std::uint64_t key : expired)
-            standing.operations.add(key);
-    }
-    for (const Unapplied& next : log.unapplied)
-        for (const EventEntry& entry : next.batch->entries)
-            standing.operations.add(entry.operation_key);
-    return standing;
+    return *found != nullptr ? (*found)->head : first_head(user_id, epoch_seed_);
+}
+
+Status Tables::walk_operations(const std::string& user_id, OperationsWalk& walk) {
+    constexpr std::size_t kRowsAtOnce = 16;
+    constexpr int kPiecesMax = 1000;  // who writes faster than it walks has it done at once
+    const Result<UserLog*> found = find_log(user_id);
+    if (!found) return found.error();
+    UserLog* const log = *found;
+    if (walk.pieces++ == 0 && log != nullptr)
+        for (const Unapplied& next : log->unapplied)
+            for (const EventEntry& entry : next.batch->entries)
+                walk.operations.add(entry.operation_key);
+    walk.finished = log == nullptr || log->id == 0;
+    if (walk.finished) return Done{};
+    const std::size_t rows = walk.pieces < kPiecesMax ? kRowsAtOnce : 0;
+    Status done = index_.walk_hashes(log->id, walk.stored, rows);
+    if (!done || !walk.stored.finished) return done;
+    // Last: what expires during the walk is in one place or the other.
+    std::vector<std::uint64_t> expired;
+    done = expired_.load(log->id, expired);
+    for (std::vector<std::uint32_t>& list : walk.stored.lists)
+        walk.operations.add_sorted(std::move(list));
+    for (const std::uint64_t key : expired)
+        walk.operations.add(key);
+    walk.finished = true;
+    return done;
 }
 
 Result<std::vector<Duplicate>> Tables::duplicates(const std::string& user_id,

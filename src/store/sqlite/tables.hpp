@@ -43,12 +43,6 @@ struct Committed {
     std::size_t record_bytes = 0;  // of its record, with the first batch of it
 };
 
-// The end of a log, and what may be in it: what is to be known before something is appended.
-struct Standing {
-    LogHead head;
-    KeyFilter operations;
-};
-
 class Tables {
   public:
     Tables(std::unique_ptr<Connection> connection, StoreOptions options, std::uint64_t epoch_seed,
@@ -76,7 +70,17 @@ class Tables {
     // Work for when there is no other: true where it should be called again.
     bool tidy();
 
-    Result<Standing> standing(const std::string& user_id);
+    // The end of the log, as of what was taken.
+    Result<LogHead> head(const std::string& user_id);
+    // A walk through all operations that the log has, or had and still knows, when it begins: in
+    // pieces of about a millisecond, for others to be served between them.
+    struct OperationsWalk {
+        KeyFilter operations{};
+        bool finished = false;
+        EventIndex::HashWalk stored{};
+        int pieces = 0;
+    };
+    Status walk_operations(const std::string& user_id, OperationsWalk& walk);
     // Where the operation's event is; 0: it has expired. Nothing: it is not known.
     Result<std::optional<Offset>> find_operation(const std::string& user_id,
                                                  const OperationId& operation);

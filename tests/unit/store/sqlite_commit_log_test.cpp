@@ -13,6 +13,10 @@ using test::SampleLog;
 class Commits : public testing::Test {
   protected:
     Commits() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {
+        open();
+    }
+    void open() {
+        store_.reset();
         auto opened = test::OneThreadStore::open({.database = "/m.db",
                                                   .vfs = vfs_.name(),
                                                   .journal_file_bytes = 16 * 1024,
@@ -37,7 +41,7 @@ class Commits : public testing::Test {
         return round;
     }
     void learn(const std::string& user) {
-        store_->commits().learn(user, store_->tables().standing(user));
+        store_->commits().learn(user, store_->tables().head(user));
     }
 
     test::SeededRandom random_{5};
@@ -113,6 +117,66 @@ TEST_F(Commits, WhatMayBeARepeatIsAskedWithAllThatFollowsIt) {
     EXPECT_EQ(after.answered[0].result.outcome, AppendOutcome::duplicate);
     EXPECT_EQ(after.answered[0].result.duplicates.size(), 1U);
     EXPECT_EQ(after.answered[1].result.outcome, AppendOutcome::committed);
+}
+
+TEST_F(Commits, UntilItsOperationsAreKnownALogsAppendsAreAskedAbout) {
+    using Kind = CommitLog::Question::Kind;
+    SampleLog ada("ada", random_);
+    submit(ada);
+    round();
+    learn("ada");
+    ASSERT_EQ(round().committed.size(), 1U);
+    ASSERT_TRUE(store_->apply());
+    open();
+
+    submit(ada);
+    ASSERT_EQ(round().questions.size(), 1U);
+    learn("ada");
+    const CommitLog::Round asked = round();
+    ASSERT_EQ(asked.questions.size(), 2U);
+    EXPECT_EQ(asked.questions[0].kind, Kind::operations);
+    ASSERT_EQ(asked.questions[1].kind, Kind::duplicates);
+    EXPECT_EQ(asked.questions[1].events, std::vector<std::size_t>{0});
+    store_->commits().settle("ada", std::vector<Duplicate>());
+    ASSERT_EQ(round().committed.size(), 1U) << "it does not wait for the filter";
+
+    submit(ada);
+    const CommitLog::Round again = round();
+    ASSERT_EQ(again.questions.size(), 1U) << "the filter is asked for once";
+    EXPECT_EQ(again.questions[0].kind, Kind::duplicates);
+    store_->commits().settle("ada", std::vector<Duplicate>());
+    store_->commits().filter("ada", asked.questions[0].serial + 1, KeyFilter());  // another one's
+    ASSERT_EQ(round().committed.size(), 1U);
+    store_->commits().filter("ada", asked.questions[0].serial, store_->operations("ada"));
+    submit(ada);
+    const CommitLog::Round last = round();
+    EXPECT_TRUE(last.questions.empty());
+    EXPECT_EQ(last.committed.size(), 1U);
+    // Those from before the walk, those from during it.
+    for (Offset offset = 1; offset <= 3; ++offset) {
+        const OperationId id = ada.operation_at(offset);
+        auto repeat = std::make_shared<EventBatch>();
+        LogHead head = ada.head();
+        append_event(*repeat, head,
+                     {.kind = EventKind::mcp_server_added,
+                      .scope = "mcp",
+                      .source_instance_id = id.instance_id,
+                      .operation_id = id.operation_id,
+                      .data = "{}",
+                      .timestamp_ms = head.timestamp_ms});
+        submit({.user_id = "ada",
+                .batch = repeat,
+                .changes = {McpChange{EventKind::mcp_server_added, "{}"}}});
+        const CommitLog::Round suspected = round();
+        ASSERT_EQ(suspected.questions.size(), 1U) << offset;
+        store_->commits().settle("ada",
+                                 store_->tables().duplicates("ada", *suspected.questions[0].batch,
+                                                             suspected.questions[0].events));
+        const CommitLog::Round refused = round();
+        ASSERT_EQ(refused.answered.size(), 1U);
+        ASSERT_EQ(refused.answered[0].result.duplicates.size(), 1U);
+        EXPECT_EQ(refused.answered[0].result.duplicates[0].offset, offset);
+    }
 }
 
 TEST_F(Commits, AFullJournalWaitsForTheTables) {

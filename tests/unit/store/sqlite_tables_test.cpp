@@ -89,6 +89,49 @@ TEST_F(TablesOfStore, AnApplyThatFailsHalfWayHasChangedNothing) {
     EXPECT_TRUE(store_->verify("bob"));
 }
 
+TEST_F(TablesOfStore, OperationsAreReadInPiecesWithOtherWorkBetween) {
+    StoreOptions large = options();
+    large.journal_file_bytes = 4 << 20;
+    large.apply_bytes = 1 << 20;
+    large.index = {.tail = 256, .chunk = 128};
+    auto opened = test::OneThreadStore::open(large, random_);
+    ASSERT_TRUE(opened);
+    store_ = std::move(*opened);
+    SampleLog log("ada", random_, {.keys = 3, .data_bytes = 10, .only_contexts = true});
+    const auto write = [&](int batches, std::size_t events) {
+        for (int i = 0; i < batches; ++i) {
+            const AppendRequest request = log.draft(events);
+            ASSERT_EQ(commit(request).outcome, AppendOutcome::committed);
+            log.take(*request.batch, request.changes);
+            if (store_->wants_apply()) {
+                ASSERT_TRUE(store_->apply());
+            }
+        }
+    };
+    write(50, 500);
+    const std::size_t before = log.operation_keys().size();
+    Tables::OperationsWalk walk;
+    for (; !walk.finished;) {
+        ASSERT_TRUE(store_->tables().walk_operations("ada", walk));
+        write(1, walk.pieces < 8 ? 300 : 3);  // at first so many that the index is written anew
+        if (walk.pieces < 8 || walk.pieces % 3 == 0) {
+            ASSERT_TRUE(store_->apply());
+        }
+        if (walk.pieces == 12) {  // what the walk has not reached yet expires
+            Tables::Expiry expiry{.before_ms = log.now_ms - 100};
+            while (!expiry.finished)
+                ASSERT_TRUE(store_->expire_some(expiry));
+            EXPECT_GT(expiry.dropped, 0U);
+        }
+    }
+    EXPECT_GE(walk.pieces, 13);
+    const Offset first_kept = store_->load("ada")->first_kept;
+    EXPECT_GT(first_kept, 1U);
+    for (Offset offset = first_kept; offset <= before; ++offset)
+        EXPECT_TRUE(walk.operations.may_have(log.operation_keys()[offset - 1])) << offset;
+    EXPECT_FALSE(walk.operations.may_have(1));
+}
+
 TEST_F(TablesOfStore, AFullDiskRefusesOnceTheJournalIsFullAndRecovers) {
     ASSERT_TRUE(open());
     SampleLog log("ada", random_, {.keys = 500, .data_bytes = 300, .only_contexts = true});
