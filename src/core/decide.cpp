@@ -81,6 +81,7 @@ class Decider {
     Decided operator()(const RecordResponse& response) const;
     Decided operator()(const AnnounceMcp& mcp) const;
     Decided operator()(const ExpireContext& expire) const;
+    Decided operator()(const AdoptContext& adopt) const;
 
   private:
     Context successor(const ContextPtr& stored, const std::string& key) const;
@@ -317,6 +318,27 @@ Decided Decider::operator()(const ExpireContext& expire) const {
                      *stored->expires_at_ms <= at_.proven_ms;
     if (!due) return NoChange{stored, "null"};
     return remove(stored, ContextAction::expired);
+}
+
+// Nobody is asked for an expected version: what was written is a fact, and the newest one. Its
+// version may be a clock; versions grow, whoever counts them.
+Decided Decider::operator()(const AdoptContext& adopt) const {
+    const Context& theirs = *adopt.document;
+    const ContextPtr& stored = view_.context(theirs.key);
+    const ContextPtr& alive = live(stored);
+    Context next = successor(stored, theirs.key);
+    next.version = std::max(next.version, theirs.version);
+    next.data = theirs.data;
+    next.type = theirs.type;
+    next.tags = theirs.tags;
+    if (!theirs.mode.empty()) next.mode = theirs.mode;
+    if (!theirs.last_modified_by.empty()) next.last_modified_by = theirs.last_modified_by;
+    if (theirs.expires_at_ms && *theirs.expires_at_ms > at_.now_ms) {
+        next.expires_at_ms = theirs.expires_at_ms;
+        next.expiry_fixed = true;
+    }
+    return write(stored, std::move(next), alive ? ContextAction::updated : ContextAction::created,
+                 MergeStrategy::replace);
 }
 
 Decided Decider::operator()(const RestoreContext& restore) const {

@@ -145,6 +145,7 @@ void Engine::flush() {
             log->flush();
         flushing_.clear();
     }
+    look_at_documents();
     if (heart_.shared()) heart_.neighbours.flush(heart_.steady_ms());
 }
 
@@ -216,7 +217,10 @@ void Engine::poll() {
     last_poll_ms_ = heart_.steady_ms();
     std::vector<std::string> ids;
     for (const auto& [id, log] : users_)
-        if (log->ready()) ids.push_back(log->user_id());
+        if (log->ready()) {
+            ids.push_back(log->user_id());
+            heart_.look_at_documents(*log);
+        }
     if (ids.empty()) return;
     polling_ = true;
     auto asked = std::make_shared<const std::vector<std::string>>(ids);
@@ -231,6 +235,23 @@ void Engine::poll() {
                 at->second->reader().catch_up([](const Status&) {});
         }
     });
+}
+
+// One look at a time, for all who wait for one.
+void Engine::look_at_documents() {
+    if (looking_ || heart_.to_look_at.empty()) return;
+    const std::set<std::string> wanted = std::exchange(heart_.to_look_at, {});
+    looking_ = true;
+    heart_.ports.documents->look({wanted.begin(), wanted.end()},
+                                 [this, alive = std::weak_ptr<bool>(alive_)](
+                                     const Result<std::vector<DocumentsLook>>& looks) {
+                                     if (alive.expired()) return;
+                                     looking_ = false;
+                                     if (!looks) return;  // the next poll looks again
+                                     for (const DocumentsLook& look : *looks)
+                                         if (UserLog* const log = find(look.user_id))
+                                             log->projector().take(look);
+                                 });
 }
 
 // Contexts expire for users whom nobody is connected for, too: holding the user in memory lets its

@@ -97,6 +97,7 @@ class Engine {
     void hear(const Heartbeat& beat);
     void answer_presence(std::int64_t now_ms);
     void poll();
+    void look_at_documents();
     std::int64_t next_poll_ms() const;
     void sweep_expired();
     void expire_events();
@@ -113,6 +114,7 @@ class Engine {
     std::int64_t next_expiry_ms_ = 0;
     std::int64_t next_release_ms_ = 0;
     bool polling_ = false;
+    bool looking_ = false;
     std::deque<PresenceQuestion> presence_questions_;  // of users who were not followed
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
 };

@@ -13,7 +13,9 @@ void Engine::hear(const Announcement& announcement) {
 void Engine::hear(const Hint& hint) {
     if (hint.subscribed) heart_.neighbours.subscribed(hint.user_id);
     UserLog* const log = find(hint.user_id);
-    if (log != nullptr && log->ready()) log->reader().catch_up([](const Status&) {});
+    if (log == nullptr || !log->ready()) return;
+    log->reader().catch_up([](const Status&) {});
+    heart_.look_at_documents(*log);
 }
 
 void Engine::hear(const PresenceReport& report) {

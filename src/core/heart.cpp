@@ -1,5 +1,7 @@
 #include "core/heart.hpp"
 
+#include "core/user_log.hpp"
+
 #include <array>
 #include <bit>
 
@@ -31,6 +33,10 @@ void Heart::sessions_changed(const std::string& user_id) {
 void Heart::presence_changed(const std::string& user_id) {
     sessions_changed(user_id);
     if (on_presence) on_presence(user_id);
+}
+
+void Heart::look_at_documents(UserLog& user) {
+    if (ports.documents != nullptr) to_look_at.insert(user.user_id());
 }
 
 void Heart::announce(const std::string& user_id, const EventBatchPtr& batch) {

@@ -11,10 +11,12 @@
 #include "core/neighbours.hpp"
 #include "core/session.hpp"
 #include "store/archive.hpp"
+#include "store/documents.hpp"
 #include "store/log.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct Ports {
     Archive& archive;
     Bus& bus;
     const Renderer& renderer;
+    Documents* documents = nullptr;  // where others write beside the log
 };
 
 // Lifetime: the engine's; outlives its users.
@@ -60,8 +63,9 @@ struct Heart {
     Deadlines looks;     // by the steady clock: at every user, sooner or later
     Deadlines expiries;  // by the time that is proved: of their contexts
     RunBuffers run;
-    std::vector<UserLog*> dirty;  // with something to decide or to deliver
-    std::size_t commands = 0;     // without an answer
+    std::vector<UserLog*> dirty;       // with something to decide or to deliver
+    std::set<std::string> to_look_at;  // users whose documents somebody may have written
+    std::size_t commands = 0;          // without an answer
     std::size_t commands_bytes = 0;
     std::function<void(const std::string& user_id)> on_presence;
 
@@ -72,6 +76,8 @@ struct Heart {
     // A session has come or gone; and, `presence_changed`, one that others are told of.
     void sessions_changed(const std::string& user_id);
     void presence_changed(const std::string& user_id);
+    // Has the documents of the user looked at, soon.
+    void look_at_documents(UserLog& user);
     // Tells the other nodes.
     void announce(const std::string& user_id, const EventBatchPtr& batch);
 

@@ -21,6 +21,7 @@ UserLog::UserLog(Heart& heart, std::string user_id)
       delivery_(*this),
       writer_(*this),
       expiry_(*this),
+      projector_(*this),
       look_{.user = this, .serial = heart.next_serial()},
       next_end_{.user = this, .serial = look_.serial} {
     touch();
@@ -33,7 +34,8 @@ UserLog::~UserLog() {
 }
 
 bool UserLog::releasable() const noexcept {
-    return reader_.idle() && calls_.none() && !dirty_ && writer_.idle() && delivery_.size() == 0;
+    return reader_.idle() && calls_.none() && !dirty_ && writer_.idle() && projector_.idle() &&
+           delivery_.size() == 0;
 }
 
 void UserLog::mark_dirty() {
@@ -44,6 +46,7 @@ void UserLog::mark_dirty() {
 void UserLog::flush() {
     dirty_ = false;
     writer_.pump();
+    projector_.flush();
     delivery_.flush();
     arm();
 }
@@ -56,6 +59,7 @@ void UserLog::replace(LoadedLog&& loaded) {
     snapshot_.reset();
     privacy_.keep_since(before);
     loads_ += 1;
+    projector_.loaded();
     delivery_.reset_all();
     if (log::enabled(log::Level::debug, kScope))
         log::debug(kScope,
@@ -96,6 +100,7 @@ void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
         const std::uint64_t key = batch->entries[i].operation_key;
         const Offset offset = batch->first + i;
         if (own.empty()) writer_.adopted(batch->entries[i], offset);
+        projector_.changed(change, !own.empty());
         if (const auto* mode = std::get_if<ModeChange>(&change)) {
             const Pending* said_by = own.empty() ? writer_.find(key) : &own[i];
             privacy_.before_mode(*mode, offset);
@@ -141,13 +146,14 @@ void UserLog::tick(std::int64_t now_ms) {
         reader_.catch_up([this](const Status& read) { writer_.settle(read); });
     }
     writer_.give_up_old(now_ms);
+    projector_.tick(now_ms);
     arm();
 }
 
 void UserLog::arm() {
     std::int64_t next = used_ms_ + limits::user_idle_ms;
     if (retry_at_ms_ != 0) next = std::min(next, retry_at_ms_);
-    look_by(std::min(next, writer_.give_up_ms()));
+    look_by(std::min({next, writer_.give_up_ms(), projector_.next_ms()}));
     if (ready()) heart_.expiries.move_up(next_end_, expiry_.next_ms());
 }
 

@@ -5,6 +5,7 @@
 //   LogWriter    log_writer     queues commands, decides them in batches, settles their outcome
 //   Repeats      repeats        answers what was applied before
 //   Expiry       expiry         makes the end of contexts an event
+//   Projector    projector      keeps the documents beside the log in step with it
 //   UserPrivacy  user_privacy   who is private: by the log, and by what was asked for
 //   Delivery     delivery       the sessions, each with its position
 //
@@ -32,6 +33,7 @@
 #include "core/log_reader.hpp"
 #include "core/log_writer.hpp"
 #include "core/port_calls.hpp"
+#include "core/projector.hpp"
 #include "core/repeats.hpp"
 #include "core/user_privacy.hpp"
 
@@ -49,6 +51,7 @@ class UserLog {
     // For the engine
     LogReader& reader() noexcept { return reader_; }
     LogWriter& writer() noexcept { return writer_; }
+    Projector& projector() noexcept { return projector_; }
     UserPrivacy& privacy() noexcept { return privacy_; }
     const UserPrivacy& privacy() const noexcept { return privacy_; }
     Feed& feed() noexcept { return feed_; }
@@ -116,6 +119,7 @@ class UserLog {
     Delivery delivery_;
     LogWriter writer_;
     Expiry expiry_;
+    Projector projector_;
     std::int64_t retry_at_ms_ = 0;  // steady; 0 = nothing to retry
     std::int64_t retry_pause_ms_ = 0;
     std::int64_t used_ms_ = 0;

@@ -45,9 +45,9 @@ Status check_tags(const std::vector<std::string>& tags) {
 
 Status check_instance(const std::string& id) {
     TRY(check_name("instanceId", id, limits::instance_id_bytes_max, NameRule::identity));
-    if (id == kServerInstance)
-        return fail(Errc::invalid_field, "instanceId: \"" + std::string(kServerInstance) +
-                                             "\" is the server's own; choose another one");
+    if (id == kServerInstance || id == kForeignInstance)
+        return fail(Errc::invalid_field,
+                    "instanceId: \"" + id + "\" is the server's own; choose another one");
     return Done{};
 }
 
@@ -214,6 +214,9 @@ std::uint64_t Command::fingerprint() const {
             },
             [&](const AnnounceMcp& c) { hash_into(h, c.kind, c.payload); },
             [&](const ExpireContext& c) { hash_into(h, c.key, c.version); },
+            [&](const AdoptContext& c) {
+                hash_into(h, c.document->key, c.document->data, c.document->version);
+            },
         },
         body);
     return h;
@@ -230,7 +233,8 @@ bool asks_for_privacy(const Command& command) noexcept {
 }
 
 Status validate(const Command& command) {
-    const bool own = std::holds_alternative<ExpireContext>(command.body);
+    const bool own = std::holds_alternative<ExpireContext>(command.body) ||
+                     std::holds_alternative<AdoptContext>(command.body);
     TRY(own ? Done{} : check_instance(command.instance_id));
     TRY(check_name("id", command.operation_id, limits::operation_id_bytes_max,
                    NameRule::operation));
@@ -262,6 +266,7 @@ Status validate(const Command& command) {
                 return check_document("payload", c.payload, limits::mcp_event_bytes_max);
             },
             [&](const ExpireContext& c) { return key_of(c.key); },
+            [&](const AdoptContext& c) { return key_of(c.document->key); },
         },
         command.body);
 }

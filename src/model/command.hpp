@@ -70,13 +70,18 @@ struct ExpireContext {  // the server's own
     std::string key;
     Version version = 0;
 };
+struct AdoptContext {     // the same: what somebody wrote beside the log
+    ContextPtr document;  // as it stands, with its writer's version
+};
 
-using CommandBody =
-    std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext, RestoreContext,
-                 ResolveConflict, SetMode, RecordResponse, AnnounceMcp, ExpireContext>;
+using CommandBody = std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext,
+                                 RestoreContext, ResolveConflict, SetMode, RecordResponse,
+                                 AnnounceMcp, ExpireContext, AdoptContext>;
 
 // Who writes what the server does by itself.
 inline constexpr std::string_view kServerInstance = "dyad-server";
+// Who wrote what was adopted.
+inline constexpr std::string_view kForeignInstance = "foreign";
 
 // Versions that a condition names.
 struct VersionSet {

@@ -1,4 +1,4 @@
-// The fifteen things that must hold, always, each checked on its own from a run's history:
+// The sixteen things that must hold, always, each checked on its own from a run's history:
 //
 //  1 every acknowledged operation is in the log exactly once, with that content
 //  2 offsets are dense and unique
@@ -15,6 +15,8 @@
 // 13 nothing is destroyed before its time, whatever a clock says for a moment, nor long after it
 // 14 who asked for inspired mode is private from then on, whatever became of the ask
 // 15 every node says the same of who is present, and it is so
+// 16 what somebody wrote beside the log is in it, once, with a greater version, and is never
+//    overwritten before; and the documents say at the end what the log says
 //
 // and 0: the contracts of the ports, as far as a run can break them.
 #pragma once
@@ -72,6 +74,8 @@ void check_convergence(const Evidence& evidence, Violations& out);            //
 // checker_privacy.cpp
 void check_privacy(const Evidence& evidence, Violations& out);  // 14
 void check_rolls(const Evidence& evidence, Violations& out);    // 15
+// checker_foreign.cpp
+void check_foreign_writes(const Evidence& evidence, Violations& out);  // 16
 // Whether an instance may be private at the end, so that it need not have been sent everything.
 bool may_be_private(const Evidence& evidence, const std::string& user_id,
                     const std::string& instance_id);

@@ -33,6 +33,7 @@ class Judge {
     std::string operator()(const RecordResponse& response) const;
     std::string operator()(const AnnounceMcp& mcp) const;
     std::string operator()(const ExpireContext&) const { return "clients cannot ask for expiry"; }
+    std::string operator()(const AdoptContext&) const { return "clients cannot adopt"; }
 
   private:
     const ContextChange* context(const std::string& key) const {
@@ -141,8 +142,9 @@ std::string Judge::operator()(const ResolveConflict& resolve) const {
         const auto& chosen = resolve.choice == ResolveConflict::Choice::value
                                  ? resolve.value
                                  : conflict->second.incoming;
-        if (!reference::set_at(document, conflict->second.path,
-                               chosen ? std::optional(reference::parse(*chosen)) : std::nullopt))
+        if (!reference::resolve_at(
+                document, conflict->second.path,
+                chosen ? std::optional(reference::parse(*chosen)) : std::nullopt))
             return "its path is not there any more";
     }
     return equal(*change, document);
@@ -181,9 +183,20 @@ std::string Judge::operator()(const AnnounceMcp& mcp) const {
                : "the MCP event is another one than was sent";
 }
 
-// An event of the server's own: only the expiry of a context that was due.
-std::string judge_server_event(const Before& before, const LogEntry& entry) {
+// An event of the server's own: what was written beside the log, or the expiry of a context that
+// was due.
+std::string judge_server_event(const Evidence& evidence, const std::string& user_id,
+                               const EventView& view, const Before& before, const LogEntry& entry) {
     const auto* change = std::get_if<ContextChange>(&entry.change);
+    if (change != nullptr && view.source_instance_id == kForeignInstance)
+        return std::any_of(evidence.history.foreign.begin(), evidence.history.foreign.end(),
+                           [&](const ForeignWrite& write) {
+                               return write.user_id == user_id &&
+                                      write.context->key == change->context->key &&
+                                      write.context->data == change->context->data;
+                           })
+                   ? ""
+                   : "nobody wrote it";
     if (change == nullptr || change->action != ContextAction::expired) return "nobody asked for it";
     const auto at = before.contexts.find(change->context->key);
     const ContextPtr old = at == before.contexts.end() ? nullptr : at->second.back();
@@ -223,10 +236,11 @@ void check_contents(const Evidence& evidence, Violations& out) {
             if (!view) continue;
             const auto at =
                 operations.find({user_id, view->source_instance_id, view->operation_id});
-            const std::string wrong = at == operations.end()
-                                          ? judge_server_event(before, *entry)
-                                          : std::visit(Judge(before, *at->second, entry->change),
-                                                       at->second->command.body);
+            const std::string wrong =
+                at == operations.end()
+                    ? judge_server_event(evidence, user_id, *view, before, *entry)
+                    : std::visit(Judge(before, *at->second, entry->change),
+                                 at->second->command.body);
             if (!wrong.empty())
                 out.push_back({1, user_id + ": offset " + std::to_string(view->offset) + ", " +
                                       view->source_instance_id + "/" + view->operation_id + ": " +

@@ -105,4 +105,62 @@ TEST(Checker, Point14SeesAWriteOfWhoAskedForPrivacy) {
     EXPECT_EQ(story.points(), Points{}) << "it was sent before";
 }
 
+ForeignWrite written_beside(Story& story, const char* data, Version version) {
+    auto context = std::make_shared<Context>();
+    context->key = "k";
+    context->data = data;
+    context->version = version;
+    story.history.has_documents = true;
+    return {kUser, context, story.tick()};
+}
+
+void adopt(Story& story, const ForeignWrite& write, Version version) {
+    Command command;
+    command.instance_id = kForeignInstance;
+    command.operation_id = "adopt:" + std::to_string(version);
+    auto adopted = std::make_shared<Context>(*write.context);
+    adopted->version = version;
+    ContextChange change;
+    change.previous_version = version - 1;
+    change.context = adopted;
+    story.append_change(command, change, ++story.timestamp_ms);
+    story.history.documents = {{kUser, adopted, true}};
+}
+
+TEST(Checker, Point16SeesWhatBecameOfAForeignWrite) {
+    {
+        Story story;
+        story.history.foreign = {written_beside(story, R"({"n":7})", 1)};
+        adopt(story, story.history.foreign[0], 1);
+        EXPECT_FALSE(story.points().contains(16));
+        adopt(story, story.history.foreign[0], 2);
+        EXPECT_TRUE(story.points().contains(16)) << "twice";
+    }
+    {
+        Story story;
+        story.history.foreign = {written_beside(story, R"({"n":7})", 1)};
+        EXPECT_TRUE(story.points().contains(16)) << "never";
+        story.history.foreign[0].gone_us = story.tick();
+        EXPECT_FALSE(story.points().contains(16)) << "another foreign one took its place";
+        story.history.foreign[0].overwritten = true;
+        EXPECT_TRUE(story.points().contains(16)) << "unseen";
+    }
+    {
+        Story story;
+        story.history.foreign = {written_beside(story, R"({"n":7})", 90)};
+        adopt(story, story.history.foreign[0], 1);
+        EXPECT_TRUE(story.points().contains(16)) << "with a lower version than its writer's";
+    }
+    {
+        Story story;
+        story.put(R"({"n":1})");
+        story.history.has_documents = true;
+        EXPECT_TRUE(story.points().contains(16)) << "there is no document";
+        story.history.documents = {{kUser, story.context, false}};
+        EXPECT_TRUE(story.points().contains(16)) << "it is not what the log made of it";
+        story.history.documents[0].verifies = true;
+        EXPECT_FALSE(story.points().contains(16));
+    }
+}
+
 }  // namespace dyad::sim

@@ -124,6 +124,21 @@ struct Roll {
     std::map<std::string, std::size_t> attending;  // the same, those that are private, too
 };
 
+// What an existing instance wrote beside the log.
+struct ForeignWrite {
+    std::string user_id;
+    ContextPtr context;
+    std::int64_t at_us = 0;
+    std::int64_t gone_us = kNever;  // another one, or ours, took its place
+    bool overwritten = false;       // by what was projected
+};
+// A document as it stands at the end.
+struct FinalDocument {
+    std::string user_id;
+    ContextPtr context;
+    bool verifies = false;
+};
+
 struct Outage {
     std::int64_t from_us = 0;
     std::int64_t to_us = 0;
@@ -148,6 +163,9 @@ struct History {
     std::vector<Read> reads;
     std::vector<Replica> replicas;
     std::vector<Roll> rolls;
+    std::vector<ForeignWrite> foreign;
+    bool has_documents = false;  // beside the log
+    std::vector<FinalDocument> documents;
     std::int64_t quiet_us = kNever;      // what is durable by then, everybody has at the end
     std::vector<Outage> outages;         // of the whole store
     std::vector<std::int64_t> restores;  // when an older backup was put in place

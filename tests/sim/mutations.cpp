@@ -61,6 +61,13 @@ constexpr Flag<Flaws> kStore[] = {
     {"timestamps_from_clock", &Flaws::forgets_timestamps},
     {"believe_at_start", &Flaws::forgets_clock},
 };
+constexpr Flag<SimDocuments::Flaws> kDocuments[] = {
+    {"overwrite_foreign_unseen", &SimDocuments::Flaws::overwrites_foreign},
+    {"ignore_foreign", &SimDocuments::Flaws::hides_foreign},
+    {"ignore_foreign_version", &SimDocuments::Flaws::hides_versions},
+    {"adopt_twice", &SimDocuments::Flaws::takes_each_look_for_new},
+    {"project_backwards", &SimDocuments::Flaws::goes_back},
+};
 constexpr Flag<BusFlaws> kBus[] = {
     {"bus_follows_nobody", &BusFlaws::follows_nobody},
     {"bus_follows_silently", &BusFlaws::follows_silently},
@@ -90,6 +97,7 @@ std::vector<Variant> make_variants() {
         }
     };
     add(kStore, &Variant::flaws);
+    add(kDocuments, &Variant::document_flaws);
     add(kBus, &Variant::bus_flaws);
     add(kEdge, &Variant::edge_flaws);
     for (Variant& variant : variants) {

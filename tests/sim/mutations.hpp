@@ -18,6 +18,7 @@ struct Variant {
     std::string name;
     core::Mutation mutation = core::Mutation::none;
     SimDatabase::Flaws flaws;
+    SimDocuments::Flaws document_flaws;
     BusFlaws bus_flaws;
     EdgeFlaws edge_flaws;
     void (*adjust)(core::Config& config) = nullptr;

@@ -67,6 +67,16 @@ bool set_at(Json& document, const std::string& path, const std::optional<Json>& 
     return true;
 }
 
+bool resolve_at(Json& document, const std::string& path, const std::optional<Json>& value) {
+    const std::vector<std::string> names = names_of(path);
+    Json* at = &document;
+    for (std::size_t i = 0; value && i + 1 < names.size(); ++i) {
+        if (!at->is_object()) return false;
+        at = &at->get_object().emplace(names[i], boost::json::object()).first->value();
+    }
+    return set_at(document, path, value) || !value;
+}
+
 std::optional<Json> json_patch(const Json& document, const Json& patch) {
     Json result = document;
     for (const Json& step : patch.as_array()) {

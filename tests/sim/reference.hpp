@@ -29,5 +29,7 @@ struct Merged {
 Merged merge(const Json* base, const Json& ours, const Json& theirs);
 // Sets or removes the member at a JSON Pointer of one or two members.
 bool set_at(Json& document, const std::string& path, const std::optional<Json>& value);
+// The same, with the objects on the way made where there are none; what is not there is removed.
+bool resolve_at(Json& document, const std::string& path, const std::optional<Json>& value);
 
 }  // namespace dyad::sim::reference

@@ -8,6 +8,7 @@ Outcome run_seed(std::uint64_t seed, const Variant& variant, bool keep_trace) {
     core::active_mutation() = variant.mutation;
     Scenario scenario = draw_scenario(seed);
     scenario.flaws = variant.flaws;
+    scenario.document_flaws = variant.document_flaws;
     scenario.bus_flaws = variant.bus_flaws;
     scenario.edge_flaws = variant.edge_flaws;
     if (variant.adjust != nullptr) variant.adjust(scenario.config);

@@ -100,6 +100,13 @@ void draw_neighbours(std::uint64_t seed, Scenario& scenario) {
     }
 }
 
+// Existing instances beside the nodes. Of its own random numbers, too.
+void draw_foreign(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0xf0e1);
+    if (scenario.nodes > 1 && scenario.restores == 0 && random.chance(300))
+        scenario.foreign_writes = static_cast<int>(random.between(1, 12));
+}
+
 // Things expire within the run, and clocks are wrong, but never for as long as it takes to be
 // believed. Of its own random numbers, so that the other scenarios stay what they are.
 void draw_clocks(std::uint64_t seed, Scenario& scenario) {
@@ -172,6 +179,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     draw_incidents(random, scenario);
     if (seed % kClocksEvery == 4 && scenario.restores == 0) draw_clocks(seed, scenario);
     draw_neighbours(seed, scenario);
+    draw_foreign(seed, scenario);
     return scenario;
 }
 

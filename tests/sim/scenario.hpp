@@ -28,13 +28,15 @@ struct Scenario {
     int keys_per_user = 2;
     std::int64_t active_us = 2'000'000;  // then everything heals
 
-    bool calm = false;  // nothing goes wrong
-    bool beats = true;  // heartbeats come within the run, and help
+    int foreign_writes = 0;  // by existing instances, into the documents
+    bool calm = false;       // nothing goes wrong
+    bool beats = true;       // heartbeats come within the run, and help
 
     core::Config config;
     StoreFaults store;
     BusFaults bus;
     SimDatabase::Flaws flaws;
+    SimDocuments::Flaws document_flaws;
     BusFlaws bus_flaws;
     EdgeFlaws edge_flaws;
 

@@ -18,6 +18,7 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
       random_(seed),
       network_(queue_, trace_, random_.draw(), scenario.nodes) {
     database_.flaws = scenario_.flaws;
+    database_.documents.flaws = scenario_.document_flaws;
     database_.epoch_seed = seed;
     network_.faults = scenario_.bus;
     network_.flaws = scenario_.bus_flaws;
@@ -70,6 +71,16 @@ void World::observe() {
             if (entry.event->first == event.offset && entry.lost_us == kNever)
                 entry.expired_us = queue_.now_us();
     };
+    history_.has_documents = scenario_.foreign_writes > 0;
+    database_.documents.overwritten = [this](const std::string& user_id,
+                                             const SimDocuments::Document& document) {
+        if (document.verifies) return;
+        for (ForeignWrite& write : history_.foreign)
+            if (write.user_id == user_id && write.context == document.context) {
+                write.gone_us = queue_.now_us();
+                write.overwritten = true;
+            }
+    };
     database_.observer.lost = [this](const std::string& user_id, const StoredEvent& event) {
         for (LogEntry& entry : history_.logs[user_id])
             if (entry.event->first == event.offset && entry.lost_us == kNever)
@@ -102,7 +113,8 @@ void World::start(Node& node) {
     node.bus->cut = node.cut_from_bus;
     node.engine = std::make_unique<core::Engine>(
         scenario_.config,
-        core::Ports{node.clock, *node.random, *node.store, *node.store, *node.bus, node.renderer});
+        core::Ports{node.clock, *node.random, *node.store, *node.store, *node.bus, node.renderer,
+                    scenario_.foreign_writes > 0 ? node.store.get() : nullptr});
     trace_.note("start", static_cast<std::uint64_t>(node.process.node), 0,
                 [&] { return "node " + std::to_string(node.process.node); });
     tick(node.process.node, node.process.run);
@@ -253,6 +265,7 @@ void World::plan_incidents() {
                                                               : 1);
     });
     at_random_time(scenario_.expiries, [this] { expire_events(); });
+    at_random_time(scenario_.foreign_writes, [this] { write_beside_the_log(); });
     if (scenario_.restores > 0) plan_restore();
 }
 
@@ -434,11 +447,13 @@ void World::run() {
     };
     const auto never = [] { return false; };
     run_until(scenario_.active_us + kHealed_ms_max * kMs, [this] { return healed_ && quiet(); });
+    if (history_.has_documents) wake_users();
     const std::int64_t late_us = scenario_.store.time_out_us + scenario_.store.late_max_us;
     run_until(std::max(queue_.now_us(), scenario_.active_us + late_us) + settle_ms() * kMs, never);
     call_the_roll();
     read_finally();
     run_until(queue_.now_us() + 300 * kMs, never);
+    read_documents();
     close_books();
 }
 

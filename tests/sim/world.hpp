@@ -84,6 +84,7 @@ class World {
     void measure_clock(Node& node);
     void expire_events();
     void plan_restore();
+    void write_beside_the_log();
     void restore(const SimDatabase::Backup& backup);
     void restore_live(const std::shared_ptr<SimDatabase::Backup>& backup);
     void put_in_place(const SimDatabase::Backup& backup);
@@ -91,6 +92,8 @@ class World {
     bool quiet() const;
     std::int64_t settle_ms() const;
     void call_the_roll();
+    void wake_users();
+    void read_documents();
     void read_finally();
     void close_books();
 

@@ -1,7 +1,8 @@
-// Who is present, as every node says it, once all is quiet.
+// Who is present, as every node says it, and what stands beside the logs, once all is quiet.
 #include "sim/world.hpp"
 
 #include <map>
+#include <memory>
 
 namespace dyad::sim {
 
@@ -29,6 +30,49 @@ void World::call_the_roll() {
             for (const Presence& one : it->engine->presence(user_id))
                 roll.said[one.instance_id] = one.connections;
             if (scenario_.nodes > 1 || roll.said_sessions > 0) history_.rolls.push_back(roll);
+        }
+    }
+}
+
+// As an existing instance does it: it reads nothing of the log, and may count its versions by its
+// clock. Others may be told of it, or not.
+void World::write_beside_the_log() {
+    if (!availability_->up) return;
+    const std::string user_id = "u" + std::to_string(random_.between(0, scenario_.users - 1));
+    auto context = std::make_shared<Context>();
+    context->key =
+        "k" + std::to_string(random_.between(0, scenario_.keys_per_user - 1)) + "@" + user_id + "@";
+    context->data =
+        "{\"by\":\"@" + user_id + "@\",\"foreign\":" + std::to_string(new_value()) + "}";
+    const SimDocuments::Document* const stored = database_.documents.find(user_id, context->key);
+    const std::int64_t kind = random_.between(0, 2);
+    context->version = kind == 0   ? 1
+                       : kind == 1 ? 1'700'000'000'000 + static_cast<Version>(queue_.now_us())
+                       : stored    ? stored->context->version + 1
+                                   : 1;
+    context->last_modified_by = "existing";
+    for (ForeignWrite& before : history_.foreign)
+        if (stored != nullptr && before.user_id == user_id && before.context == stored->context)
+            before.gone_us = queue_.now_us();
+    history_.foreign.push_back({user_id, context, queue_.now_us()});
+    database_.documents.write(user_id, context);
+    trace_.note("written beside the log", 0, context->version,
+                [&] { return user_id + " " + context->key + " " + context->data; });
+    if (random_.chance(500)) network_.send(-1, Hint{.user_id = user_id});
+}
+
+// What was written for users whom nobody asks for is found once somebody does.
+void World::wake_users() {
+    for (int user = 0; user < scenario_.users; ++user)
+        nodes_.front()->engine->snapshot("u" + std::to_string(user), [](const auto&) {});
+}
+
+void World::read_documents() {
+    for (int user = 0; user < scenario_.users; ++user) {
+        const std::string user_id = "u" + std::to_string(user);
+        for (const std::string& key : database_.documents.keys(user_id)) {
+            const SimDocuments::Document& document = *database_.documents.find(user_id, key);
+            history_.documents.push_back({user_id, document.context, document.verifies});
         }
     }
 }

@@ -8,6 +8,7 @@
 // whole truth.
 #pragma once
 
+#include "sim_store/sim_documents.hpp"
 #include "store/store.hpp"
 
 #include <deque>
@@ -99,6 +100,7 @@ class SimDatabase {
 
     Observer observer;
     Flaws flaws;
+    SimDocuments documents;
     ClockMark clock;
     std::uint64_t epoch_seed = 1;  // of the epochs of logs without events
     std::int64_t now_ms = 0;       // for drops_expired

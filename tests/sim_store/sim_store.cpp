@@ -349,6 +349,23 @@ void SimStore::set_clock_offset(std::int64_t offset_ms) {
     link_->clock_offset_ms = offset_ms;
 }
 
+void SimStore::project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) {
+    link_->query<std::vector<ForeignDocument>>(
+        std::move(done), [request = std::move(request)](SimDatabase& database) {
+            return database.documents.project(request);
+        });
+}
+
+void SimStore::look(std::vector<std::string> user_ids, Callback<std::vector<DocumentsLook>> done) {
+    link_->query<std::vector<DocumentsLook>>(std::move(done),
+                                             [ids = std::move(user_ids)](SimDatabase& database) {
+                                                 std::vector<DocumentsLook> looks;
+                                                 for (const std::string& id : ids)
+                                                     looks.push_back(database.documents.look(id));
+                                                 return looks;
+                                             });
+}
+
 StoreHealth SimStore::health() const {
     const bool reachable = link_->reachable();
     return {.kind = "simulated",

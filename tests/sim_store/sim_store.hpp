@@ -40,7 +40,7 @@ struct Availability {
     std::uint64_t replacements = 0;  // by a backup: nothing sent before one arrives after it
 };
 
-class SimStore final : public Store {
+class SimStore final : public Store, public Documents {
   public:
     // Everything a call under way needs; it outlives the handle.
     struct Link;
@@ -54,6 +54,9 @@ class SimStore final : public Store {
     void on_append(std::function<void(const AppendRequest&)> sent);
     // While cut, this node does not reach the database.
     void set_cut(bool cut);
+
+    template <class T>
+    using Callback = Log::Callback<T>;
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
@@ -81,6 +84,9 @@ class SimStore final : public Store {
     std::int64_t clock_offset_ms() const override;
     void set_clock_offset(std::int64_t offset_ms);  // as the node measured it last
     StoreHealth health() const override;
+    void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) override;
+    void look(std::vector<std::string> user_ids,
+              Callback<std::vector<DocumentsLook>> done) override;
 
   private:
     std::shared_ptr<Link> link_;

@@ -1,0 +1,152 @@
+#include "core/projector.hpp"
+
+#include "base/check.hpp"
+#include "base/log.hpp"
+#include "core/user_log.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace dyad::core {
+namespace {
+
+constexpr std::size_t kEntriesMax = 256;
+constexpr std::string_view kScope = "distributed_memory";
+
+std::string operation_id_of(const ForeignDocument& document) {
+    std::array<char, 16> hex;
+    const auto end =
+        std::to_chars(hex.data(), hex.data() + hex.size(), document.fingerprint, 16).ptr;
+    return "adopt:" + std::string(hex.data(), end) + ":" + document.context->key;
+}
+
+}  // namespace
+
+bool Projector::is_on() const {
+    return user_.heart().ports.documents != nullptr;
+}
+
+void Projector::changed(const Change& change, bool own) {
+    const auto* context = std::get_if<ContextChange>(&change);
+    if (context == nullptr || !is_on()) return;
+    dirty_.insert(context->context->key);
+    wanted_ = wanted_ || own;
+}
+
+// What became of the documents meanwhile is not known.
+void Projector::loaded() {
+    if (!is_on()) return;
+    dirty_.clear();
+    seen_.clear();
+    refused_.clear();
+    for (const auto& [key, context] : user_.state().contexts)
+        dirty_.insert(key);
+    user_.heart().look_at_documents(user_);
+}
+
+void Projector::take(const DocumentsLook& look) {
+    if (!user_.ready() || look.projected > user_.head().offset) return;  // more than is held yet
+    std::erase_if(dirty_, [&](const std::string& key) {
+        const ContextPtr context = user_.state().find(key);
+        return !seen_.contains(key) && (!context || context->offset <= look.projected);
+    });
+    wanted_ = wanted_ || !dirty_.empty();
+    for (const ForeignDocument& document : look.foreign)
+        adopt(document);
+    user_.mark_dirty();
+}
+
+void Projector::adopt(const ForeignDocument& document) {
+    const std::string& key = document.context->key;
+    const auto is_in = [&](const std::map<std::string, Fingerprint>& known) {
+        const auto at = known.find(key);
+        return at != known.end() && at->second == document.fingerprint;
+    };
+    if (is_in(seen_) || is_in(refused_) || adopting_.contains(key)) return;
+    adopting_[key] = document.fingerprint;
+    Pending pending;
+    pending.command = std::make_unique<Command>();
+    pending.command->instance_id = kForeignInstance;
+    pending.command->operation_id = operation_id_of(document);
+    pending.command->body = AdoptContext{document.context};
+    pending.command->brief = true;
+    pending.done = [this, key, fingerprint = document.fingerprint](const Answer& answer) {
+        adopted(key, fingerprint, answer);
+    };
+    user_.writer().submit(std::move(pending));
+}
+
+void Projector::adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer) {
+    adopting_.erase(key);
+    const auto* rejection = std::get_if<Rejection>(&answer);
+    if (rejection == nullptr || rejection->error.code == Errc::already_applied) {
+        seen_[key] = fingerprint;
+        dirty_.insert(key);
+        wanted_ = true;
+    } else if (!error_row(rejection->error.code).retry) {
+        refused_[key] = fingerprint;
+        log::warn(kScope, "what another instance wrote to a context cannot be taken over, and is "
+                          "left as it is: " +
+                              rejection->error.to_string());
+    }
+    user_.mark_dirty();
+}
+
+void Projector::flush() {
+    if (!is_on() || under_way_ || !wanted_ || dirty_.empty() || !user_.ready()) return;
+    if (retry_at_ms_ != INT64_MAX) return;
+    auto request = std::make_shared<ProjectRequest>();
+    request->user_id = user_.user_id();
+    for (const std::string& key : dirty_) {
+        ContextPtr context = user_.state().find(key);
+        if (!context || adopting_.contains(key)) continue;
+        const auto seen = seen_.find(key);
+        request->entries.push_back(
+            {std::move(context),
+             seen != seen_.end() ? std::optional(seen->second) : std::nullopt});
+        if (request->entries.size() == kEntriesMax) break;
+    }
+    if (request->entries.empty()) return;
+    if (request->entries.size() == dirty_.size()) request->end = user_.head().offset;
+    under_way_ = true;
+    user_.heart().ports.documents->project(
+        *request,
+        user_.calls().wrap([this, request](const Result<std::vector<ForeignDocument>>& answer) {
+            under_way_ = false;
+            projected(*request, answer);
+            user_.mark_dirty();
+        }));
+}
+
+void Projector::projected(const ProjectRequest& request,
+                          const Result<std::vector<ForeignDocument>>& in_the_way) {
+    if (!in_the_way) {
+        retry_at_ms_ = user_.heart().steady_ms() + user_.heart().config.poll_ms;
+        return user_.look_by(retry_at_ms_);
+    }
+    for (const ForeignDocument& document : *in_the_way)
+        adopt(document);
+    for (const ProjectRequest::Entry& entry : request.entries) {
+        const std::string& key = entry.context->key;
+        const auto at = std::find_if(
+            in_the_way->begin(), in_the_way->end(),
+            [&](const ForeignDocument& document) { return document.context->key == key; });
+        const ContextPtr now = user_.state().find(key);
+        if (at != in_the_way->end()) {
+            const auto refused = refused_.find(key);
+            if (refused != refused_.end() && refused->second == at->fingerprint) dirty_.erase(key);
+            continue;
+        }
+        if (entry.seen) seen_.erase(key);
+        if (now && now->offset == entry.context->offset) dirty_.erase(key);
+    }
+    if (dirty_.empty()) wanted_ = false;
+}
+
+void Projector::tick(std::int64_t now_ms) {
+    if (now_ms < retry_at_ms_) return;
+    retry_at_ms_ = INT64_MAX;
+    user_.mark_dirty();
+}
+
+}  // namespace dyad::core
