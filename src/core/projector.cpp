@@ -85,9 +85,10 @@ void Projector::adopted(const std::string& key, Fingerprint fingerprint, const A
         wanted_ = true;
     } else if (!error_row(rejection->error.code).retry) {
         refused_[key] = fingerprint;
-        log::warn(kScope, "what another instance wrote to a context cannot be taken over, and is "
-                          "left as it is: " +
-                              rejection->error.to_string());
+        log::warn(kScope,
+                  "what another instance wrote to a context cannot be taken over, and is "
+                  "left as it is: " +
+                      rejection->error.to_string());
     }
     user_.mark_dirty();
 }
@@ -102,8 +103,7 @@ void Projector::flush() {
         if (!context || adopting_.contains(key)) continue;
         const auto seen = seen_.find(key);
         request->entries.push_back(
-            {std::move(context),
-             seen != seen_.end() ? std::optional(seen->second) : std::nullopt});
+            {std::move(context), seen != seen_.end() ? std::optional(seen->second) : std::nullopt});
         if (request->entries.size() == kEntriesMax) break;
     }
     if (request->entries.empty()) return;

@@ -56,8 +56,8 @@ class Projector {
     std::map<std::string, Fingerprint> adopting_;
     std::map<std::string, Fingerprint> seen_;     // in the log: may be written over
     std::map<std::string, Fingerprint> refused_;  // cannot be adopted: never written over
-    bool wanted_ = false;     // this node is to project what is dirty
-    bool under_way_ = false;  // a call to the store
+    bool wanted_ = false;                         // this node is to project what is dirty
+    bool under_way_ = false;                      // a call to the store
     std::int64_t retry_at_ms_ = INT64_MAX;
 };
 

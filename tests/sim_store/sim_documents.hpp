@@ -15,16 +15,16 @@ class SimDocuments {
   public:
     // What they are written without, for variants that must be caught.
     struct Flaws {
-        bool overwrites_foreign = false;  // whatever stands there
-        bool hides_foreign = false;       // nobody is told of what stands there
-        bool hides_versions = false;      // ... nor of its version
+        bool overwrites_foreign = false;       // whatever stands there
+        bool hides_foreign = false;            // nobody is told of what stands there
+        bool hides_versions = false;           // ... nor of its version
         bool takes_each_look_for_new = false;  // its fingerprint is another one each time
         bool goes_back = false;                // an older event takes the place of a newer one
     };
     struct Document {
         ContextPtr context;
-        Offset offset = 0;      // of the event that was projected there last
-        bool verifies = true;   // it is as that event made it
+        Offset offset = 0;         // of the event that was projected there last
+        bool verifies = true;      // it is as that event made it
         std::uint64_t writes = 0;  // foreign ones
     };
     // Told of every document that is written over, before it is.

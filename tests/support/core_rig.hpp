@@ -39,9 +39,12 @@ enum class Call : std::uint8_t { load, append, read, find, heads, read_version }
 
 // Passes everything on to a store, counts it, and can hold answers back. What a held answer says
 // was true when the question arrived.
-class GatedStore final : public Store {
+class GatedStore final : public Store, public Documents {
   public:
     explicit GatedStore(sim::SimStore& inner) : inner_(inner) {}
+
+    template <class T>
+    using Callback = Log::Callback<T>;
 
     int count(Call call) const { return counts_.contains(call) ? counts_.at(call) : 0; }
     void hold(Call call) { held_[call]; }
@@ -110,6 +113,18 @@ class GatedStore final : public Store {
     void load_clock(Callback<ClockMark> done) override { inner_.load_clock(std::move(done)); }
     void save_clock(const ClockMark& mark) override { inner_.save_clock(mark); }
     StoreHealth health() const override { return inner_.health(); }
+    void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) override {
+        inner_.project(documents_fail ? ProjectRequest{} : std::move(request),
+                       [fails = documents_fail, done](auto answer) {
+                           if (fails) answer = fail(Errc::storage_unavailable);
+                           done(std::move(answer));
+                       });
+    }
+    void look(std::vector<std::string> user_ids,
+              Callback<std::vector<DocumentsLook>> done) override {
+        inner_.look(std::move(user_ids), std::move(done));
+    }
+    bool documents_fail = false;  // to be written
 
   private:
     template <class T>
@@ -228,7 +243,8 @@ class CoreRig {
                     rig.database_up, rig.shared_),
               gated(store),
               random(static_cast<std::uint64_t>(number) + 100),
-              engine(rig.config_, {rig.clock, random, gated, gated, bus, rig.renderer_}) {}
+              engine(rig.config_, {rig.clock, random, gated, gated, bus, rig.renderer_,
+                                   rig.with_documents_ ? &gated : nullptr}) {}
 
         sim::SimStore store;
         GatedStore gated;
@@ -244,6 +260,12 @@ class CoreRig {
             nodes_.push_back(std::make_unique<Node>(*this, number));
     }
 
+    // Others write beside the logs. Before anything else.
+    void use_documents() {
+        with_documents_ = true;
+        for (std::size_t number = 0; number < nodes_.size(); ++number)
+            restart(number);
+    }
     Node& node(std::size_t number = 0) { return *nodes_[number]; }
     core::Engine& engine(std::size_t number = 0) { return nodes_[number]->engine; }
     // A new process in the node's place; its sessions are gone.
@@ -381,6 +403,7 @@ class CoreRig {
 
   private:
     bool shared_;
+    bool with_documents_ = false;
     core::Config config_;
     OffsetRenderer renderer_;
     std::vector<std::unique_ptr<Node>> nodes_;
