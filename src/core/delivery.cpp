@@ -96,7 +96,9 @@ std::vector<Presence> Delivery::presence() const {
 void Delivery::flush() {
     for (Start& waiting : std::exchange(starts_, {})) {
         auto shared = std::make_shared<Start>(std::move(waiting));
-        user_.reader().when_fresh([this, shared](const Status& fresh) { start(*shared, fresh); });
+        // The latest, though who resumes may know less: a backup in the log's place is to be
+        // noticed.
+        user_.reader().when_latest([this, shared](const Status& fresh) { start(*shared, fresh); });
     }
     const Offset end = user_.head().offset;
     if (!user_.ready() || (end == fed_to_ && !behind_)) return;

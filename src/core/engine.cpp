@@ -79,24 +79,41 @@ void Engine::submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr
     user.writer().submit(std::move(pending));
 }
 
-void Engine::snapshot(const std::string& user_id, SnapshotFn done) {
+template <class Run>
+void Engine::read(const std::string& user_id, const Freshness& fresh, Run run) {
     UserLog& log = followed(user_id);
-    log.reader().when_fresh([&log, done = std::move(done)](const Status& fresh) {
-        if (fresh)
-            done(log.snapshot());
+    log.reader().when_fresh(fresh, [&log, fresh, run = std::move(run)](const Status& status) {
+        if (status && fresh.kind == Freshness::Kind::at_least &&
+            (log.head().epoch != fresh.position.epoch || log.head().offset < fresh.position.offset))
+            run(log, Status(fail(Errc::invalid_field, "fresh: this log does not have position " +
+                                                          fresh.position.to_string())));
         else
-            done(fresh.error());
+            run(log, status);
     });
 }
 
-void Engine::context(const std::string& user_id, const std::string& key, ContextFn done) {
-    UserLog& log = followed(user_id);
-    log.reader().when_fresh([&log, key, done = std::move(done)](const Status& fresh) {
-        if (fresh)
+void Engine::snapshot(const std::string& user_id, SnapshotFn done, const Freshness& fresh) {
+    read(user_id, fresh, [done = std::move(done)](UserLog& log, const Status& status) {
+        if (status)
+            done(log.snapshot());
+        else
+            done(status.error());
+    });
+}
+
+void Engine::context(const std::string& user_id, const std::string& key, ContextFn done,
+                     const Freshness& fresh) {
+    read(user_id, fresh, [key, done = std::move(done)](UserLog& log, const Status& status) {
+        if (status)
             done(log.state().find(key), log.head().position());
         else
-            done(fresh.error(), Position{});
+            done(status.error(), Position{});
     });
+}
+
+std::int64_t Engine::age_ms(const std::string& user_id) const {
+    const UserLog* const log = find(user_id);
+    return log == nullptr ? 0 : log->reader().age_ms();
 }
 
 SessionId Engine::attach(SessionRequest request, Peer& peer, std::function<void(Position)> ready) {
@@ -224,17 +241,22 @@ void Engine::poll() {
     if (ids.empty()) return;
     polling_ = true;
     auto asked = std::make_shared<const std::vector<std::string>>(ids);
-    heart_.ports.log.heads(std::move(ids), [this, asked, alive = std::weak_ptr<bool>(alive_)](
-                                               const Result<std::vector<Position>>& heads) {
-        if (alive.expired()) return;
-        polling_ = false;
-        if (!heads) return;
-        for (std::size_t i = 0; i < asked->size(); ++i) {
-            const auto at = users_.find((*asked)[i]);
-            if (at != users_.end() && !at->second->is_at((*heads)[i]))
-                at->second->reader().catch_up([](const Status&) {});
-        }
-    });
+    const std::int64_t asked_ms = last_poll_ms_;
+    heart_.ports.log.heads(std::move(ids),
+                           [this, asked, asked_ms, alive = std::weak_ptr<bool>(alive_)](
+                               const Result<std::vector<Position>>& heads) {
+                               if (alive.expired()) return;
+                               polling_ = false;
+                               if (!heads) return;
+                               for (std::size_t i = 0; i < asked->size(); ++i) {
+                                   UserLog* const log = find((*asked)[i]);
+                                   if (log == nullptr) continue;
+                                   if (log->is_at((*heads)[i]))
+                                       log->reader().was_latest(asked_ms);
+                                   else
+                                       log->reader().catch_up([](const Status&) {});
+                               }
+                           });
 }
 
 // One look at a time, for all who wait for one.
@@ -262,7 +284,7 @@ void Engine::sweep_expired() {
         [this, alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<std::string>>& ids) {
             if (alive.expired() || !ids) return;
             for (const std::string& id : *ids)
-                user(id).reader().when_fresh([](const Status&) {});
+                user(id).reader().when_latest([](const Status&) {});
         });
 }
 

@@ -4,6 +4,7 @@
 // reads, messages and deliveries go out through ports.
 #pragma once
 
+#include "core/freshness.hpp"
 #include "core/heart.hpp"
 #include "core/pending.hpp"
 #include "core/session.hpp"
@@ -33,9 +34,13 @@ class Engine {
     void submit(const std::string& user_id, Command&& command, ReplyFn done);
     // The same, of a session: a plain one is not sent what it wrote through it.
     void submit(SessionId session, Command&& command, ReplyFn done);
-    // Reads of the durable state, after everything this node has acknowledged.
-    void snapshot(const std::string& user_id, SnapshotFn done);
-    void context(const std::string& user_id, const std::string& key, ContextFn done);
+    // Reads of the durable state, after everything this node has acknowledged, and as fresh as
+    // that. Errors: invalid_field where the log does not have the position.
+    void snapshot(const std::string& user_id, SnapshotFn done, const Freshness& fresh = {});
+    void context(const std::string& user_id, const std::string& key, ContextFn done,
+                 const Freshness& fresh = {});
+    // For how long others may have written what a read of what is at hand does not show.
+    std::int64_t age_ms(const std::string& user_id) const;
 
     // Sessions. `peer` lives until detach. `ready` gets the position the session starts from.
     SessionId attach(SessionRequest request, Peer& peer, std::function<void(Position)> ready);
@@ -90,6 +95,9 @@ class Engine {
     UserLog& followed(const std::string& user_id);
     UserLog* find(const std::string& user_id) const;
     void submit(UserLog& user, Command&& command, ReplyFn done, OwnWritesPtr own);
+    // `run(log, status)`
+    template <class Run>
+    void read(const std::string& user_id, const Freshness& fresh, Run run);
     // Messages of other nodes (engine_neighbours.cpp)
     void hear(const Announcement& announcement);
     void hear(const Hint& hint);

@@ -18,7 +18,10 @@ void LogReader::load() {
     phase_ = Phase::loading;
     user_.heart().ports.log.load(
         user_.user_id(),
-        user_.calls().wrap([this](Result<LoadedLog> result) { loaded(std::move(result)); }));
+        user_.calls().wrap([this, asked_ms = user_.heart().steady_ms()](Result<LoadedLog> result) {
+            if (result) latest_ms_ = asked_ms;
+            loaded(std::move(result));
+        }));
 }
 
 void LogReader::loaded(Result<LoadedLog>&& result) {
@@ -54,20 +57,31 @@ void LogReader::load_again() {
     load();
 }
 
-void LogReader::when_fresh(StatusFn run) {
+bool LogReader::is_enough(const Freshness& wanted) const {
+    using Kind = Freshness::Kind;
+    const LogHead& head = user_.head();
+    const bool has = wanted.position.epoch == head.epoch && wanted.position.offset <= head.offset;
+    return !user_.heart().shared() || wanted.kind == Kind::at_hand ||
+           (wanted.kind == Kind::at_least && has);
+}
+
+std::int64_t LogReader::age_ms() const {
+    return user_.heart().shared() ? user_.heart().steady_ms() - latest_ms_ : 0;
+}
+
+void LogReader::when_fresh(const Freshness& wanted, StatusFn run) {
     user_.touch();
-    const bool shared = user_.heart().shared();
     if (ready()) {
-        if (shared)
-            catch_up(std::move(run));
-        else
+        if (is_enough(wanted))
             run(Done{});
+        else
+            catch_up(std::move(run));
         return;
     }
-    if (phase_ == Phase::loading && shared) {
+    if (phase_ == Phase::loading && user_.heart().shared()) {
         // What is being loaded may be older than this call.
-        fresh_waiters_.push_back([this, run = std::move(run)](const Status& status) {
-            if (status)
+        fresh_waiters_.push_back([this, wanted, run = std::move(run)](const Status& status) {
+            if (status && !is_enough(wanted))
                 catch_up(run);
             else
                 run(status);
@@ -80,7 +94,7 @@ void LogReader::when_fresh(StatusFn run) {
 
 void LogReader::catch_up(StatusFn done) {
     if (!ready()) {
-        when_fresh(std::move(done));
+        when_latest(std::move(done));
     } else if (phase_ == Phase::reading) {
         // The read under way may have seen the log before this call.
         next_waiters_.push_back(std::move(done));
@@ -96,12 +110,18 @@ void LogReader::read_on() {
     const Offset after = user_.head().offset;
     user_.heart().ports.log.read(
         user_.user_id(), after, kCatchUpBytes,
-        user_.calls().wrap([this, after, loads = user_.loads()](const Result<LogSlice>& slice) {
-            if (phase_ == Phase::reading && loads == user_.loads()) read(after, slice);
+        user_.calls().wrap([this, after, loads = user_.loads(),
+                            asked_ms = user_.heart().steady_ms()](const Result<LogSlice>& slice) {
+            if (phase_ == Phase::reading && loads == user_.loads()) read(after, asked_ms, slice);
         }));
 }
 
-void LogReader::read(Offset after, const Result<LogSlice>& slice) {
+void LogReader::reached_end(std::int64_t asked_ms) {
+    was_latest(asked_ms);
+    caught_up(Done{});
+}
+
+void LogReader::read(Offset after, std::int64_t asked_ms, const Result<LogSlice>& slice) {
     const Offset before = user_.head().offset;
     if (!slice) {
         if (slice.error().code == Errc::history_gone)
@@ -109,11 +129,11 @@ void LogReader::read(Offset after, const Result<LogSlice>& slice) {
         else
             caught_up(slice.error());
     } else if (before != after && slice->head.offset < before) {
-        caught_up(Done{});  // our own commit, or an announcement, was faster than the read
+        reached_end(asked_ms);  // our own commit, or an announcement, was faster than the read
     } else if (!adopt_slice(*slice)) {
         load_again();
     } else if (user_.head().offset >= slice->head.offset) {
-        caught_up(Done{});
+        reached_end(asked_ms);
     } else if (user_.head().offset == before) {
         caught_up(fail(Errc::storage_unavailable, "the store returned no events"));
     } else {

@@ -167,6 +167,7 @@ void LogWriter::append(Draft&& draft) {
     CHECK(draft.flight.writes.size() == draft.flight.batch->size() &&
           draft.flight.changes.size() == draft.flight.batch->size());
     in_flight_ = std::move(draft.flight);
+    in_flight_->sent_ms = user_.heart().steady_ms();
     AppendRequest request{user_.user_id(), in_flight_->batch, in_flight_->changes};
     user_.heart().ports.log.append(
         std::move(request),
@@ -293,6 +294,7 @@ void LogWriter::committed() {
             sources.push_back(pending.command->instance_id);
         }
         user_.adopt(flight.batch, flight.changes.all(), sources, flight.writes);
+        user_.reader().was_latest(flight.sent_ms);
         finish();
     } else if (held && user_.head().offset >= flight.batch->last()) {
         finish();  // read or announced before the store's own answer came

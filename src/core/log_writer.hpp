@@ -65,6 +65,7 @@ class LogWriter {
         Outcome outcome = Outcome::awaited;
         bool has_duplicates = false;
         std::int64_t since_ms = INT64_MAX;  // of the oldest command without an answer
+        std::int64_t sent_ms = 0;           // steady
     };
     // A batch that is being put together.
     struct Draft {

@@ -50,6 +50,7 @@ class UserLog {
 
     // For the engine
     LogReader& reader() noexcept { return reader_; }
+    const LogReader& reader() const noexcept { return reader_; }
     LogWriter& writer() noexcept { return writer_; }
     Projector& projector() noexcept { return projector_; }
     UserPrivacy& privacy() noexcept { return privacy_; }

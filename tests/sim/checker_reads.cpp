@@ -155,10 +155,19 @@ void check_read_order(const Evidence& evidence, Violations& out) {
         return evidence.last_restore_us(a_us) == evidence.last_restore_us(b_us);
     };
     for (const Read& read : history.reads) {
-        const Offset known = known_before(read.user_id, read.started_us);
+        using Kind = core::Freshness::Kind;
+        const std::int64_t since_us = read.fresh.kind == Kind::at_hand
+                                          ? read.done_us - 1000 * (read.age_ms + 1)
+                                          : read.started_us;
+        const Offset known = read.fresh.kind == Kind::at_least
+                                 ? read.fresh.position.offset
+                                 : known_before(read.user_id, since_us);
         const LogEntry* entry = evidence.at(read.user_id, read.position.offset, read.position.hash);
         if (entry != nullptr && entry->lost_us != kNever) continue;
-        if (read.position.offset < known && comparable(read.started_us, read.done_us))
+        const bool same_log = read.fresh.kind == Kind::at_least
+                                  ? history.restores.empty()
+                                  : comparable(since_us, read.done_us);
+        if (read.position.offset < known && same_log)
             out.push_back({7, read.user_id + ", read at node " + std::to_string(read.process.node) +
                                   ": offset " + std::to_string(read.position.offset) + ", though " +
                                   std::to_string(known) + " was known before it began"});

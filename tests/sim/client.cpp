@@ -423,33 +423,51 @@ void Client::read() {
     read.user_id = user_id_;
     read.process = node.process;
     read.started_us = world_.queue().now_us();
+    // Not by chance: every other one is of the latest state.
+    switch (reads_++ % 4) {
+        case 1:
+            read.fresh = core::Freshness::at_hand();
+            break;
+        case 3:
+            if (has_position_) read.fresh = core::Freshness::at_least(position_);
+            break;
+        default:
+            break;
+    }
+    const EdgeFlaws& flaws = world_.scenario().edge_flaws;
+    const core::Freshness asked = flaws.reads_at_hand ? core::Freshness::at_hand() : read.fresh;
     const std::size_t call = world_.expect(node.process, "a read of " + user_id_);
-    const auto finish = [this, call](Read done, bool found) {
+    const auto finish = [this, call, hides_age = flaws.hides_age](Read done, bool found) {
         if (!world_.settle(call)) return world_.breach("a read was answered twice");
         done.done_us = world_.queue().now_us();
+        if (!hides_age) done.age_ms = world_.node(done.process.node).engine->age_ms(user_id_);
         if (found) world_.record().reads.push_back(std::move(done));
     };
     if (random_.chance(500)) {
-        node.engine->snapshot(user_id_,
-                              [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
-                                  Read done = read;
-                                  if (result) {
-                                      done.snapshot = *result;
-                                      done.position = (*result)->position;
-                                  }
-                                  finish(std::move(done), result.has_value());
-                              });
+        node.engine->snapshot(
+            user_id_,
+            [finish, read](Result<std::shared_ptr<const core::Snapshot>> result) {
+                Read done = read;
+                if (result) {
+                    done.snapshot = *result;
+                    done.position = (*result)->position;
+                }
+                finish(std::move(done), result.has_value());
+            },
+            asked);
         return;
     }
     read.key = "k" + std::to_string(random_.between(0, world_.scenario().keys_per_user - 1)) + "@" +
                user_id_ + "@";
-    node.engine->context(user_id_, read.key,
-                         [finish, read](Result<ContextPtr> result, Position position) {
-                             Read done = read;
-                             done.position = position;
-                             if (result) done.context = *result;
-                             finish(std::move(done), result.has_value());
-                         });
+    node.engine->context(
+        user_id_, read.key,
+        [finish, read](Result<ContextPtr> result, Position position) {
+            Read done = read;
+            done.position = position;
+            if (result) done.context = *result;
+            finish(std::move(done), result.has_value());
+        },
+        asked);
 }
 
 Replica Client::replica() const {

@@ -106,6 +106,7 @@ class Client {
     bool has_position_ = false;
     bool complete_ = false;
     Position position_;
+    int reads_ = 0;
     Offset heard_ = 0;
     std::map<std::string, std::pair<Version, std::string>> contexts_;
     std::vector<std::string> conflicts_;       // ids that it saw opened

@@ -3,6 +3,7 @@
 // judges it; nothing in it comes from the heart's own books.
 #pragma once
 
+#include "core/freshness.hpp"
 #include "core/session.hpp"
 #include "model/command.hpp"
 
@@ -98,7 +99,9 @@ struct Read {
     std::shared_ptr<const core::Snapshot> snapshot;
     std::string key;
     ContextPtr context;
-    bool final = false;  // taken after everything had healed
+    core::Freshness fresh;
+    std::int64_t age_ms = 0;  // as the node said, where what is at hand was asked for
+    bool final = false;       // taken after everything had healed
 };
 
 // What a client had at the end.

@@ -84,6 +84,8 @@ constexpr Flag<EdgeFlaws> kEdge[] = {
     {"resume_one_early", &EdgeFlaws::repeats_first},
     {"lose_session_behind_feed", &EdgeFlaws::drops_when_full},
     {"snapshot_of_older_state", &EdgeFlaws::hurries_snapshots},
+    {"read_what_is_at_hand", &EdgeFlaws::reads_at_hand},
+    {"hide_the_age", &EdgeFlaws::hides_age},
 };
 
 std::vector<Variant> make_variants() {

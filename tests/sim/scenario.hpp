@@ -18,6 +18,8 @@ struct EdgeFlaws {
     bool repeats_first = false;      // ... and has it again, as the next
     bool drops_when_full = false;    // what does not fit is dropped
     bool hurries_snapshots = false;  // a snapshot says a later position than it has
+    bool reads_at_hand = false;      // whatever a read asks for
+    bool hides_age = false;          // what is at hand is said to be new
 };
 
 struct Scenario {

@@ -104,12 +104,28 @@ Result<PageRequest> Call::page() const {
     return PageRequest{static_cast<Offset>(*before), static_cast<std::size_t>(*limit)};
 }
 
+Result<core::Freshness> Call::freshness() {
+    const auto text = request().query_value("fresh");
+    if (!text || *text == "latest") return core::Freshness{};
+    says_age_ = *text == "any";
+    if (says_age_) return core::Freshness::at_hand();
+    const Result<Position> position = Position::parse(*text);
+    if (!position)
+        return fail(Errc::invalid_field,
+                    "fresh: must be latest, any, or the position of an answer");
+    return core::Freshness::at_least(*position);
+}
+
 std::string Call::media_type() const {
     const std::string_view type = request().header("content-type").value_or("");
     return net::to_lower(net::trimmed(type.substr(0, type.find(';'))));
 }
 
 void Call::respond(net::Response response) {
+    constexpr std::int64_t kSecond = 1000;
+    if (says_age_)  // RFC 9111, section 5.1
+        response.headers.emplace_back(
+            "Age", std::to_string((node_.engine().age_ms(user()) + kSecond - 1) / kSecond));
     apply_conditions(request(), response);
     protect(response.headers);
     exchange_->respond(std::move(response));

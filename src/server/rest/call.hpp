@@ -62,6 +62,15 @@ class Call : public std::enable_shared_from_this<Call> {
     Result<std::int64_t> query_time(std::string_view name, std::int64_t fallback) const;
     // `before` and `limit`. Errors: invalid_field.
     Result<PageRequest> page() const;
+    // `fresh`: how fresh the state must be that answers. Errors: invalid_field.
+    Result<core::Freshness> freshness();
+    // `go_on(*this, snapshot)`, of the user's state as fresh as was asked for.
+    template <class Fn>
+    void with_state(Fn go_on) {
+        const Result<core::Freshness> fresh = freshness();
+        if (!fresh) return problem(fresh.error());
+        node().engine().snapshot(user(), then(std::move(go_on)), *fresh);
+    }
     // Content-Type without its parameters, in lower case.
     std::string media_type() const;
 
@@ -144,6 +153,7 @@ class Call : public std::enable_shared_from_this<Call> {
     ExchangePtr exchange_;
     auth::Principal principal_;
     std::string instance_;
+    bool says_age_ = false;  // what is at hand was asked for
 };
 using CallPtr = std::shared_ptr<Call>;
 

@@ -118,21 +118,20 @@ void write_history(Call& call, const std::vector<HistoryItem>& items, std::size_
 void list_contexts(Call& call) {
     Result<Wanted> wanted = wanted_by(call);
     if (!wanted) return call.problem(wanted.error());
-    call.node().engine().snapshot(
-        call.user(), call.then([wanted = *std::move(wanted)](Call& to, const SnapshotPtr& state) {
-            write_list(to, *state, wanted);
-        }));
+    call.with_state([wanted = *std::move(wanted)](Call& to, const SnapshotPtr& state) {
+        write_list(to, *state, wanted);
+    });
 }
 
 void read_context(Call& call) {
-    const std::string& key = call.segments[1];
-    call.node().engine().context(call.user(), key,
-                                 call.then([](Call& to, const ContextPtr& context) {
-                                     if (!context || context->deleted)
-                                         return to.problem(no_context(to.segments[1]));
-                                     to.json([&](json::Writer& out) { write(out, *context); },
-                                             {{"ETag", entity_tag(context->version)}});
-                                 }));
+    const auto answer = [](Call& to, const ContextPtr& context) {
+        if (!context || context->deleted) return to.problem(no_context(to.segments[1]));
+        to.json([&](json::Writer& out) { write(out, *context); },
+                {{"ETag", entity_tag(context->version)}});
+    };
+    const Result<core::Freshness> fresh = call.freshness();
+    if (!fresh) return call.problem(fresh.error());
+    call.node().engine().context(call.user(), call.segments[1], call.then(answer), *fresh);
 }
 
 void put_context(Call& call) {
@@ -208,14 +207,14 @@ void search(Call& call) {
 }
 
 void list_conflicts(Call& call) {
-    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+    call.with_state([](Call& to, const SnapshotPtr& state) {
         const auto wanted = to.query("context");
         std::vector<const Conflict*> list;
         for (const Conflict& conflict : state->conflicts)
             if (!wanted || conflict.context_key == *wanted) list.push_back(&conflict);
         to.list("conflicts", list,
                 [](json::Writer& out, const Conflict* conflict) { write(out, *conflict); });
-    }));
+    });
 }
 
 void resolve_conflict(Call& call) {

@@ -102,30 +102,30 @@ void get_status(Call& call) {
 }
 
 void list_instances(Call& call) {
-    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+    call.with_state([](Call& to, const SnapshotPtr& state) {
         to.node().engine().presence(to.user(),
                                     [call = to.shared_from_this(), state](const auto& present) {
                                         write_instances(*call, state->modes, present);
                                     });
-    }));
+    });
 }
 
 void list_modes(Call& call) {
-    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+    call.with_state([](Call& to, const SnapshotPtr& state) {
         to.list("modes", state->modes,
                 [](json::Writer& out, const ModeState& mode) { write(out, mode); });
-    }));
+    });
 }
 
 void read_mode(Call& call) {
-    call.node().engine().snapshot(call.user(), call.then([](Call& to, const SnapshotPtr& state) {
+    call.with_state([](Call& to, const SnapshotPtr& state) {
         for (const ModeState& mode : state->modes)
             if (mode.instance_id == to.segments[1])
                 return to.json([&](json::Writer& out) { write(out, mode); },
                                {{"ETag", entity_tag(mode.sync_version)}});
         to.problem(
             fail(Errc::not_found, "instance \"" + to.segments[1] + "\" has not said a mode"));
-    }));
+    });
 }
 
 void set_mode(Call& call) {

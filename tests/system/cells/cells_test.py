@@ -30,6 +30,7 @@ class Api:
         self.connection.request(method, "/api/v1" + path, text,
                                 {"Content-Type": "application/json", "Dyad-User": "ada", **headers})
         answer = self.connection.getresponse()
+        self.headers = answer.headers
         return answer.status, json.loads(answer.read() or "null")
 
 
@@ -61,6 +62,32 @@ def test_what_was_acknowledged_by_one_is_read_from_every_other(server, busy):
         for api in apis:
             assert api("GET", "/contexts/plan")[1]["data"] == {"n": n}
             assert api("GET", "/contexts")[1]["contexts"][0]["data"] == {"n": n}
+
+
+def test_a_read_says_how_fresh_its_answer_must_be(server, busy):
+    apis = [Api(server) for _ in range(CELLS)]
+    for n in range(50):
+        _, written = apis[n % CELLS]("PUT", "/contexts/plan", {"data": {"n": n}, "force": True})
+        for api in apis:
+            at_least = f"/contexts/plan?fresh={written['position']}"
+            assert api("GET", at_least)[1]["data"] == {"n": n}
+            assert "Age" not in api.headers
+            status, found = api("GET", "/contexts/plan?fresh=any")
+            assert status == 200 and found["data"]["n"] <= n
+            assert int(api.headers["Age"]) >= 0
+
+
+def test_a_freshness_that_cannot_be_had_is_named(server):
+    api = Api(server)
+    _, written = api("PUT", "/contexts/plan", {"data": {}})
+    epoch, offset, digest = written["position"].split(".")
+    for wrong in ("newest", "", f"{epoch}.{int(offset) + 1}.{digest}",
+                  f"{int(epoch, 16) ^ 1:016x}.{offset}.{digest}"):
+        for path in ("/contexts/plan", "/contexts", "/modes", "/instances", "/conflicts"):
+            status, problem = api("GET", f"{path}?fresh={wrong}")
+            assert status == 400 and problem["detail"].startswith("fresh: "), (wrong, problem)
+    assert api("GET", f"/contexts?fresh={written['position']}")[0] == 200
+    assert api("GET", "/contexts?fresh=latest")[0] == 200
 
 
 def test_a_version_is_compared_with_the_newest_one(server, busy):
