@@ -72,24 +72,19 @@ std::string salvage_advice(const std::string& folder) {
 }
 
 Finding failed_store(const std::string& folder, const Error& error) {
+    constexpr std::pair<Errc, const char*> kAdvice[] = {
+        {Errc::storage_full, "free some space on its disk"},
+        {Errc::storage_newer, "use that version of the program"},
+        {Errc::storage_unavailable, "run doctor as the server's user, and check the disk"},
+    };
+    if (error.code == Errc::storage_locked)
+        return {Verdict::skipped, kStore, "in use: " + error.detail,
+                "the server checks it itself: run doctor against it"};
+    for (const auto& [code, advice] : kAdvice)
+        if (error.code == code) return {Verdict::fail, kStore, error.detail, advice};
     std::string what = error.detail;  // what to do follows by itself
-    if (const std::size_t at = what.find(std::string("; ") + sqlite::kDamageAdvice);
-        at != std::string::npos)
-        what.resize(at);
-    switch (error.code) {
-        case Errc::storage_locked:
-            return {Verdict::skipped, kStore, "in use: " + error.detail,
-                    "the server checks it itself: run doctor against it"};
-        case Errc::storage_full:
-            return {Verdict::fail, kStore, error.detail, "free some space on its disk"};
-        case Errc::storage_newer:
-            return {Verdict::fail, kStore, error.detail, "use that version of the program"};
-        case Errc::storage_unavailable:
-            return {Verdict::fail, kStore, error.detail,
-                    "run doctor as the server's user, and check the disk"};
-        default:
-            return {Verdict::fail, kStore, what, salvage_advice(folder)};
-    }
+    what.resize(std::min(what.size(), what.find(std::string("; ") + sqlite::kDamageAdvice)));
+    return {Verdict::fail, kStore, what, salvage_advice(folder)};
 }
 
 // What cannot be opened is looked at part by part, so that every damaged place is named.
