@@ -1,6 +1,8 @@
 #include "ops/doctor.hpp"
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
+#include "store/sqlite/database_header.hpp"
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/opening.hpp"
 #include "store/sqlite/salvage_sources.hpp"
@@ -115,17 +117,10 @@ std::vector<Finding> name_damages(const std::string& folder, const Error& error)
 // in passing.
 bool is_of_older_version(sqlite3_vfs& vfs, const std::string& database) {
     const auto file = sqlite::File::open(vfs, database, false);
-    const Result<std::string> header =
-        file ? (*file)->read(0, 100) : Result<std::string>(file.error());
-    if (!header || header->size() < 100 || !header->starts_with("SQLite format 3")) return false;
-    std::int64_t version = 0;  // user_version (SQLite file format, 1.3)
-    for (std::size_t at = 60; at < 64; ++at)
-        version = version << 8 | static_cast<std::uint8_t>((*header)[at]);
+    if (!file) return false;
+    const auto bytes = (*file)->read(0, sqlite::DatabaseHeader::kBytes);
+    const std::uint32_t version = bytes ? sqlite::read_database_header(*bytes).user_version : 0;
     return version != 0 && version < sqlite::schema_version();
-}
-
-std::string counted(std::size_t count, const char* noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 }  // namespace
