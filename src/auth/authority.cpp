@@ -1,5 +1,7 @@
 #include "auth/authority.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -8,13 +10,6 @@
 
 namespace dyad::auth {
 namespace {
-
-std::string lower_case(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
 
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
@@ -69,7 +64,7 @@ bool ends_in_number(std::string_view host) {
 }
 
 Result<std::string> parse_name(std::string_view text) {
-    std::string host = lower_case(text);
+    std::string host = to_lower(text);
     for (const char c : host) {
         if (static_cast<unsigned char>(c) >= 0x80)
             return wrong(text, "must be written in ASCII, as browsers send it (xn--…)");
@@ -124,7 +119,7 @@ Result<Authority> parse_authority(std::string_view text) {
 Result<std::string> parse_origin(std::string_view text) {
     if (text == "*") return wrong(text, "would let every page in; name each origin by itself");
     const std::size_t end = text.find("://");
-    const std::string scheme = lower_case(text.substr(0, end));
+    const std::string scheme = to_lower(text.substr(0, end));
     if (end == std::string_view::npos || !is_scheme(scheme))
         return wrong(text, "must look like https://app.example.com");
     // Their pages have no origin that could be named ("null"), or there are no such pages.

@@ -9,7 +9,6 @@
 namespace dyad::cli {
 namespace {
 
-constexpr std::size_t kPage = 500;
 constexpr const char* kType = "TYPE";
 const std::vector<std::string> kTypes = {"chat", "project", "mode", "custom"};
 
@@ -40,25 +39,10 @@ void print_contexts(const json::Value& answer, const ContextOptions& options) {
 }
 
 Exit list_contexts(RestClient& client, const ContextOptions& options) {
-    const std::size_t wanted = options.all ? SIZE_MAX : static_cast<std::size_t>(options.limit);
-    boost::json::array contexts;
-    Answer answer;
-    std::string cursor;
-    do {
-        const std::size_t page = std::min(wanted - contexts.size(), kPage);
-        answer = client.get(with_query("contexts", {{"type", options.type},
-                                                    {"tag", options.tag},
-                                                    {"prefix", options.prefix},
-                                                    {"limit", std::to_string(page)},
-                                                    {"cursor", cursor}}));
-        if (!answer) return client.report(*answer.failure);
-        for (const json::Value& context : list_at(answer.value, "contexts"))
-            contexts.push_back(context);
-        cursor = text_at(answer.value, "next");
-    } while (!cursor.empty() && contexts.size() < wanted);
-    answer.value = {{"position", text_at(answer.value, "position")},
-                    {"next", cursor.empty() ? json::Value() : json::Value(cursor)},
-                    {"contexts", std::move(contexts)}};
+    const Answer answer = client.get_list(
+        with_query("contexts",
+                   {{"type", options.type}, {"tag", options.tag}, {"prefix", options.prefix}}),
+        "contexts", options.all ? INT64_MAX : options.limit, "cursor");
     return client.show(answer, [&](const json::Value& value) { print_contexts(value, options); });
 }
 

@@ -67,33 +67,28 @@ Status CurlHandle::connect() {
 Error CurlHandle::error(CURLcode code) const {
     const std::string where = url_.text();
     const std::string why = said_[0] != '\0' ? said_.get() : DYAD_CURL(curl_easy_strerror)(code);
-    switch (code) {
-        case CURLE_COULDNT_RESOLVE_HOST:
-            return fail(Errc::unavailable, "there is no address for the name " + url_.host);
-        case CURLE_COULDNT_RESOLVE_PROXY:
-            return fail(Errc::unavailable, "the proxy of the environment has no address: " + why);
-        case CURLE_COULDNT_CONNECT:
-            return fail(Errc::unavailable, "nothing answers at " + where);
-        case CURLE_OPERATION_TIMEDOUT:
-            return fail(Errc::timed_out, connected()
-                                             ? "the server at " + where + " did not answer in time"
-                                             : "nothing answers at " + where + " in time");
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_CACERT_BADFILE:
-            return fail(Errc::unauthorized,
-                        "the certificate of " + where + " is not trusted (" + why +
-                            "); use the name it was made for, or name the file of its authority "
-                            "in SSL_CERT_FILE");
-        case CURLE_SSL_CONNECT_ERROR:
-            return fail(Errc::protocol_error, "what answers at " + where +
-                                                  " does not speak TLS as it should (" + why +
-                                                  "); without TLS it would be http://");
-        case CURLE_UNSUPPORTED_PROTOCOL:
-        case CURLE_WEIRD_SERVER_REPLY:
-            return fail(Errc::protocol_error, "what answers at " + where + " does not speak HTTP");
-        default:
-            return fail(Errc::outcome_unknown, "the connection to the server broke (" + why + ")");
-    }
+    if (code == CURLE_COULDNT_RESOLVE_HOST)
+        return fail(Errc::unavailable, "there is no address for the name " + url_.host);
+    if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        return fail(Errc::unavailable, "the proxy of the environment has no address: " + why);
+    if (code == CURLE_COULDNT_CONNECT)
+        return fail(Errc::unavailable, "nothing answers at " + where);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return fail(Errc::timed_out, connected()
+                                         ? "the server at " + where + " did not answer in time"
+                                         : "nothing answers at " + where + " in time");
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return fail(Errc::unauthorized,
+                    "the certificate of " + where + " is not trusted (" + why +
+                        "); use the name it was made for, or name the file of its authority in "
+                        "SSL_CERT_FILE");
+    if (code == CURLE_SSL_CONNECT_ERROR)
+        return fail(Errc::protocol_error, "what answers at " + where +
+                                              " does not speak TLS as it should (" + why +
+                                              "); without TLS it would be http://");
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+        return fail(Errc::protocol_error, "what answers at " + where + " does not speak HTTP");
+    return fail(Errc::outcome_unknown, "the connection to the server broke (" + why + ")");
 }
 
 }  // namespace dyad::cli

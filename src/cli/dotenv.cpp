@@ -1,5 +1,7 @@
 #include "cli/dotenv.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 
 namespace dyad::cli {
@@ -14,9 +16,7 @@ bool is_blank(char c) {
 }
 
 std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(kBlank);
-    if (first == kNowhere) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+    return dyad::trimmed(text, kBlank);
 }
 
 bool is_name(std::string_view text) {

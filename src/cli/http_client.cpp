@@ -111,7 +111,7 @@ class Exchange {
         curl_header* header = nullptr;
         while ((header = DYAD_CURL(curl_easy_nextheader)(handle_.get(), CURLH_HEADER, -1,
                                                          header)) != nullptr)
-            response_.headers.emplace_back(lower(header->name), header->value);
+            response_.headers.emplace_back(to_lower(header->name), header->value);
     }
 
     static std::size_t on_body(char* bytes, std::size_t, std::size_t size, void* self) {

@@ -135,18 +135,20 @@ Answer RestClient::get(const std::string& path) {
     return send_to_ours(std::move(request), true);
 }
 
-Answer RestClient::get_list(const std::string& path, std::string_view name, std::int64_t limit) {
+Answer RestClient::get_list(const std::string& path, std::string_view name, std::int64_t limit,
+                            std::string_view place) {
     boost::json::array items;
-    for (std::int64_t before = 0;;) {
+    for (std::string next;;) {
         const std::int64_t left = limit - static_cast<std::int64_t>(items.size());
         Answer page = get(with_query(
             path, {{"limit", std::to_string(std::min<std::int64_t>(left, limits::page_items_max))},
-                   {"before", before > 0 ? std::to_string(before) : ""}}));
+                   {place, next}}));
         if (!page) return page;
         for (const json::Value& item : list_at(page.value, name))
             items.push_back(item);
-        before = integer_at(page.value, "next");
-        if (before > 0 && static_cast<std::int64_t>(items.size()) < limit) continue;
+        const json::Value& more = at(page.value, "next");
+        next = more.is_number() ? json::canonical(more) : text_at(more, "");
+        if (!next.empty() && static_cast<std::int64_t>(items.size()) < limit) continue;
         page.value.get_object()[name] = std::move(items);
         return page;
     }

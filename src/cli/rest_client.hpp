@@ -50,9 +50,11 @@ class RestClient {
     Answer get(const std::string& path);
     Answer write(const std::string& method, const std::string& path, const std::string& body,
                  Headers headers = {});
-    // The newest `limit` items of the list that `path` answers as its member `name`, over as many
-    // pages as that takes: the last page's answer, with all of them in it.
-    Answer get_list(const std::string& path, std::string_view name, std::int64_t limit);
+    // The first `limit` items of the list that `path` answers as its member `name`, over as many
+    // pages as that takes: the last page's answer, with all of them in it. `place`: the parameter
+    // that a page begins at.
+    Answer get_list(const std::string& path, std::string_view name, std::int64_t limit,
+                    std::string_view place = "before");
     // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
     Answer get_plain(const std::string& target);
     // A long answer below /api/v1, piece by piece; asked for once.

@@ -102,7 +102,7 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
 std::string without_unit(const SettingRow& row, std::string_view value) {
     const std::size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
     const std::optional<std::int64_t> number = whole_number(value.substr(0, digits));
-    const std::string written = lower(trimmed(value.substr(digits)));
+    const std::string written = to_lower(trimmed(value.substr(digits)));
     for (const Unit& unit : kUnits)
         if (number && unit.of == row.unit && is_one_of(unit.written, written) &&
             *number <= row.max / unit.factor)
@@ -171,7 +171,7 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
             return std::string(bare.size() < trimmed(value).size() ? bare : value);
         case boolean:
         case choice: {
-            std::string word = lower(trimmed(bare));
+            std::string word = to_lower(trimmed(bare));
             for (const Synonyms& synonym : kSynonyms)
                 if (is_one_of(synonym.written, word) &&
                     (row.type == boolean ? synonym.setting.empty() : synonym.setting == row.name))
@@ -179,12 +179,12 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
             return word;
         }
         case address:
-            return lower(trimmed(bare));
+            return to_lower(trimmed(bare));
         case origins:
         case hosts:
             return normal_list(bare);
         case scopes: {
-            std::string list = lower(bare);
+            std::string list = to_lower(bare);
             std::replace_if(
                 list.begin(), list.end(),
                 [](char c) { return kBlank.find(c) != std::string_view::npos; }, ',');

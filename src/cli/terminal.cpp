@@ -1,9 +1,9 @@
 #include "cli/terminal.hpp"
 
+#include "base/utf8.hpp"
 #include "model/identity.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -35,18 +35,12 @@ struct CodePoint {
 };
 
 CodePoint decode(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
-    if (bytes == 0 || lead > 0xf4 || text.size() < bytes) return {};
-    std::uint32_t value = lead & (0x7fu >> bytes);
-    for (std::size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {};
-        value = (value << 6) | (byte(i) & 0x3f);
-    }
-    static constexpr std::array<std::uint32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
-    if (value < kLeast[bytes] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (scan_utf8(text.substr(0, bytes)).valid_bytes != bytes) return {};
+    std::uint32_t value = bytes == 1 ? lead : lead & (0x7fu >> bytes);
+    for (const char c : text.substr(1, bytes - 1))
+        value = (value << 6) | (c & 0x3fu);
     return {value, bytes};
 }
 

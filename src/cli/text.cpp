@@ -6,19 +6,6 @@
 
 namespace dyad::cli {
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
-}
-
 std::optional<std::int64_t> whole_number(std::string_view text) {
     std::int64_t number = 0;
     const char* const end = text.data() + text.size();
@@ -31,10 +18,6 @@ bool has_control_character(std::string_view text) {
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-std::string counted(std::size_t count, std::string_view noun) {
-    return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
-}
-
 std::string in_quotes(std::string_view text) {
     std::string out = "'";
     for (const char c : text)
@@ -43,7 +26,7 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::size_t edit_distance(std::string_view first, std::string_view second) {
-    const std::string a = lower(first), b = lower(second);
+    const std::string a = to_lower(first), b = to_lower(second);
     std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j)
         row[j] = j;

@@ -1,6 +1,8 @@
 // Small things about text that settings, paths and commands share. Pure.
 #pragma once
 
+#include "base/text.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,16 +13,13 @@ namespace dyad::cli {
 
 inline constexpr std::string_view kBlank = " \t\r\n\f\v";
 
-// ASCII letters in lower case.
-std::string lower(std::string_view text);
-// Without blanks at its ends.
-std::string_view trimmed(std::string_view text);
+inline std::string_view trimmed(std::string_view text) noexcept {
+    return dyad::trimmed(text, kBlank);
+}
 // In decimal digits and nothing else.
 std::optional<std::int64_t> whole_number(std::string_view text);
 // C0 and DEL.
 bool has_control_character(std::string_view text);
-// "1 event", "2 events".
-std::string counted(std::size_t count, std::string_view noun);
 // In single quotes, as a shell takes it.
 std::string in_quotes(std::string_view text);
 

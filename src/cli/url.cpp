@@ -38,7 +38,7 @@ bool is_host(std::string_view host) {
 Result<std::string> take_scheme(std::string_view& text) {
     const std::size_t end = text.find("://");
     if (end != std::string_view::npos) {
-        std::string scheme = lower(text.substr(0, end));
+        std::string scheme = to_lower(text.substr(0, end));
         text.remove_prefix(end + 3);
         if (scheme == "http" || scheme == "https" || scheme == "ws" || scheme == "wss")
             return scheme;
@@ -59,7 +59,7 @@ Status take_authority(std::string_view authority, Url& url) {
         return bad("must not hold a user name or password (\"@\"); the server takes none");
     const std::size_t bracket = authority.rfind(']');
     const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    url.host = lower(authority.substr(0, colon));
+    url.host = to_lower(authority.substr(0, colon));
     if (url.host.empty()) return bad("names no host; write it as http://127.0.0.1:8765");
     if (!is_host(url.host)) return no_url();
     url.port = url.scheme == "https" ? 443 : 80;

@@ -35,7 +35,7 @@ Error connection_broke() {
 std::string_view header_of(std::string_view head, std::string_view name) {
     while (!head.empty()) {
         std::string_view value = take_part(head, '\n');
-        if (lower(take_part(value, ':')) == name) return trimmed(value);
+        if (to_lower(take_part(value, ':')) == name) return trimmed(value);
     }
     return {};
 }

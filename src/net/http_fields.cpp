@@ -1,15 +1,13 @@
 #include "net/http_fields.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
 
 namespace dyad::net {
 namespace {
-
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
 
 // Takes what stands before the next `mark` outside of quotes, and the mark. A backslash escapes
 // nothing inside an entity tag, and what it escapes in a parameter matters to nobody here.
@@ -63,18 +61,6 @@ bool is_token(std::string_view text) noexcept {
     });
 }
 
-std::string to_lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 bool has_control(std::string_view text) noexcept {
     return std::any_of(text.begin(), text.end(), [](char c) {
         const auto u = static_cast<unsigned char>(c);
@@ -97,8 +83,9 @@ Result<Headers::value_type> read_field(std::string_view line) {
 }
 
 bool same_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return to_lower(x) == to_lower(y);
+           });
 }
 
 std::size_t count_of(const Headers& headers, std::string_view name) noexcept {

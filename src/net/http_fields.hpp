@@ -13,9 +13,7 @@ namespace dyad::net {
 
 // A name (section 5.6.2).
 bool is_token(std::string_view text) noexcept;
-std::string to_lower(std::string_view text);               // ASCII
-std::string_view trimmed(std::string_view text) noexcept;  // of spaces and tabs
-bool has_control(std::string_view text) noexcept;          // but tabs
+bool has_control(std::string_view text) noexcept;  // but tabs
 // A line of a header (RFC 9112 section 5) or trailer, without its end: its name in lower case, and
 // its value. Errors: invalid_request.
 Result<Headers::value_type> read_field(std::string_view line);

@@ -6,6 +6,7 @@
 //
 // Nothing else passes: no empty line before it, no folding, no bare CR or LF, no second space.
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "net/chunked.hpp"
 #include "net/http_fields.hpp"

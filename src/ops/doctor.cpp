@@ -1,6 +1,8 @@
 #include "ops/doctor.hpp"
 
 #include "base/clock.hpp"
+#include "base/text.hpp"
+#include "store/sqlite/database_header.hpp"
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/opening.hpp"
 #include "store/sqlite/salvage_sources.hpp"
@@ -72,24 +74,19 @@ std::string salvage_advice(const std::string& folder) {
 }
 
 Finding failed_store(const std::string& folder, const Error& error) {
+    constexpr std::pair<Errc, const char*> kAdvice[] = {
+        {Errc::storage_full, "free some space on its disk"},
+        {Errc::storage_newer, "use that version of the program"},
+        {Errc::storage_unavailable, "run doctor as the server's user, and check the disk"},
+    };
+    if (error.code == Errc::storage_locked)
+        return {Verdict::skipped, kStore, "in use: " + error.detail,
+                "the server checks it itself: run doctor against it"};
+    for (const auto& [code, advice] : kAdvice)
+        if (error.code == code) return {Verdict::fail, kStore, error.detail, advice};
     std::string what = error.detail;  // what to do follows by itself
-    if (const std::size_t at = what.find(std::string("; ") + sqlite::kDamageAdvice);
-        at != std::string::npos)
-        what.resize(at);
-    switch (error.code) {
-        case Errc::storage_locked:
-            return {Verdict::skipped, kStore, "in use: " + error.detail,
-                    "the server checks it itself: run doctor against it"};
-        case Errc::storage_full:
-            return {Verdict::fail, kStore, error.detail, "free some space on its disk"};
-        case Errc::storage_newer:
-            return {Verdict::fail, kStore, error.detail, "use that version of the program"};
-        case Errc::storage_unavailable:
-            return {Verdict::fail, kStore, error.detail,
-                    "run doctor as the server's user, and check the disk"};
-        default:
-            return {Verdict::fail, kStore, what, salvage_advice(folder)};
-    }
+    what.resize(std::min(what.size(), what.find(std::string("; ") + sqlite::kDamageAdvice)));
+    return {Verdict::fail, kStore, what, salvage_advice(folder)};
 }
 
 // What cannot be opened is looked at part by part, so that every damaged place is named.
@@ -120,17 +117,10 @@ std::vector<Finding> name_damages(const std::string& folder, const Error& error)
 // in passing.
 bool is_of_older_version(sqlite3_vfs& vfs, const std::string& database) {
     const auto file = sqlite::File::open(vfs, database, false);
-    const Result<std::string> header =
-        file ? (*file)->read(0, 100) : Result<std::string>(file.error());
-    if (!header || header->size() < 100 || !header->starts_with("SQLite format 3")) return false;
-    std::int64_t version = 0;  // user_version (SQLite file format, 1.3)
-    for (std::size_t at = 60; at < 64; ++at)
-        version = version << 8 | static_cast<std::uint8_t>((*header)[at]);
+    if (!file) return false;
+    const auto bytes = (*file)->read(0, sqlite::DatabaseHeader::kBytes);
+    const std::uint32_t version = bytes ? sqlite::read_database_header(*bytes).user_version : 0;
     return version != 0 && version < sqlite::schema_version();
-}
-
-std::string counted(std::size_t count, const char* noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 }  // namespace

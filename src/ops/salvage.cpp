@@ -5,9 +5,6 @@
 
 #include <filesystem>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace dyad::ops {
 namespace {
 
@@ -33,13 +30,6 @@ Status check_new(const fs::path& folder) {
             return fail(Errc::internal, "the new folder is not whole: " + finding.text +
                                             "; keep the damaged one, and report this");
     return Done{};
-}
-
-void sync_folder(const fs::path& folder) {
-    const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0) return;
-    (void)::fsync(file);
-    ::close(file);
 }
 
 }  // namespace
@@ -73,10 +63,10 @@ Result<sqlite::SalvageAccount> salvage_folder(
         fs::remove_all(part, error);
         return account.error();
     }
-    sync_folder(part);
+    sqlite::sync_folder(part);
     fs::rename(part, place, error);
     if (error) return cannot(part, "cannot be renamed", error);
-    sync_folder(place.parent_path());
+    sqlite::sync_folder(place.parent_path());
     return account;
 }
 

@@ -37,7 +37,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         case wire::MessageType::command:
             check_command(decoder.command(*message));
             break;
-        default:
+        case wire::MessageType::connect:
+        case wire::MessageType::disconnect:
+        case wire::MessageType::ping:
+        case wire::MessageType::pong:
+        case wire::MessageType::state_request:
+        case wire::MessageType::state_response:
+        case wire::MessageType::heartbeat:
+        case wire::MessageType::error:
+        case wire::MessageType::unknown:
             static_cast<void>(decoder.check_payload(*message));
     }
     return 0;

@@ -5,12 +5,12 @@
 namespace dyad::bus {
 
 LocalBus::LocalBus(LocalHub& hub, std::function<void()> wake) : hub_(hub), wake_(std::move(wake)) {
-    const std::lock_guard lock(hub_.mutex_);
+    const MutexLock lock(hub_.mutex_);
     hub_.members_.push_back(this);
 }
 
 LocalBus::~LocalBus() {
-    const std::lock_guard lock(hub_.mutex_);
+    const MutexLock lock(hub_.mutex_);
     std::erase(hub_.members_, this);
     for (auto at = hub_.followers_.begin(); at != hub_.followers_.end();) {
         std::erase(at->second, this);
@@ -19,7 +19,7 @@ LocalBus::~LocalBus() {
 }
 
 void LocalBus::publish(BusMessage message) {
-    const std::lock_guard lock(hub_.mutex_);
+    const MutexLock lock(hub_.mutex_);
     const std::string* user = user_of(message);
     const std::vector<LocalBus*>* to = &hub_.members_;
     if (user != nullptr) {
@@ -35,7 +35,7 @@ void LocalBus::publish(BusMessage message) {
 void LocalBus::put(const MessagePtr& message) {
     bool first = false;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         if (inbox_.size() >= LocalHub::kInboxMax) return;
         first = inbox_.empty();
         inbox_.push_back(message);
@@ -44,14 +44,14 @@ void LocalBus::put(const MessagePtr& message) {
 }
 
 void LocalBus::follow(const std::string& user_id) {
-    const std::lock_guard lock(hub_.mutex_);
+    const MutexLock lock(hub_.mutex_);
     std::vector<LocalBus*>& followers = hub_.followers_[user_id];
     if (std::find(followers.begin(), followers.end(), this) == followers.end())
         followers.push_back(this);
 }
 
 void LocalBus::unfollow(const std::string& user_id) {
-    const std::lock_guard lock(hub_.mutex_);
+    const MutexLock lock(hub_.mutex_);
     const auto at = hub_.followers_.find(user_id);
     if (at == hub_.followers_.end()) return;
     std::erase(at->second, this);
@@ -65,7 +65,7 @@ void LocalBus::set_receiver(std::function<void(const BusMessage&)> receive) {
 void LocalBus::receive_all() {
     std::vector<MessagePtr> arrived;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         arrived.swap(inbox_);
     }
     if (!receive_) return;

@@ -8,10 +8,10 @@
 // behind a mutex each.
 #pragma once
 
+#include "base/mutex.hpp"
 #include "bus/bus.hpp"
 
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 namespace dyad::bus {
@@ -25,9 +25,9 @@ class LocalHub {
 
   private:
     friend class LocalBus;
-    std::mutex mutex_;
-    std::vector<LocalBus*> members_;
-    std::unordered_map<std::string, std::vector<LocalBus*>> followers_;
+    Mutex mutex_;  // before that of an inbox
+    std::vector<LocalBus*> members_ GUARDED_BY(mutex_);
+    std::unordered_map<std::string, std::vector<LocalBus*>> followers_ GUARDED_BY(mutex_);
 };
 
 class LocalBus final : public Bus {
@@ -54,8 +54,8 @@ class LocalBus final : public Bus {
     LocalHub& hub_;
     std::function<void()> wake_;
     std::function<void(const BusMessage&)> receive_;
-    std::mutex mutex_;
-    std::vector<MessagePtr> inbox_;
+    Mutex mutex_;
+    std::vector<MessagePtr> inbox_ GUARDED_BY(mutex_);
 };
 
 }  // namespace dyad::bus

@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "model/time_text.hpp"
 #include "net/http_fields.hpp"
 #include "server/cors.hpp"
@@ -118,7 +119,7 @@ Result<core::Freshness> Call::freshness() {
 
 std::string Call::media_type() const {
     const std::string_view type = request().header("content-type").value_or("");
-    return net::to_lower(net::trimmed(type.substr(0, type.find(';'))));
+    return to_lower(trimmed(type.substr(0, type.find(';'))));
 }
 
 void Call::respond(net::Response response) {

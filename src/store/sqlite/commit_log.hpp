@@ -20,7 +20,7 @@
 // Threads: one owner.
 #pragma once
 
-#include "store/sqlite/cell.hpp"
+#include "driver/caller.hpp"
 #include "store/sqlite/journal.hpp"
 #include "store/sqlite/tables.hpp"
 
@@ -38,7 +38,7 @@ namespace dyad::sqlite {
 // An append, who waits for it, and in the end its result.
 struct PendingAppend {
     AppendRequest request;
-    std::shared_ptr<Cell> cell{};
+    driver::CallerPtr caller{};
     std::function<void(AppendResult)> done{};
     AppendResult result{};
     bool is_new = false;  // none of its operations is in the log: the tables said so

@@ -1,6 +1,7 @@
 #include "store/sqlite/connection.hpp"
 
 #include "store/sqlite/file.hpp"
+#include "store/sqlite/seal.hpp"
 #include "store/sqlite/search_terms.hpp"
 #include "store/sqlite/whole.hpp"
 

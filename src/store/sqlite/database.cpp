@@ -13,14 +13,9 @@ namespace {
 constexpr std::string_view kScope = "sqlite";
 constexpr std::size_t kQuietBytes = 512 * 1024;
 
-// The results of one commit for one cell.
-struct Bundle {
-    std::shared_ptr<Cell> cell;
-    std::vector<PendingAppend> appends;
-};
-
-Error closing() {
-    return fail(Errc::draining, "the store is closing");
+void give_results(std::vector<PendingAppend> answered) {
+    driver::answer_all(std::move(answered),
+                       [](PendingAppend& append) { append.done(std::move(append.result)); });
 }
 
 }  // namespace
@@ -49,74 +44,46 @@ Database::~Database() {
 
 // First the journal, whose appends may wait for the tables.
 void Database::stop() {
-    const std::lock_guard one_at_a_time(stop_mutex_);
-    if (!journal_thread_.joinable()) return;
-    stopping_ = true;
-    to_journal_.wake();
-    journal_thread_.join();
-    tables_stop_ = true;
-    to_tables_.wake();
-    tables_thread_.join();
-}
-
-std::optional<Error> Database::why_refused() const {
-    if (stopping_) return closing();
-    const std::size_t waiting = waiting_.load(std::memory_order_relaxed);
-    if (waiting < options_.requests_max) return std::nullopt;
-    return fail(Errc::unavailable,
-                std::to_string(waiting) + " requests wait for the store already");
-}
-
-void Database::append(PendingAppend append) {
-    std::optional<Error> why = why_refused();
-    if (!why) {
-        waiting_ += 1;
-        JournalTask task;
-        task.append = std::move(append);
-        if (to_journal_.put(std::move(task))) return;
-        why = closing();
-        append = *std::move(task.append);
-        waiting_ -= 1;
-    }
-    append.cell->post([cell = append.cell, done = std::move(append.done), error = *why] {
-        if (cell->is_open()) done({.outcome = AppendOutcome::refused, .error = error});
+    std::call_once(stopped_, [this] {
+        backlog_.close();
+        to_journal_.stop();
+        journal_thread_.join();
+        to_tables_.stop();
+        tables_thread_.join();
     });
 }
 
+void Database::append(PendingAppend append) {
+    JournalTask task{.append = std::move(append)};
+    const Status taken = backlog_.submit(to_journal_, task);
+    if (taken) return;
+    task.append->result = {.outcome = AppendOutcome::refused, .error = taken.error()};
+    std::vector<PendingAppend> refused;
+    refused.push_back(*std::move(task.append));
+    give_results(std::move(refused));
+}
+
 void Database::read(Read read) {
-    if (!why_refused()) {
-        waiting_ += 1;
-        TablesTask task;
-        task.read = std::move(read);
-        if (to_tables_.put(std::move(task))) return;
-        read = std::move(task.read);
-        waiting_ -= 1;
-    }
-    read(nullptr);
+    TablesTask task{.read = std::move(read)};
+    if (!backlog_.submit(to_tables_, task)) task.read(nullptr);
 }
 
 void Database::expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done) {
-    std::optional<Error> why = why_refused();
-    const auto job = std::make_shared<ExpiryJob>(
-        ExpiryJob{.walk = {.before_ms = before_ms}, .done = std::move(done)});
-    if (!why && to_tables_.put({.alone = [this, job] { expiries_.push_back(std::move(*job)); }}))
-        return;
-    job->done(why.value_or(closing()));
+    TablesTask task{.alone = [this, before_ms, done] {
+        expiries_.push_back({.walk = {.before_ms = before_ms}, .done = done});
+    }};
+    const Status taken = backlog_.submit(to_tables_, task);
+    if (!taken) done(taken.error());
 }
 
 void Database::check(std::function<bool(Result<CheckReport>)> report) {
-    std::optional<Error> why = why_refused();
-    if (!why && checking_.exchange(true))
-        why = fail(Errc::unavailable, "another check is running; try again when it has ended");
-    if (!why && to_tables_.put({.alone = [this, report] {
-            checks_.push_back({.walk = {}, .report = report});
-        }}))
-        return;
-    report(why.value_or(closing()));
+    TablesTask task{.alone = [this, report] { begin_check(report); }};
+    const Status taken = backlog_.submit(to_tables_, task);
+    if (!taken) report(taken.error());
 }
 
 StoreHealth Database::health() const {
-    const std::lock_guard held(problem_mutex_);
+    const MutexLock held(problem_mutex_);
     const std::string& problem = commit_problem_.empty() ? problem_ : commit_problem_;
     return {.kind = "sqlite",
             .connected = true,
@@ -129,7 +96,7 @@ StoreHealth Database::health() const {
 void Database::note(const Error& error) {
     constexpr std::size_t kNoted = 100;
     if (error.code != Errc::storage_damaged) return;
-    const std::lock_guard held(problem_mutex_);
+    const MutexLock held(problem_mutex_);
     if (damages_.size() >= kNoted || !damages_.insert(error.detail).second) return;
     log::error(kScope, error.to_string());
     metrics::storage_damages.add();
@@ -151,9 +118,9 @@ void Database::run_journal() noexcept {
         }
         if (commits_->can_commit()) commit();
         if (erasing_) erase_some();
-        if (stopping_ && commits_->is_idle() && to_journal_.close_if_empty()) break;
+        if (commits_->is_idle() && to_journal_.ended()) break;
     }
-    if (erasing_) erasing_(closing());
+    if (erasing_) erasing_(backlog_.closing());
     commits_.reset();
 }
 
@@ -179,8 +146,8 @@ void Database::commit() {
             Status done = apply();
             to_journal_.put({.errand = [this, done] { commits_->room(done); }});
         }});
-    waiting_ -= round.answered.size();
-    post_results(std::move(round.answered));
+    backlog_.answered(round.answered.size());
+    give_results(std::move(round.answered));
 }
 
 // Writes that the disk did not take are a problem of the storage until one is taken again.
@@ -193,7 +160,7 @@ void Database::note_round(const CommitLog::Round& round) {
     }
     if (full == nullptr && (!commits_fail_ || round.committed.empty())) return;
     commits_fail_ = full != nullptr;
-    const std::lock_guard held(problem_mutex_);
+    const MutexLock held(problem_mutex_);
     commit_problem_ = commits_fail_ ? full->to_string() : std::string();
 }
 
@@ -215,7 +182,7 @@ void Database::ask(CommitLog::Question question) {
         to_journal_.put(
             {.errand = [this, asked, found] { commits_->settle(asked->user_id, found); }});
     };
-    waiting_ += 1;
+    backlog_.count();
     to_tables_.put({.read = answer});
 }
 
@@ -231,40 +198,17 @@ void Database::ask_operations(const std::string& user_id, std::uint64_t serial,
             commits_->filter(user_id, serial, std::move(*found));
         }});
     };
-    waiting_ += 1;
+    backlog_.count();
     to_tables_.put({.read = piece});
-}
-
-void Database::post_results(std::vector<PendingAppend> answered) {
-    std::vector<std::shared_ptr<Bundle>> bundles;  // as many as there are cells: a few
-    for (PendingAppend& append : answered) {
-        auto at = std::find_if(bundles.begin(), bundles.end(),
-                               [&](const auto& bundle) { return bundle->cell == append.cell; });
-        if (at == bundles.end()) {
-            at = bundles.insert(at, std::make_shared<Bundle>());
-            (*at)->cell = append.cell;
-            (*at)->appends.reserve(answered.size());
-        }
-        (*at)->appends.push_back(std::move(append));
-    }
-    for (auto& own : bundles) {  // what the callbacks hold is released on the cell's thread
-        const std::shared_ptr<Cell> cell = own->cell;
-        cell->post([bundle = std::move(own)] {
-            for (PendingAppend& append : bundle->appends) {
-                if (!bundle->cell->is_open()) return;
-                append.done(std::move(append.result));
-            }
-        });
-    }
 }
 
 // One piece between two commits, about as long as one.
 void Database::erase_some() {
     const Result<bool> more = commits_->erase_some();
-    if (more && *more && !stopping_) return;
+    if (more && *more && !to_journal_.is_stopping()) return;
     const auto done = std::exchange(erasing_, nullptr);
     if (more && *more)
-        done(closing());
+        done(backlog_.closing());
     else
         done(more ? Status(Done{}) : Status(more.error()));
 }
@@ -273,7 +217,7 @@ void Database::erase_some() {
 
 std::int64_t Database::patience_ms() const {
     const bool expires = !expiries_.empty() && !expiries_.front().is_at_journal;
-    if (!tasks_.empty() || expires || !checks_.empty() || tidying_) return 0;
+    if (!tasks_.empty() || expires || check_ || tidying_) return 0;
     if (!tables_->has_unapplied()) return -1;
     if (tables_->apply_problem())
         return std::max<std::int64_t>(next_apply_ms_ - clock_.steady_ms(), 1);
@@ -281,15 +225,14 @@ std::int64_t Database::patience_ms() const {
 }
 
 void Database::run_tables() noexcept {
-    while (!tables_stop_ || !tasks_.empty() || !to_tables_.close_if_empty()) {
-        const std::int64_t patience = tables_stop_ ? 0 : patience_ms();
-        to_tables_.take(tasks_, patience);
-        const bool idle = tasks_.empty() && expiries_.empty() && checks_.empty();
+    while (!tasks_.empty() || !to_tables_.ended()) {
+        to_tables_.take(tasks_, to_tables_.is_stopping() ? 0 : patience_ms());
+        const bool idle = tasks_.empty() && expiries_.empty() && !check_;
         if (!tasks_.empty()) do_next();
         if (tables_->wants_apply() && clock_.steady_ms() >= next_apply_ms_) (void)apply();
         if (!expiries_.empty() && !expiries_.front().is_at_journal) expire_some();
-        if (!checks_.empty()) check_some();
-        if (idle && !tables_stop_) work_while_idle();
+        if (check_) check_some();
+        if (idle && !to_tables_.is_stopping()) work_while_idle();
     }
     close();
 }
@@ -300,7 +243,7 @@ void Database::do_next() {
     if (task.alone) {
         task.alone();
     } else if (task.read) {
-        waiting_ -= 1;
+        backlog_.answered();
         task.read(&*reads_);
     } else {
         tables_->take(std::move(task.committed), task.sequence);
@@ -327,7 +270,7 @@ Status Database::apply() {
             {.errand = [this, applied = tables_->applied()] { commits_->set_applied(applied); }});
     else
         note(done.error());
-    const std::lock_guard held(problem_mutex_);
+    const MutexLock held(problem_mutex_);
     problem_ = done ? std::string() : done.error().to_string();
     return done;
 }
@@ -356,6 +299,7 @@ void Database::expire_some() {
 void Database::end_expiry(const Status& done) {
     ExpiryJob job = std::move(expiries_.front());
     expiries_.pop_front();
+    backlog_.answered();
     if (!done) note(done.error());
     job.done(done ? Result<std::size_t>(job.walk.dropped) : Result<std::size_t>(done.error()));
 }
@@ -373,7 +317,7 @@ void Database::go_to_journal() {
     };
     const bool open =
         to_journal_.put({.errand = [this, turned] { turned(commits_->turn_over()); }});
-    if (!open) end_expiry(closing());
+    if (!open) end_expiry(backlog_.closing());
 }
 
 void Database::erase_journal() {
@@ -385,26 +329,33 @@ void Database::erase_journal() {
         }});
     };
     const bool open = to_journal_.put({.errand = [this, erased] { erasing_ = erased; }});
-    if (!open) end_expiry(closing());
+    if (!open) end_expiry(backlog_.closing());
+}
+
+void Database::begin_check(std::function<bool(Result<CheckReport>)> report) {
+    if (!check_) {
+        check_.emplace(std::move(report));
+        return;
+    }
+    backlog_.answered();
+    report(fail(Errc::unavailable, "another check is running; try again when it has ended"));
 }
 
 void Database::check_some() {
     constexpr std::int64_t kReportMs = 200;
-    CheckJob& job = checks_.front();
-    if (!job.walk)
-        job.walk.emplace(
+    if (!check_->walk)
+        check_->walk.emplace(
             tables_->connection(),
             [this](Journal::Cursor& cursor) { return check_records(cursor); }, false);
-    const bool more = job.walk->step();
+    const bool more = check_->walk->step();
     const std::int64_t now_ms = clock_.steady_ms();
-    if (more && now_ms < job.next_report_ms) return;
-    job.next_report_ms = now_ms + kReportMs;
-    CheckReport report = job.walk->report();
+    if (more && now_ms < check_->next_report_ms) return;
+    check_->next_report_ms = now_ms + kReportMs;
+    CheckReport report = check_->walk->report();
     report.finished = !more;
-    if (!more) checking_ = false;  // whoever hears of the end may begin another one
-    if (job.report(std::move(report)) && more) return;
-    if (more) checking_ = false;
-    checks_.pop_front();
+    if (check_->report(std::move(report)) && more) return;
+    backlog_.answered();
+    check_.reset();
 }
 
 // The journal thread reads its own files; it never waits for this one while it does.
@@ -417,7 +368,7 @@ Result<bool> Database::check_records(Journal::Cursor& cursor) {
 
 void Database::close() {
     for (const ExpiryJob& job : expiries_)  // the next process begins anew
-        job.done(closing());
+        job.done(backlog_.closing());
     const Status closed = tables_->apply();
     if (!closed)
         log::warn(kScope,

@@ -10,9 +10,9 @@
 // Threads: any, except where told otherwise.
 #pragma once
 
-#include "store/sqlite/cell.hpp"
+#include "base/mutex.hpp"
+#include "driver/backlog.hpp"
 #include "store/sqlite/folder.hpp"
-#include "store/sqlite/inbox.hpp"
 #include "store/sqlite/opening.hpp"
 #include "store/sqlite/store_check.hpp"
 
@@ -85,13 +85,13 @@ class Database {
         bool is_at_journal = false;
     };
     struct CheckJob {
-        std::optional<StoreCheck> walk;  // nothing before it begins
         std::function<bool(Result<CheckReport>)> report;
+        std::optional<StoreCheck> walk{};  // nothing before its first step
         std::int64_t next_report_ms = 0;
     };
 
-    explicit Database(DatabaseOptions options) : options_(std::move(options)) {}
-    std::optional<Error> why_refused() const;
+    explicit Database(DatabaseOptions options)
+        : options_(std::move(options)), backlog_("the store", options_.requests_max) {}
 
     // On the journal thread:
     void run_journal() noexcept;
@@ -100,7 +100,6 @@ class Database {
     void ask(CommitLog::Question question);
     void ask_operations(const std::string& user_id, std::uint64_t serial,
                         const std::shared_ptr<Tables::OperationsWalk>& walk);
-    static void post_results(std::vector<PendingAppend> answered);
     void erase_some();
 
     // On the tables thread:
@@ -114,6 +113,7 @@ class Database {
     void end_expiry(const Status& done);
     void go_to_journal();
     void erase_journal();
+    void begin_check(std::function<bool(Result<CheckReport>)> report);
     void check_some();
     Result<bool> check_records(Journal::Cursor& cursor);
     void close();
@@ -121,10 +121,9 @@ class Database {
     DatabaseOptions options_;
     std::atomic<int> cells_{0};
     std::unique_ptr<FolderLock> lock_;
-    std::atomic<bool> stopping_{false};
-    std::atomic<std::size_t> waiting_{0};  // requests without an answer
-    Inbox<JournalTask> to_journal_;
-    Inbox<TablesTask> to_tables_;
+    driver::Backlog backlog_;
+    driver::Mailbox<JournalTask> to_journal_;
+    driver::Mailbox<TablesTask> to_tables_;
 
     // The journal thread's own:
     std::unique_ptr<CommitLog> commits_;
@@ -138,20 +137,18 @@ class Database {
     std::optional<Reads> reads_;
     std::deque<TablesTask> tasks_;
     std::deque<ExpiryJob> expiries_;
-    std::deque<CheckJob> checks_;
+    std::optional<CheckJob> check_;   // one at a time
     std::int64_t next_apply_ms_ = 0;  // after one that failed
     bool tidying_ = true;
     SystemClock clock_;
 
-    std::atomic<bool> checking_{false};
-    std::atomic<bool> tables_stop_{false};
     std::atomic<std::int64_t> latency_us_{0};
-    mutable std::mutex problem_mutex_;
-    std::string problem_;            // of applying
-    std::string commit_problem_;     // of the last commit
-    std::string damage_;             // the first that was found
-    std::set<std::string> damages_;  // that were noted, up to a bound
-    std::mutex stop_mutex_;
+    mutable Mutex problem_mutex_;
+    std::string problem_ GUARDED_BY(problem_mutex_);            // of applying
+    std::string commit_problem_ GUARDED_BY(problem_mutex_);     // of the last commit
+    std::string damage_ GUARDED_BY(problem_mutex_);             // the first that was found
+    std::set<std::string> damages_ GUARDED_BY(problem_mutex_);  // that were noted, up to a bound
+    std::once_flag stopped_;
     std::thread journal_thread_;
     std::thread tables_thread_;
 };

@@ -8,33 +8,24 @@
 // when a page is written, there and in SQLite's cache.
 //
 // Every way in which a disk says that it has no room (a quota, a limit on files) is SQLITE_FULL.
-//
-// Threads: one owner, as the connection. Lifetime: outlives what is open on it.
 #pragma once
 
-#include "store/sqlite/seal.hpp"
+#include "store/sqlite/vfs.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 
-struct sqlite3_vfs;
-
 namespace dyad::sqlite {
 
-class PageVfs {
+class PageVfs final : public Vfs {
   public:
     // `store_id`: of databases that are made. Without `seals`, they are made without them, as once.
-    // Requires: `below` outlives it.
-    PageVfs(sqlite3_vfs& below, std::uint64_t store_id, bool seals = true);
-    ~PageVfs();
-    PageVfs(const PageVfs&) = delete;
-    PageVfs& operator=(const PageVfs&) = delete;
+    PageVfs(sqlite3_vfs& below, std::uint64_t store_id, bool seals = true)
+        : Vfs(below, "dyad-pages-"), store_id_(store_id), seals_(seals) {}
 
-    const std::string& name() const noexcept { return name_; }
-    sqlite3_vfs& vfs() noexcept { return *vfs_; }
-    sqlite3_vfs& below() noexcept { return below_; }
+    int open(const char* name, int flags, int* granted, std::unique_ptr<VfsFile>& file) override;
 
     // A database that was opened is one of before there were seals: it is read and written as it
     // is.
@@ -51,13 +42,9 @@ class PageVfs {
     // What was wrong with the page that could not be read last: "page 7 (from byte 24576): ...".
     const std::string& problem() const noexcept { return problem_; }
 
-    struct File;
-    Seal seal() const noexcept;  // of what is written now
-
   private:
-    sqlite3_vfs& below_;
-    std::string name_;
-    std::unique_ptr<sqlite3_vfs> vfs_;
+    class File;
+
     std::uint64_t store_id_;
     bool seals_;
     std::uint64_t writing_ = 0;

@@ -12,7 +12,7 @@ namespace dyad::sqlite {
 
 class SqliteStore final : public Store {
   public:
-    SqliteStore(std::shared_ptr<Database> database, Cell::Post post);
+    SqliteStore(std::shared_ptr<Database> database, driver::Caller::Post post);
     ~SqliteStore() override;
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
@@ -42,12 +42,12 @@ class SqliteStore final : public Store {
     void check(std::function<bool(Result<CheckReport>)> report) override;
 
   private:
-    // Runs `ask(Reads&) -> Result<T>` on the tables thread and gives the answer to `done`.
-    template <class T, class Ask>
-    void ask(Callback<T> done, Ask question);
+    // Gives `done` what `question` answers on the tables thread.
+    template <class T, class... Params, class... Args>
+    void ask(Callback<T> done, Result<T> (Reads::*question)(Params...), Args... args);
 
     std::shared_ptr<Database> database_;
-    std::shared_ptr<Cell> cell_;
+    driver::CallerPtr cell_;
 };
 
 }  // namespace dyad::sqlite

@@ -3,10 +3,8 @@
 #include "base/check.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <vector>
 
 #include <sqlite3.h>
@@ -16,8 +14,16 @@ namespace {
 
 constexpr std::uint64_t kBlockBytes = 4096;
 
+sqlite3_vfs& named(const std::string& name) {
+    sqlite3_vfs* const vfs = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
+    CHECK(vfs != nullptr);
+    return *vfs;
+}
+
+}  // namespace
+
 // What a name stands for: the file below, as far as nothing was written over it.
-struct Layered {
+struct UntouchedVfs::Layered {
     std::string name;               // the VFS below keeps a pointer into it
     std::vector<char> memory;       // of the file below
     sqlite3_file* below = nullptr;  // null: there is none
@@ -33,16 +39,15 @@ struct Layered {
     int write(std::uint64_t at, const char* from, std::uint64_t count);
     void resize(std::uint64_t to);
 };
-using LayeredPtr = std::shared_ptr<Layered>;
 
-int Layered::read_below(std::uint64_t at, char* to, std::uint64_t count) const {
+int UntouchedVfs::Layered::read_below(std::uint64_t at, char* to, std::uint64_t count) const {
     std::memset(to, 0, count);
     if (at >= below_bytes) return SQLITE_OK;
     const auto some = static_cast<int>(std::min(count, below_bytes - at));
     return below->pMethods->xRead(below, to, some, static_cast<sqlite3_int64>(at));
 }
 
-int Layered::read(std::uint64_t at, char* to, std::uint64_t count) const {
+int UntouchedVfs::Layered::read(std::uint64_t at, char* to, std::uint64_t count) const {
     for (std::uint64_t done = 0; done < count;) {
         const std::uint64_t inside = (at + done) % kBlockBytes;
         const std::uint64_t some = std::min(count - done, kBlockBytes - inside);
@@ -57,7 +62,7 @@ int Layered::read(std::uint64_t at, char* to, std::uint64_t count) const {
     return SQLITE_OK;
 }
 
-int Layered::write(std::uint64_t at, const char* from, std::uint64_t count) {
+int UntouchedVfs::Layered::write(std::uint64_t at, const char* from, std::uint64_t count) {
     for (std::uint64_t done = 0; done < count;) {
         const std::uint64_t number = (at + done) / kBlockBytes;
         const std::uint64_t inside = (at + done) % kBlockBytes;
@@ -78,7 +83,7 @@ int Layered::write(std::uint64_t at, const char* from, std::uint64_t count) {
     return SQLITE_OK;
 }
 
-void Layered::resize(std::uint64_t to) {
+void UntouchedVfs::Layered::resize(std::uint64_t to) {
     below_bytes = std::min(below_bytes, to);
     written.erase(written.lower_bound((to + kBlockBytes - 1) / kBlockBytes), written.end());
     const auto last = written.find(to / kBlockBytes);
@@ -88,98 +93,67 @@ void Layered::resize(std::uint64_t to) {
     bytes = to;
 }
 
-struct OpenFile {
-    sqlite3_file base;
-    LayeredPtr file;
-};
+class UntouchedVfs::OpenFile final : public VfsFile {
+  public:
+    explicit OpenFile(std::shared_ptr<Layered> layered) : layered_(std::move(layered)) {}
 
-Layered& of(sqlite3_file* file) {
-    return *reinterpret_cast<OpenFile*>(file)->file;
-}
-
-int file_close(sqlite3_file* file) {
-    reinterpret_cast<OpenFile*>(file)->file.~LayeredPtr();
-    return SQLITE_OK;
-}
-int file_read(sqlite3_file* file, void* to, int count, sqlite3_int64 at) {
-    const Layered& layered = of(file);
-    const auto from = static_cast<std::uint64_t>(at), wanted = static_cast<std::uint64_t>(count);
-    const std::uint64_t there = from >= layered.bytes ? 0 : std::min(wanted, layered.bytes - from);
-    std::memset(to, 0, wanted);
-    const int code = layered.read(from, static_cast<char*>(to), there);
-    return code == SQLITE_OK && there < wanted ? SQLITE_IOERR_SHORT_READ : code;
-}
-int file_write(sqlite3_file* file, const void* from, int count, sqlite3_int64 at) {
-    return of(file).write(static_cast<std::uint64_t>(at), static_cast<const char*>(from),
-                          static_cast<std::uint64_t>(count));
-}
-int file_truncate(sqlite3_file* file, sqlite3_int64 bytes) {
-    of(file).resize(static_cast<std::uint64_t>(bytes));
-    return SQLITE_OK;
-}
-int file_size(sqlite3_file* file, sqlite3_int64* bytes) {
-    *bytes = static_cast<sqlite3_int64>(of(file).bytes);
-    return SQLITE_OK;
-}
-int file_nothing(sqlite3_file*, int) {
-    return SQLITE_OK;
-}
-int file_is_locked(sqlite3_file*, int* held) {
-    *held = 0;
-    return SQLITE_OK;
-}
-int file_control(sqlite3_file*, int, void*) {
-    return SQLITE_NOTFOUND;
-}
-int file_sector(sqlite3_file*) {
-    return static_cast<int>(kBlockBytes);
-}
-int file_characteristics(sqlite3_file*) {
-    return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
-}
-
-constexpr sqlite3_io_methods kMethods = {
-    .iVersion = 1,
-    .xClose = file_close,
-    .xRead = file_read,
-    .xWrite = file_write,
-    .xTruncate = file_truncate,
-    .xSync = file_nothing,
-    .xFileSize = file_size,
-    .xLock = file_nothing,
-    .xUnlock = file_nothing,
-    .xCheckReservedLock = file_is_locked,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector,
-    .xDeviceCharacteristics = file_characteristics,
-};
-
-}  // namespace
-
-struct UntouchedVfs::Disk {
-    sqlite3_vfs* below;
-    std::map<std::string, LayeredPtr> files;  // null: removed
-
-    int exists(const char* name, int& found) const {
-        const auto at = files.find(name);
-        if (at == files.end()) return below->xAccess(below, name, SQLITE_ACCESS_EXISTS, &found);
-        found = at->second != nullptr && at->second->bytes != 0;
+    int read(char* to, std::uint64_t count, std::uint64_t at) override {
+        const std::uint64_t bytes = layered_->bytes;
+        const std::uint64_t there = at >= bytes ? 0 : std::min(count, bytes - at);
+        std::memset(to, 0, count);
+        const int code = layered_->read(at, to, there);
+        return code == SQLITE_OK && there < count ? SQLITE_IOERR_SHORT_READ : code;
+    }
+    int write(const char* from, std::uint64_t count, std::uint64_t at) override {
+        return layered_->write(at, from, count);
+    }
+    int truncate(std::uint64_t bytes) override {
+        layered_->resize(bytes);
         return SQLITE_OK;
     }
-    int open(const char* name, int flags, LayeredPtr& file);
+    int size(std::int64_t& bytes) override {
+        bytes = static_cast<std::int64_t>(layered_->bytes);
+        return SQLITE_OK;
+    }
+
+  private:
+    std::shared_ptr<Layered> layered_;
 };
 
-int UntouchedVfs::Disk::open(const char* name, int flags, LayeredPtr& file) {
+UntouchedVfs::UntouchedVfs(const std::string& below) : Vfs(named(below), "dyad-untouched-") {}
+
+int UntouchedVfs::open(const char* name, int flags, int* granted, std::unique_ptr<VfsFile>& file) {
+    std::shared_ptr<Layered> layered;
+    const int code = find(name, flags, layered);
+    if (code != SQLITE_OK) return code;
+    file = std::make_unique<OpenFile>(std::move(layered));
+    if (granted != nullptr) *granted = flags;
+    return SQLITE_OK;
+}
+
+int UntouchedVfs::remove(const char* name, int) {
+    files_[name] = nullptr;
+    return SQLITE_OK;
+}
+
+int UntouchedVfs::access(const char* name, int, int& found) {
+    const auto at = files_.find(name);
+    if (at == files_.end()) return Vfs::access(name, SQLITE_ACCESS_EXISTS, found);
+    found = at->second != nullptr && at->second->bytes != 0;
+    return SQLITE_OK;
+}
+
+int UntouchedVfs::find(const char* name, int flags, std::shared_ptr<Layered>& file) {
     file = std::make_shared<Layered>();
     if (name == nullptr) return SQLITE_OK;  // a temporary file
-    const auto at = files.find(name);
-    if (at != files.end() && at->second != nullptr) {
+    const auto at = files_.find(name);
+    if (at != files_.end() && at->second != nullptr) {
         file = at->second;
         return SQLITE_OK;
     }
     int found = 0;
-    if (at == files.end()) {
-        const int code = below->xAccess(below, name, SQLITE_ACCESS_EXISTS, &found);
+    if (at == files_.end()) {
+        const int code = below().xAccess(&below(), name, SQLITE_ACCESS_EXISTS, &found);
         if (code != SQLITE_OK) return code;
     }
     if (found == 0 && (flags & SQLITE_OPEN_CREATE) == 0) return SQLITE_CANTOPEN;
@@ -188,89 +162,17 @@ int UntouchedVfs::Disk::open(const char* name, int flags, LayeredPtr& file) {
                                   SQLITE_OPEN_EXCLUSIVE | SQLITE_OPEN_DELETEONCLOSE |
                                   SQLITE_OPEN_URI;
         file->name.append(name).append(4, '\0');
-        file->memory.resize(static_cast<std::size_t>(below->szOsFile));
+        file->memory.resize(static_cast<std::size_t>(below().szOsFile));
         file->below = reinterpret_cast<sqlite3_file*>(file->memory.data());
-        int code = below->xOpen(below, file->name.c_str(), file->below,
-                                (flags & ~kChanging) | SQLITE_OPEN_READONLY, nullptr);
+        int code = below().xOpen(&below(), file->name.c_str(), file->below,
+                                 (flags & ~kChanging) | SQLITE_OPEN_READONLY, nullptr);
         sqlite3_int64 bytes = 0;
         if (code == SQLITE_OK) code = file->below->pMethods->xFileSize(file->below, &bytes);
         if (code != SQLITE_OK) return code;
         file->below_bytes = file->bytes = static_cast<std::uint64_t>(bytes);
     }
-    files[name] = file;
+    files_[name] = file;
     return SQLITE_OK;
-}
-
-namespace {
-
-UntouchedVfs::Disk& disk_of(sqlite3_vfs* vfs) {
-    return *static_cast<UntouchedVfs::Disk*>(vfs->pAppData);
-}
-sqlite3_vfs* below(sqlite3_vfs* vfs) {
-    return disk_of(vfs).below;
-}
-
-int vfs_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* granted) {
-    file->pMethods = nullptr;
-    LayeredPtr layered;
-    const int code = disk_of(vfs).open(name, flags, layered);
-    if (code != SQLITE_OK) return code;
-    auto* opened = reinterpret_cast<OpenFile*>(file);
-    new (&opened->file) LayeredPtr(std::move(layered));
-    opened->base.pMethods = &kMethods;
-    if (granted != nullptr) *granted = flags;
-    return SQLITE_OK;
-}
-int vfs_delete(sqlite3_vfs* vfs, const char* name, int) {
-    disk_of(vfs).files[name] = nullptr;
-    return SQLITE_OK;
-}
-int vfs_access(sqlite3_vfs* vfs, const char* name, int, int* found) {
-    return disk_of(vfs).exists(name, *found);
-}
-int vfs_full_path(sqlite3_vfs* vfs, const char* name, int bytes, char* out) {
-    return below(vfs)->xFullPathname(below(vfs), name, bytes, out);
-}
-int vfs_randomness(sqlite3_vfs* vfs, int bytes, char* out) {
-    return below(vfs)->xRandomness(below(vfs), bytes, out);
-}
-int vfs_sleep(sqlite3_vfs* vfs, int microseconds) {
-    return below(vfs)->xSleep(below(vfs), microseconds);
-}
-int vfs_time(sqlite3_vfs* vfs, double* now) {
-    return below(vfs)->xCurrentTime(below(vfs), now);
-}
-int vfs_last_error(sqlite3_vfs*, int, char*) {
-    return 0;
-}
-
-}  // namespace
-
-UntouchedVfs::UntouchedVfs(const std::string& below)
-    : disk_(std::make_unique<Disk>()), vfs_(std::make_unique<sqlite3_vfs>()) {
-    static std::atomic<unsigned> next{0};
-    name_ = "dyad-untouched-" + std::to_string(next++);
-    disk_->below = sqlite3_vfs_find(below.empty() ? nullptr : below.c_str());
-    CHECK(disk_->below != nullptr);
-    *vfs_ = {};
-    vfs_->iVersion = 1;
-    vfs_->szOsFile = sizeof(OpenFile);
-    vfs_->mxPathname = disk_->below->mxPathname;
-    vfs_->zName = name_.c_str();
-    vfs_->pAppData = disk_.get();
-    vfs_->xOpen = vfs_open;
-    vfs_->xDelete = vfs_delete;
-    vfs_->xAccess = vfs_access;
-    vfs_->xFullPathname = vfs_full_path;
-    vfs_->xRandomness = vfs_randomness;
-    vfs_->xSleep = vfs_sleep;
-    vfs_->xCurrentTime = vfs_time;
-    vfs_->xGetLastError = vfs_last_error;
-    sqlite3_vfs_register(vfs_.get(), 0);
-}
-
-UntouchedVfs::~UntouchedVfs() {
-    sqlite3_vfs_unregister(vfs_.get());
 }
 
 }  // namespace dyad::sqlite

@@ -1,34 +1,32 @@
 // A VFS that changes nothing: files are read from the one below, and what is written to them stays
 // in memory for as long as this lives. So a check opens a folder as a start of the server would,
 // with all that a start puts in order, and leaves every byte of it as it is.
-//
-// Threads: one owner. Lifetime: outlives every connection and file that is open on it.
 #pragma once
 
+#include "store/sqlite/vfs.hpp"
+
+#include <map>
 #include <memory>
 #include <string>
 
-struct sqlite3_vfs;
-
 namespace dyad::sqlite {
 
-class UntouchedVfs {
+class UntouchedVfs final : public Vfs {
   public:
     // `below`: a VFS's name; empty: SQLite's own. Requires: there is one of that name.
     explicit UntouchedVfs(const std::string& below = {});
-    ~UntouchedVfs();
-    UntouchedVfs(const UntouchedVfs&) = delete;
-    UntouchedVfs& operator=(const UntouchedVfs&) = delete;
 
-    const std::string& name() const noexcept { return name_; }
-    sqlite3_vfs& vfs() noexcept { return *vfs_; }
-
-    struct Disk;
+    int open(const char* name, int flags, int* granted, std::unique_ptr<VfsFile>& file) override;
+    int remove(const char* name, int sync_folder) override;
+    int access(const char* name, int flags, int& found) override;
 
   private:
-    std::string name_;
-    std::unique_ptr<Disk> disk_;
-    std::unique_ptr<sqlite3_vfs> vfs_;
+    struct Layered;
+    class OpenFile;
+    // What a name stands for.
+    int find(const char* name, int flags, std::shared_ptr<Layered>& file);
+
+    std::map<std::string, std::shared_ptr<Layered>> files_;  // null: removed
 };
 
 }  // namespace dyad::sqlite

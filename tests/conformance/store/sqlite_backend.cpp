@@ -1,39 +1,12 @@
 #include "conformance/store/store_law.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "support/posted.hpp"
 
-#include <condition_variable>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <mutex>
 
 namespace dyad::conformance {
 namespace {
-
-// Callbacks of all handles, run by the test's thread.
-class Loop {
-  public:
-    void post(std::function<void()> work) {
-        const std::lock_guard held(mutex_);
-        work_.push_back(std::move(work));
-        wake_.notify_one();
-    }
-    void run_once() {
-        std::deque<std::function<void()>> due;
-        {
-            std::unique_lock held(mutex_);
-            wake_.wait_for(held, std::chrono::milliseconds(2), [this] { return !work_.empty(); });
-            due.swap(work_);
-        }
-        for (auto& work : due)
-            work();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    std::deque<std::function<void()>> work_;
-};
 
 class SqliteBackend final : public Backend {
   public:
@@ -50,7 +23,7 @@ class SqliteBackend final : public Backend {
     Store& first() override { return *first_; }
     Store& second() override { return *second_; }
     void drop_second() override { second_.reset(); }
-    void pump() override { loop_.run_once(); }
+    void pump() override { cell_.run_once(2); }
 
     // A crash leaves the files as they are at some moment: so their copy is opened.
     void restart(bool cleanly) override {
@@ -82,9 +55,8 @@ class SqliteBackend final : public Backend {
             std::abort();
         }
         database_ = *opened;
-        const auto post = [this](std::function<void()> work) { loop_.post(std::move(work)); };
-        first_ = std::make_unique<sqlite::SqliteStore>(database_, post);
-        second_ = std::make_unique<sqlite::SqliteStore>(database_, post);
+        first_ = std::make_unique<sqlite::SqliteStore>(database_, cell_.post());
+        second_ = std::make_unique<sqlite::SqliteStore>(database_, cell_.post());
     }
     void close() {
         first_.reset();
@@ -96,7 +68,7 @@ class SqliteBackend final : public Backend {
     std::filesystem::path base_;
     int generation_ = 0;
     SystemRandom random_;
-    Loop loop_;
+    test::Posted cell_;  // of all handles: run by the test's thread
     std::shared_ptr<sqlite::Database> database_;
     std::unique_ptr<sqlite::SqliteStore> first_;
     std::unique_ptr<sqlite::SqliteStore> second_;

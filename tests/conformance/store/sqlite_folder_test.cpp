@@ -3,15 +3,14 @@
 #include "store/sqlite/seal.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "support/one_thread_store.hpp"
+#include "support/posted.hpp"
 #include "support/sample_log.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -20,42 +19,6 @@
 
 namespace dyad::sqlite {
 namespace {
-
-// A cell's thread: what the store posts is run by whoever waits here.
-class Desk {
-  public:
-    std::function<void(std::function<void()>)> post() {
-        return [this](std::function<void()> next) {
-            const std::lock_guard held(mutex_);
-            work_.push_back(std::move(next));
-            posts_ += 1;
-            wake_.notify_one();
-        };
-    }
-    void run_until(const std::function<bool()>& done) {
-        while (!done()) {
-            std::vector<std::function<void()>> due;
-            {
-                std::unique_lock held(mutex_);
-                wake_.wait(held, [&] { return !work_.empty(); });
-                due.swap(work_);
-            }
-            for (auto& next : due)
-                next();
-        }
-    }
-    // So far; what was posted counts whether it was run or not.
-    int posts() {
-        const std::lock_guard held(mutex_);
-        return posts_;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    std::vector<std::function<void()>> work_;
-    int posts_ = 0;
-};
 
 class SqliteFolder : public testing::Test {
   protected:
@@ -222,8 +185,8 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
     std::atomic<int> committed = 0;
     for (int cell = 0; cell < kCells; ++cell) {
         cells.emplace_back([&, cell] {
-            Desk desk;
-            SqliteStore store(*database, desk.post());
+            test::Posted posted;
+            SqliteStore store(*database, posted.post());
             test::SeededRandom random(static_cast<std::uint64_t>(cell));
             int answered = 0;
             for (int user = 0; user < kUsers; ++user) {
@@ -237,8 +200,8 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
                     });
                 }
             }
-            desk.run_until([&] { return answered == kUsers * kBatches; });
-            posts += desk.posts();
+            posted.run_until([&] { return answered == kUsers * kBatches; });
+            posts += posted.posts();
         });
     }
     for (std::thread& cell : cells)
@@ -255,8 +218,8 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
     options.store.apply_bytes = 8 << 10;
     const auto database = Database::open(options, random_);
     ASSERT_TRUE(database);
-    Desk desk;
-    SqliteStore store(*database, desk.post());
+    test::Posted posted;
+    SqliteStore store(*database, posted.post());
     int waiting = 0;
     test::SeededRandom random(7);
     test::SampleLog log("ada", random);
@@ -293,9 +256,9 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
                 EXPECT_EQ(next, slice->head.offset + 1);
             });
         }
-        desk.run_until([&] { return waiting <= 6; });
+        posted.run_until([&] { return waiting <= 6; });
     }
-    desk.run_until([&] { return waiting == 0; });
+    posted.run_until([&] { return waiting == 0; });
 }
 
 // Everything that the two threads do for several cells at once; ./x tsan looks at it, too.
@@ -313,8 +276,8 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
     std::vector<std::thread> cells;
     for (int cell = 0; cell < 2; ++cell) {
         cells.emplace_back([&, cell] {
-            Desk desk;
-            SqliteStore store(*database, desk.post());
+            test::Posted posted;
+            SqliteStore store(*database, posted.post());
             test::SeededRandom random(static_cast<std::uint64_t>(cell));
             test::SampleLog log("user" + std::to_string(cell), random);
             int waiting = 0;
@@ -333,15 +296,15 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
                         EXPECT_GE(ends->at(0).offset, end) << "what was acknowledged is read";
                     });
                 });
-                desk.run_until([&] { return waiting <= 8; });
+                posted.run_until([&] { return waiting <= 8; });
             }
-            desk.run_until([&] { return waiting == 0; });
+            posted.run_until([&] { return waiting == 0; });
             writing = false;
         });
     }
     cells.emplace_back([&] {
-        Desk desk;
-        SqliteStore store(*database, desk.post());
+        test::Posted posted;
+        SqliteStore store(*database, posted.post());
         int waiting = 0;
         const auto answered = [&](const auto& result) {
             waiting -= 1;
@@ -371,7 +334,7 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
                     return true;
                 });
             }
-            desk.run_until([&] { return waiting == 0; });
+            posted.run_until([&] { return waiting == 0; });
         }
     });
     for (std::thread& cell : cells)
@@ -382,8 +345,8 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
 TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
     auto database = open(base_);
     ASSERT_TRUE(database);
-    Desk desk;
-    SqliteStore store(*database, desk.post());
+    test::Posted posted;
+    SqliteStore store(*database, posted.post());
     test::SeededRandom random(1);
     test::SampleLog log("ada", random);
     std::vector<AppendOutcome> outcomes;
@@ -397,7 +360,7 @@ TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
         submit();
     (*database)->stop();
     submit();
-    desk.run_until([&] { return outcomes.size() == 51; });
+    posted.run_until([&] { return outcomes.size() == 51; });
     EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), AppendOutcome::committed), 50);
     EXPECT_EQ(outcomes.back(), AppendOutcome::refused);
 }

@@ -1,12 +1,11 @@
 // What retention leaves in the files of a folder: nothing of what went.
 #include "conformance/store/store_law.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "support/posted.hpp"
 
-#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 
 namespace dyad::sqlite {
 namespace {
@@ -35,11 +34,7 @@ class SqliteRetention : public testing::Test {
         auto opened = Database::open(options, random_);
         ASSERT_TRUE(opened) << opened.error().to_string();
         database_ = *opened;
-        store_ = std::make_unique<SqliteStore>(database_, [this](std::function<void()> work) {
-            const std::lock_guard held(mutex_);
-            work_.push_back(std::move(work));
-            wake_.notify_one();
-        });
+        store_ = std::make_unique<SqliteStore>(database_, cell_.post());
     }
     void close() {
         store_.reset();
@@ -48,16 +43,7 @@ class SqliteRetention : public testing::Test {
     }
     // Runs what the store posts until `waiting_` is 0.
     void settle() {
-        while (waiting_ > 0) {
-            std::vector<std::function<void()>> due;
-            {
-                std::unique_lock held(mutex_);
-                wake_.wait(held, [&] { return !work_.empty(); });
-                due.swap(work_);
-            }
-            for (auto& next : due)
-                next();
-        }
+        cell_.run_until([this] { return waiting_ == 0; });
     }
     void put(SampleLog& log, const Change& change) {
         log.now_ms += 1;
@@ -121,9 +107,7 @@ class SqliteRetention : public testing::Test {
     std::string folder_;
     SystemRandom random_;
     test::SeededRandom seeded_{11};
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    std::vector<std::function<void()>> work_;
+    test::Posted cell_;
     int waiting_ = 0;
     std::shared_ptr<Database> database_;
     std::unique_ptr<SqliteStore> store_;

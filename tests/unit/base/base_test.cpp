@@ -2,6 +2,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+#include "base/text.hpp"
 
 #include <atomic>
 #include <thread>
@@ -83,6 +84,15 @@ TEST(Random, BelowStaysInRangeAndUuidsAreVersion4) {
     ASSERT_EQ(id.size(), 36u);
     EXPECT_EQ(id[14], '4');
     EXPECT_NE(id, random.uuid4());
+}
+
+TEST(Text, IsTrimmedLoweredAndCounted) {
+    EXPECT_EQ(trimmed(" \ta b\t"), "a b");
+    EXPECT_EQ(trimmed("\na\n"), "\na\n");
+    EXPECT_EQ(trimmed("\na\n", " \n"), "a");
+    EXPECT_EQ(trimmed(" \t "), "");
+    EXPECT_EQ(to_lower("Host: A-Z \xc3\x84"), "host: a-z \xc3\x84");
+    EXPECT_EQ(counted(1, "event") + ", " + counted(0, "user"), "1 event, 0 users");
 }
 
 }  // namespace dyad

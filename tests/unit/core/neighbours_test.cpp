@@ -15,6 +15,15 @@ std::string names(const std::vector<Presence>& present) {
     return text;
 }
 
+// Two nodes, and at the second somebody who has all that is in the log.
+struct TwoNodes : CoreRig {
+    explicit TwoNodes(core::Config config = {}) : CoreRig(2, std::move(config)) {
+        grow(1, 0);
+        attach(peer, negotiated(), 1);
+    }
+    RecordingPeer peer;
+};
+
 }  // namespace
 
 TEST(Neighbours, WhoIsPresentAtOneNodeIsPresentAtAll) {
@@ -101,36 +110,27 @@ TEST(Neighbours, AnOlderReportDoesNotOvertakeANewerOne) {
 }
 
 TEST(Neighbours, AHeartbeatFindsTheLastAnnouncementThatWasLost) {
-    CoreRig rig(2, {.poll_ms = 1'000'000});
-    rig.grow(1, 0);
-    RecordingPeer peer;
-    rig.attach(peer, CoreRig::negotiated(), 1);
+    TwoNodes rig({.poll_ms = 1'000'000});
     rig.carry = false;
     rig.grow(1, 0);
     rig.node(0).bus.sent.clear();
     rig.carry = true;
     rig.pass(2 * kBeat_ms);
-    EXPECT_EQ(peer.ranges(), "2-2");
+    EXPECT_EQ(rig.peer.ranges(), "2-2");
 }
 
 TEST(Neighbours, AHintSendsTheReaderToTheLog) {
-    CoreRig rig(2, {.poll_ms = 1'000'000});
-    rig.grow(1, 0);
-    RecordingPeer peer;
-    rig.attach(peer, CoreRig::negotiated(), 1);
+    TwoNodes rig({.poll_ms = 1'000'000});
     rig.carry = false;
     rig.grow(1, 0);
-    EXPECT_EQ(peer.ranges(), "");
+    EXPECT_EQ(rig.peer.ranges(), "");
     rig.node(1).bus.arrive(Hint{"ada"});
     rig.settle();
-    EXPECT_EQ(peer.ranges(), "2-2");
+    EXPECT_EQ(rig.peer.ranges(), "2-2");
 }
 
 TEST(Neighbours, ANodeThatDoesNotHearItselfSubscribesAgainAndPollsFastUntilItDoes) {
-    CoreRig rig(2);
-    rig.grow(1, 0);
-    RecordingPeer peer;
-    rig.attach(peer, CoreRig::negotiated(), 1);
+    TwoNodes rig;
     rig.pass(kBeat_ms);
     EXPECT_TRUE(rig.engine(1).hears_others());
     rig.node(1).bus.deaf = true;
@@ -139,7 +139,7 @@ TEST(Neighbours, ANodeThatDoesNotHearItselfSubscribesAgainAndPollsFastUntilItDoe
     EXPECT_GE(rig.node(1).bus.renewals, 1);
     rig.grow(1, 0);
     rig.pass(500);
-    EXPECT_EQ(peer.ranges(), "2-2");
+    EXPECT_EQ(rig.peer.ranges(), "2-2");
     rig.node(1).bus.deaf = false;
     rig.pass(2 * kBeat_ms);
     EXPECT_TRUE(rig.engine(1).hears_others());

@@ -1,30 +1,16 @@
 // What the commits ask of the tables, and what waits for the answers.
-#include "support/fault_vfs.hpp"
-#include "support/one_thread_store.hpp"
-#include "support/sample_log.hpp"
-
-#include <gtest/gtest.h>
+#include "unit/store/tables_rig.hpp"
 
 namespace dyad::sqlite {
 namespace {
 
-using test::SampleLog;
-
-class Commits : public testing::Test {
+class Commits : public TablesOfStore {
   protected:
-    Commits() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {
-        open();
-    }
-    void open() {
-        store_.reset();
-        auto opened = test::OneThreadStore::open({.database = "/m.db",
-                                                  .vfs = vfs_.name(),
-                                                  .journal_file_bytes = 16 * 1024,
-                                                  .page_bytes = 1024,
-                                                  .epoch_seed = test::kSampleSeed},
-                                                 random_);
-        CHECK(opened);
-        store_ = *std::move(opened);
+    void SetUp() override { ASSERT_TRUE(open()); }
+    StoreOptions options() const override {
+        StoreOptions options = TablesOfStore::options();
+        options.journal_file_bytes = 16 * 1024;
+        return options;
     }
     void submit(SampleLog& log) {
         AppendRequest request = log.draft(1);
@@ -43,11 +29,6 @@ class Commits : public testing::Test {
     void learn(const std::string& user) {
         store_->commits().learn(user, store_->tables().head(user));
     }
-
-    test::SeededRandom random_{5};
-    test::FaultDisk disk_;
-    test::FaultVfs vfs_;
-    std::unique_ptr<test::OneThreadStore> store_;
 };
 
 }  // namespace
@@ -127,7 +108,7 @@ TEST_F(Commits, UntilItsOperationsAreKnownALogsAppendsAreAskedAbout) {
     learn("ada");
     ASSERT_EQ(round().committed.size(), 1U);
     ASSERT_TRUE(store_->apply());
-    open();
+    ASSERT_TRUE(open());
 
     submit(ada);
     ASSERT_EQ(round().questions.size(), 1U);

@@ -1,49 +1,20 @@
 // Retention in the embedded store, without its thread, on a simulated disk.
 #include "store/sqlite/page_vfs.hpp"
-#include "support/fault_vfs.hpp"
-#include "support/one_thread_store.hpp"
-#include "support/sample_log.hpp"
+#include "unit/store/tables_rig.hpp"
 
 #include <algorithm>
-#include <memory>
-
-#include <gtest/gtest.h>
 
 namespace dyad::sqlite {
 namespace {
 
-using test::SampleLog;
-
-class Expiry : public testing::Test {
+class Expiry : public TablesOfStore {
   protected:
-    Expiry() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {
-        open();
-    }
-
-    void open() {
-        store_.reset();
-        auto opened = test::OneThreadStore::open({.database = "/m.db",
-                                                  .vfs = vfs_.name(),
-                                                  .journal_file_bytes = 64 * 1024,
-                                                  .apply_bytes = 32 * 1024,
-                                                  .page_bytes = 1024,
-                                                  .segments = {.events_max = 8},
-                                                  .index = {.tail = 6, .chunk = 8},
-                                                  .epoch_seed = test::kSampleSeed},
-                                                 random_);
-        ASSERT_TRUE(opened) << opened.error().to_string();
-        store_ = std::move(*opened);
-    }
-    void grow(SampleLog& log, int batches) {
-        for (int i = 0; i < batches; ++i) {
-            std::vector<AppendRequest> one{log.draft(2)};
-            const auto batch = one[0].batch;
-            const Changes changes = one[0].changes;
-            std::vector<AppendResult> results;
-            store_->commit(one, results);
-            ASSERT_EQ(results.at(0).outcome, AppendOutcome::committed);
-            log.take(*batch, changes);
-        }
+    void SetUp() override { ASSERT_TRUE(open()); }
+    StoreOptions options() const override {
+        StoreOptions options = TablesOfStore::options();
+        options.segments = {.events_max = 8};
+        options.index = {.tail = 6, .chunk = 8};
+        return options;
     }
     Result<std::size_t> expire(std::int64_t before_ms) {
         Tables::Expiry walk{.before_ms = before_ms};
@@ -54,11 +25,6 @@ class Expiry : public testing::Test {
         return walk.dropped;
     }
     Offset first_kept(const SampleLog& log) { return store_->load(log.user())->first_kept; }
-
-    test::SeededRandom random_{5};
-    test::FaultDisk disk_;
-    test::FaultVfs vfs_;
-    std::unique_ptr<test::OneThreadStore> store_;
 };
 
 }  // namespace
@@ -88,13 +54,8 @@ TEST_F(Expiry, OneDamagedLogDoesNotKeepTheOthers) {
         grow(logs.back(), 10);
     }
     ASSERT_TRUE(store_->apply());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("UPDATE segment SET body = 'x' WHERE user = 3"));
-    }
-    open();
+    run_sql("UPDATE segment SET body = 'x' WHERE user = 3");
+    ASSERT_TRUE(open());
     // All but the last event of each: every log is cut within a segment.
     std::int64_t before = 0;
     for (SampleLog& log : logs)
@@ -117,13 +78,8 @@ TEST_F(Expiry, ADamagedSegmentThatWouldHaveToBeCutIsReportedAndTheRestGoes) {
         grow(logs.back(), 10);
     }
     ASSERT_TRUE(store_->apply());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("UPDATE segment SET body = 'x' WHERE user = 3"));
-    }
-    open();
+    run_sql("UPDATE segment SET body = 'x' WHERE user = 3");
+    ASSERT_TRUE(open());
     const std::int64_t before = 1'700'000'000'000 + 100;  // somewhere within
     const auto dropped = expire(before);
     ASSERT_FALSE(dropped);
@@ -141,19 +97,14 @@ TEST_F(Expiry, AStoreOfAnEarlierVersionIsCutToo) {
     SampleLog log("ada", random_);
     grow(log, 20);
     ASSERT_TRUE(store_->apply());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)
-                        ->script("DROP INDEX head_by_oldest; DROP INDEX context_deleted;"
-                                 "ALTER TABLE head DROP COLUMN oldest;"
-                                 "ALTER TABLE head DROP COLUMN state_sum;"
-                                 "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
-                                 "DELETE FROM meta WHERE key IN ('transactions', 'users');"
-                                 "PRAGMA user_version=3"));
-    }
-    open();
+    run_sql(
+        "DROP INDEX head_by_oldest; DROP INDEX context_deleted;"
+        "ALTER TABLE head DROP COLUMN oldest;"
+        "ALTER TABLE head DROP COLUMN state_sum;"
+        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
+        "DELETE FROM meta WHERE key IN ('transactions', 'users');"
+        "PRAGMA user_version=3");
+    ASSERT_TRUE(open());
     EXPECT_EQ(*expire(0), 0U);
     EXPECT_EQ(*expire(log.now_ms + 1), 40U);
     grow(log, 1);
@@ -174,7 +125,7 @@ TEST_F(Expiry, AnEmptyRecordKeepsTheJournalsNumbersThroughManyPassesAndStarts) {
             const std::string& bytes = disk_.find(file)->durable;
             EXPECT_LT(bytes.find_last_not_of('\0'), kRecordsBegin + kRecordHeaderBytes) << file;
         }
-        if (round % 3 != 1) open();
+        if (round % 3 != 1) ASSERT_TRUE(open());
         EXPECT_EQ(store_->load("ada")->head.hash, log.head().hash);
     }
 }

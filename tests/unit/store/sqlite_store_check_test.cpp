@@ -1,55 +1,20 @@
 // The check of a store: it finds whatever is changed, names it, and takes nothing for damage that
 // was written while it ran.
 #include "store/sqlite/store_check.hpp"
-#include "support/fault_vfs.hpp"
-#include "support/one_thread_store.hpp"
-#include "support/sample_log.hpp"
+#include "unit/store/tables_rig.hpp"
 
 #include <algorithm>
-#include <memory>
-
-#include <gtest/gtest.h>
 
 namespace dyad::sqlite {
 namespace {
 
-using test::SampleLog;
-
-struct Stopped {};
-
-class Check : public testing::Test {
+class Check : public TablesOfStore {
   protected:
-    Check() : vfs_(testing::UnitTest::GetInstance()->current_test_info()->name(), disk_) {}
-    ~Check() override {
-        disk_.dead = true;
-        store_.reset();
-    }
-
-    StoreOptions options() const {
-        return {.database = "/m.db",
-                .vfs = vfs_.name(),
-                .journal_file_bytes = 64 * 1024,
-                .apply_bytes = 24 * 1024,
-                .page_bytes = 1024,
-                .segments = {.events_max = 16, .bytes_max = 6000, .merge_below_bytes = 900},
-                .epoch_seed = test::kSampleSeed,
-                .on_fatal = [](const std::string&) { throw Stopped{}; }};
-    }
-    void open() {
-        store_.reset();
-        auto opened = test::OneThreadStore::open(options(), random_);
-        ASSERT_TRUE(opened) << opened.error().to_string();
-        store_ = std::move(*opened);
-    }
-    void grow(SampleLog& log, int batches) {
-        for (int i = 0; i < batches; ++i) {
-            std::vector<AppendRequest> one{log.draft(2)};
-            const AppendRequest kept = one[0];
-            std::vector<AppendResult> results;
-            store_->commit(one, results);
-            ASSERT_EQ(results.at(0).outcome, AppendOutcome::committed);
-            log.take(*kept.batch, kept.changes);
-        }
+    StoreOptions options() const override {
+        StoreOptions options = TablesOfStore::options();
+        options.apply_bytes = 24 * 1024;
+        options.segments = {.events_max = 16, .bytes_max = 6000, .merge_below_bytes = 900};
+        return options;
     }
     CheckReport run() {
         StoreCheck check = store_->begin_check(true);
@@ -57,23 +22,10 @@ class Check : public testing::Test {
         }
         return check.report();
     }
-    // As somebody does who has the right to write and another program.
     void change(const std::string& sql) {
-        store_.reset();
-        Connection::Options of;
-        of.path = "/m.db";
-        of.vfs = vfs_.name();
-        const auto connection = Connection::open(of);
-        ASSERT_TRUE(connection) << connection.error().to_string();
-        const Status done = (*connection)->script(sql);
-        ASSERT_TRUE(done) << done.error().to_string();
-        ASSERT_GT((*connection)->total_changes(), 0) << sql;
+        run_sql(sql);
+        ASSERT_GT(changed_, 0) << sql;
     }
-
-    test::SeededRandom random_{5};
-    test::FaultDisk disk_;
-    test::FaultVfs vfs_;
-    std::unique_ptr<test::OneThreadStore> store_;
 };
 
 std::string described(const CheckReport& report) {
@@ -86,7 +38,7 @@ std::string described(const CheckReport& report) {
 }  // namespace
 
 TEST_F(Check, FindsNothingInAStoreThatIsWhole) {
-    open();
+    ASSERT_TRUE(open());
     SampleLog ada("ada", random_), bob("bob", random_);
     grow(ada, 60);
     grow(bob, 30);
@@ -133,7 +85,7 @@ TEST_F(Check, NamesWhateverIsChanged) {
          "from event 1"},
         {"DELETE FROM segment WHERE first_offset > 1 AND first_offset < 40", "log", ""},
     };
-    open();
+    ASSERT_TRUE(open());
     SampleLog ada("ada", random_);
     grow(ada, 60);
     ASSERT_TRUE(store_->apply());
@@ -145,7 +97,7 @@ TEST_F(Check, NamesWhateverIsChanged) {
         for (const char* name : {"/m.db", "/m.db-journal", "/m.db-log0", "/m.db-log1"})
             if (const auto was = pristine->find(name)) *disk_.create(name) = *was;
         change(one.sql);
-        open();
+        ASSERT_TRUE(open());
         const CheckReport report = run();
         EXPECT_GT(report.damages, 0U);
         EXPECT_TRUE(std::any_of(report.list.begin(), report.list.end(),
@@ -160,7 +112,7 @@ TEST_F(Check, NamesWhateverIsChanged) {
 }
 
 TEST_F(Check, TakesNothingForDamageThatIsWrittenWhileItRuns) {
-    open();
+    ASSERT_TRUE(open());
     SampleLog ada("ada", random_), bob("bob", random_);
     grow(ada, 40);
     grow(bob, 40);
@@ -186,7 +138,7 @@ TEST_F(Check, TakesNothingForDamageThatIsWrittenWhileItRuns) {
 }
 
 TEST_F(Check, ReadsTheJournalFromTheDisk) {
-    open();
+    ASSERT_TRUE(open());
     SampleLog ada("ada", random_);
     grow(ada, 5);
     disk_.corrupt("/m.db-log0", kRecordsBegin + 40, "x");
@@ -198,7 +150,7 @@ TEST_F(Check, ReadsTheJournalFromTheDisk) {
 }
 
 TEST_F(Check, ReadsRowsFromTheDiskAndNotFromMemory) {
-    open();
+    ASSERT_TRUE(open());
     SampleLog ada("ada", random_);
     grow(ada, 60);
     ASSERT_TRUE(store_->apply());

@@ -271,14 +271,9 @@ TEST_F(TablesOfStore, VerifyFindsAChangedEvent) {
     grow(log, 5);
     EXPECT_TRUE(store_->verify("ada"));
     EXPECT_EQ(store_->verify("bob").error().code, Errc::not_found);
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)
-                        ->script("UPDATE segment SET body = CAST(replace("
-                                 "CAST(body AS TEXT), 'word', 'wort') AS BLOB)"));
-    }
+    run_sql(
+        "UPDATE segment SET body = CAST(replace("
+        "CAST(body AS TEXT), 'word', 'wort') AS BLOB)");
     // SQLite's text functions stop at a zero byte, so the body is damaged one way or another.
     ASSERT_TRUE(open());
     const Status verified = store_->verify("ada");

@@ -7,23 +7,14 @@ namespace dyad::sqlite {
 
 TEST_F(TablesOfStore, ANewerSchemaIsLeftAlone) {
     ASSERT_TRUE(open());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("PRAGMA user_version=999"));
-    }
+    run_sql("PRAGMA user_version=999");
     const Status opened = open();
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, Errc::storage_newer);
 }
 
 TEST_F(TablesOfStore, AnotherProgramsDatabaseIsLeftAlone) {
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("CREATE TABLE theirs(a)"));
-    }
+    run_sql("CREATE TABLE theirs(a)");
     const Status opened = open();
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, Errc::storage_damaged);
@@ -74,14 +65,9 @@ TEST_F(TablesOfStore, VersionSixIsMigratedAndIndexedByAndBy) {
     SampleLog log("ada", random_, {.keys = 3, .only_contexts = true});
     grow(log, 400);
     ASSERT_TRUE(store_->apply());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)
-                        ->script("DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
-                                 "PRAGMA user_version=6"));
-    }
+    run_sql(
+        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
+        "PRAGMA user_version=6");
     const auto expect_found = [&] {
         for (Offset offset = 1; offset <= log.head().offset; offset += 37) {
             const auto at = store_->reads().find("ada", log.operation_at(offset));
@@ -126,13 +112,9 @@ TEST_F(TablesOfStore, AnIndexThatWasCutInAnotherWayIsMadeAnew) {
     }
     const auto before = store_->search("ada", "word*", 10);
     ASSERT_TRUE(before && !before->empty());
-    store_.reset();
-    {
-        auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
-        ASSERT_TRUE((*connection)
-                        ->script("UPDATE meta SET value = 1 WHERE key = 'search_version';"
-                                 "UPDATE search_text SET body = 'cut otherwise'"));
-    }
+    run_sql(
+        "UPDATE meta SET value = 1 WHERE key = 'search_version';"
+        "UPDATE search_text SET body = 'cut otherwise'");
     ASSERT_TRUE(open());
     const std::uint64_t written = disk_.writes();
     EXPECT_FALSE(store_->tidy()) << "in one piece";

@@ -24,7 +24,7 @@ class TablesOfStore : public testing::Test {
         store_.reset();
     }
 
-    StoreOptions options() const {
+    virtual StoreOptions options() const {
         return {.database = "/m.db",
                 .vfs = vfs_.name(),
                 .journal_file_bytes = 64 * 1024,
@@ -46,6 +46,15 @@ class TablesOfStore : public testing::Test {
         disk_.dead = true;
         store_.reset();
         disk_.dead = false;
+    }
+    // As somebody does who has the right to write and another program.
+    void run_sql(const std::string& sql) {
+        store_.reset();
+        const auto connection = Connection::open({.path = "/m.db", .vfs = vfs_.name()});
+        ASSERT_TRUE(connection) << connection.error().to_string();
+        const Status done = (*connection)->script(sql);
+        ASSERT_TRUE(done) << done.error().to_string();
+        changed_ = (*connection)->total_changes();
     }
     AppendResult commit(AppendRequest request) {
         std::vector<AppendRequest> one;
@@ -73,6 +82,7 @@ class TablesOfStore : public testing::Test {
     test::FaultDisk disk_;
     test::FaultVfs vfs_;
     std::unique_ptr<test::OneThreadStore> store_;
+    std::int64_t changed_ = 0;  // rows, by run_sql()
 };
 
 }  // namespace dyad::sqlite

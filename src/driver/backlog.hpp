@@ -1,0 +1,54 @@
+// The requests that a driver took and did not answer yet: a bounded count, whatever mailboxes they
+// are in and however many threads take them. One more than that is refused, and every one once the
+// driver is closing.
+//
+// Threads: any.
+#pragma once
+
+#include "base/result.hpp"
+#include "driver/mailbox.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+namespace dyad::driver {
+
+class Backlog {
+  public:
+    // `driver`: its name in errors, with its article.
+    Backlog(std::string driver, std::size_t requests_max)
+        : driver_(std::move(driver)), requests_max_(requests_max) {}
+
+    // Counts the request and puts it into the mailbox, or says why it is refused: `request` is as
+    // it was. Errors: draining; unavailable (too many wait already).
+    template <class T>
+    Status submit(Mailbox<T>& mailbox, T& request) {
+        TRY(admit());
+        if (mailbox.put(std::move(request))) return Done{};
+        answered();
+        return closing();
+    }
+    // One more, which is not refused: the driver's own.
+    void count() noexcept { waiting_.fetch_add(1, std::memory_order_relaxed); }
+    // So many were answered, or are about to be.
+    void answered(std::size_t requests = 1) noexcept {
+        waiting_.fetch_sub(requests, std::memory_order_relaxed);
+    }
+    std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
+
+    // From now on everything is refused.
+    void close() noexcept { closed_ = true; }
+    Error closing() const;
+
+  private:
+    Status admit();
+
+    const std::string driver_;
+    const std::size_t requests_max_;
+    std::atomic<std::size_t> waiting_{0};
+    std::atomic<bool> closed_{false};
+};
+
+}  // namespace dyad::driver
