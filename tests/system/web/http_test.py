@@ -191,6 +191,33 @@ def test_request_targets(web, method, target, host, status):
         assert {"get", "put", "patch", "delete", "post", "options"} <= members(answer, "allow")
 
 
+@pytest.mark.parametrize("host", ["u@localhost", "localhost, localhost", "localhost/", "localhost:x",
+                                  "local host", "[::1", "localhost:99999", "", "..", "a..b"])
+def test_a_host_that_is_none_is_a_bad_request(web, host):
+    with Raw(web.port) as raw:
+        raw.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        answer = raw.read_http()
+    assert answer.status == 400 and "Host" in detail(answer)
+
+
+@pytest.mark.parametrize("head", ["GET /readyz HTTP/1.0", "OPTIONS / HTTP/1.0", "HEAD / HTTP/1.0",
+                                  "GET http://localhost/readyz HTTP/1.0"])
+def test_a_balancers_probe_of_http_1_0_needs_no_host(web, head):
+    with Raw(web.port) as raw:
+        raw.send(f"{head}\r\n\r\n".encode())
+        assert raw.read_http(without_body="HEAD" in head).status in (200, 204)
+
+
+def test_an_empty_line_between_requests_is_passed_over(web):
+    request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode()
+    with Raw(web.port) as raw:
+        raw.send(b"\r\n" + request + b"\r\n")
+        assert raw.read_http().status == 200
+        time.sleep(0.1)
+        raw.send(request + b"\r\n" + request)
+        assert raw.read_http().status == 200 and raw.read_http().status == 200
+
+
 def test_a_websocket_opens_by_an_absolute_target(web):
     with Raw(web.port) as raw:
         raw.send(upgrade_request(web.port, f"http://localhost:{web.port}/sync"))
@@ -261,6 +288,15 @@ def test_identity_is_no_coding(web):
     answer = ask(web, "PUT", CONTEXT + "-i", {"Content-Type": "application/json",
                                               "Content-Encoding": "identity"}, b'{"data":{}}')
     assert answer.status == 201
+
+
+def test_two_types_of_one_body_are_refused(web):
+    with Raw(web.port) as raw:
+        raw.send(f"PUT {CONTEXT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n"
+                 "Content-Type: application/json\r\nContent-Type: text/plain\r\n\r\n"
+                 '{"data":{},"force":true}'.encode())
+        answer = raw.read_http()
+    assert answer.status == 400 and "Content-Type" in detail(answer)
 
 
 def test_a_patch_of_another_type_is_told_which_are_taken(web):
