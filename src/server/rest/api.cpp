@@ -82,7 +82,7 @@ struct Route {
 constexpr std::string_view kReading = "GET, HEAD";
 constexpr Route kRoutes[] = {
     {"status", kReading, "", get_status},
-    {"check", "GET", "", check},
+    {"check", kReading, "", check},
     {"instances", kReading, "", list_instances},
     {"modes", kReading, "", list_modes},
     {"modes/{instanceId}", kReading, "", read_mode},
