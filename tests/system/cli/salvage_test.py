@@ -177,6 +177,26 @@ def test_a_memory_that_nobody_wrote_to_is_saved_as_what_it_is(make_server):
         assert contexts(saved) == {}
 
 
+@pytest.mark.parametrize("target", ["{}/inside", "{}/a/b", "{}/../data/x", "link/x"])
+def test_nothing_is_saved_into_the_damaged_folder(store, target):
+    server, _, _ = store
+    (server.home / "link").symlink_to(server.data_dir)
+    before = sorted(path.name for path in server.data_dir.rglob("*"))
+    done = server.cli("salvage", str(server.data_dir), "--to", target.format(server.data_dir))
+    assert done.returncode == 2 and "inside" in done.stderr, done
+    assert sorted(path.name for path in server.data_dir.rglob("*")) == before
+
+
+def test_what_is_there_already_is_never_removed(store):
+    server, _, _ = store
+    mine = server.home / "new.part" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    done = server.cli("salvage", str(server.data_dir), "--to", str(server.home / "new"))
+    assert done.returncode == 2 and "new.part" in done.stderr, done
+    assert mine.read_text() == "precious" and not (server.home / "new").exists()
+
+
 def test_refusals_name_what_is_wrong(store):
     server, _, _ = store
     target = server.home / "full"
