@@ -208,7 +208,11 @@ Status RequestReader::read_head(std::string_view& bytes) {
             return refuse("header: lines must end with CR LF");
         if (text.size() >= kHeaderMax) {
             request_ = Request{};
-            static_cast<void>(read_lines(text.substr(0, kHeaderMax), request_));
+            // Whose page the refusal is for stands behind a long line, too, as far as it has come.
+            std::string all(text);
+            if (before > 0) all.append(bytes.substr(std::min(kHeaderMax - before, bytes.size())));
+            all.resize(std::min({all.find("\r\n\r\n"), all.rfind("\r\n"), all.size()}));
+            static_cast<void>(read_lines(all, request_));
             return header_too_large();
         }
         if (before == 0) head_.assign(text);

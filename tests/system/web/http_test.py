@@ -60,7 +60,8 @@ EVERY_KIND = [
     ("GET", "/sync", {}, 426), ("GET", "/", {"If-None-Match": "*"}, 304),
     ("GET", "/", {"If-Match": '"x"'}, 412),
     ("GET", "/api/v1/events/stream", {"Accept": "application/json"}, 406),
-    ("GET", "/", {"X-Long": "x" * 20000}, 431), ("GET", "/", {"Bad Name": "x"}, 400),
+    ("GET", "/", {"X-Long": "x" * 20000}, 431), ("GET", "/?" + "q" * 20000, {}, 431),
+    ("GET", "/", {"Bad Name": "x"}, 400),
     ("POST", "/api/v1/responses", {"Content-Length": "9999999"}, 413),
     ("POST", "/api/v1/responses", {"Transfer-Encoding": "gzip"}, 501),
     ("POST", "/api/v1/responses", {"Expect": "x", "Content-Length": "1"}, 417),
@@ -128,6 +129,17 @@ def test_the_next_request_of_a_connection_is_not_taken_for_the_pages(web):
         assert "access-control-allow-origin" not in raw.read_http().headers
         raw.send(f"{head}Bad Name: x\r\n\r\n".encode())
         assert "access-control-allow-origin" not in raw.read_http().headers
+
+
+def test_a_page_can_read_that_its_header_was_too_long(web):
+    """Chromium puts its Origin behind what a script sets."""
+    for more in ("", "Accept: */*\r\n"):
+        with Raw(web.port) as raw:
+            raw.send(f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {'x' * 17000}\r\n{more}"
+                     f"Origin: {PAGE}\r\nReferer: {PAGE}/\r\n\r\n".encode())
+            answer = raw.read_http()
+        assert answer.status == 431
+        assert answer.headers["access-control-allow-origin"] == PAGE
 
 
 @pytest.mark.parametrize("name,entry,why", [
