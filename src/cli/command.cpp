@@ -37,6 +37,7 @@ CLI::Validator readable_path() {
         "");
 }
 
+// "$UNSET" is a slip, and means neither all, nor this one, nor from now on.
 CLI::Validator not_empty() {
     return CLI::Validator(
         [](const std::string& text) { return text.empty() ? "is given without a value" : ""; }, "");
@@ -94,8 +95,7 @@ void Command::add_common_options() {
     number("--timeout", common.timeout_s, "Seconds until it gives up [30]", 1, 3600, "SECONDS")
         .last_->group(kForAll);
     text("--env-file", common.env_file, "Read this file instead of .env", "FILE")
-        .last_->check(not_empty())
-        ->group(kForAll);
+        .last_->group(kForAll);
 }
 
 Command& Command::last(CLI::Option* option, const char* type) {
@@ -109,12 +109,15 @@ Command& Command::flag(const char* name, bool& value, const char* help) {
 }
 
 Command& Command::text(const char* name, std::string& value, const char* help, const char* type) {
-    return last(app_.add_option(name, value, help), type);
+    CLI::Option* const option = app_.add_option(name, value, help);
+    if (!option->get_positional()) option->check(not_empty());
+    return last(option, type);
 }
 
 Command& Command::texts(const char* name, std::vector<std::string>& values, const char* help,
                         const char* type, const std::vector<std::string>& words) {
-    CLI::Option* const option = app_.add_option(name, values, help)->allow_extra_args(false);
+    CLI::Option* const option =
+        app_.add_option(name, values, help)->allow_extra_args(false)->check(not_empty());
     if (!words.empty()) option->transform(CLI::IsMember(words, CLI::ignore_case));
     return last(option, type);
 }

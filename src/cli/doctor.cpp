@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+
 namespace dyad::cli {
 namespace {
 
@@ -75,6 +77,8 @@ Finding check_address(const Resolved& settings, const Url& url) {
 }
 
 std::vector<Finding> check_place(const std::string& folder, const ops::OnProgress& on_progress) {
+    if (struct stat status{}; stat(folder.c_str(), &status) != 0)
+        return {{Verdict::fail, "Data folder", folder + " is not there", "name the one to check"}};
     std::vector<Finding> out = ops::check_folder(folder);
     if (out.back().verdict != Verdict::fail) append(out, ops::check_store(folder, on_progress));
     return out;

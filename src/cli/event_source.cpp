@@ -80,6 +80,7 @@ bool EventParser::line(std::string_view text,
 
 Exit follow(RestClient& client, Subscription& subscription) {
     const Interrupt interrupt;
+    if (output_is_closed()) return client.report({.message = "standard output is closed"});
     flush_output();  // whoever reads it may send the signal
     EventParser parser;
     parser.set_last_id(subscription.after);

@@ -70,6 +70,8 @@ Result<KeptUserId> kept_user_id(const std::string& path, bool make) {
     const std::string id = SystemRandom().uuid4();
     if (const Status written = write_id(path, id); !written) return written.error();
     kept = read_id(path);
+    // A link that leads nowhere: an id that is not kept would be another one each time.
+    if (!kept && kept.error().code == Errc::not_found) return cannot("read", path, ENOENT);
     if (kept) kept->made = kept->id == id;
     return kept;
 }

@@ -183,6 +183,9 @@ Answer RestClient::meet(bool for_reader) {
     request.target = "/api/v1/status";
     request.for_reader = for_reader;
     Answer answer = send(std::move(request), true);
+    // Where this product answers there is a status: the address is not its own, and nothing was
+    // said of what the command asks for.
+    if (!answer && answer.failure->exit == Exit::not_found) answer.failure = foreign(answer);
     if (!answer) return answer;
     met_ = text_at(answer.value, "product") == "dyad-memory" ||
            (at(answer.value, "isFullyOperational").is_bool() &&

@@ -29,7 +29,8 @@ constexpr Synonyms kSynonyms[] = {
     {"LOG_LEVEL", "warn", "warning"},
     {"LOG_LEVEL", "error", "err fatal critical crit alert emergency"},
     {"LOG_LEVEL", "off", "none silent quiet"},
-    {"LOG_FORMAT", "text", "plain pretty"},
+    {"LOG_FORMAT", "text", "plain pretty console human"},
+    {"LOG_FORMAT", "json", "jsonl ndjson"},
 };
 
 // Of the log. The last two are those of later versions, which the setup guide has people look for.

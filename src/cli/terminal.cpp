@@ -132,6 +132,10 @@ bool reader_is_gone() {
     return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+bool output_is_closed() {
+    return (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY;  // prepare_streams()
+}
+
 void end_without_reader() {
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);

@@ -35,6 +35,8 @@ void complain(std::string_view text);
 bool flush_output();
 // Nobody reads standard output any more: its pipe or terminal was closed at the other end.
 bool reader_is_gone();
+// It was closed when the program began.
+bool output_is_closed();
 // Ends the process as SIGPIPE does, silently (status 141 in a shell), for nobody is left to tell.
 [[noreturn]] void end_without_reader();
 

@@ -1,6 +1,7 @@
 #include "cli/url.hpp"
 
 #include "cli/text.hpp"
+#include "net/http.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -10,8 +11,8 @@
 namespace dyad::cli {
 namespace {
 
-constexpr std::string_view kHostCharacters =
-    "abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=";  // reg-name of RFC 3986
+// Of reg-name (RFC 3986) what names that can be looked up are made of.
+constexpr std::string_view kHostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._%";
 
 Error bad(std::string what) {
     return fail(Errc::invalid_field, std::move(what));
@@ -23,10 +24,7 @@ Error no_url() {
 
 bool is_host(std::string_view host) {
     if (!host.starts_with('['))
-        return std::all_of(host.begin(), host.end(), [](char c) {
-            return static_cast<unsigned char>(c) >= 0x80 ||
-                   kHostCharacters.find(c) != std::string_view::npos;
-        });
+        return host.find_first_not_of(kHostCharacters) == std::string_view::npos;
     if (!host.ends_with(']')) return false;
     host = host.substr(1, host.size() - 2);
     const std::string address(host.substr(0, host.find("%25")));  // before a zone
@@ -51,6 +49,8 @@ Result<std::string> take_scheme(std::string_view& text) {
                           (host.find(':') == colon || host[colon - 1] == ']');
     if (has_port) return std::string("http");
     if (host.empty()) return no_url();
+    if (colon != std::string::npos)
+        return bad("has no scheme; write it as http://127.0.0.1:8765 or http://[::1]:8765");
     return bad("has no scheme; write http://" + host + ":8765, or http://" + host + " for port 80");
 }
 
@@ -61,6 +61,9 @@ Status take_authority(std::string_view authority, Url& url) {
     const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
     url.host = to_lower(authority.substr(0, colon));
     if (url.host.empty()) return bad("names no host; write it as http://127.0.0.1:8765");
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (!std::all_of(url.host.begin(), url.host.end(), is_ascii))
+        return bad("has a name that is not ASCII; write it as browsers send it (xn--…)");
     if (!is_host(url.host)) return no_url();
     url.port = url.scheme == "https" ? 443 : 80;
     if (colon == std::string_view::npos || colon + 1 == authority.size()) return Done{};
@@ -88,6 +91,7 @@ Result<Url> Url::parse(std::string_view text) {
     const std::size_t path = std::min(text.find('/'), text.size());
     if (Status taken = take_authority(text.substr(0, path), url); !taken) return taken.error();
     url.prefix = text.substr(path);
+    if (!net::percent_decode(url.prefix)) return no_url();
     while (url.prefix.ends_with('/'))
         url.prefix.pop_back();
     if (live && url.prefix.ends_with("/sync")) url.prefix.resize(url.prefix.size() - 5);

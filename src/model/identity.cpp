@@ -69,6 +69,7 @@ std::string flaw_of(const std::vector<UChar32>& text, NameRule rule) {
         if (rule == NameRule::label) continue;
         if (is_invisible(c) && !is_seen(text, at))
             return "holds " + code_of(c) + ", which is invisible; leave it out";
+        if (U_IS_UNICODE_NONCHAR(c)) return "holds " + code_of(c) + ", which is no character";
         if (c == 0xfffd) return "holds U+FFFD: its encoding was damaged on the way here";
         if ((at == 0 || at + 1 == text.size()) && u_isUWhiteSpace(c))
             return "begins or ends with white space (" + code_of(c) + "); leave it out";

@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "model/time_text.hpp"
 
+#include <cmath>
 #include <utility>
 
 namespace dyad::json {
@@ -118,13 +119,27 @@ bool Field::any_number(Number& out, bool& good, std::string_view wanted) {
     return false;
 }
 
+// 7.0 and 7e0 are the integer 7 (JSON Schema draft 2020-12, section 4.2.1 of its core).
+template <class Integer>
+Taken<Integer> Field::whole(Number& number, std::string_view wanted) {
+    constexpr double kExact = 9007199254740992;  // 2^53
+    if (!number.is_integer && std::abs(number.real) <= kExact &&
+        std::trunc(number.real) == number.real) {
+        if (!source_.lexer().keeps(number)) return {add_name_to_error(), std::nullopt};
+        number.is_integer = true;
+        number.negative = number.real < 0;
+        number.magnitude = static_cast<std::uint64_t>(std::abs(number.real));
+    }
+    Integer value = 0;
+    if (!number.into(value)) return {wrong(wanted), std::nullopt};
+    return {true, value};
+}
+
 Taken<std::int64_t> Field::integer(std::string_view wanted) {
     Number number;
     bool good = false;
     if (!any_number(number, good, wanted)) return {good, std::nullopt};
-    std::int64_t value = 0;
-    if (!number.into(value)) return {wrong(wanted), std::nullopt};
-    return {true, value};
+    return whole<std::int64_t>(number, wanted);
 }
 
 Taken<std::int64_t> Field::time() {
@@ -148,9 +163,7 @@ Taken<std::uint64_t> Field::unsigned_integer() {
     Number number;
     bool good = false;
     if (!any_number(number, good, kWanted)) return {good, std::nullopt};
-    std::uint64_t value = 0;
-    if (!number.into(value)) return {wrong(kWanted), std::nullopt};
-    return {true, value};
+    return whole<std::uint64_t>(number, kWanted);
 }
 
 Taken<double> Field::number() {

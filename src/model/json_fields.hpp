@@ -139,6 +139,8 @@ class Field {
     bool end_element(bool& more) { return source_.leave(']', more) || add_name_to_error(); }
     // Whether `out` is a number; `good` as in Taken.
     bool any_number(Number& out, bool& good, std::string_view wanted);
+    template <class Integer>
+    Taken<Integer> whole(Number& number, std::string_view wanted);
     bool null_or_wrong(std::string_view wanted);
     [[gnu::cold]] bool add_name_to_error();
 

@@ -4,7 +4,8 @@
 //     request-line := token SP target SP "HTTP/1." ("0" | "1")
 //     field        := token ":" OWS value OWS        value: no control character but tabs
 //
-// Nothing else passes: no empty line before it, no folding, no bare CR or LF, no second space.
+// Nothing else passes: no empty line before it (HttpSession takes one off), no folding, no bare CR
+// or LF, no second space.
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
@@ -49,7 +50,6 @@ Status read_request_line(std::string_view line, Request& request) {
     request.method = line.substr(0, first);
     request.target = line.substr(std::min(first + 1, second), second - std::min(first + 1, second));
     const std::string_view version = line.substr(std::min(second + 1, line.size()));
-    // RFC 9112 section 2.2 lets a server skip an empty line before a request; this one does not.
     if (line.empty()) return refuse("request line: must not be empty");
     if (has_control(line)) return refuse("header: control characters are not allowed");
     if (std::any_of(line.begin(), line.end(), [](char c) { return c < 0; }))
@@ -204,11 +204,16 @@ Status RequestReader::read_head(std::string_view& bytes) {
     const std::size_t end =
         text.substr(0, kHeaderMax).find("\r\n\r\n", before < 3 ? 0 : before - 3);
     if (end == std::string_view::npos) {
+        if (text.starts_with("\r\n")) return refuse("request line: must not be empty");
         if (has_bare_line_feed(text.substr(0, kHeaderMax), before))
             return refuse("header: lines must end with CR LF");
         if (text.size() >= kHeaderMax) {
             request_ = Request{};
-            static_cast<void>(read_lines(text.substr(0, kHeaderMax), request_));
+            // Whose page the refusal is for stands behind a long line, too, as far as it has come.
+            std::string all(text);
+            if (before > 0) all.append(bytes.substr(std::min(kHeaderMax - before, bytes.size())));
+            all.resize(std::min({all.find("\r\n\r\n"), all.rfind("\r\n"), all.size()}));
+            static_cast<void>(read_lines(all, request_));
             return header_too_large();
         }
         if (before == 0) head_.assign(text);
@@ -261,7 +266,11 @@ Status RequestReader::frame_body(bool version_11) {
             expect = &value;
         }
     }
-    if (hosts != 1) return refuse("Host: must be there exactly once");
+    // RFC 9112 section 3.2: HTTP/1.0 has none, as balancers' probes show; no browser speaks it.
+    if (hosts == 0 && !version_11)
+        request_.headers.emplace_back("host", "localhost");
+    else if (hosts != 1)
+        return refuse("Host: must be there exactly once");
     if (length != nullptr && encoding != nullptr)
         return refuse("Transfer-Encoding: must not stand beside Content-Length");
     body_left_ = 0;

@@ -57,7 +57,8 @@ Finding check_permissions(const std::string& folder) {
     for (const std::string& path :
          {folder, folder + "/" + sqlite::kDatabaseName, folder + "/memory.lock"}) {
         struct stat status{};
-        if (stat(path.c_str(), &status) != 0) continue;
+        if (stat(path.c_str(), &status) != 0 || (path != folder && !S_ISREG(status.st_mode)))
+            continue;
         if (status.st_uid != geteuid() && geteuid() != 0)
             return {Verdict::fail, "Permissions", path + " belongs to another user",
                     "run as that user, or choose another folder with --data-dir"};
@@ -179,6 +180,8 @@ std::vector<Finding> describe_check(const CheckReport& report, const std::string
 
 std::vector<Finding> check_store(const std::string& folder, const OnProgress& on_progress) {
     const std::string database = folder + "/" + sqlite::kDatabaseName;
+    if (const Status files = sqlite::check_kinds(folder); !files)
+        return {{Verdict::fail, kStore, files.error().detail, ""}};
     sqlite::UntouchedVfs disk;
     const auto found = sqlite::look_at_files(disk.vfs(), database);
     if (found && *found == sqlite::Found::nothing)

@@ -14,10 +14,22 @@ Error cannot(const fs::path& path, const char* what, const std::error_code& why)
     return fail(Errc::storage_unavailable, path.string() + ": " + what + ": " + why.message());
 }
 
-Status check_places(const fs::path& from, const fs::path& to) {
+Status check_places(const fs::path& from, const fs::path& to, const fs::path& part) {
     std::error_code error;
     if (!fs::is_directory(from, error))
         return fail(Errc::invalid_field, from.string() + ": is not a folder; name the damaged one");
+    const fs::path damaged = fs::canonical(from, error);
+    for (fs::path above = fs::weakly_canonical(to, error); above != above.parent_path();
+         above = above.parent_path())
+        if (above.parent_path() == damaged)
+            return fail(Errc::invalid_field, "--to: " + to.string() +
+                                                 " is inside of the damaged folder, which stays as "
+                                                 "it is; name one elsewhere");
+    if (fs::exists(fs::symlink_status(part, error)))
+        return fail(Errc::invalid_field,
+                    part.string() +
+                        ": is there, maybe from an attempt that was broken off, and "
+                        "is needed; remove it, or name another folder");
     if (!fs::exists(to, error)) return Done{};
     if (fs::is_directory(to, error) && fs::is_empty(to, error) && !error) return Done{};
     return fail(Errc::invalid_field,
@@ -40,13 +52,12 @@ Result<sqlite::SalvageAccount> salvage_folder(
     std::error_code error;
     const fs::path target = fs::absolute(fs::path(to)).lexically_normal();
     const fs::path place = target.filename().empty() ? target.parent_path() : target;
-    const Status good = check_places(from, place);
+    const fs::path part = place.string() + ".part";
+    const Status good = check_places(from, place, part);
     if (!good) return good.error();
     const auto damaged = sqlite::FolderLock::take_to_read(from);
     if (!damaged) return damaged.error();
 
-    const fs::path part = place.string() + ".part";
-    fs::remove_all(part, error);  // of an attempt that was broken off
     Result<sqlite::SalvageAccount> account = [&]() -> Result<sqlite::SalvageAccount> {
         const auto lock = sqlite::FolderLock::take(part);
         if (!lock) return lock.error();

@@ -28,7 +28,10 @@ std::size_t blank_bytes(std::string_view text) {
     UChar32 c = 0;
     std::int32_t end = 0;
     U8_NEXT(text.data(), end, static_cast<std::int32_t>(text.size()), c);
-    return c >= 0 && (u_isUWhiteSpace(c) || u_iscntrl(c)) ? static_cast<std::size_t>(end) : 0;
+    // Not u_iscntrl: to it joiners and other invisible characters inside of words are controls,
+    // too.
+    const bool blank = c >= 0 && (u_isUWhiteSpace(c) || u_charType(c) == U_CONTROL_CHAR);
+    return blank ? static_cast<std::size_t>(end) : 0;
 }
 
 class Tokenizer {

@@ -56,6 +56,9 @@ std::unique_ptr<Protocol> HttpSession::on_bytes(std::span<char>& bytes) {
     inside_ = true;
     std::unique_ptr<Protocol> next;
     while (!rest.empty() && !client_.closing() && phase_ < Phase::answering) {
+        // RFC 9112 section 2.2: some clients send an empty line behind a body.
+        if (phase_ == Phase::idle && rest.starts_with("\r\n")) rest.remove_prefix(2);
+        if (rest.empty()) break;
         if (phase_ == Phase::idle) enter(Phase::header);
         const Result<net::RequestReader::State> state = reader_.feed(rest);
         if (!state) {
@@ -89,11 +92,14 @@ std::unique_ptr<Protocol> HttpSession::on_bytes(std::span<char>& bytes) {
 
 Status HttpSession::check_source(const net::Request& request) const {
     const std::string_view host = request.header("host").value_or("");
+    const std::string named = "Host: \"" + std::string(host.substr(0, 256)) + "\" is ";
+    if (!auth::parse_authority(host))  // RFC 9112 section 3.2
+        return fail(Errc::invalid_request, named + "no host name, with or without a port");
     if (!client_.cell().origins().host_allowed(host))
         return fail(Errc::forbidden_host,
-                    "Host: \"" + std::string(host.substr(0, 256)) +
-                        "\" is not a name of this server; ask for localhost or 127.0.0.1, or add "
-                        "the name to ALLOWED_HOSTS");
+                    named +
+                        "not a name of this server; ask for localhost or 127.0.0.1, or add the "
+                        "name to ALLOWED_HOSTS");
     if (net::count_of(request.headers, "origin") > 1)
         return fail(Errc::forbidden_origin, "Origin: must be there at most once");
     const auto origin = request.header("origin");

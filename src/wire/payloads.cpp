@@ -129,9 +129,15 @@ Error missing(std::string_view field) {
 
 bool begin_payload(Source& source, std::string_view name) {
     source.lexer().skip_space();
-    return source.lexer().peek() == '{' ||
-           source.lexer().refuse(
-               fail(Errc::invalid_field, std::string(name) + ": must be a JSON object"));
+    const char c = source.lexer().peek();
+    if (c == '{') return true;
+    // Another encoding, a byte order mark, something compressed.
+    if (static_cast<unsigned char>(c) >= 0x80 || (c != 0 && c < ' '))
+        return source.lexer().refuse(
+            fail(Errc::invalid_json,
+                 std::string(name) + ": is no JSON in UTF-8 without a byte order mark (RFC 8259)"));
+    return source.lexer().refuse(
+        fail(Errc::invalid_field, std::string(name) + ": must be a JSON object"));
 }
 
 Status read_hello(Source& source, Hello& hello) {

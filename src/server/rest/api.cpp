@@ -82,7 +82,7 @@ struct Route {
 constexpr std::string_view kReading = "GET, HEAD";
 constexpr Route kRoutes[] = {
     {"status", kReading, "", get_status},
-    {"check", "GET", "", check},
+    {"check", kReading, "", check},
     {"instances", kReading, "fresh", list_instances},
     {"modes", kReading, "fresh", list_modes},
     {"modes/{instanceId}", kReading, "fresh", read_mode},

@@ -157,6 +157,8 @@ void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
     };
     // No write takes parameters: what a caller puts there would be passed over unseen.
     if (const Status known = check_query(""); !known) return refuse(known.error());
+    if (given.payload != wire::Given::Payload::nothing)
+        if (const Status taken = check_content(request()); !taken) return refuse(taken.error());
     if (given.payload != wire::Given::Payload::nothing && !given.op.ends_with("-patch") &&
         media_type() != kJson)
         return refuse(fail(Errc::unsupported_media_type, "Content-Type: must be application/json"));

@@ -189,7 +189,10 @@ void record_response(Call& call);
 
 // `"7"`
 std::string entity_tag(std::uint64_t version);
-// If-Match and If-None-Match of a write. Errors: invalid_field.
+// That the header says nothing of a write's content that would be passed over: another charset, a
+// part of it. Errors: invalid_field, unsupported_media_type.
+Status check_content(const net::Request& request);
+// If-Match and If-None-Match of a write. Errors: invalid_field; for a condition by date, too.
 Result<Conditions> conditions_of(const net::Request& request);
 // What the conditions of a read make of its answer: 304, 412, or what it was.
 void apply_conditions(const net::Request& request, net::Response& response);

@@ -39,6 +39,8 @@ void write_end(json::Writer& out, const CheckReport& report, const std::string& 
 }  // namespace
 
 void check(Call& asked) {
+    constexpr const char* kType = "application/x-ndjson";
+    if (asked.request().method == "HEAD") return asked.exchange().begin_stream(kType);
     struct State {
         bool begun = false;
         bool gone = false;
@@ -56,7 +58,7 @@ void check(Call& asked) {
                 return false;
             }
             if (!std::exchange(state->begun, true)) {
-                exchange.begin_stream("application/x-ndjson");
+                exchange.begin_stream(kType);
                 exchange.on_closed([state] { state->gone = true; });
             }
             // A few lines a second: a client that does not read them is closed as any other is.

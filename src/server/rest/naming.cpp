@@ -35,8 +35,9 @@ Named header_value(const net::Request& request, const Naming& naming) {
     std::string value(*request.header(naming.header));
     if (value.empty())
         return refused(naming, Errc::invalid_field, "is empty; leave it out, or give it a value");
-    if (ext_value_start(value, "iso-8859-1") != 0)
-        return refused(naming, Errc::invalid_field, advice(naming, "is not in UTF-8"));
+    if (ext_value_start(value, "iso-8859-1") != 0 || ext_value_start(value, "utf8") != 0)
+        return refused(naming, Errc::invalid_field,
+                       advice(naming, "names a charset that is not UTF-8"));
     if (const std::size_t start = ext_value_start(value, "utf-8"); start != 0) {
         const auto decoded = net::percent_decode(std::string_view(value).substr(start));
         if (!decoded)

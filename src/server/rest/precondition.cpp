@@ -3,6 +3,7 @@
 #include "server/problem.hpp"
 #include "server/rest/call.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace dyad::server::rest {
@@ -35,13 +36,46 @@ Result<std::optional<VersionSet>> versions(const net::Request& request, std::str
     return std::optional<VersionSet>(std::move(set));
 }
 
+// In lower case; empty where there is none.
+std::string charset_of(std::string_view content_type) {
+    while (!content_type.empty()) {
+        const std::size_t end = std::min(content_type.find(';'), content_type.size());
+        const std::string_view parameter = net::trimmed(content_type.substr(0, end));
+        content_type.remove_prefix(std::min(end + 1, content_type.size()));
+        const std::size_t equals = parameter.find('=');
+        if (!net::same_ignoring_case(parameter.substr(0, equals), "charset")) continue;
+        std::string value = net::to_lower(parameter.substr(std::min(equals, parameter.size())));
+        std::erase_if(value, [](char c) { return c == '"' || c == '=' || c == ' '; });
+        return value;
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string entity_tag(std::uint64_t version) {
     return "\"" + std::to_string(version) + "\"";
 }
 
+Status check_content(const net::Request& request) {
+    if (net::count_of(request.headers, "content-type") > 1)
+        return fail(Errc::invalid_field, "Content-Type: stands twice; send it once");
+    if (request.header("content-range"))  // RFC 9110 section 14.5
+        return fail(Errc::invalid_field,
+                    "Content-Range: no part is taken for the whole; send all of it, or PATCH");
+    const std::string charset = charset_of(request.header("content-type").value_or(""));
+    if (charset.empty() || charset == "utf-8" || charset == "utf8" || charset == "us-ascii")
+        return Done{};
+    return fail(Errc::unsupported_media_type,
+                "Content-Type: charset: JSON is read as UTF-8 (RFC 8259); send it so");
+}
+
 Result<Conditions> conditions_of(const net::Request& request) {
+    // Section 13.1.4 lets it be passed over, and what it was to protect would be overwritten.
+    if (request.header("if-unmodified-since") && !request.header("if-match"))
+        return fail(Errc::invalid_field,
+                    "If-Unmodified-Since: two versions may be of one second; name the version: "
+                    "If-Match: \"7\"");
     auto match = versions(request, "if-match", "If-Match", false);
     if (!match) return match.error();
     auto none = versions(request, "if-none-match", "If-None-Match", true);

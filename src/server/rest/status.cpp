@@ -1,6 +1,7 @@
 // /status, /instances, /modes and /transitions.
 #include "model/change.hpp"
 #include "server/rest/call.hpp"
+#include "server/rest/naming.hpp"
 #include "server/version.hpp"
 
 #include <algorithm>
@@ -137,8 +138,13 @@ void set_mode(Call& call) {
 void list_transitions(Call& call) {
     const Result<PageRequest> page = call.page();
     if (!page) return call.problem(page.error());
+    const auto instance = call.query("instance");
+    const Status named =
+        instance ? check_name("instance", *instance, kInstanceName.bytes_max, kInstanceName.rule)
+                 : Status(Done{});
+    if (!named) return call.problem(named.error());
     call.node().store().transitions(
-        call.user(), call.query("instance"), *page,
+        call.user(), instance, *page,
         call.then([limit = page->limit](Call& to, const std::vector<Transition>& items) {
             to.page_of("transitions", items, limit,
                        [](json::Writer& out, const Transition& item) { write(out, item.state); });

@@ -44,25 +44,26 @@ std::string holder(int file) {
     return "process " + std::to_string(process);
 }
 
-// Each part of a store is a file of the folder itself.
-Status check_kinds(const std::string& folder) {
-    for (const char* name :
-         {"memory.lock", "memory.db", "memory.db-log0", "memory.db-log1", "memory.db-journal"}) {
-        const std::string path = folder + "/" + name;
-        struct stat status{};
-        if (::lstat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) continue;
-        return fail(Errc::storage_unavailable,
-                    path + ": is " +
-                        (S_ISDIR(status.st_mode)   ? "a folder"
-                         : S_ISLNK(status.st_mode) ? "a symbolic link"
-                                                   : "no regular file") +
-                        ", where a file of the store should be; move it away or choose another "
-                        "folder");
-    }
-    return Done{};
+Status check_kind(const std::string& path) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return Done{};
+    return fail(Errc::storage_unavailable,
+                path + ": is " +
+                    (S_ISDIR(status.st_mode)   ? "a folder"
+                     : S_ISLNK(status.st_mode) ? "a symbolic link"
+                                               : "no regular file") +
+                    ", where a file of the store should be; move it away or choose another "
+                    "folder");
 }
 
 }  // namespace
+
+Status check_kinds(const std::string& folder) {
+    for (const char* name :
+         {"memory.lock", "memory.db", "memory.db-log0", "memory.db-log1", "memory.db-journal"})
+        if (const Status good = check_kind(folder + "/" + name); !good) return good;
+    return Done{};
+}
 
 void sync_folder(const std::string& folder) {
     const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -112,7 +113,8 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) 
 
 Result<std::unique_ptr<FolderLock>> FolderLock::take_to_read(const std::string& folder) {
     std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
-    const Status done = lock->open_and_lock(false, true);
+    Status done = check_kind(lock->path_);
+    if (done) done = lock->open_and_lock(false, true);
     if (!done) return done.error();
     return lock;
 }

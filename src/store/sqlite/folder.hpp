@@ -14,6 +14,10 @@ inline constexpr const char* kDatabaseName = "memory.db";
 // Makes the names in it durable, as far as its disk does that.
 void sync_folder(const std::string& folder);
 
+// That each part of a store that is there is a file of the folder itself. Errors:
+// storage_unavailable.
+Status check_kinds(const std::string& folder);
+
 // Holds `memory.lock` for as long as it lives.
 class FolderLock {
   public:

@@ -97,7 +97,8 @@ Result<std::unique_ptr<RawRows>> RawRows::open(sqlite3_vfs& vfs, const std::stri
     if (!size) return size.error();
     const Result<std::string> header = rows->file_->read(0, 100);
     if (!header) return header.error();
-    if (header->starts_with("SQLite format 3")) {
+    const bool begins_well = header->starts_with("SQLite format 3");
+    if (begins_well) {
         const std::size_t said = big_endian(*header, 16, 2);
         const std::size_t bytes = said == 1 ? 65536 : said;
         if (bytes >= 512 && (bytes & (bytes - 1)) == 0) rows->page_bytes_ = bytes;
@@ -108,6 +109,7 @@ Result<std::unique_ptr<RawRows>> RawRows::open(sqlite3_vfs& vfs, const std::stri
     }
     rows->pages_ = static_cast<std::uint32_t>((*size + rows->page_bytes_ - 1) / rows->page_bytes_);
     rows->blamed_.resize(rows->pages_ + std::size_t{1});
+    if (!begins_well) rows->blame(1, "it does not begin as a database does");
     return rows;
 }
 

@@ -13,6 +13,7 @@ namespace {
 struct Half {
     std::string path;
     std::string bytes;
+    std::optional<JournalHeader> header{};
     std::vector<Record> records;  // whole ones, in the file's order
     std::size_t run = 0;          // how many of them are of its last use
 };
@@ -39,12 +40,25 @@ class Journals {
 
     void read(const std::string& database, std::optional<std::uint64_t> store_id) {
         for (std::size_t index = 0; index < 2; ++index)
-            open(index, database + "-log" + std::to_string(index), store_id);
+            load(halves_[index], database + "-log" + std::to_string(index));
+        const auto journals = store_of_both();
+        if (store_id && journals && *journals != *store_id && sources_.users.empty()) {
+            // What the journals hold is all there is.
+            sources_.damages.push_back(database +
+                                       ": holds nothing, and belongs to another store than the "
+                                       "journals beside it");
+            sources_.tail_unsure = true;
+            store_id = journals;
+        }
+        for (Half& half : halves_)
+            accept(half, store_id);
         if (!store_id_) store_id_ = store_id;
         if (!store_id_) return;
         for (Half& half : halves_) {
             scan(half, *store_id_);
             sources_.records_whole += half.records.size();
+            // Nothing of it could be read: nobody knows how far it went.
+            if (!half.header && half.records.empty()) sources_.tail_unsure = true;
             for (const Record& record : half.records)
                 take(record.payload, record.sequence, true);
         }
@@ -52,34 +66,40 @@ class Journals {
     }
 
   private:
-    void open(std::size_t index, const std::string& path, std::optional<std::uint64_t> store_id) {
-        Half& half = halves_[index];
-        half.path = path;
-        const auto file = File::open(sources_.disk->vfs(), path, false);
+    void load(Half& half, std::string path) {
+        half.path = std::move(path);
+        const auto file = File::open(sources_.disk->vfs(), half.path, false);
         const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
         Result<std::string> bytes = size ? (*file)->read(0, *size) : size.error();
-        if (!bytes || bytes->empty()) {
-            sources_.damages.push_back(path + ": is missing, empty or cannot be read");
-            sources_.tail_unsure = true;
-            return;
-        }
-        const Result<JournalHeader> header = decode_header(*bytes);
-        if (header && store_id && header->store_id != *store_id) {
-            sources_.damages.push_back(path + ": belongs to another store; nothing of it is taken");
-            sources_.tail_unsure = true;
-            return;
-        }
+        if (!bytes) return;
         half.bytes = *std::move(bytes);
-        if (!header)
-            sources_.damages.push_back(path + ": its header is damaged");
-        else if (!store_id_)
-            store_id_ = header->store_id;
-        if (header && header->file_bytes > half.bytes.size()) {
-            sources_.damages.push_back(path +
-                                       ": is cut short: " + std::to_string(half.bytes.size()) +
-                                       " of " + std::to_string(header->file_bytes) + " bytes");
-            sources_.tail_unsure = true;
+        if (const auto header = decode_header(half.bytes)) half.header = *header;
+    }
+
+    // Nothing where they disagree, or one cannot be read.
+    std::optional<std::uint64_t> store_of_both() const {
+        const auto& [first, second] = halves_;
+        if (!first.header || !second.header || first.header->store_id != second.header->store_id)
+            return std::nullopt;
+        return first.header->store_id;
+    }
+
+    void accept(Half& half, std::optional<std::uint64_t> store_id) {
+        const auto damaged = [&](const std::string& what, bool unsure) {
+            sources_.damages.push_back(half.path + ": " + what);
+            sources_.tail_unsure = sources_.tail_unsure || unsure;
+        };
+        if (half.bytes.empty()) return damaged("is missing, empty or cannot be read", true);
+        if (!half.header) return damaged("its header is damaged", false);
+        if (store_id && half.header->store_id != *store_id) {
+            half.bytes.clear();
+            return damaged("belongs to another store; nothing of it is taken", true);
         }
+        if (!store_id_) store_id_ = half.header->store_id;
+        if (half.header->file_bytes > half.bytes.size())
+            damaged("is cut short: " + std::to_string(half.bytes.size()) + " of " +
+                        std::to_string(half.header->file_bytes) + " bytes",
+                    true);
     }
 
     // Of the records' numbers, those that must have been there and are not.

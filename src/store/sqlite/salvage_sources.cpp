@@ -4,6 +4,7 @@
 #include "model/clock_mark.hpp"
 #include "model/damaged_batch.hpp"
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/database_header.hpp"
 #include "store/sqlite/schema.hpp"
 
 #include <algorithm>
@@ -199,17 +200,9 @@ void roll_back(const std::string& database, const std::string& vfs) {
     if (connection) (void)(*connection)->number("SELECT count(*) FROM sqlite_schema");
 }
 
-Status check_not_newer(File& file, const std::string& database) {
-    const Result<std::string> header = file.read(0, 100);
-    if (!header) return header.error();
-    if (!header->starts_with("SQLite format 3") || header->size() < 100) return Done{};
-    const auto number_at = [&](std::size_t at) {
-        std::uint32_t number = 0;
-        for (std::size_t i = 0; i < 4; ++i)
-            number = number << 8 | static_cast<std::uint8_t>((*header)[at + i]);
-        return number;
-    };
-    if (number_at(68) == kApplicationId && number_at(60) > schema_version())
+Status check_not_newer(const DatabaseHeader& header, const std::string& database) {
+    if (header.is_database && header.application_id == kApplicationId &&
+        header.user_version > static_cast<std::uint32_t>(schema_version()))
         return fail(Errc::storage_newer, database +
                                              ": a newer version of this program wrote it; "
                                              "salvage it with that version");
@@ -265,13 +258,14 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     Sources sources;
     sources.disk = std::make_unique<UntouchedVfs>(vfs);
     std::optional<std::uint64_t> store_id;
-    auto file = File::open(sources.disk->vfs(), database, false);
-    const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
-    if (!size || *size == 0) {
+    const auto file = File::open(sources.disk->vfs(), database, false);
+    const Result<std::string> bytes =
+        file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
+    if (!bytes || bytes->empty()) {
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
     } else {
-        const Status ours = check_not_newer(**file, database);
+        const Status ours = check_not_newer(read_database_header(*bytes), database);
         if (!ours) return ours.error();
         roll_back(database, sources.disk->name());
         auto rows = RawRows::open(sources.disk->vfs(), database);
@@ -290,7 +284,9 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     }
     read_journals(sources, database, store_id);
     join_by_epoch(sources.users);
-    if (sources.users.empty() && sources.records_whole == 0)
+    // A whole one that nobody has written to is saved as what it is.
+    const bool whole = sources.damages.empty() && sources.rows && sources.rows->damaged().empty();
+    if (sources.users.empty() && sources.records_whole == 0 && !whole)
         return fail(Errc::storage_damaged,
                     database + ": there is nothing of this product that could be read");
     return sources;

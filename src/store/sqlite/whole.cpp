@@ -96,9 +96,10 @@ class Folder {
         const Status ours = is_ours(header);
         if (!ours) return ours;
         const Part& rollback = others_[2];
-        if (!rollback.bytes)
-            return not_whole(rollback.path, "is missing: without it nobody can tell whether " +
-                                                database_.path + " was written to its end");
+        if (rollback.bytes.value_or(0) == 0)
+            return not_whole(rollback.path,
+                             "is missing or empty: without it nobody can tell whether " +
+                                 database_.path + " was written to its end");
         const std::uint64_t whole = std::uint64_t{header.page_bytes} * header.pages;
         if (!interrupted && *database_.bytes < whole)
             return not_whole(database_.path, "is shorter than it was (" +

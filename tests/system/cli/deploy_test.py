@@ -100,6 +100,24 @@ def test_the_steps_of_the_unit_work_on_a_machine_that_never_saw_it(tmp_path):
     assert shown["DYAD_DATA_DIR"]["value"] == "/var/lib/dyad-memory"
 
 
+@pytest.mark.skipif(not shutil.which("dpkg"), reason="this machine has no dpkg")
+def test_the_unit_names_every_package_that_the_program_is_linked_with():
+    """Beside those that every Debian has: without one of them it does not start."""
+    linked = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
+    paths = {os.path.realpath(path) for path in re.findall(r"=> (/\S+)", linked)}
+    packages = set()
+    for path in paths:
+        # Where /lib is a link to /usr/lib, dpkg may know the file by either name.
+        for name in (path, path.removeprefix("/usr"), "/usr" + path):
+            found = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True)
+            if found.returncode == 0:
+                packages.add(found.stdout.split(":")[0])
+                break
+    said = re.search(r"apt-get install (.*?)\n\[Unit\]", UNIT.read_text(), re.S).group(1)
+    missing = packages - set(said.replace("#", " ").split()) - {"libc6", "libgcc-s1", "libstdc++6"}
+    assert not {one for one in missing if not one.startswith(("libasan", "libubsan", "libtsan"))}
+
+
 def test_the_settings_of_deploy_are_settings(make_server, tmp_path):
     text = (ROOT / "deploy/config.env").read_text()
     (tmp_path / "all.env").write_text(re.sub(r"^#([A-Z])", r"\1", text, flags=re.M))

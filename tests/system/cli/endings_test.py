@@ -188,3 +188,13 @@ def test_a_closed_standard_output_is_a_failure_and_no_connection_takes_its_place
         done = subprocess.run(["bash", "-c", f"exec '{BINARY}' context get k {closed}"],
                               env=environment(server), cwd=server.home, timeout=20)
         assert done.returncode == 1, closed
+
+
+@pytest.mark.parametrize("command", FOLLOWING, ids=" ".join)
+def test_whoever_follows_for_nobody_ends_at_once(server, command):
+    put(server)
+    started = time.monotonic()
+    done = subprocess.run(["bash", "-c", f"exec '{BINARY}' {' '.join(command)} >&-"],
+                          env=environment(server), cwd=server.home, stderr=subprocess.PIPE,
+                          timeout=20 * PATIENCE)
+    assert done.returncode == 1 and time.monotonic() - started < 3 * PATIENCE, done

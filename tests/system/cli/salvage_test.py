@@ -121,6 +121,82 @@ def test_a_file_cut_in_half_gives_what_is_left(store):
         assert contexts(saved)["new"] == 4
 
 
+@pytest.mark.parametrize("damage", ["zeros", "first page", "header", "folder", "link"])
+def test_a_database_that_is_none_any_more_is_named_and_the_journals_are_saved(store, damage):
+    server, truth, _ = store
+    database = server.data_dir / "memory.db"
+    whole = database.read_bytes()
+    if damage in ("folder", "link"):
+        database.rename(server.home / "elsewhere")
+        database.mkdir() if damage == "folder" else database.symlink_to(server.home / "elsewhere")
+    else:
+        size = {"zeros": len(whole), "first page": 4096, "header": 100}[damage]
+        database.write_bytes(bytes(size) + whole[size:])
+    done, saved = salvage(server)
+    account = json.loads(done.stdout)
+    assert done.returncode == 1 and not account["whole"], account
+    assert any("memory.db" in one for one in account["damages"]), account
+    with saved:
+        assert contexts(saved) == truth
+
+
+def test_a_database_of_another_folder_does_not_hide_the_journals(make_server):
+    """Both young: everything acknowledged stands in the journals."""
+    folders = []
+    for value in (1, 2):
+        server = make_server().start()
+        write(server, "k", value)
+        server.kill()
+        folders.append(server)
+    shutil.copy(folders[1].data_dir / "memory.db", folders[0].data_dir / "memory.db")
+    done, saved = salvage(folders[0])
+    account = json.loads(done.stdout)
+    assert done.returncode == 1, account
+    assert any("another store" in one for one in account["damages"]), account
+    with saved:
+        assert contexts(saved) == {"k": 1}
+
+
+def test_a_journal_of_which_nothing_can_be_read_may_have_held_more(store):
+    server, truth, _ = store
+    journal = server.data_dir / "memory.db-log1"
+    journal.write_bytes(bytes(journal.stat().st_size))
+    done, saved = salvage(server)
+    account = json.loads(done.stdout)
+    assert done.returncode == 1 and not account["whole"], account
+    with saved:
+        assert contexts(saved) == truth
+
+
+def test_a_memory_that_nobody_wrote_to_is_saved_as_what_it_is(make_server):
+    server = make_server().start()
+    server.stop()
+    done, saved = salvage(server)
+    assert done.returncode == 0 and json.loads(done.stdout)["users"] == [], done
+    with saved:
+        assert contexts(saved) == {}
+
+
+@pytest.mark.parametrize("target", ["{}/inside", "{}/a/b", "{}/../data/x", "link/x"])
+def test_nothing_is_saved_into_the_damaged_folder(store, target):
+    server, _, _ = store
+    (server.home / "link").symlink_to(server.data_dir)
+    before = sorted(path.name for path in server.data_dir.rglob("*"))
+    done = server.cli("salvage", str(server.data_dir), "--to", target.format(server.data_dir))
+    assert done.returncode == 2 and "inside" in done.stderr, done
+    assert sorted(path.name for path in server.data_dir.rglob("*")) == before
+
+
+def test_what_is_there_already_is_never_removed(store):
+    server, _, _ = store
+    mine = server.home / "new.part" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    done = server.cli("salvage", str(server.data_dir), "--to", str(server.home / "new"))
+    assert done.returncode == 2 and "new.part" in done.stderr, done
+    assert mine.read_text() == "precious" and not (server.home / "new").exists()
+
+
 def test_refusals_name_what_is_wrong(store):
     server, _, _ = store
     target = server.home / "full"

@@ -212,6 +212,18 @@ def test_a_unit_is_refused_with_the_number_to_write(make_server):
 # ---- DISTRIBUTED_USER_ID=$(uuidgen) ----------------------------------------------------------
 
 
+def test_an_id_that_cannot_be_kept_is_nobodys(make_server):
+    """Where its file is a link that leads nowhere: neither a new one each time, nor the letters."""
+    server = make_server().start()
+    folder = server.home / ".config/dyad-memory"
+    folder.mkdir(parents=True)
+    (folder / "user-id").symlink_to(server.home / "nowhere")
+    done = server.cli("context", "set", "k", "{}", env={
+        "DISTRIBUTED_USER_ID": "$(uuidgen)", "DYAD_URL": f"http://127.0.0.1:{server.port}"})
+    assert done.returncode == 2 and "user-id" in done.stderr, done
+    assert json.loads(server.get("/api/v1/contexts?user=%24(uuidgen)")[2])["contexts"] == []
+
+
 def test_the_id_of_uuidgen_is_made_once_and_is_the_same_for_server_and_commands(make_server):
     server = make_server()
     (server.home / ".env").write_text("DISTRIBUTED_USER_ID=$(uuidgen)\n")

@@ -85,6 +85,13 @@ def everything_in(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_doctor_does_not_find_a_folder_good_that_is_not_there(make_server):
+    server = make_server()
+    ok, checks = doctor(server, str(server.home / "typo"), env=here(server))
+    assert not ok and "typo" in json.dumps(checks)
+    assert not (server.home / "typo").exists()
+
+
 def test_doctor_makes_no_store_where_there_was_none(make_server):
     server = make_server()
     for prepare in (lambda: None, server.data_dir.mkdir,

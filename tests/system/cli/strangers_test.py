@@ -155,6 +155,18 @@ def test_a_wrong_command_line_is_refused_in_one_plain_sentence(cli, args, says):
     assert problem["code"] == "invalid_field" and says in problem["detail"]
 
 
+@pytest.mark.parametrize("args", [
+    ("mode", "set", "inspired", "--of", ""), ("mode", "--of=",), ("context", "set", "k", "{}",
+                                                                  "--instance", ""),
+    ("events", "--since", ""), ("events", "--follow", "--since="), ("context", "watch", "--since", ""),
+    ("context", "ls", "--tag", ""), ("context", "ls", "--prefix", ""), ("events", "--type", ""),
+    ("response", "ls", "--chat", ""), ("conflicts", "ls", "--context", "")], ids=" ".join)
+def test_an_option_without_a_value_means_nothing_else(cli, args):
+    """--of "$UNSET" is not this instance, and --since "$UNSET" not from now on."""
+    assert args[-1].rstrip("=") in cli.fails(2, *args) or args[-2] in cli.fails(2, *args)
+    assert cli.json("mode", "ls")["modes"] == [] and cli.json("context", "ls")["contexts"] == []
+
+
 def test_a_tag_is_one_word_whatever_it_looks_like(cli):
     cli.ok("context", "set", "k", "--tag", "[x,y]", '{"a":1}')
     assert cli.json("context", "get", "k")["tags"] == ["[x,y]"]

@@ -116,12 +116,21 @@ def test_other_forms_of_the_same_address(server, form):
     ("http://ada:secret@127.0.0.1:1", "user name"), ("http://127.0.0.1:1/?user=ada", "query"),
     ("http://127.0.0.1:1/#x", "fragment"), ("ftp://127.0.0.1", "scheme"),
     ("memory.example.com", "http://memory.example.com:8765"), ("http://127.0.0.1:99999", "port"),
-    ("http://", "host")])
+    ("http://", "host"), ("http://b\u00fccher.example", "ASCII"), ("http://$HOST:1", "no URL"),
+    ("http://127.0.0.1:1/%zz", "no URL"), ("http:127.0.0.1:1", "no scheme")])
 def test_the_rest_is_refused_by_what_is_wrong(server, url, says):
     done = server.cli("status", "--url", url)
     assert done.returncode == 2 and "DYAD_URL" in done.stderr and says in done.stderr, done
     checked = server.cli("config", "check", env={"DYAD_URL": url})
     assert checked.returncode == 2 and says in checked.stdout
+
+
+def test_an_address_that_is_not_the_servers_says_nothing_of_what_is_stored(server):
+    """4 is for what does not exist: a script takes it for that."""
+    for path in ("/api/v1", "/sync", "/nowhere"):
+        for command in (("context", "get", "k"), ("mode", "get"), ("events",), ("status",)):
+            done = server.cli(*command, "--url", f"http://127.0.0.1:{server.port}{path}")
+            assert done.returncode == 1 and path in done.stderr and "--url" in done.stderr, done
 
 
 def test_an_ipv6_literal_is_reached(make_server):

@@ -62,6 +62,11 @@ def test_a_part_cut_short_is_named_and_nothing_is_changed(used, part, bytes_left
     refused_as_it_is(used, part)
 
 
+def test_an_empty_rollback_journal_is_as_none(used):
+    os.truncate(used.data_dir / "memory.db-journal", 0)
+    refused_as_it_is(used, "memory.db-journal")
+
+
 def replace_by_folder(path):
     path.unlink()
     path.mkdir()
@@ -84,6 +89,10 @@ def replace_by_pipe(path):
 def test_what_is_no_file_is_named_and_nothing_is_changed(used, part, replace, says):
     replace(used.data_dir / part)
     assert says in refused_as_it_is(used, part)
+    before = snapshot(used.data_dir)
+    done = used.cli("doctor", str(used.data_dir), timeout=10)
+    assert done.returncode == 1 and part in done.stdout and says in done.stdout, done
+    assert snapshot(used.data_dir) == before
 
 
 def test_only_a_folder_of_that_name_is_no_reason_to_begin(make_server):

@@ -81,6 +81,83 @@ def test_conditions_that_contradict_each_other_are_refused(api):
     api("PUT", NOTES, {"data": {}, "expectedVersion": 1}, If_Match='"1"')
 
 
+GUARDED = [("PUT", NOTES, b'{"data":{"a":2},"force":true}', "application/json"),
+           ("PATCH", NOTES, b'{"a":2}', "application/merge-patch+json"), ("DELETE", NOTES, None, None),
+           ("POST", NOTES + "/restore", b'{"version":1}', "application/json"),
+           ("PUT", "/api/v1/modes/desk", b'{"mode":"parallel"}', "application/json")]
+
+
+@pytest.mark.parametrize("method,target,body,kind", GUARDED, ids=lambda value: str(value)[-12:])
+def test_a_guard_by_date_is_not_passed_over(api, method, target, body, kind):
+    api("PUT", NOTES, {"data": {"a": 1}}, expect=201)
+    date = {"If_Unmodified_Since": "Mon, 01 Jan 2001 00:00:00 GMT"}
+    kinds = {"Content_Type": kind} if kind else {}
+    status, _, answer = raw(api, method, target, body, **date, **kinds)
+    assert status == 400 and "If-Match" in json.loads(answer)["detail"]
+    assert len(rest.read_log(api.server, api.user)) == 1
+    # Beside If-Match it does not count (RFC 9110 section 13.1.4).
+    tag = "*" if "modes" not in target else '"9"'
+    status = raw(api, method, target, body, If_Match=tag, **date, **kinds)[0]
+    assert status == (200 if "modes" not in target else 412)
+
+
+@pytest.mark.parametrize("method,target,body,kind", [one for one in GUARDED if one[2]],
+                         ids=lambda value: str(value)[-12:])
+@pytest.mark.parametrize("name,value,status", [
+    ("Content_Range", "bytes 0-3/10", 400), ("Content_Type", "KIND; charset=iso-8859-1", 415),
+    ("Content_Type", 'KIND;charset="UTF-16"', 415), ("Content_Type", "KIND; CharSet=utf8", 200),
+    ("Content_Type", "KIND; v=1; charset=US-ASCII", 200)])
+def test_what_the_header_says_of_a_body_is_not_passed_over(api, method, target, body, kind, name,
+                                                           value, status):
+    api("PUT", NOTES, {"data": {"a": 1}}, expect=201)
+    got, _, answer = raw(api, method, target, body, **{
+        "Content_Type": kind, name: value.replace("KIND", kind)})
+    assert got == status or (status == 200 and got == 201), answer
+    if status != 200:
+        assert name.replace("_", "-") in json.loads(answer)["detail"]
+        assert len(rest.read_log(api.server, api.user)) == 1
+
+
+@pytest.mark.parametrize("body", [b'\xef\xbb\xbf{"data":{}}', '{"data":{}}'.encode("utf-16"),
+                                  b"\x1f\x8b\x08\x00\x00"])
+def test_a_body_in_another_encoding_is_told_so(api, body):
+    status, _, answer = raw(api, "PUT", NOTES, body, Content_Type="application/json")
+    problem = json.loads(answer)
+    assert (status, problem["code"]) == (400, "invalid_json") and "UTF-8" in problem["detail"]
+
+
+def test_a_whole_number_may_be_written_as_json_writes_any_number(api):
+    for version, text in ((0, "0.0"), (1, "1.0"), (2, "2e0"), (3, "0.3e1"), (4, "40E-1")):
+        status, _, answer = raw(api, "PUT", NOTES, '{"data":{},"expectedVersion":%s}' % text,
+                                Content_Type="application/json")
+        assert status == (200 if version else 201), (text, answer)
+    assert raw(api, "POST", NOTES + "/restore", '{"version":1.0}',
+               Content_Type="application/json")[0] == 200
+    for text in ("1.5", "1e400", "-1.0", "0.99999999999999999999999", '"1"', "1e30"):
+        status, _, answer = raw(api, "PUT", NOTES, '{"data":{},"expectedVersion":%s}' % text,
+                                Content_Type="application/json")
+        assert status == 400 and "expectedVersion" in json.loads(answer)["detail"], (text, answer)
+
+
+@pytest.mark.parametrize("instance", ["%20desk", "desk%0A", "a%E2%80%8Bb", "Jose%CC%81",
+                                      "%EF%BF%BF", "x" * 129])
+def test_an_instance_that_nobody_can_be_is_refused_as_a_filter_too(api, instance):
+    status, _, answer = raw(api, "GET", f"/api/v1/transitions?instance={instance}")
+    assert status in (400, 413) and "instance" in json.loads(answer)["detail"]
+
+
+def test_an_identity_of_another_charset_is_not_taken_by_the_letter(api):
+    for value in ("UTF8''Jos%C3%A9", "ISO-8859-1''Jos%E9"):
+        status, _, answer = raw(api, "GET", "/api/v1/status", Dyad_User=value)
+        assert status == 400 and "UTF-8''" in json.loads(answer)["detail"]
+
+
+def test_head_of_a_check_begins_none(api):
+    status, headers, body = raw(api, "HEAD", "/api/v1/check")
+    assert (status, headers["Content-Type"], body) == (200, "application/x-ndjson", b"")
+    assert raw(api, "GET", "/api/v1/check")[0] == 200
+
+
 def test_a_mode_and_a_conflict_are_written_on_their_condition(api):
     desk = "/api/v1/modes/desk"
     api("PUT", desk, {"mode": "didactic"}, expect=201, If_None_Match="*")

@@ -60,7 +60,8 @@ EVERY_KIND = [
     ("GET", "/sync", {}, 426), ("GET", "/", {"If-None-Match": "*"}, 304),
     ("GET", "/", {"If-Match": '"x"'}, 412),
     ("GET", "/api/v1/events/stream", {"Accept": "application/json"}, 406),
-    ("GET", "/", {"X-Long": "x" * 20000}, 431), ("GET", "/", {"Bad Name": "x"}, 400),
+    ("GET", "/", {"X-Long": "x" * 20000}, 431), ("GET", "/?" + "q" * 20000, {}, 431),
+    ("GET", "/", {"Bad Name": "x"}, 400),
     ("POST", "/api/v1/responses", {"Content-Length": "9999999"}, 413),
     ("POST", "/api/v1/responses", {"Transfer-Encoding": "gzip"}, 501),
     ("POST", "/api/v1/responses", {"Expect": "x", "Content-Length": "1"}, 417),
@@ -130,6 +131,17 @@ def test_the_next_request_of_a_connection_is_not_taken_for_the_pages(web):
         assert "access-control-allow-origin" not in raw.read_http().headers
 
 
+def test_a_page_can_read_that_its_header_was_too_long(web):
+    """Chromium puts its Origin behind what a script sets."""
+    for more in ("", "Accept: */*\r\n"):
+        with Raw(web.port) as raw:
+            raw.send(f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {'x' * 17000}\r\n{more}"
+                     f"Origin: {PAGE}\r\nReferer: {PAGE}/\r\n\r\n".encode())
+            answer = raw.read_http()
+        assert answer.status == 431
+        assert answer.headers["access-control-allow-origin"] == PAGE
+
+
 @pytest.mark.parametrize("name,entry,why", [
     ("ALLOWED_ORIGINS", "wss://a.example", "http://"), ("ALLOWED_ORIGINS", "*", "each origin"),
     ("ALLOWED_ORIGINS", "https://a.example/app", "no path"), ("ALLOWED_ORIGINS", "null", "https://"),
@@ -189,6 +201,33 @@ def test_request_targets(web, method, target, host, status):
     assert answer.status == status, answer
     if method == "OPTIONS":
         assert {"get", "put", "patch", "delete", "post", "options"} <= members(answer, "allow")
+
+
+@pytest.mark.parametrize("host", ["u@localhost", "localhost, localhost", "localhost/", "localhost:x",
+                                  "local host", "[::1", "localhost:99999", "", "..", "a..b"])
+def test_a_host_that_is_none_is_a_bad_request(web, host):
+    with Raw(web.port) as raw:
+        raw.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        answer = raw.read_http()
+    assert answer.status == 400 and "Host" in detail(answer)
+
+
+@pytest.mark.parametrize("head", ["GET /readyz HTTP/1.0", "OPTIONS / HTTP/1.0", "HEAD / HTTP/1.0",
+                                  "GET http://localhost/readyz HTTP/1.0"])
+def test_a_balancers_probe_of_http_1_0_needs_no_host(web, head):
+    with Raw(web.port) as raw:
+        raw.send(f"{head}\r\n\r\n".encode())
+        assert raw.read_http(without_body="HEAD" in head).status in (200, 204)
+
+
+def test_an_empty_line_between_requests_is_passed_over(web):
+    request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode()
+    with Raw(web.port) as raw:
+        raw.send(b"\r\n" + request + b"\r\n")
+        assert raw.read_http().status == 200
+        time.sleep(0.1)
+        raw.send(request + b"\r\n" + request)
+        assert raw.read_http().status == 200 and raw.read_http().status == 200
 
 
 def test_a_websocket_opens_by_an_absolute_target(web):
@@ -261,6 +300,15 @@ def test_identity_is_no_coding(web):
     answer = ask(web, "PUT", CONTEXT + "-i", {"Content-Type": "application/json",
                                               "Content-Encoding": "identity"}, b'{"data":{}}')
     assert answer.status == 201
+
+
+def test_two_types_of_one_body_are_refused(web):
+    with Raw(web.port) as raw:
+        raw.send(f"PUT {CONTEXT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n"
+                 "Content-Type: application/json\r\nContent-Type: text/plain\r\n\r\n"
+                 '{"data":{},"force":true}'.encode())
+        answer = raw.read_http()
+    assert answer.status == 400 and "Content-Type" in detail(answer)
 
 
 def test_a_patch_of_another_type_is_told_which_are_taken(web):

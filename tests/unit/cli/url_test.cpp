@@ -61,7 +61,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"http://h/#x", "fragment"}, Bad{"http://a b", "is no URL"},
                     Bad{"http://[::1", "is no URL"},
                     Bad{"memory.example.com", "http://memory.example.com:8765"},
-                    Bad{"localhost", "http://localhost for port 80"}, Bad{"::1", "has no scheme"}));
+                    Bad{"localhost", "http://localhost for port 80"}, Bad{"::1", "has no scheme"},
+                    Bad{"::1:9000", "http://[::1]:8765"}, Bad{"http:a:1", "has no scheme"},
+                    Bad{"http://b\u00fccher", "not ASCII"}, Bad{"http://$HOST:1", "is no URL"},
+                    Bad{"http://h/%zz", "is no URL"}, Bad{"http://h/a%2", "is no URL"}));
 
 }  // namespace
 }  // namespace dyad::cli
