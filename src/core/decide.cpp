@@ -116,6 +116,7 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
         next.expires_at_ms = stored->expires_at_ms;
         next.expiry_fixed = stored->expiry_fixed;
     }
+    if (!stored) next.version = view_.forgotten_version();
     next.version += 1;
     next.last_modified_by = command_.instance_id;
     next.updated_at_ms = at_.now_ms;

@@ -27,6 +27,8 @@ class View {
     bool is_private(std::string_view instance_id) const;
     const Conflict* conflict(std::string_view id) const;
     std::vector<std::string> conflicts_of(std::string_view key) const;  // open ones, their ids
+    // A context of which nothing is known begins above it.
+    Version forgotten_version() const noexcept { return durable_->forgotten_version; }
     std::size_t live_contexts() const noexcept;
     std::size_t live_bytes() const noexcept;
     std::size_t open_conflicts() const noexcept;

@@ -77,6 +77,16 @@ void move_expiry(State& state, const std::string& key, std::optional<std::int64_
     state.expiries.insert(state.expiries.end(), std::move(entry));  // most are the latest now
 }
 
+// Of too many deleted contexts the one that went first is forgotten; but for the greatest version.
+void forget_deletions(State& state) {
+    while (state.deletions.size() > limits::deleted_contexts_per_user_max) {
+        const auto at = state.contexts.find(state.deletions.begin()->second);
+        state.forgotten_version = std::max(state.forgotten_version, at->second->version);
+        state.contexts.erase(at);
+        state.deletions.erase(state.deletions.begin());
+    }
+}
+
 void fold_context(State& state, const ContextChange& change) {
     const Context& next = *change.context;
     ContextPtr& current = state.contexts.try_emplace(next.key).first->second;
@@ -89,11 +99,14 @@ void fold_context(State& state, const ContextChange& change) {
         state.live_contexts += 1;
         state.live_bytes += next.data.size();
     }
+    if (current != nullptr && current->deleted) state.deletions.erase({current->offset, next.key});
+    if (next.deleted) state.deletions.emplace(next.offset, next.key);
     current = change.context;
     for (const std::string& id : change.conflicts_closed)
         state.conflicts.erase(id);
     for (const Conflict& conflict : change.conflicts_opened)
         state.conflicts.insert_or_assign(conflict.id, conflict);
+    forget_deletions(state);
 }
 
 }  // namespace

@@ -85,9 +85,12 @@ struct ByTime {
 // One user's memory at one offset. Responses and MCP events live in the log and the projections,
 // not here: no decision depends on them.
 struct State {
-    std::map<std::string, ContextPtr, std::less<>> contexts;  // deleted ones too, for their version
-    std::map<std::string, ModeState, std::less<>> modes;      // by instance id
-    std::map<std::string, Conflict, std::less<>> conflicts;   // open ones, by id
+    // Deleted ones too, for their version: the last deleted_contexts_per_user_max of them.
+    std::map<std::string, ContextPtr, std::less<>> contexts;
+    std::set<std::pair<Offset, std::string>> deletions;  // (offset, key) of the deleted ones
+    Version forgotten_version = 0;                       // the greatest of those that are forgotten
+    std::map<std::string, ModeState, std::less<>> modes;     // by instance id
+    std::map<std::string, Conflict, std::less<>> conflicts;  // open ones, by id
     std::set<std::pair<std::int64_t, std::string>, ByTime>
         expiries;  // (when, key) of live contexts
     std::size_t live_contexts = 0;

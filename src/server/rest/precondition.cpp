@@ -1,4 +1,5 @@
 // The conditions of a request in its header (RFC 9110 section 13).
+#include "base/text.hpp"
 #include "net/http_fields.hpp"
 #include "server/problem.hpp"
 #include "server/rest/call.hpp"
@@ -40,11 +41,11 @@ Result<std::optional<VersionSet>> versions(const net::Request& request, std::str
 std::string charset_of(std::string_view content_type) {
     while (!content_type.empty()) {
         const std::size_t end = std::min(content_type.find(';'), content_type.size());
-        const std::string_view parameter = net::trimmed(content_type.substr(0, end));
+        const std::string_view parameter = trimmed(content_type.substr(0, end));
         content_type.remove_prefix(std::min(end + 1, content_type.size()));
         const std::size_t equals = parameter.find('=');
         if (!net::same_ignoring_case(parameter.substr(0, equals), "charset")) continue;
-        std::string value = net::to_lower(parameter.substr(std::min(equals, parameter.size())));
+        std::string value = to_lower(parameter.substr(std::min(equals, parameter.size())));
         std::erase_if(value, [](char c) { return c == '"' || c == '=' || c == ' '; });
         return value;
     }

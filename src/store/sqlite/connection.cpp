@@ -197,14 +197,6 @@ Status Connection::script(const std::string& sql) {
     return Done{};
 }
 
-Result<std::int64_t> Connection::number(const char* sql) {
-    Rows rows = query(sql);
-    const std::int64_t value = rows.next() ? rows.integer(0) : 0;
-    const Status status = rows.status();
-    if (!status) return status.error();
-    return value;
-}
-
 std::uint64_t Connection::pages() {
     const Result<std::int64_t> count = number("PRAGMA page_count");
     return count ? static_cast<std::uint64_t>(*count) : 0;

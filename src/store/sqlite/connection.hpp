@@ -108,7 +108,13 @@ class Connection {
     // Several statements without values, not kept.
     Status script(const std::string& sql);
     // The first column of the first row; 0 where there is none.
-    Result<std::int64_t> number(const char* sql);
+    template <class... Values>
+    Result<std::int64_t> number(const char* sql, const Values&... values) {
+        Rows rows = query(sql, values...);
+        const std::int64_t value = rows.next() ? rows.integer(0) : 0;
+        const Status status = rows.status();
+        return status ? Result<std::int64_t>(value) : status.error();
+    }
 
     // Of the database, and whether one can be read from the disk as it was written. Pages are
     // numbered from 1.

@@ -1,8 +1,10 @@
 #include "store/sqlite/projections.hpp"
 
 #include "base/hash64.hpp"
+#include "base/limits.hpp"
 #include "store/sqlite/whole.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -127,6 +129,41 @@ Status Projections::write_contexts(std::int64_t user, const Final& final) {
         user, *final.next_expiry);
 }
 
+Status Projections::forget_deletions(std::int64_t user) {
+    constexpr std::uint64_t kMost = limits::deleted_contexts_per_user_max;
+    const auto count =
+        db_.number("SELECT count(*) FROM context WHERE user = ? AND deleted = 1", user);
+    if (!count) return count.error();
+    const auto deleted = static_cast<std::uint64_t>(*count);
+    if (deleted <= kMost) return Done{};
+    Offset last = 0;
+    Version version = 0;
+    {
+        // The search index must have seen the deletion first.
+        Rows rows = db_.query(
+            "SELECT key, offset, json FROM context WHERE user = ?1 AND deleted = 1 AND "
+            "offset <= (SELECT searchable_to FROM head WHERE user = ?1) ORDER BY offset LIMIT ?2",
+            user, deleted - kMost);
+        while (rows.next()) {
+            const Result<Context> context = read_context(rows.text(2));
+            if (!context) return context.error();
+            sum_ -= weight(kContexts, rows.text(0), rows.text(2));
+            last = rows.natural(1);
+            version = std::max(version, context->version);
+        }
+        const Status status = rows.status();
+        if (!status) return status;
+    }
+    if (last == 0) return Done{};
+    const Status done = db_.execute(
+        "DELETE FROM context WHERE user = ? AND deleted = 1 AND offset <= ?", user, last);
+    if (!done) return done;
+    return db_.execute(
+        "INSERT INTO meta(key, value) VALUES('forgotten:' || ?1, ?2) ON CONFLICT(key) DO UPDATE "
+        "SET value = max(value, excluded.value)",
+        user, version);
+}
+
 Status Projections::write_others(std::int64_t user, const Final& final) {
     for (const auto& [id, conflict] : final.conflicts) {
         json_.clear();
@@ -185,6 +222,10 @@ Status Projections::apply(std::int64_t user, std::span<const Unapplied> batches)
     if (!sum) return sum.error();
     sum_ = *sum;
     done = write_contexts(user, final);
+    const bool any_deleted =
+        std::any_of(final.contexts.begin(), final.contexts.end(),
+                    [](const auto& context) { return context.second.context->deleted; });
+    if (done && any_deleted) done = forget_deletions(user);
     if (done) done = write_others(user, final);
     if (done) done = write_modes(user, final);
     if (done && sum_ != *sum)
@@ -215,6 +256,10 @@ Status Projections::take_out(const char* select, std::uint64_t table, std::int64
 
 Status Projections::load(std::int64_t user, State& state) {
     sum_ = 0;
+    const auto forgotten =
+        db_.number("SELECT coalesce(max(value), 0) FROM meta WHERE key = 'forgotten:' || ?", user);
+    if (!forgotten) return forgotten.error();
+    state.forgotten_version = static_cast<Version>(*forgotten);
     Rows contexts = db_.query("SELECT json FROM context WHERE user = ? ORDER BY key", user);
     while (contexts.next()) {
         Result<Context> context = read_context(contexts.text(0));

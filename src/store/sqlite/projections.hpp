@@ -49,6 +49,8 @@ class Projections {
     Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
                             Responses& responses);
     Status write_contexts(std::int64_t user, const Final& final);
+    // Of too many deleted contexts those that went first go: as State has it.
+    Status forget_deletions(std::int64_t user);
     Status write_modes(std::int64_t user, const Final& final);
     Status write_others(std::int64_t user, const Final& final);
 

@@ -1,6 +1,8 @@
 // Appending, loading and reading the log.
 #include "conformance/store/store_law.hpp"
 
+#include "base/limits.hpp"
+
 #include <set>
 
 namespace dyad::conformance {
@@ -277,6 +279,41 @@ TEST_P(StoreLaw, AnOperationIsFoundByItsId) {
     EXPECT_EQ(find("ada", last.instance_id, "never"), std::nullopt);
     EXPECT_EQ(find("ada", "another", last.operation_id), std::nullopt);
     EXPECT_EQ(find("bob", last.instance_id, last.operation_id), std::nullopt);
+}
+
+TEST_P(StoreLaw, OfDeletedContextsTheLastOnesAreKnownAndTheGreatestVersionOfAll) {
+    constexpr int kMost = limits::deleted_contexts_per_user_max;
+    constexpr int kAtOnce = 500;
+    SampleLog log("ada", random_);
+    const auto erase = [&](int from, Version version) {
+        std::vector<Change> changes;
+        for (int n = from; n < from + kAtOnce; ++n) {
+            auto context = std::make_shared<Context>();
+            context->key = "k" + std::to_string(n);
+            context->version = version + static_cast<Version>(n % 7);
+            context->data = "null";
+            context->deleted = true;
+            context->offset = log.head().offset + 1 + changes.size();
+            context->updated_at_ms = log.now_ms;
+            changes.push_back(ContextChange{.context = context, .action = ContextAction::deleted});
+        }
+        const AppendRequest request = request_for(log, changes);
+        ASSERT_EQ(append(request), AppendOutcome::committed);
+        log.take(*request.batch, request.changes);
+    };
+    erase(0, 40);
+    for (int n = kAtOnce; n < kMost + 2 * kAtOnce; n += kAtOnce)
+        erase(n, 2);
+    EXPECT_EQ(log.state().deletions.size(), static_cast<std::size_t>(kMost));
+    EXPECT_EQ(log.state().forgotten_version, 46U);
+    for (const bool cleanly : {true, false}) {
+        const LoadedLog loaded = load("ada");
+        EXPECT_EQ(test::describe(loaded.state, true), test::describe(log.state(), true));
+        EXPECT_EQ(loaded.state.deletions.size(), static_cast<std::size_t>(kMost));
+        EXPECT_EQ(loaded.state.forgotten_version, 46U);
+        backend_->restart(cleanly);
+        erase(2 * kMost + (cleanly ? 0 : kAtOnce), 3);
+    }
 }
 
 TEST_P(StoreLaw, TheLargestBatchIsTakenAndReadBack) {

@@ -101,6 +101,8 @@ ContextChange context_change(const test::SampleLog& log, const std::string& key,
 // One request with one change, at the end of `log`.
 AppendRequest request_for(const test::SampleLog& log, const Change& change,
                           const std::string& operation, std::int64_t timestamp_ms);
+// One request with these changes, at the end of `log`.
+AppendRequest request_for(const test::SampleLog& log, const std::vector<Change>& changes);
 // One request with an event for each operation, (instance, operation id), at the end of `log`.
 AppendRequest request_for(const test::SampleLog& log,
                           const std::vector<std::pair<std::string, std::string>>& operations);

@@ -141,6 +141,18 @@ AppendRequest request_for(const test::SampleLog& log, const Change& change,
     return request;
 }
 
+AppendRequest request_for(const test::SampleLog& log, const std::vector<Change>& changes) {
+    auto [request, head] = begin_request(log);
+    auto batch = std::make_shared<EventBatch>();
+    for (const Change& change : changes) {
+        request.changes.push_back(change);
+        add_event(*batch, head, change, "vscode-1", "change-" + std::to_string(head.offset),
+                  log.now_ms);
+    }
+    request.batch = std::move(batch);
+    return request;
+}
+
 AppendRequest request_for(const test::SampleLog& log,
                           const std::vector<std::pair<std::string, std::string>>& operations) {
     auto [request, head] = begin_request(log);
