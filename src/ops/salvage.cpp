@@ -40,8 +40,7 @@ Result<sqlite::SalvageAccount> salvage_folder(
     std::error_code error;
     const fs::path target = fs::absolute(fs::path(to)).lexically_normal();
     const fs::path place = target.filename().empty() ? target.parent_path() : target;
-    const Status good = check_places(from, place);
-    if (!good) return good.error();
+    TRY(check_places(from, place));
     const auto damaged = sqlite::FolderLock::take_to_read(from);
     if (!damaged) return damaged.error();
 

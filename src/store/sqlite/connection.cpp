@@ -200,8 +200,7 @@ Status Connection::script(const std::string& sql) {
 Result<std::int64_t> Connection::number(const char* sql) {
     Rows rows = query(sql);
     const std::int64_t value = rows.next() ? rows.integer(0) : 0;
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return value;
 }
 

@@ -112,8 +112,7 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) 
 
 Result<std::unique_ptr<FolderLock>> FolderLock::take_to_read(const std::string& folder) {
     std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
-    const Status done = lock->open_and_lock(false, true);
-    if (!done) return done.error();
+    TRY(lock->open_and_lock(false, true));
     return lock;
 }
 
