@@ -77,7 +77,7 @@ Status Writer::connect(std::int64_t timeout_ms) {
         {"type", "hello"},
         {"payload",
          {{"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}}}};
-    if (Status said = socket_->send_json(hello); !said) return said;
+    TRY(socket_->send_json(hello));
     const Result<json::Value> welcome = socket_->receive_type("welcome", timeout_ms);
     return welcome ? Status(Done{}) : Status(welcome.error());
 }

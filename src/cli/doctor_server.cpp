@@ -117,9 +117,9 @@ class PlainClient {
 // Two clients: what one switches, the other sees.
 Status switch_seen(const Url& url, PlainClient& one, PlainClient& other) {
     for (PlainClient* client : {&one, &other}) {
-        if (Status connected = client->connect(url); !connected) return connected;
-        if (Status sent = client->send("ping", boost::json::object()); !sent) return sent;
-        if (Status answered = client->wait_for("pong"); !answered) return answered;
+        TRY(client->connect(url));
+        TRY(client->send("ping", boost::json::object()));
+        TRY(client->wait_for("pong"));
     }
     Status sent =
         one.send("mode-update", {{"currentMode", "didactic"}, {"previousMode", "inspired"}});

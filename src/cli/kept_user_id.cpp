@@ -68,7 +68,7 @@ Result<KeptUserId> kept_user_id(const std::string& path, bool make) {
     std::filesystem::create_directories(folder.parent_path(), error);
     if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make", folder, errno);
     const std::string id = SystemRandom().uuid4();
-    if (const Status written = write_id(path, id); !written) return written.error();
+    TRY(write_id(path, id));
     kept = read_id(path);
     // A link that leads nowhere: an id that is not kept would be another one each time.
     if (!kept && kept.error().code == Errc::not_found) return cannot("read", path, ENOENT);

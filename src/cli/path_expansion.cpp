@@ -44,14 +44,13 @@ class Expansion {
         : rest_(text), surroundings_(surroundings) {}
 
     Result<std::string> run() {
-        if (rest_.starts_with('~'))
-            if (Status home = take_home(); !home) return home.error();
+        if (rest_.starts_with('~')) TRY(take_home());
         while (!rest_.empty()) {
             const std::size_t plain = std::min(rest_.find('$'), rest_.size());
             out_.append(rest_.substr(0, plain));
             rest_.remove_prefix(plain);
             if (rest_.empty()) break;
-            if (Status variable = take_variable(); !variable) return variable.error();
+            TRY(take_variable());
         }
         return std::move(out_);
     }

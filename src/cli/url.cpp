@@ -89,7 +89,7 @@ Result<Url> Url::parse(std::string_view text) {
     const bool live = scheme->starts_with("ws");
     url.scheme = scheme->ends_with('s') && *scheme != "ws" ? "https" : "http";
     const std::size_t path = std::min(text.find('/'), text.size());
-    if (Status taken = take_authority(text.substr(0, path), url); !taken) return taken.error();
+    TRY(take_authority(text.substr(0, path), url));
     url.prefix = text.substr(path);
     if (!net::percent_decode(url.prefix)) return no_url();
     while (url.prefix.ends_with('/'))

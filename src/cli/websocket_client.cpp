@@ -51,9 +51,9 @@ Result<WebSocketClient> WebSocketClient::connect(const Url& url, const std::stri
                                                  std::int64_t timeout_ms) {
     auto handle = std::make_unique<CurlHandle>(url, path, timeout_ms);
     handle->set(CURLOPT_HTTPPROXYTUNNEL, 1L);
-    if (Status connected = handle->connect(); !connected) return connected.error();
+    TRY(handle->connect());
     WebSocketClient client(std::move(handle));
-    if (Status done = client.handshake(url, path, protocol, timeout_ms); !done) return done.error();
+    TRY(client.handshake(url, path, protocol, timeout_ms));
     return client;
 }
 
@@ -67,7 +67,7 @@ Status WebSocketClient::handshake(const Url& url, const std::string& path,
                       "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + key +
                       "\r\nSec-WebSocket-Version: 13\r\n";
     if (!protocol.empty()) out.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
-    if (Status sent = send_all(out.append("\r\n"), timeout_ms); !sent) return sent;
+    TRY(send_all(out.append("\r\n"), timeout_ms));
     const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
     std::string head;
     std::size_t end = std::string::npos;
@@ -75,7 +75,7 @@ Status WebSocketClient::handshake(const Url& url, const std::string& path,
         if (head.size() > kHeadMax || (head.size() > 8 && !head.starts_with("HTTP/1.")))
             return fail(Errc::protocol_error,
                         "what answers at " + url.text() + " does not speak HTTP");
-        if (Status got = receive_more(head, left_until(deadline_ms)); !got) return got;
+        TRY(receive_more(head, left_until(deadline_ms)));
     }
     const Result<std::string> accept = net::accept_key(key);
     if (!head.starts_with("HTTP/1.1 101 ") || !accept ||
@@ -101,8 +101,7 @@ Status WebSocketClient::send_all(std::string_view bytes, std::int64_t timeout_ms
             DYAD_CURL(curl_easy_send)(handle_->get(), bytes.data(), bytes.size(), &sent);
         if (code != CURLE_OK && code != CURLE_AGAIN) return connection_broke();
         bytes.remove_prefix(sent);
-        if (code == CURLE_AGAIN)
-            if (Status ready = wait_for(POLLOUT, timeout_ms); !ready) return ready;
+        if (code == CURLE_AGAIN) TRY(wait_for(POLLOUT, timeout_ms));
     }
     return Done{};
 }
@@ -117,7 +116,7 @@ Status WebSocketClient::receive_more(std::string& buffer, std::int64_t timeout_m
         buffer.append(chunk, got);
         if (got > 0) return Done{};
         if (code != CURLE_AGAIN) return connection_broke();
-        if (Status ready = wait_for(POLLIN, left_until(deadline_ms)); !ready) return ready;
+        TRY(wait_for(POLLIN, left_until(deadline_ms)));
     }
 }
 

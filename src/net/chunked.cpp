@@ -66,7 +66,7 @@ Result<bool> ChunkedReader::feed(std::string_view& bytes, std::string& out) {
         if (whole) {
             if (!line_.ends_with("\r\n")) return malformed();
             line_.resize(line_.size() - 2);
-            if (const Status taken = take_line(line_); !taken) return taken.error();
+            TRY(take_line(line_));
             line_.clear();
         } else if (at_ == At::size ? !may_become_size(line_)
                                    : at_ == At::data_end && line_ != "\r") {

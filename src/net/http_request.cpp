@@ -122,7 +122,7 @@ Status read_target(Request& request) {
     if (request.method == "CONNECT")
         return fail(Errc::not_implemented, "CONNECT: this server is no proxy");
     if (request.target.find("://") < request.target.find_first_of("/?"))
-        if (const Status taken = take_authority(request); !taken) return taken;
+        TRY(take_authority(request));
     const std::string_view target = request.target;
     if (target == "*" && request.method == "OPTIONS") {
         request.path = "*";
@@ -186,10 +186,8 @@ std::optional<std::string_view> Request::query_value(std::string_view name) cons
 }
 
 Result<RequestReader::State> RequestReader::feed(std::string_view& bytes) {
-    if (state_ == State::header)
-        if (Status read = read_head(bytes); !read) return read.error();
-    if (state_ == State::body)
-        if (Status read = read_body(bytes); !read) return read.error();
+    if (state_ == State::header) TRY(read_head(bytes));
+    if (state_ == State::body) TRY(read_body(bytes));
     return state_;
 }
 
@@ -221,7 +219,7 @@ Status RequestReader::read_head(std::string_view& bytes) {
         return Done{};
     }
     bytes.remove_prefix(end + 4 - before);
-    if (Status begun = begin(text.substr(0, end)); !begun) return begun;
+    TRY(begin(text.substr(0, end)));
     head_ = std::string();
     if (!bytes.empty()) expects_continue_ = false;  // its body is coming already
     return Done{};
@@ -230,7 +228,7 @@ Status RequestReader::read_head(std::string_view& bytes) {
 Status RequestReader::begin(std::string_view head) {
     request_ = Request{};
     request_.headers.reserve(16);
-    if (Status lines = read_lines(head, request_); !lines) return lines;
+    TRY(read_lines(head, request_));
     const auto options = list_of(request_.headers, "connection");
     if (!std::all_of(options.begin(), options.end(), is_token))
         return refuse("Connection: must be a list of names");
@@ -244,7 +242,7 @@ Status RequestReader::begin(std::string_view head) {
     // RFC 6455 section 4.2.1: HTTP/1.1 or later.
     request_.upgrade = version_11 && connection_has("upgrade") &&
                        list_has(request_.headers, "upgrade", "websocket");
-    if (Status framed = frame_body(version_11); !framed) return framed;
+    TRY(frame_body(version_11));
     return read_target(request_);
 }
 
@@ -276,7 +274,7 @@ Status RequestReader::frame_body(bool version_11) {
     body_left_ = 0;
     chunks_.reset();
     if (encoding != nullptr) {
-        if (const Status known = check_codings(request_.headers, version_11); !known) return known;
+        TRY(check_codings(request_.headers, version_11));
         chunks_ = std::make_unique<ChunkedReader>(kBodyMax);
     } else if (length != nullptr) {
         const char* const end = length->data() + length->size();

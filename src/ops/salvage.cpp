@@ -53,8 +53,7 @@ Result<sqlite::SalvageAccount> salvage_folder(
     const fs::path target = fs::absolute(fs::path(to)).lexically_normal();
     const fs::path place = target.filename().empty() ? target.parent_path() : target;
     const fs::path part = place.string() + ".part";
-    const Status good = check_places(from, place, part);
-    if (!good) return good.error();
+    TRY(check_places(from, place, part));
     const auto damaged = sqlite::FolderLock::take_to_read(from);
     if (!damaged) return damaged.error();
 

@@ -99,7 +99,7 @@ void Server::prepare_process() {
 Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& parts,
                                               std::size_t cells) {
     prepare_process();
-    if (const Status tested = self_test(); !tested) return tested.error();
+    TRY(self_test());
     Result<std::vector<net::Fd>> sockets = net::listen_all(settings.host, settings.port);
     if (!sockets) return sockets.error();
     const std::uint16_t port = net::local_port(sockets->front().get());

@@ -47,8 +47,7 @@ Named header_value(const net::Request& request, const Naming& naming) {
     }
     if (!valid_utf8(value))
         return refused(naming, Errc::invalid_utf8, advice(naming, "is not UTF-8"));
-    if (Status good = check_name(naming.shown, value, naming.bytes_max, naming.rule); !good)
-        return good.error();
+    TRY(check_name(naming.shown, value, naming.bytes_max, naming.rule));
     return std::optional<std::string>(std::move(value));
 }
 
@@ -56,8 +55,7 @@ Named parameter_value(const net::Request& request, const Naming& naming) {
     if (naming.parameter.empty()) return std::optional<std::string>();
     const auto value = request.query_value(naming.parameter);
     if (!value) return std::optional<std::string>();
-    if (Status good = check_name(naming.parameter, *value, naming.bytes_max, naming.rule); !good)
-        return good.error();
+    TRY(check_name(naming.parameter, *value, naming.bytes_max, naming.rule));
     return std::optional<std::string>(*value);
 }
 

@@ -26,8 +26,7 @@ Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random
     options.store.database = options.folder + "/" + kDatabaseName;
     Result<OpenedStore> store = open_store(options.store, random);
     if (!store) return store.error();
-    const Status named = (*lock)->name_holder();
-    if (!named) return named.error();
+    TRY((*lock)->name_holder());
     std::shared_ptr<Database> database(new Database(std::move(options)));
     database->lock_ = std::move(*lock);
     database->tables_ = std::move(store->tables);
@@ -65,7 +64,8 @@ void Database::append(PendingAppend append) {
 
 void Database::read(Read read) {
     TablesTask task{.read = std::move(read)};
-    if (!backlog_.submit(to_tables_, task)) task.read(nullptr);
+    const Status taken = backlog_.submit(to_tables_, task);
+    if (!taken) task.read(taken.error());
 }
 
 void Database::expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done) {
@@ -170,7 +170,7 @@ void Database::ask(CommitLog::Question question) {
         return ask_operations(question.user_id, question.serial,
                               std::make_shared<Tables::OperationsWalk>());
     auto asked = std::make_shared<const CommitLog::Question>(std::move(question));
-    const auto answer = [this, asked](Reads*) {
+    const auto answer = [this, asked](const Result<Reads*>&) {
         if (asked->kind == Kind::head) {
             const Result<LogHead> head = tables_->head(asked->user_id);
             to_journal_.put(
@@ -189,7 +189,7 @@ void Database::ask(CommitLog::Question question) {
 // One piece, and the others' work between it and the next.
 void Database::ask_operations(const std::string& user_id, std::uint64_t serial,
                               const std::shared_ptr<Tables::OperationsWalk>& walk) {
-    const auto piece = [this, user_id, serial, walk](Reads*) {
+    const auto piece = [this, user_id, serial, walk](const Result<Reads*>&) {
         const Status done = tables_->walk_operations(user_id, *walk);
         if (done && !walk->finished) return ask_operations(user_id, serial, walk);
         auto found = std::make_shared<Result<KeyFilter>>(

@@ -48,8 +48,8 @@ class Database {
     Database& operator=(const Database&) = delete;
 
     void append(PendingAppend append);
-    // On the tables thread. With null it was refused: the store is stopping or overloaded.
-    using Read = std::function<void(Reads*)>;
+    // On the tables thread; with the error, at once, where it was refused.
+    using Read = std::function<void(Result<Reads*>)>;
     void read(Read read);
     void expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done);
     // See Store::check; `report` is called on the tables thread.

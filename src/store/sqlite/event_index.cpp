@@ -48,8 +48,7 @@ Result<EventIndex::Levels> EventIndex::levels_of(std::int64_t user) {
             levels.list.push_back(level);
         }
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return levels;
 }
 
@@ -83,8 +82,7 @@ Result<bool> EventIndex::follow(std::int64_t user) {
         if (level.made != 0) events += level.through - level.from + 1;
         if (events <= capacity(target)) break;
     }
-    const Status done = merge(user, *levels, target, through);
-    if (!done) return done.error();
+    TRY(merge(user, *levels, target, through));
     return levels->end - through >= limits_.tail;
 }
 
@@ -124,8 +122,7 @@ Status EventIndex::merge(std::int64_t user, Levels& levels, std::size_t target, 
         if (!fresh) return fresh.error();
         all = *std::move(fresh);
         for (std::size_t i = 0; i <= target; ++i) {
-            const Status read = read_level({user, kind, i}, levels.list[i], from, all);
-            if (!read) return read;
+            TRY(read_level({user, kind, i}, levels.list[i], from, all));
         }
     }
     levels.writings += 1;
@@ -181,8 +178,7 @@ Status EventIndex::read_level(const Place& place, const Level& level, Offset fro
         }
         next = rows.integer(1) == kEnd ? kEnd : rows.integer(1) + 1;
     }
-    const Status status = rows.status();
-    if (!status) return status;
+    TRY(rows.status());
     if (!whole || next != kEnd) return damaged(place, "it is not whole");
     std::vector<Entry> both(entries.size() + read.size());
     std::merge(entries.begin(), entries.end(), read.begin(), read.end(), both.begin());
@@ -203,13 +199,12 @@ Status EventIndex::write_level(const Place& place, std::uint64_t made,
             put_le(hashes, static_cast<std::uint32_t>(entries[at] >> 32));
             put_le(offsets, static_cast<std::uint32_t>(entries[at]));
         }
-        const Status done = db_.execute(
+        TRY(db_.execute(
             "INSERT INTO event_index(user, level, kind, first, last, made, hashes, offsets) "
             "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
             place.user, static_cast<std::uint64_t>(place.level), static_cast<int>(place.kind),
             first, end == entries.size() ? kEnd : static_cast<std::int64_t>(entries[end] - 1), made,
-            Value::blob(hashes), Value::blob(offsets));
-        if (!done) return done;
+            Value::blob(hashes), Value::blob(offsets)));
     }
     return Done{};
 }
@@ -295,8 +290,7 @@ Result<bool> EventIndex::visit_level(const Place& place, const Level& level, std
         if (begin > 0 || first == 0 || first >> 32 != hash) return true;
         top = first - 1;
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return damaged(place, "a chunk is missing");
 }
 
@@ -317,8 +311,7 @@ Status EventIndex::walk_hashes(std::int64_t user, HashWalk& walk, std::size_t ro
     const Result<Levels> levels = levels_of(user);
     if (!levels) return levels.error();
     if (walk.writings != levels->writings) {
-        const Status begun = begin_walk(user, *levels, walk);
-        if (!begun) return begun;
+        TRY(begin_walk(user, *levels, walk));
     }
     std::size_t left = rows == 0 ? SIZE_MAX : rows;
     for (; walk.level < levels->list.size(); ++walk.level) {
@@ -352,8 +345,7 @@ Result<bool> EventIndex::walk_level(std::int64_t user, const Level& level, HashW
         std::memcpy(hashes.data() + count, bytes.data(), bytes.size() / 4 * 4);
         walk.next = rows.integer(1) == kEnd ? kEnd : rows.integer(1) + 1;
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     if (walk.next == kEnd) return true;
     return damaged({user, Kind::operations, walk.level}, "it is not whole");
 }

@@ -37,17 +37,15 @@ Status ExpiredOperations::add(std::int64_t user, const EventBatch& batch, Offset
                 db_.query("SELECT keys FROM expired_operations WHERE user = ? AND instance = ?",
                           user, number);
             if (rows.next()) all = rows.text(0);
-            const Status status = rows.status();
-            if (!status) return status;
+            TRY(rows.status());
         }
         all.append(added.keys);
         if (all.size() > kBytesMax) all.erase(0, all.size() - kBytesMax);
-        const Status done = db_.execute(
+        TRY(db_.execute(
             "INSERT INTO expired_operations(user, instance, last_offset, keys) VALUES(?, ?, ?, ?) "
             "ON CONFLICT(user, instance) DO UPDATE SET last_offset = excluded.last_offset, "
             "keys = excluded.keys",
-            user, number, added.last, Value::blob(all));
-        if (!done) return done;
+            user, number, added.last, Value::blob(all)));
     }
     return Done{};
 }
@@ -69,8 +67,7 @@ Result<bool> ExpiredOperations::has(std::int64_t user, std::string_view instance
         while (const auto one = take_le<std::uint64_t>(left))
             found = found || *one == key;
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return found;
 }
 

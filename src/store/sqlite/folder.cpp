@@ -113,9 +113,8 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) 
 
 Result<std::unique_ptr<FolderLock>> FolderLock::take_to_read(const std::string& folder) {
     std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
-    Status done = check_kind(lock->path_);
-    if (done) done = lock->open_and_lock(false, true);
-    if (!done) return done.error();
+    TRY(check_kind(lock->path_));
+    TRY(lock->open_and_lock(false, true));
     return lock;
 }
 

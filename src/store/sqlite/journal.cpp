@@ -106,8 +106,7 @@ Status Journal::open_half(std::size_t index, Recovered& recovered) {
         return fail(Errc::storage_newer, path + ": " + header.error().detail +
                                              "; use that version, or restore a backup made before");
     if (!header) return damaged(path, header.error().detail);
-    const Status belongs = check_belongs(path, *header, place_, index, bytes->size());
-    if (!belongs) return belongs;
+    TRY(check_belongs(path, *header, place_, index, bytes->size()));
     file_bytes_ = bytes->size();
     recovered.bytes = *std::move(bytes);
     half.used = std::max(kRecordsBegin, end_of_use(recovered.bytes));
@@ -169,8 +168,7 @@ Status Journal::replay_all(const std::array<Recovered, 2>& recovered, const Repl
                 sequence > chain.back().sequence)
                 continue;
             const Record& record = chain[sequence - chain.front().sequence];
-            const Status done = replay(record.payload, record.end - record.begin);
-            if (!done) return done.error();
+            TRY(replay(record.payload, record.end - record.begin));
             break;
         }
     }
@@ -199,8 +197,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     journal->applied_ = applied;
     std::array<Recovered, 2> recovered;
     for (std::size_t index = 0; index < 2; ++index) {
-        const Status done = journal->open_half(index, recovered[index]);
-        if (!done) return done.error();
+        TRY(journal->open_half(index, recovered[index]));
     }
 
     std::uint64_t end = applied;
@@ -211,8 +208,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
                 end = std::max(end, chain.back().sequence);
         }
     }
-    const Status dense = journal->check_dense(recovered, end);
-    if (!dense) return dense.error();
+    TRY(journal->check_dense(recovered, end));
     journal->next_sequence_ = end + 1;
     journal->active_ =
         journal->halves_[1].last_sequence > journal->halves_[0].last_sequence ? 1 : 0;
@@ -221,12 +217,10 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     const auto& run = recovered[journal->active_].scan.chain;
     if (end != 0 && (run.empty() || run.back().sequence != end))
         journal->halves_[journal->active_].end = journal->file_bytes_;
-    const Status replayed = journal->replay_all(recovered, replay);
-    if (!replayed) return replayed.error();
+    TRY(journal->replay_all(recovered, replay));
     // Only now that nothing speaks against the files is anything written.
     for (std::size_t index = 0; index < 2; ++index) {
-        const Status done = journal->make_durable(index, recovered[index]);
-        if (!done) return done.error();
+        TRY(journal->make_durable(index, recovered[index]));
     }
     return journal;
 }
@@ -262,8 +256,7 @@ Status Journal::write_into(std::size_t index) {
     Half& half = halves_[index];
     const std::size_t at = index == active_ ? half.end : kRecordsBegin;
     half.used = std::max(half.used, at + record_.size());
-    const Status done = half.file->write(at, record_);
-    if (!done) return done.error();
+    TRY(half.file->write(at, record_));
     if (index != active_) half.use += 1;
     active_ = index;
     half.end = at + record_.size();
@@ -306,8 +299,7 @@ Status Journal::turn_over() {
     if (empty || halves_[1 - active_].last_sequence > applied_) return Done{};
     const bool all_applied = applied_ == last_sequence();
     begin();
-    const Status done = write_into(1 - active_);
-    if (!done) return done;
+    TRY(write_into(1 - active_));
     if (all_applied) applied_ = last_sequence();
     return sync();
 }

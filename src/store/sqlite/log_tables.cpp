@@ -34,8 +34,7 @@ StoredHead read_head(const Rows& rows, int column) {
 Result<std::optional<StoredHead>> one_head(Rows& rows) {
     std::optional<StoredHead> found;
     if (rows.next()) found = read_head(rows, 0);
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return found;
 }
 
@@ -70,8 +69,7 @@ Result<std::optional<StoredHead>> LogTables::find(std::string_view name) {
         name);
     Result<std::optional<StoredHead>> found = one_head(rows);
     if (!found || !*found) return found;
-    const Status whole = check_ends(**found);
-    if (!whole) return whole.error();
+    TRY(check_ends(**found));
     return found;
 }
 
@@ -104,10 +102,8 @@ Result<std::int64_t> LogTables::add_user(std::string_view name) {
     std::int64_t id = 0;
     while (rows.next())
         id = rows.integer(0);
-    const Status status = rows.status();
-    if (!status) return status.error();
-    const Status counted = db_.execute("UPDATE meta SET value = value + 1 WHERE key = 'users'");
-    if (!counted) return counted.error();
+    TRY(rows.status());
+    TRY(db_.execute("UPDATE meta SET value = value + 1 WHERE key = 'users'"));
     return id;
 }
 
@@ -133,8 +129,7 @@ Result<std::vector<std::string>> LogTables::users() {
     Rows rows = db_.query("SELECT name FROM users ORDER BY name");
     while (rows.next())
         names.emplace_back(rows.text(0));
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return names;
 }
 
@@ -167,8 +162,7 @@ Result<LogTables::Tail> LogTables::tail_of(std::int64_t user) {
             tail.none = false;
             if (last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
         }
-        const Status status = last.status();
-        if (!status) return status.error();
+        TRY(last.status());
     }
     if (first == 0) return tail;
     Result<EventBatch> small = segment_with(user, first);
@@ -188,15 +182,13 @@ Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
             building.texts.size() + next.batch->texts.size() > limits_.bytes_max ||
             building.epoch != next.batch->epoch;
         if (!building.empty() && full) {
-            const Status done = put_segment(user, building);
-            if (!done) return done.error();
+            TRY(put_segment(user, building));
             building = EventBatch();
         }
         append_batch(building, *next.batch);
     }
     if (!building.empty()) {
-        const Status done = put_segment(user, building);
-        if (!done) return done.error();
+        TRY(put_segment(user, building));
     }
     const Status done = db_.execute(
         "INSERT INTO head(user, epoch, offset, hash, timestamp, first_kept) "
@@ -233,8 +225,7 @@ Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
         "ORDER BY first_offset DESC LIMIT 1",
         user, offset);
     const bool found = rows.next();
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     if (!found) return damaged(db_, user, offset, "its segment is missing");
     Result<EventBatch> batch = decode_batch(rows.text(0));
     if (!batch) return batch.error();
@@ -281,8 +272,7 @@ Result<std::optional<LogTables::Due>> LogTables::next_due(std::int64_t before_ms
         due = Due{.log = read_head(rows, 0),
                   .name = std::string(rows.text(6)),
                   .place = {.oldest = rows.integer(7), .user = rows.integer(0)}};
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return due;
 }
 
@@ -311,8 +301,7 @@ Result<LogTables::Cut> LogTables::find_cut(const StoredHead& log, std::int64_t b
         if (batch) {
             const Offset young = first_not_before(*batch, before_ms);
             if (young != batch->first) {
-                const Status taken = dropping(*batch, young - 1);
-                if (!taken) return taken.error();
+                TRY(dropping(*batch, young - 1));
             }
             if (!whole && young > batch->last())
                 return damaged(db_, log.user, young, "the segment's time is not its events'");
@@ -326,8 +315,7 @@ Result<LogTables::Cut> LogTables::find_cut(const StoredHead& log, std::int64_t b
         cut.segments += 1;
         cut.first_kept = rows.natural(1) + 1;
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     cut.oldest.reset();
     return cut;
 }
@@ -364,8 +352,7 @@ Result<bool> LogTables::check_segment(const StoredHead& log, Offset& next,
         "WHERE user = ? AND first_offset >= ? ORDER BY first_offset LIMIT 1",
         log.user, next);
     const bool found = rows.next();
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     if (!found) return damaged(db_, log.user, next, "its segment is missing");
     Result<EventBatch> decoded = decode_batch(rows.text(4));
     if (!decoded) return decoded.error();
@@ -383,8 +370,7 @@ Result<bool> LogTables::check_segment(const StoredHead& log, Offset& next,
     }
     if (rows.text(3) != keys)
         return damaged(db_, log.user, next, "the segment's keys are not its events'");
-    const Status chained = verify_batch(batch);
-    if (!chained) return chained.error();
+    TRY(verify_batch(batch));
     end = batch.head();
     next = batch.last() + 1;
     if (end->offset > log.head.offset)  // it was continued since
@@ -410,8 +396,7 @@ Result<std::string> LogTables::body_of(std::int64_t user, Offset first) {
     Rows rows =
         db_.query("SELECT body FROM segment WHERE user = ? AND first_offset = ?", user, first);
     std::string body(rows.next() ? rows.text(0) : std::string_view());
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return body;
 }
 
@@ -420,16 +405,14 @@ Result<Offset> LogTables::segment_after(std::int64_t user, Offset offset) {
         "SELECT coalesce(min(first_offset), 0) FROM segment WHERE user = ? AND first_offset > ?",
         user, offset);
     const Offset first = rows.next() ? rows.natural(0) : 0;
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return first;
 }
 
 Result<std::string> LogTables::name_of(std::int64_t user) {
     Rows rows = db_.query("SELECT name FROM users WHERE id = ?", user);
     const bool found = rows.next();
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     if (!found) return fail(Errc::storage_damaged, "its name is missing");
     return std::string(rows.text(0));
 }

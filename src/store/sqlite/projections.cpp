@@ -64,8 +64,7 @@ Status Projections::collect_response(std::int64_t user, Offset offset, const Res
             if (!stored) return stored.error();
             at->second = merge_responses(*stored, record);
         }
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     at->second.offset = offset;
     return Done{};
@@ -198,19 +197,17 @@ Status Projections::write_modes(std::int64_t user, const Final& final) {
     for (const auto& [offset, mode] : final.transitions) {
         json_.clear();
         write_mode(json_, *mode);
-        const Status done = db_.execute(
+        TRY(db_.execute(
             "INSERT INTO mode_transition(user, offset, instance, json) VALUES(?, ?, ?, ?)", user,
-            offset, mode->instance_id, json_);
-        if (!done) return done.error();
+            offset, mode->instance_id, json_));
     }
     for (const auto& [name, record] : final.responses) {
         json_.clear();
         write_response(json_, record);
-        const Status done = db_.execute(
-            "INSERT OR REPLACE INTO response(user, chat, message, offset, json) "
-            "VALUES(?, ?, ?, ?, ?)",
-            user, name.first, name.second, record.offset, json_);
-        if (!done) return done.error();
+        TRY(
+            db_.execute("INSERT OR REPLACE INTO response(user, chat, message, offset, json) "
+                        "VALUES(?, ?, ?, ?, ?)",
+                        user, name.first, name.second, record.offset, json_));
     }
     return Done{};
 }
@@ -237,12 +234,10 @@ Result<std::uint64_t> Projections::state_sum(std::int64_t user) {
     {
         Rows rows = db_.query("SELECT state_sum FROM head WHERE user = ?", user);
         if (rows.next() && !rows.is_null(0)) return rows.natural(0);
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     State state;  // a user of before there were sums, or a new one
-    const Status done = load(user, state);
-    if (!done) return done.error();
+    TRY(load(user, state));
     return sum_;
 }
 
@@ -312,13 +307,11 @@ Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
         Rows rows =
             db_.query("SELECT min(expires_at) FROM context WHERE user = ? AND deleted = 0", user);
         if (rows.next() && !rows.is_null(0)) exact = rows.integer(0);
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     if (exact && *exact <= now_ms) return true;
-    const Status done = db_.execute("UPDATE head SET next_expiry = ? WHERE user = ?",
-                                    exact ? Value(*exact) : Value(nullptr), user);
-    if (!done) return done.error();
+    TRY(db_.execute("UPDATE head SET next_expiry = ? WHERE user = ?",
+                    exact ? Value(*exact) : Value(nullptr), user));
     return false;
 }
 
@@ -331,8 +324,7 @@ Result<std::vector<std::string>> Projections::users_who_may_have_expired(std::in
         now_ms, limit);
     while (rows.next())
         users.emplace_back(rows.text(0));
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return users;
 }
 
@@ -347,16 +339,14 @@ Status Projections::drop_tombstones(std::int64_t user, Offset first_kept) {
             user, first_kept);
         while (rows.next())
             sum_ -= weight(kContexts, rows.text(0), rows.text(1));
-        const Status status = rows.status();
-        if (!status) return status;
+        TRY(rows.status());
     }
     if (sum_ == *sum) return Done{};
     // The search index must have seen the deletion first.
-    const Status done = db_.execute(
-        "DELETE FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
-        "offset <= (SELECT searchable_to FROM head WHERE user = ?1)",
-        user, first_kept);
-    if (!done) return done;
+    TRY(
+        db_.execute("DELETE FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
+                    "offset <= (SELECT searchable_to FROM head WHERE user = ?1)",
+                    user, first_kept));
     return db_.execute("UPDATE head SET state_sum = ? WHERE user = ?", sum_, user);
 }
 

@@ -17,12 +17,10 @@ Result<LoadedLog> Reads::load(const std::string& user_id) {
     loaded.head = log.head;
     loaded.first_kept = log.first_kept;
     if (log.id != 0) {
-        const Status done = tables_.projections_.load(log.id, loaded.state);
-        if (!done) return done.error();
+        TRY(tables_.projections_.load(log.id, loaded.state));
     }
     for (Unapplied& next : log.unapplied) {
-        const Status decoded = next.decode();
-        if (!decoded) return decoded.error();
+        TRY(next.decode());
         for (const Change& change : next.changes)
             fold(loaded.state, change);
     }
@@ -61,8 +59,7 @@ Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_
     const Offset memory_begins =
         log.unapplied.empty() ? log.head.offset + 1 : log.unapplied.front().batch->first;
     if (after + 1 < memory_begins) {
-        const Status done = tables_.log_.read(log.id, after, bytes_max, slice.batches);
-        if (!done) return done.error();
+        TRY(tables_.log_.read(log.id, after, bytes_max, slice.batches));
     }
     std::size_t bytes = 0;
     for (const EventBatchPtr& batch : slice.batches)
@@ -154,8 +151,7 @@ Result<ClockMark> Reads::load_clock() {
     {
         Rows rows = db_.query("SELECT value FROM meta WHERE key = 'clock'");
         if (rows.next()) return decode_clock_mark(rows.text(0));
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     const auto newest = db_.number("SELECT coalesce(max(timestamp), 0) FROM head");
     if (!newest) return newest.error();

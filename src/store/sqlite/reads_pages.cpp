@@ -106,8 +106,7 @@ Result<ContextPtr> Reads::current(UserLog& log, const std::string& key) {
         if (!read) return read.error();
         context = std::make_shared<const Context>(*std::move(read));
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return context;
 }
 
@@ -179,8 +178,7 @@ Result<std::vector<Transition>> Reads::transitions(const std::string& user_id,
         if (!state) return state.error();
         found.push_back({rows.natural(0), *std::move(state)});
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return found;
 }
 
@@ -218,8 +216,7 @@ Result<std::vector<ResponseRecord>> Reads::responses(const std::string& user_id,
         if (matches(*record, filter) && !changed->contains({record->chat_id, record->message_id}))
             records.push_back(*std::move(record));
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return records;
 }
 
@@ -270,8 +267,7 @@ Result<std::vector<SearchHit>> Reads::search(const std::string& user_id, const s
     // Where nobody writes, the index is brought up at once.
     const bool quiet = changed && !changed->empty() && !tables_.has_unapplied();
     if (changed && (quiet || changed->size() > kNotIndexedMax) && log.id != 0) {
-        const Status indexed = tables_.index_texts(log.id);
-        if (!indexed) return indexed.error();
+        TRY(tables_.index_texts(log.id));
         changed = not_indexed(log);
     }
     if (!changed) return changed.error();

@@ -258,8 +258,7 @@ Status UserSalvage::compare_contexts(const LogSalvage& log) {
                      .why = event_lost ? "event " + std::to_string(lost->second) + " is lost"
                                        : said.mapped().why});
         }
-        const Status status = rows.status();
-        if (!status) return status;
+        TRY(rows.status());
     }
     for (const auto& [key, said] : contexts_) {
         note_scope(hash64("ctx:" + key));
@@ -360,8 +359,7 @@ Status UserSalvage::finish(const LogSalvage& log) {
     account_.whole = account_.events_lost() == 0 && !log.is_rechained() && account_.items.empty() &&
                      account_.notes.empty();
     if (!account_.whole) {
-        const Status done = log_tables_.set_epoch(user_, new_epoch_);
-        if (!done) return done;
+        TRY(log_tables_.set_epoch(user_, new_epoch_));
     }
     const Offset first = log.first();
     return db_.execute(

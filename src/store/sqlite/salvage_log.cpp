@@ -41,8 +41,7 @@ Status LogSalvage::append(const EventDraft& draft, Epoch epoch) {
     constexpr std::size_t kEvents = 256, kBytes = 256 * 1024;
     if (building_.size() >= kEvents || building_.texts.size() >= kBytes ||
         (!building_.empty() && building_.epoch != epoch)) {
-        const Status done = flush();
-        if (!done) return done;
+        TRY(flush());
     }
     if (log_is_empty_) first_ = head_.offset + 1;
     log_is_empty_ = false;

@@ -265,8 +265,7 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
     } else {
-        const Status ours = check_not_newer(read_database_header(*bytes), database);
-        if (!ours) return ours.error();
+        TRY(check_not_newer(read_database_header(*bytes), database));
         roll_back(database, sources.disk->name());
         auto rows = RawRows::open(sources.disk->vfs(), database);
         if (!rows) return rows.error();

@@ -140,8 +140,7 @@ std::int64_t schema_version() noexcept {
 Status migrate(Connection& connection, std::int64_t target) {
     const auto version = connection.number("PRAGMA user_version");
     if (!version) return version.error();
-    const Status owner = check_owner(connection, *version);
-    if (!owner) return owner.error();
+    TRY(check_owner(connection, *version));
     if (*version > schema_version())
         return fail(Errc::storage_newer,
                     connection.path() + ": a newer version of this program wrote it (schema " +

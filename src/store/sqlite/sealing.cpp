@@ -38,8 +38,7 @@ Status write_sealed(Connection& db, std::uint64_t store_id, const std::string& p
     if (made < 0) return failed(path, "making");
     ::close(made);
     db.set_store_id(store_id);
-    const Status done = db.execute("VACUUM INTO ?", path);
-    if (!done) return done;
+    TRY(db.execute("VACUUM INTO ?", path));
     const auto file = File::open(db.vfs(), path, false);
     return file ? (*file)->sync() : Status(file.error());
 }

@@ -71,8 +71,7 @@ Result<std::set<std::int64_t>> Search::prepare() {
 Result<bool> Search::is_behind(std::int64_t user) {
     Rows rows = db_.query("SELECT searchable_to < offset FROM head WHERE user = ?", user);
     const bool behind = rows.next() && rows.integer(0) != 0;
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return behind;
 }
 
@@ -92,12 +91,10 @@ Result<bool> Search::index_some(std::int64_t user, std::size_t limit) {
                                .text = search::body_of(*context),
                                .deleted = rows.integer(2) != 0});
         }
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     for (const Changed& changed : changes) {
-        const Status done = index(user, changed);
-        if (!done) return done.error();
+        TRY(index(user, changed));
     }
     const bool more = changes.size() == limit;
     const Status done =
@@ -114,8 +111,7 @@ Status Search::index(std::int64_t user, const Changed& changed) {
         Rows rows = db_.query("SELECT id FROM search_document WHERE user = ? AND key = ?", user,
                               changed.key);
         if (rows.next()) id = rows.integer(0);
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
     }
     Status done = Done{};
     if (id != 0) {
@@ -168,8 +164,7 @@ Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query&
         const double score = search::score(query, counted->phrases, counted->body_terms);
         matches.push_back({rows.integer(0), {std::string(rows.text(1)), {}, score}});
     }
-    const Status status = rows.status();
-    if (!status) return status.error();
+    TRY(rows.status());
     return matches;
 }
 
@@ -185,8 +180,7 @@ Result<std::vector<SearchHit>> Search::find(std::int64_t user, const Query& quer
     for (auto at = best.begin(); at != best.begin() + kept; ++at) {
         Rows rows = db_.query("SELECT body FROM search_text WHERE rowid = ?", at->row);
         if (rows.next()) at->hit.snippet = search::snippet(query, at->hit.key, rows.text(0));
-        const Status status = rows.status();
-        if (!status) return status.error();
+        TRY(rows.status());
         hits.push_back(std::move(at->hit));
     }
     return hits;

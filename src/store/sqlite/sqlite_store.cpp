@@ -4,13 +4,6 @@
 #include <utility>
 
 namespace dyad::sqlite {
-namespace {
-
-Error refused() {
-    return fail(Errc::unavailable, "the store takes no requests now");
-}
-
-}  // namespace
 
 SqliteStore::SqliteStore(std::shared_ptr<Database> database, driver::Caller::Post post)
     : database_(std::move(database)), cell_(driver::Caller::make(std::move(post))) {
@@ -25,9 +18,9 @@ SqliteStore::~SqliteStore() {
 template <class T, class... Params, class... Args>
 void SqliteStore::ask(Callback<T> done, Result<T> (Reads::*question)(Params...), Args... args) {
     database_->read([database = database_.get(), cell = cell_, done = std::move(done), question,
-                     ... args = std::move(args)](Reads* store) mutable {
-        Result<T> result = store == nullptr ? refused() : (store->*question)(args...);
-        if (!result && store != nullptr) database->note(result.error());
+                     ... args = std::move(args)](Result<Reads*> store) mutable {
+        Result<T> result = store ? ((*store)->*question)(args...) : store.error();
+        if (!result) database->note(result.error());
         answer(cell, std::move(done), std::move(result));
     });
 }
@@ -96,8 +89,8 @@ void SqliteStore::load_clock(Callback<ClockMark> done) {
 }
 
 void SqliteStore::save_clock(const ClockMark& mark) {
-    database_->read([mark](Reads* store) {
-        if (store != nullptr) store->save_clock(mark);
+    database_->read([mark](Result<Reads*> store) {
+        if (store) (*store)->save_clock(mark);
     });
 }
 

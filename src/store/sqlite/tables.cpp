@@ -85,8 +85,7 @@ Result<UserLog*> Tables::find_log(const std::string& user_id) {
     }
     auto log = std::make_unique<UserLog>();
     log->name = user_id;
-    const Status read = read_log(*log);
-    if (!read) return read.error();
+    TRY(read_log(*log));
     if (log->id == 0) return static_cast<UserLog*>(nullptr);
     release_idle_logs();
     return logs_.emplace(user_id, std::move(log)).first->second.get();
@@ -127,8 +126,7 @@ Status Tables::replay(std::string_view payload, std::size_t record_bytes, std::u
             head.epoch = batch->epoch;
             head.hash = genesis_hash(user_id, batch->epoch);
         }
-        const Status follows = check_follows(head, *batch);
-        if (!follows) return follows;
+        TRY(check_follows(head, *batch));
         std::vector<Committed> one;
         one.push_back({.user_id = user_id,
                        .batch = std::make_shared<const EventBatch>(*std::move(batch)),
@@ -179,8 +177,7 @@ Status Tables::apply(const std::function<void()>& between) {
 Status Tables::apply_all(std::vector<Part>& parts, const std::function<void()>& between) {
     for (Part& part : parts) {
         while (part.left > 0) {
-            const Status done = apply_piece(part);
-            if (!done) return done;
+            TRY(apply_piece(part));
             if (between) between();
             if (!db_->in_transaction())  // lost to an error of a read
                 return fail(Errc::storage_unavailable,
@@ -367,8 +364,7 @@ Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
 }
 
 Status Tables::verify(const std::string& user_id) {
-    Status done = apply();
-    if (!done) return done;
+    TRY(apply());
     const auto log = log_.find(user_id);
     if (!log) return log.error();
     if (!*log) return fail(Errc::not_found, "there is no log of user " + user_id);
@@ -385,8 +381,7 @@ Status Tables::renew_epochs(Random& random) {
                 if (!log) return log.error();
                 if (!*log) break;
                 user = (*log)->user;
-                const Status renewed = log_.set_epoch(user, random.next_u64() | 1);
-                if (!renewed) return renewed;
+                TRY(log_.set_epoch(user, random.next_u64() | 1));
             }
             return db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('epoch_seed', ?)",
                                 seed);

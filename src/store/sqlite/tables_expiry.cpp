@@ -154,8 +154,7 @@ Status Tables::empty_rollback_journal() {
     constexpr std::uint64_t kHeaderBytes = 28;
     const auto file = File::open(db_->vfs(), options_.database + "-journal", false);
     if (!file) return file.error();
-    const Status done = (*file)->truncate(kHeaderBytes);
-    if (!done) return done;
+    TRY((*file)->truncate(kHeaderBytes));
     const Status synced = (*file)->sync();
     if (!synced) stop(synced.error());
     return Done{};

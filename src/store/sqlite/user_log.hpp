@@ -35,8 +35,7 @@ Status visit_unapplied(UserLog& log, Offset before, Visit visit) {
     for (std::size_t b = log.unapplied.size(); b-- > 0;) {
         Unapplied& next = log.unapplied[b];
         if (next.batch->first >= before) continue;
-        const Status decoded = next.decode();
-        if (!decoded) return decoded;
+        TRY(next.decode());
         for (std::size_t i = next.batch->size(); i-- > 0;) {
             const Offset offset = next.batch->first + i;
             if (offset < before && !visit(offset, next.batch->entries[i], next.changes[i]))

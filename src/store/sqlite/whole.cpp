@@ -41,8 +41,7 @@ class Folder {
         const auto interrupted = interrupted_pages();
         if (!interrupted) return interrupted.error();
         const bool nothing = database_.bytes.value_or(0) == 0 || *interrupted == 0;
-        const Status done = nothing ? nothing_is_lost() : is_whole(interrupted->has_value());
-        if (!done) return done.error();
+        TRY(nothing ? nothing_is_lost() : is_whole(interrupted->has_value()));
         return nothing ? Found::nothing : Found::store;
     }
 
@@ -93,8 +92,7 @@ class Folder {
             return not_whole(database_.path,
                              "does not begin as a database does, so it is damaged or not a "
                              "database of this product");
-        const Status ours = is_ours(header);
-        if (!ours) return ours;
+        TRY(is_ours(header));
         const Part& rollback = others_[2];
         if (rollback.bytes.value_or(0) == 0)
             return not_whole(rollback.path,

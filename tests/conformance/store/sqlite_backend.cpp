@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 namespace dyad::conformance {
 namespace {
@@ -25,9 +26,17 @@ class SqliteBackend final : public Backend {
     void drop_second() override { second_.reset(); }
     void pump() override { cell_.run_once(2); }
 
-    // A crash leaves the files as they are at some moment: so their copy is opened.
+    // A crash leaves the files as they are at some moment: so their copy is opened. It is made on
+    // the thread that writes the database, which may be amid an apply.
     void restart(bool cleanly) override {
-        if (!cleanly) std::filesystem::copy(folder(), folder(1));
+        if (!cleanly) {
+            std::promise<void> copied;
+            database_->read([&](const auto&) {
+                std::filesystem::copy(folder(), folder(1));
+                copied.set_value();
+            });
+            copied.get_future().wait();
+        }
         close();
         if (!cleanly) {
             std::filesystem::remove_all(folder());
