@@ -61,7 +61,7 @@ class Resolution {
         for (const auto* file : {&inputs_.config_file, &inputs_.env_file})
             if (*file) add_file(**file);
         for (const auto& [name, value] : inputs_.environment)
-            if (!has_main_name(name, inputs_.environment))
+            if (!said_by_main_name(name, value, "environment", inputs_.environment))
                 add(name, {value, "environment", ""}, false);
         for (const auto& [name, value] : inputs_.flags)
             add_flag(name, value);
@@ -94,13 +94,25 @@ class Resolution {
                 }};
     }
 
-    // A name and its alias in one place: the alias does not count.
+    static const std::string& value_of(const std::string& value) { return value; }
+    static const std::string& value_of(const DotenvEntry* entry) { return entry->value; }
+
+    // Whether an alias stands beside its name in one place. They have to say the same.
     template <class Pairs>
-    static bool has_main_name(std::string_view name, const Pairs& pairs) {
+    bool said_by_main_name(std::string_view name, const std::string& value,
+                           const std::string& source, const Pairs& pairs) {
         const SettingRow* const row = find_setting(name);
-        return row != nullptr && row->alias == name &&
-               std::any_of(pairs.begin(), pairs.end(),
-                           [&](const auto& pair) { return pair.first == row->name; });
+        if (row == nullptr || row->alias != name) return false;
+        const auto main = std::find_if(pairs.begin(), pairs.end(),
+                                       [&](const auto& pair) { return pair.first == row->name; });
+        const std::string mine = normal_setting(*row, value);
+        const std::string its =
+            main == pairs.end() ? std::string() : normal_setting(*row, value_of(main->second));
+        if (its.empty()) return false;
+        if (!mine.empty() && mine != its)
+            problem(*row, "says something else than " + std::string(name) + " (" + source +
+                              "), its other name; keep one of the two");
+        return true;
     }
 
     void add_file(const SettingsFile& file) {
@@ -117,7 +129,7 @@ class Resolution {
         for (const DotenvEntry& entry : parsed.entries)
             last[entry.name] = &entry;
         for (const auto& [name, entry] : last)
-            if (!has_main_name(name, last))
+            if (!said_by_main_name(name, entry->value, place(entry->line), last))
                 add(name,
                     {entry->value, place(entry->line), file.path, entry->literal, file.shared},
                     true);
@@ -207,6 +219,13 @@ class Resolution {
             if (!path) return refuse(path.error().detail);
             if (*path != setting.value) setting.by_letter = setting.value;
             setting.value = *std::move(path);
+            // One file for all folders: what it names has to be one folder, too.
+            const auto& file = inputs_.config_file;
+            if (file && setting.source.starts_with(file->path + " line ") &&
+                !setting.value.starts_with('/'))
+                return refuse(
+                    "would be another folder wherever a command is started; write the path from / "
+                    "or ~ on");
         }
         if (row.name == kUserId && !setting.literal) {
             if (is_uuidgen(setting.value)) return take_kept_user_id(setting);

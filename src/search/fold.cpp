@@ -94,9 +94,19 @@ icu::UnicodeString without_marks(const icu::UnicodeString& decomposed) {
 }
 
 // The letters that one keyboard writes for the other's, or that are left plain, as CLDR's collation
-// for search and Lucene's normalisers of Arabic and Persian have them.
-UChar32 plain_arabic(UChar32 c) {
+// for search and Lucene's normalisers of Arabic and Persian have them. What Unicode calls a letter
+// and people type as an apostrophe (oʻzbek, пʼять, Hawaiʻi, ʿAlī): ICU's Latin-ASCII and unaccent.
+UChar32 plain_character(UChar32 c) {
     switch (c) {
+        case 0x2b9:
+        case 0x2ba:
+        case 0x2bb:
+        case 0x2bc:
+        case 0x2bd:
+        case 0x2be:
+        case 0x2bf:
+        case 0x2c8:
+            return '\'';
         case 0x671:
             return 0x627;  // alef wasla, alef
         case 0x649:
@@ -122,7 +132,7 @@ icu::UnicodeString with_plain_characters(const icu::UnicodeString& text, bool& l
         if (c >= 0x80 && u_isdigit(c)) c = '0' + u_charDigitValue(c);
         UErrorCode error = U_ZERO_ERROR;
         latin = latin || (c >= 0x80 && uscript_getScript(c, &error) == USCRIPT_LATIN);
-        out.append(plain_arabic(c));
+        out.append(plain_character(c));
     }
     return out;
 }

@@ -151,7 +151,7 @@ class Cutter {
 }  // namespace
 
 int cutting_version() noexcept {
-    constexpr int kVersion = 1;
+    constexpr int kVersion = 2;
     UVersionInfo icu;
     u_getVersion(icu);
     return kVersion * 1000 + icu[0];

@@ -46,6 +46,17 @@ inline constexpr SearchCase kSearchCases[] = {
     {"invisible", "one two", "one\u0085two", true},
     {"Thai", "ผมกิน\u200bข้าว", "กินข้าว", true},
     {"Khmer", "ញ៉ាំបាយ", "ញ៉ាំ\u200bបាយ", true},
+    // Letters that are an apostrophe to whoever types them.
+    {"Uzbek", "oʻzbek tili", "o'zbek", true},
+    {"Uzbek", "oʻzbek tili", "oʻzbek", true},
+    {"Uzbek", "o‘zbek tili", "oʻzbek", true},
+    {"Ukrainian", "пʼять", "п'ять", true},
+    {"Ukrainian", "п’ять", "пʼять", true},
+    {"Hawaiian", "Hawaiʻi", "Hawai'i", true},
+    {"Arabic in Latin letters", "ʿAlī ibn Abī Ṭālib", "ali", true},
+    {"Arabic in Latin letters", "al-Qurʾān", "al-qur'an", true},
+    {"Afrikaans", "ŉ boek", "'n boek", true},
+    {"apostrophe", "oʻzbek", "ozbek", false},
     // What people paste.
     {"pasted", "5 inch disk", "5\" disk", true},
     {"pasted", "he said hello to her", "he said \"hello", true},

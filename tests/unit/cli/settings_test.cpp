@@ -269,6 +269,39 @@ TEST(Settings, TheLastOfANameCountsEvenIfItIsEmpty) {
               "b");
 }
 
+TEST(Settings, ANameAndItsOtherNameInOnePlaceSayTheSame) {
+    const Resolved differ = with_file("WS_ALLOWED_HOSTS=a\nALLOWED_HOSTS=b\n");
+    EXPECT_TRUE(differ.has_fatal());
+    EXPECT_NE(problems_of(differ).find("WS_ALLOWED_HOSTS (/w/.env line 1)"), std::string::npos)
+        << problems_of(differ);
+    EXPECT_TRUE(
+        with_environment({{"ALLOWED_ORIGINS", "https://a"}, {"WS_ALLOWED_ORIGINS", "https://b"}})
+            .has_fatal());
+    EXPECT_FALSE(with_file("WS_ALLOWED_HOSTS=a, b\nALLOWED_HOSTS='a,b'\n").has_fatal());
+    // Empty is not set, under either name.
+    EXPECT_EQ(
+        with_environment({{"ALLOWED_HOSTS", ""}, {"WS_ALLOWED_HOSTS", "a"}}).text("ALLOWED_HOSTS"),
+        "a");
+    EXPECT_FALSE(with_environment({{"ALLOWED_HOSTS", "a"}, {"WS_ALLOWED_HOSTS", ""}}).has_fatal());
+}
+
+TEST(Settings, APathOfTheOneConfigurationFileIsOneFolder) {
+    const auto with_config = [](const std::string& text) {
+        Inputs inputs;
+        inputs.environment = {{"HOME", "/home/ada"}};
+        inputs.config_file = SettingsFile{"/c/config.env", text};
+        return resolve(inputs);
+    };
+    for (const char* path : {"mem", "./mem", "../mem"}) {
+        const Resolved relative = with_config(std::string("DYAD_DATA_DIR=") + path + "\n");
+        EXPECT_TRUE(relative.has_fatal()) << path;
+        EXPECT_NE(problems_of(relative).find("/c/config.env line 1"), std::string::npos) << path;
+        EXPECT_FALSE(with_file(std::string("DYAD_DATA_DIR=") + path + "\n").has_fatal()) << path;
+    }
+    for (const char* path : {"/mem", "~/mem", "$HOME/mem"})
+        EXPECT_FALSE(with_config(std::string("DYAD_DATA_DIR=") + path + "\n").has_fatal()) << path;
+}
+
 TEST(Settings, AFlagWithoutAValueIsRefused) {
     for (const char* value : {"", "  "}) {
         Inputs inputs;

@@ -302,6 +302,11 @@ TEST(DecoderNumbers, AreTakenUpToTheLimitsOfTheirKind) {
     EXPECT_EQ(read(R"("expectedVersion":18446744073709551615)").expected_version, UINT64_MAX);
     EXPECT_EQ(read(R"("expectedVersion":0)").expected_version, 0U);
     EXPECT_FALSE(read(R"("expectedVersion":null)").expected_version.has_value());
+    // One number, however it is written; to JSON Schema, too.
+    EXPECT_EQ(read(R"("expectedVersion":70E-1)").expected_version, 7U);
+    EXPECT_EQ(read(R"("expectedVersion":-0.0)").expected_version, 0U);
+    EXPECT_EQ(expires("1e3"), std::optional<std::int64_t>(1000));
+    EXPECT_EQ(expires("-9007199254740992.0"), std::optional<std::int64_t>(-9007199254740992));
 }
 
 TEST(DecoderNumbers, OfAnotherKindAreRefusedByTheNameOfTheirField) {
@@ -312,10 +317,11 @@ TEST(DecoderNumbers, OfAnotherKindAreRefusedByTheNameOfTheirField) {
         EXPECT_EQ(error->code, Errc::invalid_field) << text;
         EXPECT_EQ(error->detail, detail) << text;
     };
-    for (const std::string number : {"9223372036854775808", "-9223372036854775809", "1.0", "1e3",
-                                     "18446744073709551616", "1e999", "\"1\"", "true", "[1]"})
+    for (const std::string number :
+         {"9223372036854775808", "-9223372036854775809", "1.5", "1e-3", "1e19",
+          "18446744073709551616", "1e999", "\"1\"", "true", "[1]"})
         refused(put("\"expiresAt\":" + number), "expiresAt: must be " + std::string(kTimeForms));
-    for (const std::string number : {"-1", "18446744073709551616", "0.5", "1e0", "-1e999", "{}"})
+    for (const std::string number : {"-1", "18446744073709551616", "0.5", "-1.0", "-1e999", "{}"})
         refused(put("\"expectedVersion\":" + number),
                 "expectedVersion: must be a whole number from 0");
     for (const std::string number : {"1e999", "\"1\"", "false", "[]"})
