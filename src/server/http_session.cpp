@@ -10,6 +10,7 @@
 #include "server/handshake.hpp"
 #include "server/http_exchange.hpp"
 #include "server/problem.hpp"
+#include "server/rest/naming.hpp"
 
 #include <algorithm>
 
@@ -166,10 +167,19 @@ std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
                request, false);
         return nullptr;
     }
+    auto user = rest::named(request, rest::kUserName);
+    auto instance = rest::named(request, rest::kInstanceName);
+    if (!user || !instance) {
+        answer(problem(user ? instance.error() : user.error(), request.target), request, false);
+        return nullptr;
+    }
     const auto& shake = std::get<Handshake>(judged);
     return client_.cell().open_live(
-        client_, net::upgrade_response(shake.accept, shake.negotiated ? kSubprotocol : ""),
-        shake.negotiated);
+        client_,
+        {.answer = net::upgrade_response(shake.accept, shake.negotiated ? kSubprotocol : ""),
+         .negotiated = shake.negotiated,
+         .user = (*std::move(user)).value_or(""),
+         .instance = (*std::move(instance)).value_or("")});
 }
 
 void HttpSession::refuse(const Error& error) {
