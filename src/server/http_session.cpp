@@ -9,8 +9,8 @@
 #include "server/cors.hpp"
 #include "server/handshake.hpp"
 #include "server/http_exchange.hpp"
+#include "server/naming.hpp"
 #include "server/problem.hpp"
-#include "server/rest/naming.hpp"
 
 #include <algorithm>
 
@@ -167,8 +167,8 @@ std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
                request, false);
         return nullptr;
     }
-    auto user = rest::named(request, rest::kUserName);
-    auto instance = rest::named(request, rest::kInstanceName);
+    auto user = named(request, kUserName);
+    auto instance = named(request, kInstanceName);
     if (!user || !instance) {
         answer(problem(user ? instance.error() : user.error(), request.target), request, false);
         return nullptr;
