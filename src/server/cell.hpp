@@ -75,8 +75,8 @@ class Cell final : public Node {
 
     // For its clients.
     void handle_http(const ExchangePtr& exchange) { http_(exchange); }
-    std::unique_ptr<Protocol> open_live(Client& client, std::string handshake, bool negotiated) {
-        return live_->open(client, std::move(handshake), negotiated);
+    std::unique_ptr<Protocol> open_live(Client& client, Opening opening) {
+        return live_->open(client, std::move(opening));
     }
     // Only connections_reserve places are left.
     bool is_crowded() const noexcept;

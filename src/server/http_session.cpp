@@ -9,6 +9,7 @@
 #include "server/cors.hpp"
 #include "server/handshake.hpp"
 #include "server/http_exchange.hpp"
+#include "server/naming.hpp"
 #include "server/problem.hpp"
 
 #include <algorithm>
@@ -166,10 +167,19 @@ std::unique_ptr<Protocol> HttpSession::upgrade(const net::Request& request) {
                request, false);
         return nullptr;
     }
+    auto user = named(request, kUserName);
+    auto instance = named(request, kInstanceName);
+    if (!user || !instance) {
+        answer(problem(user ? instance.error() : user.error(), request.target), request, false);
+        return nullptr;
+    }
     const auto& shake = std::get<Handshake>(judged);
     return client_.cell().open_live(
-        client_, net::upgrade_response(shake.accept, shake.negotiated ? kSubprotocol : ""),
-        shake.negotiated);
+        client_,
+        {.answer = net::upgrade_response(shake.accept, shake.negotiated ? kSubprotocol : ""),
+         .negotiated = shake.negotiated,
+         .user = (*std::move(user)).value_or(""),
+         .instance = (*std::move(instance)).value_or("")});
 }
 
 void HttpSession::refuse(const Error& error) {

@@ -12,14 +12,21 @@ namespace dyad::server {
 
 class Client;
 
+// A WebSocket whose upgrade was accepted.
+struct Opening {
+    std::string answer;       // the handshake's, to send first
+    bool negotiated = false;  // the subprotocol dyad.v2 was agreed on
+    // Whom the handshake names, as every request may; empty: nobody.
+    std::string user = {};
+    std::string instance = {};
+};
+
 // Lifetime: the cell's; outlives the protocols it opens. Threads: the cell's.
 class LiveService {
   public:
     virtual ~LiveService() = default;
-    // Takes over a client whose upgrade was accepted; `handshake` is the answer to send first.
-    // `negotiated`: the subprotocol dyad.v2 was agreed on.
-    virtual std::unique_ptr<Protocol> open(Client& client, std::string handshake,
-                                           bool negotiated) = 0;
+    // Takes over a client.
+    virtual std::unique_ptr<Protocol> open(Client& client, Opening opening) = 0;
     // Around Engine::flush, at the end of every turn.
     virtual void before_flush() = 0;
     virtual void after_flush() = 0;

@@ -369,11 +369,6 @@ void World::restore_live(const std::shared_ptr<SimDatabase::Backup>& backup) {
     });
 }
 
-bool World::may_write(const std::string& user_id) {
-    const auto longest = longest_.find(user_id);
-    return longest == longest_.end() || database_.users()[user_id].events.size() < longest->second;
-}
-
 // As the manual has it: the nodes are stopped first.
 void World::restore(const SimDatabase::Backup& backup) {
     for (const auto& it : nodes_)

@@ -61,6 +61,11 @@ void World::write_beside_the_log() {
     if (random_.chance(500)) network_.send(-1, Hint{.user_id = user_id});
 }
 
+bool World::may_write(const std::string& user_id) {
+    const auto longest = longest_.find(user_id);
+    return longest == longest_.end() || database_.users()[user_id].events.size() < longest->second;
+}
+
 // What was written for users whom nobody asks for is found once somebody does.
 void World::wake_users() {
     for (int user = 0; user < scenario_.users; ++user)

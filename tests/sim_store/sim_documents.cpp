@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace dyad::sim {
 
@@ -30,7 +31,7 @@ std::vector<ForeignDocument> SimDocuments::project(const ProjectRequest& request
         const std::pair place{request.user_id, context->key};
         const auto at = documents_.find(place);
         if (at != documents_.end()) {
-            if (at->second.offset >= context->offset && !flaws.goes_back) continue;
+            if (at->second.offset >= context->offset) continue;
             if (!at->second.verifies && !flaws.overwrites_foreign) {
                 ForeignDocument found = foreign(request.user_id, at->second);
                 if (entry.seen != std::optional(found.fingerprint)) {
@@ -46,6 +47,10 @@ std::vector<ForeignDocument> SimDocuments::project(const ProjectRequest& request
         document.offset = context->offset;
         document.verifies = true;
     }
+    if (flaws.goes_back)
+        for (const ProjectRequest::Entry& entry :
+             std::exchange(before_[request.user_id], request.entries))
+            documents_[{request.user_id, entry.context->key}].context = entry.context;
     Offset& projected = projected_[request.user_id];
     if (in_the_way.empty()) projected = std::max(projected, request.end);
     return in_the_way;

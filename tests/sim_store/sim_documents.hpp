@@ -19,7 +19,7 @@ class SimDocuments {
         bool hides_foreign = false;            // nobody is told of what stands there
         bool hides_versions = false;           // ... nor of its version
         bool takes_each_look_for_new = false;  // its fingerprint is another one each time
-        bool goes_back = false;                // an older event takes the place of a newer one
+        bool goes_back = false;                // what was written before is written again
     };
     struct Document {
         ContextPtr context;
@@ -44,6 +44,7 @@ class SimDocuments {
 
     std::map<std::pair<std::string, std::string>, Document> documents_;  // by user and key
     std::map<std::string, Offset> projected_;
+    std::map<std::string, std::vector<ProjectRequest::Entry>> before_;  // for goes_back
     std::uint64_t looks_ = 0;
 };
 

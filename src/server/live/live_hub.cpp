@@ -18,9 +18,9 @@ LiveHub::LiveHub(Cell& cell) : cell_(cell) {
     engine().on_presence([this](const std::string& user_id) { presence_changed(user_id); });
 }
 
-std::unique_ptr<Protocol> LiveHub::open(Client& client, std::string handshake, bool negotiated) {
-    auto session = std::make_unique<LiveSession>(*this, client, negotiated);
-    session->output().append(handshake);
+std::unique_ptr<Protocol> LiveHub::open(Client& client, Opening opening) {
+    auto session = std::make_unique<LiveSession>(*this, client, opening);
+    session->output().append(opening.answer);
     session->greet();
     clients_ += 1;
     return session;

@@ -30,7 +30,7 @@ class LiveHub final : public LiveService {
     explicit LiveHub(Cell& cell);
 
     // LiveService
-    std::unique_ptr<Protocol> open(Client& client, std::string handshake, bool negotiated) override;
+    std::unique_ptr<Protocol> open(Client& client, Opening opening) override;
     void before_flush() override;
     void after_flush() override;
     void tick(std::int64_t now_ms) override;

@@ -136,6 +136,24 @@ std::string LiveSession::speaker_of(const Message& message) const {
 
 bool LiveSession::enter(std::string_view claimed_user, std::string_view instance_id,
                         core::SessionRequest request) {
+    if (named_) {
+        if (!claimed_user.empty() && !named_->user.empty() && claimed_user != named_->user) {
+            say_and_end(fail(Errc::forbidden_user,
+                             "userId: the handshake names another user (Dyad-User); send one of "
+                             "the two, or open a new connection"),
+                        {});
+            return false;
+        }
+        if (negotiated_ && !named_->instance.empty() && instance_id != named_->instance) {
+            say_error(fail(Errc::invalid_field,
+                           "instanceId: the handshake names another one (Dyad-Instance); send one "
+                           "of the two"),
+                      {});
+            return false;
+        }
+        if (claimed_user.empty()) claimed_user = named_->user;
+        if (instance_id.empty()) instance_id = named_->instance;
+    }
     const auto principal = auth::principal_of(claimed_user, hub_.cell().settings().user_id);
     if (!principal) {
         say_error(principal.error(), {});

@@ -38,13 +38,16 @@ std::size_t events_bytes(const std::vector<std::string_view>& pieces) {
 
 }  // namespace
 
-LiveSession::LiveSession(LiveHub& hub, Client& client, bool negotiated)
+LiveSession::LiveSession(LiveHub& hub, Client& client, Opening& opening)
     : hub_(hub),
       client_(client),
       opened_ds_(hub.now_ds()),
       seen_ds_(opened_ds_),
       next_ping_ds_(opened_ds_ + ping_after()),
-      negotiated_(negotiated) {
+      negotiated_(opening.negotiated) {
+    if (!opening.user.empty() || !opening.instance.empty())
+        named_ =
+            std::make_unique<Named>(Named{std::move(opening.user), std::move(opening.instance)});
     log::debug(kScope, "a client has connected");
 }
 

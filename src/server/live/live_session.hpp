@@ -20,6 +20,7 @@
 
 #include "core/session.hpp"
 #include "net/websocket.hpp"
+#include "server/live_service.hpp"
 #include "server/protocol.hpp"
 #include "wire/message.hpp"
 
@@ -50,7 +51,7 @@ struct LiveUser;
 
 class LiveSession final : public Protocol, private net::FrameHandler, private core::Peer {
   public:
-    LiveSession(LiveHub& hub, Client& client, bool negotiated);
+    LiveSession(LiveHub& hub, Client& client, Opening& opening);
     ~LiveSession() override;
 
     // What leaves at the end of the turn; append to it.
@@ -135,7 +136,13 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     Client& client_;
     net::FrameReader reader_;
     core::SessionId session_ = nullptr;
-    LiveUser* user_ = nullptr;                  // null until it is registered
+    LiveUser* user_ = nullptr;  // null until it is registered
+    // By the handshake; null where it names nobody.
+    struct Named {
+        std::string user;
+        std::string instance;
+    };
+    std::unique_ptr<Named> named_;
     std::unique_ptr<std::string> output_;       // collected, not sent
     std::unique_ptr<std::string> early_pongs_;  // until the session is ready
     std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;

@@ -6,8 +6,8 @@
 #include "model/time_text.hpp"
 #include "net/http_fields.hpp"
 #include "server/cors.hpp"
+#include "server/naming.hpp"
 #include "server/problem.hpp"
-#include "server/rest/naming.hpp"
 #include "server/switches.hpp"
 #include "wire/private_wish.hpp"
 

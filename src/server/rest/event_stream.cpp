@@ -11,8 +11,8 @@
 #include "base/log.hpp"
 #include "model/change.hpp"
 #include "model/json_lexer.hpp"
+#include "server/naming.hpp"
 #include "server/rest/call.hpp"
-#include "server/rest/naming.hpp"
 #include "server/snapshot_stream.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // /status, /instances, /modes and /transitions.
 #include "model/change.hpp"
+#include "server/naming.hpp"
 #include "server/rest/call.hpp"
-#include "server/rest/naming.hpp"
 #include "server/version.hpp"
 
 #include <algorithm>

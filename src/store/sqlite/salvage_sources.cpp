@@ -258,6 +258,7 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     Sources sources;
     sources.disk = std::make_unique<UntouchedVfs>(vfs);
     std::optional<std::uint64_t> store_id;
+    bool is_ours = false;
     const auto file = File::open(sources.disk->vfs(), database, false);
     const Result<std::string> bytes =
         file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
@@ -265,7 +266,9 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
     } else {
-        TRY(check_not_newer(read_database_header(*bytes), database));
+        const DatabaseHeader header = read_database_header(*bytes);
+        TRY(check_not_newer(header, database));
+        is_ours = header.is_database && header.application_id == kApplicationId;
         roll_back(database, sources.disk->name());
         auto rows = RawRows::open(sources.disk->vfs(), database);
         if (!rows) return rows.error();
@@ -287,7 +290,11 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     const bool whole = sources.damages.empty() && sources.rows && sources.rows->damaged().empty();
     if (sources.users.empty() && sources.records_whole == 0 && !whole)
         return fail(Errc::storage_damaged,
-                    database + ": there is nothing of this product that could be read");
+                    database + (is_ours && !sources.damages.empty()
+                                    ? ": holds nothing yet, and of what was written behind it "
+                                      "nothing can be read: " +
+                                          sources.damages.front()
+                                    : ": there is nothing of this product that could be read"));
     return sources;
 }
 

@@ -124,6 +124,8 @@ def test_everybody_hears_everything_in_one_order_while_asking_for_states(server)
                 message = client.read(20)
                 if message["type"] == "context-sync":
                     heard[at].append(key_and_number(message))
+                elif message["type"] == "error":
+                    raise AssertionError(message["payload"])
                 elif message["type"] == "state-response":
                     newest = {one["contextKey"]: one["data"]["n"]
                               for one in message["payload"]["contexts"]}

@@ -168,6 +168,16 @@ def test_a_journal_of_which_nothing_can_be_read_may_have_held_more(store):
         assert contexts(saved) == truth
 
 
+def test_where_the_only_journal_is_lost_it_is_named(make_server):
+    server = make_server().start()
+    write(server, "k", 1)
+    server.kill()
+    (server.data_dir / "memory.db-log0").unlink()
+    done, _ = salvage(server)
+    assert done.returncode == 2 and "memory.db-log0: is missing" in done.stderr, done
+    assert "of this product" not in done.stderr
+
+
 def test_a_memory_that_nobody_wrote_to_is_saved_as_what_it_is(make_server):
     server = make_server().start()
     server.stop()

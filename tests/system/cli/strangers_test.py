@@ -158,7 +158,8 @@ def test_a_wrong_command_line_is_refused_in_one_plain_sentence(cli, args, says):
 @pytest.mark.parametrize("args", [
     ("mode", "set", "inspired", "--of", ""), ("mode", "--of=",), ("context", "set", "k", "{}",
                                                                   "--instance", ""),
-    ("events", "--since", ""), ("events", "--follow", "--since="), ("context", "watch", "--since", ""),
+    ("events", "--since", ""), ("events", "--follow", "--since="),
+    ("context", "watch", "--since", ""),
     ("context", "ls", "--tag", ""), ("context", "ls", "--prefix", ""), ("events", "--type", ""),
     ("response", "ls", "--chat", ""), ("conflicts", "ls", "--context", "")], ids=" ".join)
 def test_an_option_without_a_value_means_nothing_else(cli, args):

@@ -1,8 +1,12 @@
 """What the plain dialect promises: who is meant by a message, and what a slow client is sent."""
 
+import json
 import time
 
-from support.plain import Plain
+import pytest
+
+from support import frames
+from support.plain import Closed, Plain
 from support.server import wait_until
 from support.v2 import V2
 
@@ -88,3 +92,76 @@ def test_nothing_leaves_through_the_connection_of_a_private_instance(make_server
         assert client.receive("error", where=lambda m: m["payload"]["requestId"] == refused)
         assert reader.receive("context-sync")["payload"]["contextKey"] == "open"
         assert reader.nothing_comes(kinds=("context-sync",))
+
+
+# Whom a handshake names, as every other request may: by header, in ASCII, or by its query.
+NAMED = [("/sync", {"Dyad-User": "named", "Dyad-Instance": "desk"}),
+         ("/sync?user=named&instance=desk", {}),
+         ("/", {"Dyad-User": "UTF-8''named", "Dyad-Instance": "UTF-8'en'desk"}),
+         ("/?user=named", {"Dyad-User": "named", "Dyad-Instance": "desk"})]
+
+
+@pytest.mark.parametrize("path,headers", NAMED)
+def test_whom_the_handshake_names_is_whose_memory_it_is(make_server, path, headers):
+    server = make_server().start()
+    with Plain(server.port, path=path, headers=headers) as client:
+        client.instance = ""
+        client.write("k", {"n": 1})
+        assert client.state()["contexts"][0]["contextKey"] == "k"
+        state = json.loads(server.get("/api/v1/contexts/k?user=named")[2])
+        assert state["data"] == {"n": 1} and state["createdBy"] == "desk"
+        assert server.get("/api/v1/contexts/k")[0] == 404
+    # A message may name the same user, and its own instance.
+    with Plain(server.port, "named", "laptop", path, headers) as client:
+        client.write("k", {"n": 2})
+        assert client.state()["contexts"][0]["data"] == {"n": 2}
+    assert json.loads(server.get("/api/v1/contexts/k?user=named")[2])["lastModifiedBy"] == "laptop"
+    # Whoever is private by that name stays it.
+    assert server.request("PUT", "/api/v1/modes/desk?user=named", '{"mode":"inspired"}',
+                          {"Content-Type": "application/json"})[0] == 201
+    with Plain(server.port, path=path, headers=headers) as client:
+        client.instance = ""
+        client.write("secret", {})
+        assert client.receive("error")["payload"]["code"] == "private_mode"
+
+
+def test_a_message_that_names_another_user_than_its_handshake_ends_it(make_server):
+    server = make_server().start()
+    with Plain(server.port, headers={"Dyad-User": "ada"}) as client:
+        client.user = "eve"
+        client.write("k", {})
+        assert client.receive("error")["payload"]["code"] == "forbidden_user"
+        with pytest.raises(Closed) as closed:
+            client.receive("pong")
+        assert closed.value.code == 4403
+    for user in ("ada", "eve", "local"):
+        assert server.get(f"/api/v1/contexts/k?user={user}")[0] == 404
+
+
+def test_hello_says_what_its_handshake_says(make_server):
+    server = make_server().start()
+
+    def hello(payload, headers):
+        raw = frames.open_websocket(server.port, "/sync",
+                                    {"Sec-WebSocket-Protocol": "dyad.v2", **headers})
+        raw.read_frame(5)
+        raw.send(frames.frame(frames.TEXT, json.dumps(
+            {"type": "hello", "payload": {"protocol": 2, **payload}})))
+        return json.loads(raw.read_frame(5).payload)
+
+    named = {"Dyad-User": "ada", "Dyad-Instance": "desk"}
+    for payload in ({"instanceId": "desk"}, {"instanceId": "desk", "userId": "ada"}):
+        assert hello(payload, named)["userId"] == "ada"
+    assert hello({"instanceId": "laptop"}, named)["payload"]["code"] == "invalid_field"
+    assert hello({"instanceId": "desk", "userId": "eve"}, named)["payload"]["code"] == \
+        "forbidden_user"
+
+
+@pytest.mark.parametrize("headers", [
+    {"Dyad-User": " "}, {"Dyad-User": "a\u0085"}, {"Dyad-User": "UTF-8''%ff"},
+    {"Dyad-User": "u" * 257},
+    {"Dyad-Instance": "UTF-8''a%E2%80%8Bb"}, {"Dyad-Instance": "i" * 129}])
+def test_a_handshake_that_names_nobody_who_can_be_is_refused(make_server, headers):
+    server = make_server().start()
+    with pytest.raises(AssertionError, match="Dyad-"):
+        frames.open_websocket(server.port, headers=headers)

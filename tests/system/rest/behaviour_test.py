@@ -82,7 +82,8 @@ def test_conditions_that_contradict_each_other_are_refused(api):
 
 
 GUARDED = [("PUT", NOTES, b'{"data":{"a":2},"force":true}', "application/json"),
-           ("PATCH", NOTES, b'{"a":2}', "application/merge-patch+json"), ("DELETE", NOTES, None, None),
+           ("PATCH", NOTES, b'{"a":2}', "application/merge-patch+json"),
+           ("DELETE", NOTES, None, None),
            ("POST", NOTES + "/restore", b'{"version":1}', "application/json"),
            ("PUT", "/api/v1/modes/desk", b'{"mode":"parallel"}', "application/json")]
 

@@ -203,8 +203,9 @@ def test_request_targets(web, method, target, host, status):
         assert {"get", "put", "patch", "delete", "post", "options"} <= members(answer, "allow")
 
 
-@pytest.mark.parametrize("host", ["u@localhost", "localhost, localhost", "localhost/", "localhost:x",
-                                  "local host", "[::1", "localhost:99999", "", "..", "a..b"])
+@pytest.mark.parametrize("host", [
+    "u@localhost", "localhost, localhost", "localhost/", "localhost:x", "local host", "[::1",
+    "localhost:99999", "", "..", "a..b"])
 def test_a_host_that_is_none_is_a_bad_request(web, host):
     with Raw(web.port) as raw:
         raw.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())

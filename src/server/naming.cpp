@@ -1,9 +1,9 @@
-#include "server/rest/naming.hpp"
+#include "server/naming.hpp"
 
 #include "base/utf8.hpp"
 #include "net/http_fields.hpp"
 
-namespace dyad::server::rest {
+namespace dyad::server {
 namespace {
 
 using Named = Result<std::optional<std::string>>;
@@ -73,4 +73,4 @@ Named named(const net::Request& request, const Naming& naming) {
     return parameter;
 }
 
-}  // namespace dyad::server::rest
+}  // namespace dyad::server

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace dyad::server::rest {
+namespace dyad::server {
 
 struct Naming {
     std::string_view header;     // in lower case
@@ -32,4 +32,4 @@ inline constexpr Naming kOperationName{"idempotency-key", "Idempotency-Key", "",
 // things; those of check_name(), beginning with the name of the header or the parameter.
 Result<std::optional<std::string>> named(const net::Request& request, const Naming& naming);
 
-}  // namespace dyad::server::rest
+}  // namespace dyad::server
