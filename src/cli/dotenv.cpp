@@ -19,6 +19,19 @@ std::string_view trimmed(std::string_view text) {
     return dyad::trimmed(text, kBlank);
 }
 
+// Round a name that was copied from a page stand blanks that are none of ours, and things unseen.
+std::string_view bare(std::string_view name) {
+    constexpr std::string_view kUnseen[] = {"\u00a0", "\u200b", "\u202f", "\u3000", "\ufeff"};
+    for (std::string_view before; before != name;) {
+        before = name = trimmed(name);
+        for (const std::string_view unseen : kUnseen) {
+            if (name.starts_with(unseen)) name.remove_prefix(unseen.size());
+            if (name.ends_with(unseen)) name.remove_suffix(unseen.size());
+        }
+    }
+    return name;
+}
+
 bool is_name(std::string_view text) {
     if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
     return std::all_of(text.begin(), text.end(), [](char c) {
@@ -52,7 +65,7 @@ class Reader {
         if (sign != kNowhere && line[sign] == ':' &&
             !(sign + 1 < line.size() && is_blank(line[sign + 1])))
             sign = line.find('=', sign);
-        const std::string_view name = trimmed(line.substr(0, sign));
+        const std::string_view name = bare(line.substr(0, sign));
         if (sign == kNowhere || !is_name(name)) {
             problem(line.substr(0, line.find_first_of(" \t=:")), "is not NAME=value");
             return end;

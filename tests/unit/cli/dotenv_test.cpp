@@ -108,6 +108,16 @@ TEST(Dotenv, AByteOrderMarkIsNoPartOfTheFirstName) {
               "1");
 }
 
+TEST(Dotenv, WhatIsUnseenRoundANameIsNoPartOfIt) {
+    for (const char* text : {"\u00a0A=1\n", "\u200b \u00a0A=1\n", "A\u00a0=1\n", "A\u3000 = 1\n",
+                             "export \ufeffA=1\n"}) {
+        const Dotenv parsed = parse_dotenv(text);
+        ASSERT_EQ(parsed.entries.size(), 1U) << text;
+        EXPECT_EQ(parsed.entries[0].name, "A");
+        EXPECT_EQ(parsed.entries[0].value, "1");
+    }
+}
+
 TEST(Dotenv, TheLaterOfTwoCounts) {
     EXPECT_EQ(value_of(parse_dotenv("A=1\nA=2\n"), "A"), "2");
 }
