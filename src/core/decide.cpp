@@ -30,14 +30,19 @@ bool version_matches(const ContextPtr& stored, Version expected) {
     return version == expected;
 }
 
+// The one of them that does not hold. Requires: not both do.
+std::string broken_condition(const Conditions& conditions, Version stored) {
+    const bool match = conditions.match && !conditions.match->holds(stored);
+    return std::string(match ? "If-Match" : "If-None-Match") + ": does not hold; ";
+}
+
 std::optional<Rejection> check_conditions(const Command& command, const ContextPtr& stored) {
     const ContextPtr& alive = live(stored);
     const Version version = alive ? alive->version : 0;
     if (command.conditions.hold(version)) return std::nullopt;
     return reject(Errc::version_conflict,
-                  std::string(command.conditions.match ? "If-Match" : "If-None-Match") +
-                      ": does not hold; version " + std::to_string(version) +
-                      " is stored; read it and try again",
+                  broken_condition(command.conditions, version) + "version " +
+                      std::to_string(version) + " is stored; read it and try again",
                   alive);
 }
 
@@ -402,8 +407,9 @@ Decided Decider::operator()(const SetMode& set) const {
     const ModeState* stored = view_.mode(instance);
     const std::uint64_t version = stored ? stored->sync_version : 0;
     if (!command_.conditions.hold(version))
-        return reject(Errc::version_conflict,
-                      "If-Match: does not hold; the mode is at version " + std::to_string(version));
+        return reject(Errc::version_conflict, broken_condition(command_.conditions, version) +
+                                                  "the mode is at version " +
+                                                  std::to_string(version));
     if (command_.expected_version && *command_.expected_version != version)
         return reject(Errc::version_conflict,
                       "expectedVersion: " + std::to_string(*command_.expected_version) +
