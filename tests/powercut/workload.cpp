@@ -59,6 +59,8 @@ void Workload::maybe_cut() {
 
 void Workload::step() {
     const std::uint64_t what = random_.below(100);
+    if (random_.chance(0.1))  // whenever the clock is looked at
+        store_->reads().save_clock({.proven_ms = static_cast<std::int64_t>(random_.below(1000))});
     if (what < 68) {
         commit_group();
         if (store_->wants_apply() && random_.chance(0.8)) apply();

@@ -188,6 +188,10 @@ Rows Connection::start(const char* sql, std::span<const Value> values, Lifetime 
     int code = SQLITE_OK;
     if (statement == nullptr)
         code = sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    // What is not counted cannot be told from another time's when a crash leaves half of it; but
+    // for the first start's.
+    CHECK(transactions_.value_or(0) == 0 || in_transaction() ||
+          sqlite3_stmt_readonly(statement) != 0 || std::string_view(sql).starts_with("BEGIN"));
     return Rows(*this, statement, code, values, lifetime);
 }
 

@@ -163,10 +163,11 @@ Result<ClockMark> Reads::load_clock() {
 }
 
 void Reads::save_clock(const ClockMark& mark) {
-    const Status done = db_.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
-                                    encode_clock_mark(mark));
+    const Status done = tables_.change([&] {
+        return db_.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
+                           encode_clock_mark(mark));
+    });
     if (done) return;
-    tables_.stop_if_sync_failed(done.error());
     log::warn("sqlite", "the clock's mark was not kept: " + done.error().to_string());
 }
 
