@@ -216,6 +216,7 @@ def test_a_stream_that_names_a_private_instance_waits(make_server):
         assert named.next()[0] == unnamed.next()[0] == "position"
         other.put("k", {})
         assert unnamed.next()[0] == "context-updated"
+        named.socket.settimeout(2)  # less than until the next comment, however slow the machine
         with pytest.raises(TimeoutError):
             named.next()
         named.socket.settimeout(10)

@@ -16,8 +16,8 @@ TEST(HttpFields, AListIsReadOverAllLines) {
 }
 
 TEST(HttpFields, EntityTagsAreComparedCharacterByCharacter) {
-    const EntityTags tags =
-        entity_tags({{"if-match", "\"a\", W/\"b\""}, {"if-match", "\"c,d\",\t\"\\\""}}, "if-match");
+    const Headers lines{{"if-match", "\"a\", W/\"b\""}, {"if-match", "\"c,d\",\t\"\\\""}};
+    const EntityTags tags = entity_tags(lines, "if-match");
     EXPECT_TRUE(tags.present && !tags.any && !tags.malformed);
     EXPECT_TRUE(tags.has_strong("\"a\"") && tags.has_weak("\"a\""));
     EXPECT_FALSE(tags.has_strong("\"b\""));
