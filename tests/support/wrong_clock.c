@@ -1,11 +1,12 @@
 /* Preloaded into the server: the wall clock is ahead by the seconds in the file that
  * DYAD_TEST_CLOCK names. The steady clocks go on as they are. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 static long ahead_s(void) {
     const char *name = getenv("DYAD_TEST_CLOCK");
@@ -18,9 +19,8 @@ static long ahead_s(void) {
 }
 
 int clock_gettime(clockid_t id, struct timespec *now) {
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    const int result = real(id, now);
+    /* Not by dlsym(): a sanitizer asks for the time while nothing can be allocated yet. */
+    const int result = (int)syscall(SYS_clock_gettime, id, now);
     if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
         now->tv_sec += ahead_s();
     return result;
