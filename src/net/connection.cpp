@@ -47,19 +47,19 @@ bool Connection::send(std::span<const iovec> parts) {
 
 void Connection::hold(std::span<const iovec> parts, std::size_t skip_bytes) {
     // A client that always leaves something to send must not make this grow by what has gone.
-    if (held_ && held_at_ > held_->size() / 2) {
-        held_->erase(0, held_at_);
-        held_at_ = 0;
+    if (held_ && held_->at > held_->bytes.size() / 2) {
+        held_->bytes.erase(0, held_->at);
+        held_->at = 0;
     }
     for (const iovec& part : parts) {
         const std::size_t skip = std::min(skip_bytes, part.iov_len);
         skip_bytes -= skip;
         if (skip == part.iov_len) continue;
         if (!held_) {
-            held_ = std::make_unique<std::string>();
+            held_ = std::make_unique<Held>();
             note_progress();
         }
-        held_->append(static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
+        held_->bytes.append(static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
     }
 }
 
@@ -109,14 +109,13 @@ void Connection::on_ready(std::uint32_t epoll_events) {
 
 void Connection::write_held() {
     if (!held_) return;
-    const iovec part{held_->data() + held_at_, held_->size() - held_at_};
+    const iovec part{held_->bytes.data() + held_->at, held_bytes()};
     const IoResult sent = send_some(fd_.get(), std::span(&part, 1));
     if (sent.state == Io::closed) return finish();
-    held_at_ += static_cast<std::uint32_t>(sent.bytes);
+    held_->at += sent.bytes;
     if (sent.bytes > 0) note_progress();
-    if (held_at_ != held_->size()) return;
+    if (held_bytes() > 0) return;
     held_.reset();
-    held_at_ = 0;
     if (state_ == State::flushing) return peer_ended_ ? finish() : shut_down(SHUT_WR);
     on_drained();
     if (state_ == State::closed) return;

@@ -31,7 +31,7 @@ class Connection : private Watcher {
     // when it has gone; or the connection is closing or broken, and on_closed() follows.
     bool send(std::span<const iovec> parts);
     bool send(std::string_view bytes);
-    std::size_t held_bytes() const noexcept { return held_ ? held_->size() - held_at_ : 0; }
+    std::size_t held_bytes() const noexcept { return held_ ? held_->bytes.size() - held_->at : 0; }
     // Since when the client owes us something, by the loop's time: no byte of what is held has
     // gone, or our side is shut and its side is not. close_after_output() begins anew. INT64_MAX:
     // it owes nothing.
@@ -55,6 +55,10 @@ class Connection : private Watcher {
 
   private:
     enum class State : std::uint8_t { open, flushing, lingering, closed };
+    struct Held {
+        std::string bytes;   // more than have gone
+        std::size_t at = 0;  // as many have gone
+    };
 
     void on_ready(std::uint32_t epoll_events) override;
     void read(std::uint32_t epoll_events);
@@ -66,14 +70,13 @@ class Connection : private Watcher {
     void finish();
 
     Loop& loop_;
+    std::unique_ptr<Held> held_;
+    std::uint32_t progress_ds_ = 0;  // the last progress, in tenths of a second
     Fd fd_;
     State state_ = State::open;
     bool paused_ = false;
-    bool peer_ended_ = false;            // it sends nothing more, but may still read
-    std::uint8_t interest_ = 0;          // what epoll watches for
-    std::uint32_t held_at_ = 0;          // of held_, what has gone
-    std::uint32_t progress_ds_ = 0;      // the last progress, in tenths of a second
-    std::unique_ptr<std::string> held_;  // never empty
+    bool peer_ended_ = false;    // it sends nothing more, but may still read
+    std::uint8_t interest_ = 0;  // what epoll watches for
 };
 
 }  // namespace dyad::net

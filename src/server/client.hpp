@@ -32,9 +32,9 @@ class Client final : public net::Connection {
     void on_drained() override { protocol_->on_drained(); }
     void on_closed() override;
 
+    std::uint32_t index_ = 0;  // in the cell's list
     Cell& cell_;
     std::unique_ptr<Protocol> protocol_;
-    std::uint32_t index_ = 0;  // in the cell's list
 };
 
 }  // namespace dyad::server

@@ -11,6 +11,7 @@
 #include "wire/private_wish.hpp"
 
 #include <numeric>
+#include <utility>
 
 namespace dyad::server::live {
 namespace {
@@ -88,8 +89,7 @@ void LiveSession::handle(const Message& message) {
 // Who registers by a ping takes the answer for the moment from which it hears of everything.
 void LiveSession::pong(const Message& message) {
     const bool early = !negotiated_ && session_ != nullptr && !session_->ready;
-    if (early && !early_pongs_) early_pongs_ = hub_.take_buffer();
-    wire::write_pong(early ? *early_pongs_ : output(), hub_.speaker(user_), message.id,
+    wire::write_pong(early ? owed().pongs : output(), hub_.speaker(user_), message.id,
                      message.payload);
 }
 
@@ -184,9 +184,9 @@ bool LiveSession::enter(std::string_view claimed_user, std::string_view instance
         };
     else
         ready = [this](Position) {
-            if (!early_pongs_) return;
-            say(*early_pongs_);
-            hub_.give_buffer(std::move(early_pongs_));
+            if (!owed_ || owed_->pongs.empty()) return;
+            say(std::exchange(owed_->pongs, {}));
+            drop_owed();
         };
     session_ = hub_.engine().attach(std::move(request), *this, std::move(ready));
     return true;
@@ -262,10 +262,9 @@ void LiveSession::answer(const std::variant<Reply, Rejection>& answer) {
 }
 
 void LiveSession::state_request() {
-    const bool first = !state_requests_;
-    if (first) state_requests_ = std::make_unique<std::deque<std::uint32_t>>();
-    const auto before = std::accumulate(state_requests_->begin(), state_requests_->end(), 0U);
-    state_requests_->push_back(in_flight_ - before);
+    std::deque<std::uint32_t>& states = owed().states;
+    const bool first = states.empty();
+    states.push_back(in_flight_ - std::accumulate(states.begin(), states.end(), 0U));
     states_asked_ += 1;
     if (first && !answer_states()) hub_.mark_asking(*this);
 }
@@ -273,10 +272,10 @@ void LiveSession::state_request() {
 // One state is on its way at a time: however many are asked for, no more is kept for a client that
 // does not read them.
 bool LiveSession::answer_states() {
-    while (state_requests_ && !ended_) {
-        if (streams_ || reading_state_ || state_requests_->front() > 0) return false;
-        state_requests_->pop_front();
-        if (state_requests_->empty()) state_requests_.reset();
+    while (owed_ && !owed_->states.empty() && !ended_) {
+        if (streaming() || reading_state_ || owed_->states.front() > 0) return false;
+        owed_->states.pop_front();
+        drop_owed();
         reading_state_ = true;
         hub_.engine().snapshot(
             user_->id, [this](const Result<std::shared_ptr<const core::Snapshot>>& snapshot) {

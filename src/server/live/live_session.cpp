@@ -41,10 +41,10 @@ std::size_t events_bytes(const std::vector<std::string_view>& pieces) {
 LiveSession::LiveSession(LiveHub& hub, Client& client, Opening& opening)
     : hub_(hub),
       client_(client),
+      negotiated_(opening.negotiated),
       opened_ds_(hub.now_ds()),
       seen_ds_(opened_ds_),
-      next_ping_ds_(opened_ds_ + ping_after()),
-      negotiated_(opening.negotiated) {
+      next_ping_ds_(opened_ds_ + ping_after()) {
     if (!opening.user.empty() || !opening.instance.empty())
         named_ =
             std::make_unique<Named>(Named{std::move(opening.user), std::move(opening.instance)});
@@ -79,7 +79,7 @@ void LiveSession::say(std::string_view frames) {
 
 void LiveSession::say_presence(std::string_view frame) {
     if (session_ != nullptr && session_->paused) return;  // it is told when it takes part again
-    missed_presence_ = streams_ || client_.held_bytes() > 0;
+    missed_presence_ = streaming() || client_.held_bytes() > 0;
     if (!missed_presence_) say(frame);
 }
 
@@ -120,9 +120,9 @@ bool LiveSession::on_close(std::uint16_t code, std::string_view) {
 }
 
 void LiveSession::adjust_reading() {
-    const std::size_t waiting = client_.held_bytes() + (output_ ? output_->size() : 0) +
-                                (early_pongs_ ? early_pongs_->size() : 0);
-    const std::size_t asked = state_requests_ ? state_requests_->size() : 0;
+    const std::size_t waiting =
+        client_.held_bytes() + (output_ ? output_->size() : 0) + (owed_ ? owed_->pongs.size() : 0);
+    const std::size_t asked = owed_ ? owed_->states.size() : 0;
     const bool pause = waiting > static_cast<std::size_t>(limits::output_held_bytes_max) ||
                        in_flight_ >= limits::connection_commands_max ||
                        in_flight_bytes_ >= limits::connection_commands_bytes_max ||
@@ -142,7 +142,7 @@ void LiveSession::end_call(Call call) {
     in_flight_bytes_ -= call.bytes;
     // The state requests that wait are the last that were made.
     if (const std::uint32_t later = states_asked_ - call.asked_before; later > 0)
-        state_requests_->at(state_requests_->size() - later) -= 1;
+        owed_->states.at(owed_->states.size() - later) -= 1;
     if (!ended_) adjust_reading();
 }
 
@@ -150,25 +150,25 @@ void LiveSession::end_call(Call call) {
 
 bool LiveSession::pump() {
     while (!client_.closing() && client_.held_bytes() == 0) {
-        const bool inside = streams_ && streams_->front()->inside_message();
+        const bool inside = streaming() && owed_->streams.front()->inside_message();
         if (output_ && !inside) {
             const bool sent = client_.send(*output_);
             hub_.give_buffer(std::move(output_));
             if (!sent) return false;
             continue;
         }
-        if (!streams_ && missed_presence_ && user_ != nullptr) {
+        if (!streaming() && missed_presence_ && user_ != nullptr) {
             missed_presence_ = false;
             say_presence(user_->presence);
             continue;
         }
-        if (!streams_) return true;
+        if (!streaming()) return true;
         std::unique_ptr<std::string> piece = hub_.take_buffer();
-        if (!streams_->front()->next(*piece)) {
-            piece->append(streams_->front()->newer);
-            streams_->pop_front();
+        if (!owed_->streams.front()->next(*piece)) {
+            piece->append(owed_->streams.front()->newer);
+            owed_->streams.pop_front();
+            drop_owed();
         }
-        if (streams_->empty()) streams_.reset();
         const bool sent = client_.send(*piece);
         hub_.give_buffer(std::move(piece));
         if (!sent) return false;
@@ -206,8 +206,8 @@ void LiveSession::add_events(std::vector<iovec>& parts, net::FrameHeader& header
 
 bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& pieces) {
     if (ended_) return false;
-    if (streams_ && client_.held_bytes() == 0) pump();  // what comes before the events
-    const bool waits = streams_ || client_.held_bytes() > 0;
+    if (streaming() && client_.held_bytes() == 0) pump();  // what comes before the events
+    const bool waits = streaming() || client_.held_bytes() > 0;
     if (!waits && !negotiated_ && !output_ && pieces.size() == 1)
         return client_.send(pieces.front()) || client_.held_bytes() == 0;
     std::vector<iovec>& parts = hub_.parts();
@@ -216,7 +216,7 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
     net::FrameHeader header;
     add_events(parts, header, pieces);
     if (waits) {
-        std::string& later = streams_ ? streams_->back()->newer : output();
+        std::string& later = streaming() ? owed_->streams.back()->newer : output();
         for (const iovec& one : parts)
             later.append(static_cast<const char*>(one.iov_base), one.iov_len);
         return false;
@@ -226,9 +226,18 @@ bool LiveSession::deliver(Offset, Offset, const std::vector<std::string_view>& p
     return client_.held_bytes() == 0;
 }
 
+LiveSession::Owed& LiveSession::owed() {
+    if (!owed_) owed_ = std::make_unique<Owed>();
+    return *owed_;
+}
+
+void LiveSession::drop_owed() {
+    if (owed_ && owed_->pongs.empty() && owed_->streams.empty() && owed_->states.empty())
+        owed_.reset();
+}
+
 void LiveSession::start_stream(std::unique_ptr<SnapshotStream> stream) {
-    if (!streams_) streams_ = std::make_unique<std::deque<std::unique_ptr<SnapshotStream>>>();
-    streams_->push_back(std::move(stream));
+    owed().streams.push_back(std::move(stream));
     if (!dirty_) {
         dirty_ = true;
         hub_.mark_dirty(*this);
@@ -268,8 +277,8 @@ void LiveSession::end(std::uint16_t code, std::string_view reason) {
 void LiveSession::end_with(std::string_view close_payload) {
     if (ended_) return;
     // What was collected cannot follow half a message; the close frame can.
-    if (streams_ && streams_->front()->inside_message() && output_) output_->clear();
-    streams_.reset();
+    if (streaming() && owed_->streams.front()->inside_message() && output_) output_->clear();
+    if (owed_) owed_->streams.clear();
     net::append_frame(output(), net::Opcode::close, close_payload);
     ended_ = true;
     hub_.mark_ended(*this);
@@ -291,7 +300,7 @@ void LiveSession::finish_end() {
         static_cast<void>(client_.send(*output_));
         hub_.give_buffer(std::move(output_));
     }
-    streams_.reset();
+    if (owed_) owed_->streams.clear();
     client_.close_after_output();
 }
 

@@ -114,6 +114,17 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     void say_and_end(const Error& error, std::string_view request_id);
     std::string client_id() const;
 
+    // What the client asked for and has not got.
+    struct Owed {
+        std::string pongs;  // until the session is ready
+        std::deque<std::unique_ptr<SnapshotStream>> streams;
+        // Of each state request: how many commands between it and the one before have no answer.
+        std::deque<std::uint32_t> states;
+    };
+    Owed& owed();
+    bool streaming() const { return owed_ && !owed_->streams.empty(); }
+    // Lets go of what holds nothing any more.
+    void drop_owed();
     void start_stream(std::unique_ptr<SnapshotStream> stream);
     // Sends what there is to send while the socket takes it. True: nothing is left.
     bool pump();
@@ -134,7 +145,6 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
 
     LiveHub& hub_;
     Client& client_;
-    net::FrameReader reader_;
     core::SessionId session_ = nullptr;
     LiveUser* user_ = nullptr;  // null until it is registered
     // By the handshake; null where it names nobody.
@@ -143,11 +153,16 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
         std::string instance;
     };
     std::unique_ptr<Named> named_;
-    std::unique_ptr<std::string> output_;       // collected, not sent
-    std::unique_ptr<std::string> early_pongs_;  // until the session is ready
-    std::unique_ptr<std::deque<std::unique_ptr<SnapshotStream>>> streams_;
-    // Of each state request: how many commands between it and the one before have no answer yet.
-    std::unique_ptr<std::deque<std::uint32_t>> state_requests_;
+    std::unique_ptr<std::string> output_;            // collected, not sent
+    std::unique_ptr<Owed> owed_;                     // null where nothing is
+    [[no_unique_address]] net::FrameReader reader_;  // the next ones stand in its padding
+    std::uint16_t in_flight_ = 0;                    // commands that will be answered
+    bool negotiated_ : 1;
+    bool dirty_ : 1 = false;            // in the hub's list of those with output
+    bool ended_ : 1 = false;            // a close frame was or will be sent, or it is gone
+    bool wants_snapshot_ : 1 = false;   // it asked for one: no `reset` before it
+    bool reading_state_ : 1 = false;    // the heart is asked for the state of a state request
+    bool missed_presence_ : 1 = false;  // negotiated: it was behind when there was news
     // Steady times in tenths of a second.
     const std::uint32_t opened_ds_;
     std::uint32_t seen_ds_;  // the last sign of life
@@ -155,13 +170,6 @@ class LiveSession final : public Protocol, private net::FrameHandler, private co
     std::uint32_t message_since_ds_ = 0;  // an unfinished message; 0: none
     std::uint32_t in_flight_bytes_ = 0;
     std::uint32_t states_asked_ = 0;
-    std::uint16_t in_flight_ = 0;  // commands that will be answered
-    bool negotiated_ : 1;
-    bool dirty_ : 1 = false;            // in the hub's list of those with output
-    bool ended_ : 1 = false;            // a close frame was or will be sent, or it is gone
-    bool wants_snapshot_ : 1 = false;   // it asked for one: no `reset` before it
-    bool reading_state_ : 1 = false;    // the heart is asked for the state of a state request
-    bool missed_presence_ : 1 = false;  // negotiated: it was behind when there was news
 };
 
 }  // namespace dyad::server::live
