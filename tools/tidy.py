@@ -12,8 +12,8 @@ import sys
 ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).resolve().parents[1]))
 LINES_MAX = 500
 COLUMNS_MAX = 100
-FUNCTION_LINES_MAX = 82  # 70 is the aim
-HEADER_INCLUDES_MAX = 21  # 10 is the aim
+FUNCTION_LINES_MAX = 70
+HEADER_INCLUDES_MAX = 11  # of our own: a standard header couples nothing; 8 are enough but in one
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of
 # a layer allows that header alone.
@@ -157,10 +157,10 @@ def check_includes(files):
     for path in files:
         if path.suffix != ".hpp" or ROOT / "src" not in path.parents:
             continue
-        count = len(re.findall(r"^#include", path.read_text("utf-8"), re.MULTILINE))
+        count = len(re.findall(r'^#include "', path.read_text("utf-8"), re.MULTILINE))
         if count > HEADER_INCLUDES_MAX:
-            fail(f"{path.relative_to(ROOT)}: includes {count} headers, {HEADER_INCLUDES_MAX} are "
-                 "allowed in a header")
+            fail(f"{path.relative_to(ROOT)}: includes {count} headers of ours, "
+                 f"{HEADER_INCLUDES_MAX} are allowed in a header")
 
 
 def check_link_graph(_):

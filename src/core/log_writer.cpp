@@ -21,7 +21,7 @@ bool is_full(std::size_t size, Limit limit) {
 }  // namespace
 
 LogWriter::LogWriter(UserLog& user)
-    : user_(user), is_present_([&user](std::string_view instance) {
+    : user_(user), repeats_(user), is_present_([&user](std::string_view instance) {
           return user.delivery().has_session(instance);
       }) {}
 
@@ -48,6 +48,7 @@ void LogWriter::submit(Pending&& pending) {
 }
 
 void LogWriter::put_back(Pending&& pending) {
+    CHECK(pending.command);
     queue_.push_front(std::move(pending));
     user_.mark_dirty();
 }
@@ -68,7 +69,7 @@ void LogWriter::reply(Pending& pending, Answer&& answer) {
 }
 
 void LogWriter::pump() {
-    if (user_.ready() && !in_flight_ && !queue_.empty() && !user_.repeats().has_open_mode())
+    if (user_.ready() && !in_flight_ && !queue_.empty() && !repeats_.has_open_mode())
         decide_queue();
 }
 
@@ -84,7 +85,7 @@ void LogWriter::decide_queue() {
     flight.writes.reserve(most);
     flight.changes.reserve(most);
     batch.entries.reserve(most);
-    while (!queue_.empty() && !user_.repeats().has_open_mode() &&
+    while (!queue_.empty() && !repeats_.has_open_mode() &&
            !is_full(batch.size(), limits::batch_events_max) &&
            !is_full(batch.texts.size(), limits::batch_bytes_max)) {
         Pending pending = std::move(queue_.front());
@@ -112,7 +113,7 @@ void LogWriter::decide_queue() {
 void LogWriter::decide_one(Draft& draft, Pending&& pending) {
     forget_other_log(pending);
     if (pending.applied_at && *pending.applied_at <= user_.head().offset)
-        return user_.repeats().answer(std::move(pending));
+        return repeats_.answer(std::move(pending));
     pending.applied_at.reset();  // of an event that was not durable yet, and may never be
     Heart& heart = user_.heart();
     const std::int64_t now_ms = heart.time.date_after(draft.head.timestamp_ms);
@@ -156,7 +157,7 @@ void LogWriter::write(Draft& draft, Pending&& pending, Change&& change, std::int
 void LogWriter::answer_without_event(Draft& draft, Pending&& pending, Answer&& answer) {
     const bool latest = pending.basis == Basis::latest || !user_.heart().shared();
     if (draft.batch.empty() && latest)
-        user_.repeats().answer_unless_applied(std::move(pending), std::move(answer));
+        repeats_.answer_unless_applied(std::move(pending), std::move(answer));
     else
         draft.flight.dependents.emplace_back(std::move(pending), std::move(answer));
 }
@@ -211,7 +212,7 @@ void LogWriter::fill_version(Pending pending, const NeedsVersion& needed) {
                 std::get<RestoreContext>(shared->command->body).snapshot = *found;
             } else {
                 Rejection refused{found.error(), nullptr};
-                return user_.repeats().answer_unless_applied(std::move(*shared), refused);
+                return repeats_.answer_unless_applied(std::move(*shared), refused);
             }
             put_back(std::move(*shared));
         }));
@@ -253,12 +254,15 @@ void LogWriter::settle(const Status& read) {
 void LogWriter::found_duplicates(const std::vector<Duplicate>& duplicates) {
     CHECK(!duplicates.empty());
     in_flight_->has_duplicates = true;
-    for (const Duplicate& duplicate : duplicates)
-        in_flight_->writes.at(duplicate.event).applied_at = duplicate.offset;
+    for (const Duplicate& duplicate : duplicates) {
+        CHECK(duplicate.event < in_flight_->writes.size());
+        in_flight_->writes[duplicate.event].applied_at = duplicate.offset;
+    }
 }
 
 // The outcome is settled: of what got in it is known where, the rest is decided again.
 void LogWriter::requeue() {
+    CHECK(in_flight_ && in_flight_->outcome == Outcome::unsettled);
     InFlightBatch flight = std::move(*in_flight_);
     in_flight_.reset();
     std::vector<Pending> again;
@@ -280,6 +284,7 @@ void LogWriter::requeue() {
 }
 
 void LogWriter::committed() {
+    CHECK(in_flight_ && in_flight_->outcome == Outcome::awaited);
     user_.retried();
     InFlightBatch& flight = *in_flight_;
     flight.outcome = Outcome::durable;
@@ -304,6 +309,7 @@ void LogWriter::committed() {
 }
 
 void LogWriter::refused(const Error& error) {
+    CHECK(in_flight_ && in_flight_->outcome == Outcome::awaited);
     InFlightBatch flight = std::move(*in_flight_);
     in_flight_.reset();
     for (Pending& pending : flight.writes)
@@ -324,13 +330,13 @@ void LogWriter::finish() {
         reply(pending, reply_of(flight.changes[i], *pending.command, at));
     }
     for (auto& [pending, answer] : flight.dependents)
-        if (pending.done)
-            user_.repeats().answer_unless_applied(std::move(pending), std::move(answer));
+        if (pending.done) repeats_.answer_unless_applied(std::move(pending), std::move(answer));
     user_.mark_dirty();
 }
 
 // An id that is used for something else makes nobody the writer.
 void LogWriter::adopted(const EventEntry& entry, Offset offset) {
+    CHECK(offset > user_.head().offset);
     if (!in_flight_) return;
     for (Pending& pending : in_flight_->writes) {
         if (pending.key != entry.operation_key) continue;

@@ -18,6 +18,7 @@
 
 #include "core/decide.hpp"
 #include "core/pending.hpp"
+#include "core/repeats.hpp"
 #include "store/log.hpp"
 
 #include <cstdint>
@@ -92,6 +93,7 @@ class LogWriter {
     void give_up(Pending& pending, bool written);
 
     UserLog& user_;
+    Repeats repeats_;
     const std::function<bool(std::string_view)> is_present_;
     std::deque<Pending> queue_;
     std::optional<InFlightBatch> in_flight_;

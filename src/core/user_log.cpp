@@ -1,5 +1,6 @@
 #include "core/user_log.hpp"
 
+#include "base/check.hpp"
 #include "base/log.hpp"
 #include "core/mutation.hpp"
 
@@ -16,7 +17,6 @@ UserLog::UserLog(Heart& heart, std::string user_id)
       user_id_(std::move(user_id)),
       feed_(heart.feeds),
       reader_(*this),
-      repeats_(*this),
       privacy_(*this),
       delivery_(*this),
       writer_(*this),
@@ -24,6 +24,7 @@ UserLog::UserLog(Heart& heart, std::string user_id)
       projector_(*this),
       look_{.user = this, .serial = heart.next_serial()},
       next_end_{.user = this, .serial = look_.serial} {
+    CHECK(!user_id_.empty());
     touch();
     arm();
 }
@@ -52,6 +53,7 @@ void UserLog::flush() {
 }
 
 void UserLog::replace(LoadedLog&& loaded) {
+    CHECK(loaded.first_kept >= 1 && loaded.first_kept <= loaded.head.offset + 1);
     head_ = loaded.head;
     first_kept_ = loaded.first_kept;
     const State before = std::exchange(state_, std::move(loaded.state));
@@ -78,6 +80,7 @@ bool UserLog::follows(const EventBatch& batch) const {
 }
 
 Status UserLog::adopt_texts(EventBatchPtr batch) {
+    CHECK(batch && follows(*batch));
     std::vector<Change> changes;
     std::vector<std::string> sources;
     for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
@@ -95,6 +98,9 @@ Status UserLog::adopt_texts(EventBatchPtr batch) {
 
 void UserLog::adopt(EventBatchPtr batch, std::span<const Change> changes,
                     std::span<const std::string_view> sources, std::span<const Pending> own) {
+    CHECK(ready() && follows(*batch));
+    CHECK(changes.size() == batch->size() && sources.size() == batch->size());
+    CHECK(own.empty() || own.size() == batch->size());
     for (std::size_t i = 0; i < batch->size(); ++i) {
         const Change& change = changes[i];
         const std::uint64_t key = batch->entries[i].operation_key;

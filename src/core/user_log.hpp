@@ -2,8 +2,8 @@
 //
 //   part         file           its job
 //   LogReader    log_reader     loads the log, reads on to its end, knows how fresh that is
-//   LogWriter    log_writer     queues commands, decides them in batches, settles their outcome
-//   Repeats      repeats        answers what was applied before
+//   LogWriter    log_writer     queues commands, decides them in batches, settles their outcome;
+//                               has Repeats, which answers what was applied before
 //   Expiry       expiry         makes the end of contexts an event
 //   Projector    projector      keeps the documents beside the log in step with it
 //   UserPrivacy  user_privacy   who is private: by the log, and by what was asked for
@@ -34,7 +34,6 @@
 #include "core/log_writer.hpp"
 #include "core/port_calls.hpp"
 #include "core/projector.hpp"
-#include "core/repeats.hpp"
 #include "core/user_privacy.hpp"
 
 #include <memory>
@@ -85,7 +84,6 @@ class UserLog {
     // For the parts
     Heart& heart() noexcept { return heart_; }
     PortCalls& calls() noexcept { return calls_; }
-    Repeats& repeats() noexcept { return repeats_; }
     // How often another log, or the same one anew, has taken the place of what was held.
     std::uint64_t loads() const noexcept { return loads_; }
     void replace(LoadedLog&& loaded);
@@ -115,7 +113,6 @@ class UserLog {
     Feed feed_;
     std::shared_ptr<const Snapshot> snapshot_;  // of the state as it is; made when asked for
     LogReader reader_;
-    Repeats repeats_;
     UserPrivacy privacy_;
     Delivery delivery_;
     LogWriter writer_;

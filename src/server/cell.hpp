@@ -7,53 +7,18 @@
 // Threads: everything on the cell's thread, but begin_drain(), adopt() and the counters.
 #pragma once
 
-#include "auth/origin.hpp"
-#include "base/clock.hpp"
 #include "bus/local/local_bus.hpp"
 #include "core/engine.hpp"
 #include "net/loop.hpp"
 #include "server/client.hpp"
-#include "server/exchange.hpp"
-#include "server/live_service.hpp"
-#include "server/node_info.hpp"
+#include "server/parts.hpp"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace dyad::server {
-
-class Cell;
-
-using HttpHandler = std::function<void(ExchangePtr)>;
-
-// What a cell is put together from. Each is called once per cell, on the thread that starts the
-// server; `post` runs work on the cell's thread and may be called on any.
-struct Parts {
-    using Post = std::function<void(std::function<void()>)>;
-    std::function<Result<std::unique_ptr<Store>>(const Settings&, Post)> store;
-    std::function<HttpHandler(Node&)> http;
-    std::function<std::unique_ptr<LiveService>(Cell&)> live;
-    // Renders events for plain clients. Lifetime: the server's.
-    const core::Renderer* renderer = nullptr;
-};
-
-// What all cells of a server have in common. Immutable but for the counters.
-struct Shared {
-    Settings settings;
-    std::string instance_id;
-    std::int64_t started_at_ms = 0;
-    std::uint16_t port = 0;
-    auth::OriginPolicy origins;
-    bus::LocalHub hub;
-    SystemClock clock;
-    std::atomic<std::size_t> connections{0};
-    std::atomic<bool> draining{false};
-
-    Shared(Settings from, std::uint16_t bound_port);
-};
 
 class Cell final : public Node {
   public:

@@ -74,7 +74,8 @@ def test_allowed_arrow(tidy, layer, target):
     ("src/base/x.cpp", "void f() {\n" + "    g();\n" * 90 + "}\n", "x.cpp:1: a function of 92"),
     ("src/base/x.cpp", "bool X::f(int a,\n          int b) const {\n" + "    g();\n" * 90 + "}\n",
      "x.cpp:1: a function of 93 lines"),
-    ("src/base/x.hpp", "// It.\n#pragma once\n" + "#include <map>\n" * 22, "includes 22 headers"),
+    ("src/base/x.hpp", "// It.\n#pragma once\n" + '#include "base/y.hpp"\n' * 9,
+     "includes 9 headers of ours"),
     ("CMakeLists.txt", "dyad_library(base base)\ndyad_library(net net dyad_base)\n"
      "dyad_library(model model dyad_net)\n", "model links net, which it may not include"),
 ])
