@@ -35,6 +35,7 @@ Offset last_that_fits(const EventBatch& batch, Offset from, std::size_t bytes) {
 }  // namespace
 
 SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
+    CHECK(request.user_id == user_.user_id());
     auto session = std::make_unique<Session>();
     const SessionId id = session.get();
     session->peer = &peer;
@@ -55,8 +56,9 @@ SessionId Delivery::add(SessionRequest request, Peer& peer, ReadyFn ready) {
 }
 
 void Delivery::remove(SessionId session) {
-    if (session->dialect == Dialect::plain) plain_ -= 1;
     const std::uint32_t index = session->index;
+    CHECK(index < sessions_.size() && sessions_[index].get() == session);
+    if (session->dialect == Dialect::plain) plain_ -= 1;
     std::swap(sessions_[index], sessions_.back());
     sessions_[index]->index = index;
     sessions_.pop_back();
@@ -72,6 +74,7 @@ Session* Delivery::find(std::uint64_t serial) const {
 }
 
 void Delivery::writable(SessionId session) {
+    CHECK(session->user == &user_);
     session->blocked = false;
     behind_ = true;
     user_.mark_dirty();
@@ -133,6 +136,7 @@ void Delivery::begin_to_take_part(Session& session) {
 }
 
 void Delivery::begin(Session& session, Position after, const ReadyFn& ready) {
+    CHECK(!session.ready && after.offset <= user_.head().offset);
     session.next = after.offset + 1;
     session.hash = after.hash;
     begin_to_take_part(session);

@@ -26,6 +26,13 @@ Engine::Engine(Config config, Ports ports)
                  return {log->delivery().size(), log->delivery().presence()};
              }),
       alive_(std::make_shared<bool>(true)) {
+    const Config& set = heart_.config;
+    CHECK(set.context_ttl_ms >= 0 && set.event_ttl_ms >= 0);
+    CHECK(set.poll_ms > 0 && set.poll_down_ms > 0 && set.retry_ms > 0 && set.command_ms > 0);
+    CHECK(set.sweep_ms > 0 && set.retention_ms > 0);
+    CHECK(set.instances_max > 0 && set.private_instances_max > 0);
+    // Who writes beside the log writes where other nodes write, too.
+    CHECK(heart_.ports.documents == nullptr || heart_.shared());
     heart_.ports.bus.set_receiver([this](const BusMessage& message) {
         std::visit([this](const auto& one) { hear(one); }, message);
     });
@@ -67,6 +74,7 @@ void Engine::submit(const std::string& user_id, Command&& command, ReplyFn done)
 }
 
 void Engine::submit(SessionId session, Command&& command, ReplyFn done) {
+    CHECK(session != nullptr && session->user != nullptr);
     if (session->dialect == Dialect::plain && !session->own) session->own = new OwnWrites();
     submit(*session->user, std::move(command), std::move(done), session->own);
 }
@@ -93,6 +101,7 @@ void Engine::read(const std::string& user_id, const Freshness& fresh, Run run) {
 }
 
 void Engine::snapshot(const std::string& user_id, SnapshotFn done, const Freshness& fresh) {
+    CHECK(done);
     read(user_id, fresh, [done = std::move(done)](UserLog& log, const Status& status) {
         if (status)
             done(log.snapshot());
@@ -103,6 +112,7 @@ void Engine::snapshot(const std::string& user_id, SnapshotFn done, const Freshne
 
 void Engine::context(const std::string& user_id, const std::string& key, ContextFn done,
                      const Freshness& fresh) {
+    CHECK(!key.empty() && done);
     read(user_id, fresh, [key, done = std::move(done)](UserLog& log, const Status& status) {
         if (status)
             done(log.state().find(key), log.head().position());
@@ -144,6 +154,7 @@ std::optional<Position> Engine::caught_up(SessionId session) const {
 }
 
 void Engine::seen(SessionId session) {
+    CHECK(session != nullptr);
     session->last_seen_ms = heart_.ports.clock.wall_ms();
 }
 
@@ -302,6 +313,7 @@ void Engine::expire_events() {
 
 void Engine::let_go(UserLog& log) {
     const auto at = users_.find(log.user_id());
+    CHECK(at != users_.end() && log.releasable());
     heart_.neighbours.unfollow(log.user_id());
     users_.erase(at);
     metrics::users_active.add(-1);

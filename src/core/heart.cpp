@@ -1,5 +1,6 @@
 #include "core/heart.hpp"
 
+#include "base/check.hpp"
 #include "core/user_log.hpp"
 
 #include <array>
@@ -40,6 +41,7 @@ void Heart::look_at_documents(UserLog& user) {
 }
 
 void Heart::announce(const std::string& user_id, const EventBatchPtr& batch) {
+    CHECK(batch && !batch->empty());
     if (!shared()) return;
     neighbours.wrote(user_id, batch->head().position());
     ports.bus.publish(Announcement{user_id, batch});

@@ -70,6 +70,7 @@ std::int64_t LogReader::age_ms() const {
 }
 
 void LogReader::when_fresh(const Freshness& wanted, StatusFn run) {
+    CHECK(run);
     user_.touch();
     if (ready()) {
         if (is_enough(wanted))
@@ -93,6 +94,7 @@ void LogReader::when_fresh(const Freshness& wanted, StatusFn run) {
 }
 
 void LogReader::catch_up(StatusFn done) {
+    CHECK(done);
     if (!ready()) {
         when_latest(std::move(done));
     } else if (phase_ == Phase::reading) {
@@ -142,6 +144,7 @@ void LogReader::read(Offset after, std::int64_t asked_ms, const Result<LogSlice>
 }
 
 void LogReader::caught_up(const Status& status) {
+    CHECK(phase_ == Phase::reading);
     const std::vector<StatusFn> waiters = std::exchange(waiters_, std::exchange(next_waiters_, {}));
     if (waiters_.empty())
         phase_ = Phase::ready;
@@ -178,6 +181,7 @@ Status LogReader::adopt_slice(const LogSlice& slice) {
 }
 
 void LogReader::receive(const Announcement& announcement) {
+    CHECK(announcement.batch);
     if (!ready() || announcement.batch->empty()) return;
     const EventBatch& batch = *announcement.batch;
     const LogHead& head = user_.head();

@@ -1,5 +1,6 @@
 #include "core/neighbours.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
@@ -20,9 +21,13 @@ Neighbours::Neighbours(const NeighbourConfig& config, Bus& bus, NodeId self, Loc
       local_(std::move(local)),
       changed_(std::move(changed)),
       elsewhere_({.report_ms = config.renewals_missed * config.presence_ms,
-                  .node_ms = (config.beats_missed + 1) * config.beat_ms}) {}
+                  .node_ms = (config.beats_missed + 1) * config.beat_ms}) {
+    CHECK(local_ && changed_);
+    CHECK(config.beat_ms > 0 && config.report_ms > 0 && config.presence_ms > config.report_ms);
+}
 
 void Neighbours::follow(const std::string& user_id, std::int64_t now_ms) {
+    CHECK(!user_id.empty());
     if (!followed_.try_emplace(user_id, Followed{.since_ms = now_ms}).second) return;
     bus_.follow(user_id);
     to_report_[user_id] = true;

@@ -45,6 +45,7 @@ void Projector::loaded() {
 }
 
 void Projector::take(const DocumentsLook& look) {
+    CHECK(is_on() && look.user_id == user_.user_id());
     if (!user_.ready() || look.projected > user_.head().offset) return;  // more than is held yet
     std::erase_if(dirty_, [&](const std::string& key) {
         const ContextPtr context = user_.state().find(key);
@@ -57,6 +58,7 @@ void Projector::take(const DocumentsLook& look) {
 }
 
 void Projector::adopt(const ForeignDocument& document) {
+    CHECK(document.context && !document.context->key.empty());
     const std::string& key = document.context->key;
     const auto is_in = [&](const std::map<std::string, Fingerprint>& known) {
         const auto at = known.find(key);
@@ -77,7 +79,7 @@ void Projector::adopt(const ForeignDocument& document) {
 }
 
 void Projector::adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer) {
-    adopting_.erase(key);
+    CHECK(adopting_.erase(key) == 1);
     const auto* rejection = std::get_if<Rejection>(&answer);
     if (rejection == nullptr || rejection->error.code == Errc::already_applied) {
         seen_[key] = fingerprint;

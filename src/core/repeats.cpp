@@ -38,6 +38,7 @@ void Repeats::answer(Pending&& pending) {
 }
 
 void Repeats::answer_unless_applied(Pending&& pending, Answer&& answer) {
+    CHECK(pending.command);
     begin(pending);
     const auto shared = std::make_shared<PendingAnswer>(std::move(pending), std::move(answer));
     const Command& command = *shared->first.command;
@@ -56,6 +57,7 @@ void Repeats::answer_unless_applied(Pending&& pending, Answer&& answer) {
 }
 
 void Repeats::look(const PendingPtr& pending) {
+    CHECK(pending->applied_at);
     const Offset offset = *pending->applied_at;
     if (offset == 0) return answer_expired(*pending);
     if (const Block* const block = user_.feed().find(offset))

@@ -1,5 +1,6 @@
 #include "core/user_privacy.hpp"
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "core/mutation.hpp"
 #include "core/user_log.hpp"
@@ -29,6 +30,7 @@ bool UserPrivacy::is_private(const Pending& pending, std::span<const Pending> be
 }
 
 void UserPrivacy::hear(Pending& pending) {
+    CHECK(pending.command && pending.serial == 0);
     const Command& command = *pending.command;
     pending.serial = ++heard_;
     if (!asks_.empty()) {

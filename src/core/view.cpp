@@ -1,5 +1,7 @@
 #include "core/view.hpp"
 
+#include "base/check.hpp"
+
 namespace dyad::core {
 namespace {
 
@@ -94,6 +96,7 @@ void View::add_mode(const ModeChange& change) {
 }
 
 void View::add_context(const ContextChange& change) {
+    CHECK(change.context);
     const ContextPtr& after = change.context;
     const auto count = [this](const ContextPtr& context, std::int64_t sign) {
         if (!is_live(context)) return;
