@@ -3,9 +3,8 @@
 //
 // The law every backend keeps, and tests/conformance/bus proves:
 // - What is of one user reaches the nodes that follow the user, and nobody else: nothing travels
-// for
-//   users without local clients. Heartbeats reach everybody, their sender, too: that is the probe
-//   of its own subscription. Nothing else comes back to its sender.
+//   for users without local clients. Heartbeats reach everybody, their sender, too: that is the
+//   probe of its own subscription. Nothing else comes back to its sender.
 // - Messages may be lost, late, doubled or reordered. A backend passes on only what it knows to be
 //   sent by a node (HMAC), and drops what it does not understand.
 // - `follow` takes effect before it returns; or later, and then the receiver gets a Hint with
