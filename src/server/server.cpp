@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/thread_name.hpp"
 #include "server/notify.hpp"
 #include "server/self_test.hpp"
 
@@ -130,7 +131,10 @@ void Server::accepted(net::Fd fd) {
 void Server::run() {
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < cells_.size(); ++i)
-        threads.emplace_back([cell = cells_[i].get()] { cell->run(); });
+        threads.emplace_back([cell = cells_[i].get()] {
+            name_thread("cell");
+            cell->run();
+        });
     if (shared_->settings.enable_websocket)
         log::info("websocket_sync",
                   "WebSocket server started on port " + std::to_string(shared_->port));

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "base/thread_name.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -32,8 +33,14 @@ Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random
     database->tables_ = std::move(store->tables);
     database->reads_.emplace(*database->tables_);
     database->commits_ = std::move(store->commits);
-    database->tables_thread_ = std::thread([self = database.get()] { self->run_tables(); });
-    database->journal_thread_ = std::thread([self = database.get()] { self->run_journal(); });
+    database->tables_thread_ = std::thread([self = database.get()] {
+        name_thread("tables");
+        self->run_tables();
+    });
+    database->journal_thread_ = std::thread([self = database.get()] {
+        name_thread("journal");
+        self->run_journal();
+    });
     return database;
 }
 
