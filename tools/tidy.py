@@ -33,10 +33,9 @@ ARROWS = {
     "net": {"base"},
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "bus", "bus/local", "auth", "net"},
-    "ops": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "server"},
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "auth", "net",
-            "server", "ops", "server/rest", "server/live"},
+            "server", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

@@ -78,8 +78,7 @@ Status Writer::connect(std::int64_t timeout_ms) {
         {"payload",
          {{"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}}}};
     TRY(socket_->send_json(hello));
-    const Result<json::Value> welcome = socket_->receive_type("welcome", timeout_ms);
-    return welcome ? Status(Done{}) : Status(welcome.error());
+    return socket_->wait_for("welcome", timeout_ms);
 }
 
 Status Writer::send_one() {
