@@ -43,7 +43,7 @@ for part in ("rest", "live", "mcp", "web"):
 # Foreign headers and the only layers that may see them.
 FOREIGN = {
     r"boost/json": {"model"},
-    r"unicode/": {"model", "search"},
+    r"unicode/": {"model", "search", "cli"},
     r"boost/(beast|asio)": set(),
     r"sqlite3\.h": {"store/sqlite"},
     r"CLI/": {"cli"},

@@ -99,16 +99,10 @@ const SettingRow* find_setting(std::string_view name) noexcept {
 }
 
 const SettingRow* nearest_setting(std::string_view name) noexcept {
-    const SettingRow* best = nullptr;
-    std::size_t best_distance = 3;  // of what is still taken for a slip
-    for (const SettingRow& row : kTable) {
-        const std::size_t distance = edit_distance(name, row.name);
-        if (distance < best_distance && distance * 3 < row.name.size()) {
-            best = &row;
-            best_distance = distance;
-        }
-    }
-    return best;
+    std::vector<std::string> names;
+    for (const SettingRow& row : kTable)
+        names.emplace_back(row.name);
+    return find_setting(nearest(name, names, 3));
 }
 
 }  // namespace dyad::cli
