@@ -12,7 +12,6 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <thread>
 
 #include <unistd.h>
@@ -44,97 +43,79 @@ struct Progress {
 };
 
 // One connection. Threads: run() on its own thread; the rest before and after.
-class Writer {
-  public:
-    Writer(const Url& url, std::string user, std::size_t number, const BenchOptions& options)
-        : url_(url), user_(std::move(user)), number_(number), options_(options) {}
-
-    Status connect(std::int64_t timeout_ms);
-    void run(Progress& progress);
-
-    std::vector<double> latencies_ms;
+struct Writer {
+    std::size_t number;
+    const BenchOptions& options;
+    WebSocketClient socket;
+    std::map<std::string, double> open = {};  // when each was sent
+    std::int64_t sent = 0;
+    std::vector<double> latencies_ms = {};
     std::int64_t refused = 0;
-    std::string problem;
+    std::string problem = {};
 
-  private:
+    void run(Progress& progress);
     Status send_one();
-    bool receive_one(Progress& progress);
-
-    Url url_;
-    std::string user_;
-    std::size_t number_;
-    BenchOptions options_;
-    std::unique_ptr<WebSocketClient> socket_;
-    std::map<std::string, double> open_;  // when each was sent
-    std::int64_t sent_ = 0;
+    Status receive_one(Progress& progress);
 };
 
-Status Writer::connect(std::int64_t timeout_ms) {
-    Result<WebSocketClient> socket = WebSocketClient::connect(url_, "/sync", "dyad.v2", timeout_ms);
-    if (!socket) return socket.error();
-    socket_ = std::make_unique<WebSocketClient>(*std::move(socket));
-    const json::Value hello = {
-        {"type", "hello"},
-        {"payload",
-         {{"protocol", 2}, {"instanceId", "bench-" + std::to_string(number_)}, {"userId", user_}}}};
-    TRY(socket_->send_json(hello));
-    const Result<json::Value> welcome = socket_->receive_type("welcome", timeout_ms);
-    return welcome ? Status(Done{}) : Status(welcome.error());
+Result<WebSocketClient> connect(const RestClient& client, const std::string& user,
+                                std::size_t number) {
+    Result<WebSocketClient> socket =
+        WebSocketClient::connect(client.url(), "/sync", "dyad.v2", client.timeout_ms());
+    if (!socket) return socket;
+    TRY(socket->send_json({{"type", "hello"},
+                           {"payload",
+                            {{"protocol", 2},
+                             {"instanceId", "bench-" + std::to_string(number)},
+                             {"userId", user}}}}));
+    TRY(socket->wait_for("welcome", client.timeout_ms()));
+    return socket;
 }
 
 Status Writer::send_one() {
-    const std::string id = std::to_string(sent_++);
-    const std::string pad(static_cast<std::size_t>(options_.bytes), 'x');
+    const std::string id = std::to_string(sent++);
+    const std::string pad(static_cast<std::size_t>(options.bytes), 'x');
     const std::string command = json::canonical({{"id", id},
                                                  {"type", "command"},
                                                  {"payload",
                                                   {{"op", "context.put"},
-                                                   {"contextKey", key_of(number_)},
+                                                   {"contextKey", key_of(number)},
                                                    {"force", true},
-                                                   {"data", {{"n", sent_}, {"pad", pad}}}}}});
-    open_[id] = seconds_now();
-    return socket_->send(command);
+                                                   {"data", {{"n", sent}, {"pad", pad}}}}}});
+    open[id] = seconds_now();
+    return socket.send(command);
 }
 
-// False where the connection is over.
-bool Writer::receive_one(Progress& progress) {
-    const Result<std::string> text = socket_->receive(5000);
-    if (!text) {
-        problem = text.error().detail;
-        return false;
-    }
+Status Writer::receive_one(Progress& progress) {
+    const Result<std::string> text = socket.receive(5000);
+    if (!text) return text.error();
     // Everything else than answers, such as the events of the other writers, is passed over unread.
     if (text->find("\"type\":\"ack\"") == std::string::npos &&
         text->find("\"type\":\"error\"") == std::string::npos)
-        return true;
+        return Done{};
     const double now = seconds_now();
     const Result<json::Value> message = parse_large(*text);
-    if (!message) return true;
-    const auto sent = open_.find(text_at(*message, "id"));
-    if (sent == open_.end()) return true;
+    const auto answered = message ? open.find(text_at(*message, "id")) : open.end();
+    if (answered == open.end()) return Done{};
     if (text_at(*message, "type") == "ack") {
-        latencies_ms.push_back(std::round(1e6 * (now - sent->second)) / 1000);
+        latencies_ms.push_back(std::round(1e6 * (now - answered->second)) / 1000);
         progress.acknowledged.fetch_add(1, std::memory_order_relaxed);
     } else {
         ++refused;
         problem = text_at(*message, "payload/detail");
     }
-    open_.erase(sent);
-    return true;
+    open.erase(answered);
+    return Done{};
 }
 
 void Writer::run(Progress& progress) {
-    while (!progress.stop.load(std::memory_order_relaxed)) {
-        while (open_.size() < static_cast<std::size_t>(options_.in_flight))
-            if (const Status sent = send_one(); !sent) {
-                problem = sent.error().detail;
-                return;
-            }
-        if (!receive_one(progress)) return;
+    for (Status going = Done{}; going;) {
+        const bool stops = progress.stop.load(std::memory_order_relaxed);
+        if (stops && open.empty()) return socket.close();
+        const bool writes = !stops && open.size() < static_cast<std::size_t>(options.in_flight);
+        going = writes ? send_one() : receive_one(progress);
+        if (!going) problem = going.error().detail;
     }
-    while (!open_.empty() && receive_one(progress)) {
-    }
-    socket_->close();
 }
 
 double percentile(const std::vector<double>& sorted, double share) {
@@ -155,15 +136,15 @@ void watch(Progress& progress, bool show, double seconds, const Interrupt& inter
     progress.stop = true;
 }
 
-Exit show_result(RestClient& client, const std::vector<std::unique_ptr<Writer>>& writers,
-                 double seconds, const BenchOptions& options) {
+Exit show_result(const RestClient& client, const std::vector<Writer>& writers, double seconds,
+                 const BenchOptions& options) {
     std::vector<double> all;
     std::int64_t refused = 0;
     std::string problem;
-    for (const auto& writer : writers) {
-        all.insert(all.end(), writer->latencies_ms.begin(), writer->latencies_ms.end());
-        refused += writer->refused;
-        if (!writer->problem.empty()) problem = writer->problem;
+    for (const Writer& writer : writers) {
+        all.insert(all.end(), writer.latencies_ms.begin(), writer.latencies_ms.end());
+        refused += writer.refused;
+        if (!writer.problem.empty()) problem = writer.problem;
     }
     std::sort(all.begin(), all.end());
     const double rate = static_cast<double>(all.size()) / seconds;
@@ -196,11 +177,11 @@ Exit show_result(RestClient& client, const std::vector<std::unique_ptr<Writer>>&
 Exit run_bench(RestClient& client, const BenchOptions& options) {
     if (const Answer met = client.meet(true); !met) return client.report(*met.failure);
     const std::string user = "bench-" + SystemRandom().uuid4();
-    std::vector<std::unique_ptr<Writer>> writers;
+    std::vector<Writer> writers;
     for (std::size_t i = 0; i < static_cast<std::size_t>(options.writers); ++i) {
-        writers.push_back(std::make_unique<Writer>(client.url(), user, i, options));
-        if (const Status connected = writers.back()->connect(client.timeout_ms()); !connected)
-            return client.report(client.unreachable(connected.error()));
+        Result<WebSocketClient> socket = connect(client, user, i);
+        if (!socket) return client.report(client.unreachable(socket.error()));
+        writers.push_back({i, options, *std::move(socket)});
     }
     if (!client.json())
         complain(std::to_string(options.writers) + " writers, " +
@@ -210,8 +191,8 @@ Exit run_bench(RestClient& client, const BenchOptions& options) {
     Progress progress;
     const double start = seconds_now();
     std::vector<std::thread> threads;
-    for (const auto& writer : writers)
-        threads.emplace_back([&progress, at = writer.get()] { at->run(progress); });
+    for (Writer& writer : writers)
+        threads.emplace_back([&progress, &writer] { writer.run(progress); });
     watch(progress, !client.json() && isatty(STDERR_FILENO) == 1,
           static_cast<double>(options.seconds), interrupt);
     const double seconds = seconds_now() - start;

@@ -68,19 +68,6 @@ Exit print_version(const CommonOptions& common) {
     return Exit::ok;
 }
 
-// What may have been meant; empty where nothing is near.
-std::string nearest_to(std::string_view word, const std::vector<std::string>& candidates) {
-    std::string near;
-    std::size_t best = 3;
-    for (const std::string& candidate : candidates) {
-        const std::size_t distance = edit_distance(word, candidate);
-        if (distance >= best || distance * 2 >= candidate.size()) continue;
-        best = distance;
-        near = candidate;
-    }
-    return near;
-}
-
 // Says what is wrong with the command line, and what may have been meant.
 Exit explain_usage(std::string message, const CLI::App& root, const CommonOptions& common,
                    const std::vector<std::string>& words) {
@@ -101,7 +88,7 @@ Exit explain_usage(std::string message, const CLI::App& root, const CommonOption
             message.append(" ").append(name);
     } else if (next != words.end() && !next->starts_with('-') && !commands.empty()) {
         message = "there is no command \"" + *next + "\"";
-        near = nearest_to(*next, commands);
+        near = nearest(*next, commands, 2);
     } else {
         std::vector<std::string> flags;
         for (const CLI::Option* option : at->get_options())
@@ -111,7 +98,7 @@ Exit explain_usage(std::string message, const CLI::App& root, const CommonOption
             const std::string word = next->substr(0, next->find('='));
             if (word.starts_with("--") &&
                 std::find(flags.begin(), flags.end(), word) == flags.end())
-                near = nearest_to(word, flags);
+                near = nearest(word, flags, 2);
         }
     }
     const Exit status = refuse_usage(common, message);

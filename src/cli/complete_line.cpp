@@ -3,7 +3,6 @@
 // person waits.
 #include "base/clock.hpp"
 #include "cli/command_line.hpp"
-#include "cli/completion.hpp"
 #include "cli/rest_client.hpp"
 #include "cli/shell_words.hpp"
 #include "cli/terminal.hpp"

@@ -1,8 +1,6 @@
 // Completion scripts. They hand the line to `dyad-memory complete`, which knows the commands, and
 // insert what it prints: a candidate in each line, for zsh and fish with a description behind a
 // tab. An example of what it asks a server for: dyad-memory context ls --keys-only
-#include "cli/completion.hpp"
-
 #include "cli/command.hpp"
 #include "cli/command_line.hpp"
 #include "cli/terminal.hpp"

@@ -2,9 +2,8 @@
 #include "base/limits.hpp"
 #include "cli/command.hpp"
 #include "cli/json_members.hpp"
-#include "cli/terminal.hpp"
 
-#include <algorithm>
+#include <map>
 
 namespace dyad::cli {
 namespace {
@@ -70,29 +69,21 @@ std::string kind_of(const SettingRow& row) {
     return out;
 }
 
-// In the order of the table.
-std::vector<std::string_view> areas() {
-    std::vector<std::string_view> out;
-    for (const SettingRow& row : settings_table())
-        if (std::find(out.begin(), out.end(), row.area) == out.end()) out.push_back(row.area);
-    return out;
-}
-
 void print_settings_page() {
+    std::vector<std::string_view> areas;  // in the order of the table
+    std::map<std::string_view, std::vector<Row>> rows;
+    for (const SettingRow& row : settings_table()) {
+        if (!rows.contains(row.area)) areas.push_back(row.area);
+        rows[row.area].push_back(
+            {code(row.name) + (row.alias.empty() ? "" : " (or " + code(row.alias) + ")"),
+             code(row.flag), kind_of(row), code(row.fallback),
+             std::string(row.meaning) + (row.is_secret() ? " Shown without its password." : "")});
+    }
     print(kSettingsPage);
-    for (const std::string_view area : areas()) {
-        std::string title(area);
-        title[0] = static_cast<char>(title[0] - 32);
-        print_line("\n## " + title + "\n");
-        std::vector<Row> rows;
-        for (const SettingRow& row : settings_table())
-            if (row.area == area)
-                rows.push_back(
-                    {code(row.name) + (row.alias.empty() ? "" : " (or " + code(row.alias) + ")"),
-                     code(row.flag), kind_of(row), code(row.fallback),
-                     std::string(row.meaning) +
-                         (row.secret ? " Shown without its password." : "")});
-        print_markdown({"name", "flag", "kind", "default", "meaning"}, rows);
+    for (const std::string_view area : areas) {
+        print_line("\n## " + std::string(1, static_cast<char>(area[0] - 32)) +
+                   std::string(area.substr(1)) + "\n");
+        print_markdown({"name", "flag", "kind", "default", "meaning"}, rows[area]);
     }
 }
 
@@ -139,28 +130,26 @@ void print_limits(bool as_json, bool markdown) {
 
 void print_errors(bool as_json, bool markdown) {
     boost::json::array list;
-    std::vector<Row> rows, page;
     for (std::size_t i = 0; i < kErrcCount; ++i) {
         const ErrorRow& row = error_row(static_cast<Errc>(i));
-        const std::string status = std::to_string(row.http_status),
-                          again = row.retry ? "yes" : "no";
         list.push_back({{"code", row.name},
                         {"httpStatus", row.http_status},
                         {"closeCode", row.close_code},
                         {"mcpCode", row.mcp_code},
                         {"retry", row.retry},
                         {"message", row.message}});
-        rows.push_back({std::string(row.name), status, again, std::string(row.message)});
-        page.push_back({code(row.name), status, std::to_string(row.close_code),
-                        std::to_string(row.mcp_code), again, std::string(row.message)});
     }
     if (markdown) {
         print(kErrorsPage);
-        print_markdown({"code", "HTTP", "close", "MCP", "again", "meaning"}, page);
+        const Cell name("code", [](const json::Value& value) { return code(plain(value)); });
+        print_markdown(
+            {"code", "HTTP", "close", "MCP", "again", "meaning"},
+            rows_of(list, {name, "httpStatus", "closeCode", "mcpCode", "retry", "message"}));
     } else if (as_json) {
         print_json(list);
     } else {
-        print(table({"CODE", "HTTP", "AGAIN", "MEANING"}, rows));
+        print(table({"CODE", "HTTP", "AGAIN", "MEANING"},
+                    rows_of(list, {"code", "httpStatus", "retry", "message"})));
     }
 }
 

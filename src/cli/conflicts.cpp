@@ -14,15 +14,15 @@ struct ConflictOptions {
 };
 
 void print_conflicts(const json::Value& answer) {
-    std::vector<Row> rows;
-    for (const json::Value& conflict : list_at(answer, "conflicts"))
-        rows.push_back({text_at(conflict, "id"), printable_key(text_at(conflict, "contextKey")),
-                        text_at(conflict, "path"),
-                        cut(printable(json::canonical(at(conflict, "stored"))), 24),
-                        cut(printable(json::canonical(at(conflict, "incoming"))), 24),
-                        text_at(conflict, "incomingFrom")});
-    if (rows.empty()) return print_line("No open conflicts.");
-    print(table({"ID", "CONTEXT", "PATH", "STORED", "INCOMING", "FROM"}, rows));
+    const auto& conflicts = list_at(answer, "conflicts");
+    if (conflicts.empty()) return print_line("No open conflicts.");
+    const auto in_short = [](const json::Value& value) {
+        return cut(printable(json::canonical(value)), 24);
+    };
+    print(table(
+        {"ID", "CONTEXT", "PATH", "STORED", "INCOMING", "FROM"},
+        rows_of(conflicts, {"id", Cell("contextKey", plain_key), "path", Cell("stored", in_short),
+                            Cell("incoming", in_short), "incomingFrom"})));
     complain(paint(Colour::dim, "Decide: dyad-memory conflicts resolve ID stored|incoming|value"));
 }
 

@@ -12,30 +12,24 @@ namespace {
 constexpr const char* kType = "TYPE";
 const std::vector<std::string> kTypes = {"chat", "project", "mode", "custom"};
 
-Row row_of(const json::Value& context) {
-    return {printable_key(text_at(context, "contextKey")),
-            std::to_string(integer_at(context, "version")),
-            text_at(context, "contextType"),
-            byte_size(json::canonical(at(context, "data")).size()),
-            local_time(integer_at(context, "updatedAt")),
-            text_at(context, "lastModifiedBy"),
-            joined_at(context, "tags")};
-}
-
-void print_contexts(const json::Value& answer, const ContextOptions& options) {
-    std::vector<Row> rows;
-    for (const json::Value& context : list_at(answer, "contexts")) {
-        if (options.keys_only)
-            print_line(printable(text_at(context, "contextKey")));
-        else
-            rows.push_back(row_of(context));
-    }
-    if (options.keys_only) return;
-    if (rows.empty())
+void print_contexts(const json::Value& answer) {
+    const auto& contexts = list_at(answer, "contexts");
+    const auto size = [](const json::Value& data) {
+        return byte_size(json::canonical(data).size());
+    };
+    if (contexts.empty())
         complain(
             "There are none. Write one: dyad-memory context set notes '{\"hello\":\"world\"}'");
-    print(table({"KEY", "VERSION", "TYPE", "SIZE", "CHANGED", "BY", "TAGS"}, rows));
+    print(table({"KEY", "VERSION", "TYPE", "SIZE", "CHANGED", "BY", "TAGS"},
+                rows_of(contexts, {Cell("contextKey", plain_key), "version", "contextType",
+                                   Cell("data", size), Cell("updatedAt", plain_time),
+                                   "lastModifiedBy", "tags"})));
     if (!at(answer, "next").is_null()) complain("There are more: --all, or --limit N");
+}
+
+void print_keys(const json::Value& answer) {
+    for (const json::Value& context : list_at(answer, "contexts"))
+        print_line(printable(text_at(context, "contextKey")));
 }
 
 Exit list_contexts(RestClient& client, const ContextOptions& options) {
@@ -43,7 +37,7 @@ Exit list_contexts(RestClient& client, const ContextOptions& options) {
         with_query("contexts",
                    {{"type", options.type}, {"tag", options.tag}, {"prefix", options.prefix}}),
         "contexts", options.all ? INT64_MAX : options.limit, "cursor");
-    return client.show(answer, [&](const json::Value& value) { print_contexts(value, options); });
+    return client.show(answer, options.keys_only ? print_keys : print_contexts);
 }
 
 void print_context(const json::Value& context) {
@@ -72,16 +66,16 @@ Exit get_context(RestClient& client, const ContextOptions& options) {
 }
 
 void print_history(const json::Value& answer) {
-    std::vector<Row> rows;
-    const std::size_t columns = std::max<std::size_t>(90, terminal_size().columns) - 70;
-    for (const json::Value& item : list_at(answer, "versions"))
-        rows.push_back({std::to_string(integer_at(item, "context/version")),
-                        local_time(integer_at(item, "timestamp")), text_at(item, "action"),
-                        text_at(item, "context/lastModifiedBy"),
-                        cut(printable(json::canonical(at(item, "context/data"))), columns)});
-    if (rows.empty())
+    const auto& versions = list_at(answer, "versions");
+    const auto one_line = [](const json::Value& data) {
+        return cut(printable(json::canonical(data)),
+                   std::max<std::size_t>(90, terminal_size().columns) - 70);
+    };
+    if (versions.empty())
         complain("The log has none of its versions any more; the current one: context get");
-    print(table({"VERSION", "TIME", "ACTION", "BY", "DATA"}, rows));
+    print(table({"VERSION", "TIME", "ACTION", "BY", "DATA"},
+                rows_of(versions, {"context/version", Cell("timestamp", plain_time), "action",
+                                   "context/lastModifiedBy", Cell("context/data", one_line)})));
 }
 
 Exit show_history(RestClient& client, const ContextOptions& options) {

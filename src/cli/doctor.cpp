@@ -1,6 +1,7 @@
 // `dyad-memory doctor`.
+#include "cli/doctor.hpp"
+
 #include "cli/command.hpp"
-#include "cli/doctor_server.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text.hpp"
 #include "net/socket.hpp"
@@ -11,9 +12,6 @@
 
 namespace dyad::cli {
 namespace {
-
-using ops::Finding;
-using ops::Verdict;
 
 struct DoctorOptions {
     std::string folder;       // to check by itself; empty: the whole setup
@@ -45,21 +43,17 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
     for (const auto* file : {&inputs.env_file, &inputs.config_file})
         if (*file) files.append(files.empty() ? "" : " and ").append((*file)->path);
     out.push_back({Verdict::ok, "Settings file",
-                   files.empty() ? "none; environment and defaults count" : "read " + files, ""});
+                   files.empty() ? "none; environment and defaults count" : "read " + files});
     for (const Problem& problem : settings.problems)
         out.push_back({problem.fatal ? Verdict::fail : Verdict::warn, "Settings", problem.text,
                        problem.fatal ? "correct it, then: dyad-memory config check" : ""});
     if (!settings.has_fatal())
         out.push_back({Verdict::ok, "Settings",
                        "all values are good, MongoDB's and Redis's URLs "
-                       "included (not used in this version)",
-                       ""});
-    out.push_back(
-        {Verdict::ok, "User",
-         "\"" + settings.user_id() + "\"" +
-             (settings.at("DISTRIBUTED_USER_ID").given ? ""
-                                                       : ", since DISTRIBUTED_USER_ID is not set"),
-         ""});
+                       "included (not used in this version)"});
+    const char* const why =
+        settings.at("DISTRIBUTED_USER_ID").given ? "" : ", since DISTRIBUTED_USER_ID is not set";
+    out.push_back({Verdict::ok, "User", "\"" + settings.user_id() + "\"" + why});
 }
 
 // Where nothing answers at the server's address: whether one could be started there.
@@ -76,21 +70,21 @@ Finding check_address(const Resolved& settings, const Url& url) {
             "stop it, or choose another port with WS_SYNC_PORT or --port"};
 }
 
-std::vector<Finding> check_place(const std::string& folder, const ops::OnProgress& on_progress) {
+std::vector<Finding> check_place(const std::string& folder, const OnProgress& on_progress) {
     if (struct stat status{}; stat(folder.c_str(), &status) != 0)
         return {{Verdict::fail, "Data folder", folder + " is not there", "name the one to check"}};
-    std::vector<Finding> out = ops::check_folder(folder);
-    if (out.back().verdict != Verdict::fail) append(out, ops::check_store(folder, on_progress));
+    std::vector<Finding> out = check_folder(folder);
+    if (out.back().verdict != Verdict::fail) append(out, check_store(folder, on_progress));
     return out;
 }
 
 std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions& options,
-                               const ops::OnProgress& on_progress) {
+                               const OnProgress& on_progress) {
     const Inputs inputs = read_inputs(common.flags, common.env_file);
     const Resolved settings = resolve(inputs);
     std::vector<Finding> out;
     check_settings(inputs, settings, out);
-    append(out, ops::check_folder(settings.data_dir()));
+    append(out, check_folder(settings.data_dir()));
     const bool usable = out.back().verdict != Verdict::fail;
     if (!Url::parse(settings.url())) return out;
     RestClient client(settings, common);
@@ -99,7 +93,7 @@ std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions&
     const std::size_t before = out.size();
     if (answers) append(out, check_server(client, on_progress));
     const bool ours = out.size() > before + 1;  // of another one there is nothing but that to say
-    if (!ours && usable) append(out, ops::check_store(settings.data_dir(), on_progress));
+    if (!ours && usable) append(out, check_store(settings.data_dir(), on_progress));
     if (ours && options.write_test) append(out, test_writing(client));
     return out;
 }
@@ -118,7 +112,7 @@ void print_findings(const std::vector<Finding>& findings) {
 }
 
 Exit run_doctor(const CommonOptions& common, const DoctorOptions& options) {
-    const ops::OnProgress on_progress = [](std::size_t done, std::size_t of) {
+    const OnProgress on_progress = [](std::size_t done, std::size_t of) {
         if (of > 1000) show_percent("checking the store: ", done, of);
     };
     const std::vector<Finding> findings = options.folder.empty()

@@ -1,7 +1,6 @@
-#include "cli/doctor_server.hpp"
-
 #include "auth/authority.hpp"
 #include "cli/curl.hpp"
+#include "cli/doctor.hpp"
 #include "cli/indicator.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text.hpp"
@@ -11,14 +10,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <utility>
 
 namespace dyad::cli {
 namespace {
-
-using ops::Finding;
-using ops::Verdict;
 
 constexpr std::int64_t kConnectMs = 2000;
 constexpr std::int64_t kWaitMs = 5000;
@@ -31,7 +26,7 @@ std::string milliseconds_since(std::int64_t start_ms) {
 
 Finding check_ready(RestClient& client) {
     const Answer ready = client.get_plain("/readyz");
-    if (ready) return {Verdict::ok, "Ready", "/readyz says ok", ""};
+    if (ready) return {Verdict::ok, "Ready", "/readyz says ok"};
     return {Verdict::fail, "Ready", "/readyz says " + ready.failure->message,
             "see the server's log; it is starting, stopping, or its store does not work"};
 }
@@ -51,7 +46,7 @@ Finding check_indicator(const json::Value& status) {
     if (!broken.empty())
         return {Verdict::fail, "Indicator", indicator.text() + ": " + broken, advice};
     if (!off.empty()) off.insert(0, "; switched off: ");
-    return {Verdict::ok, "Indicator", indicator.text() + ": " + working + " in order" + off, ""};
+    return {Verdict::ok, "Indicator", indicator.text() + ": " + working + " in order" + off};
 }
 
 Finding check_round_trip(RestClient& scratch) {
@@ -67,7 +62,7 @@ Finding check_round_trip(RestClient& scratch) {
     if (!got || json::canonical(at(got.value, "data")) != data)
         return {Verdict::fail, kCheck, "what was acknowledged could not be read",
                 "keep the data folder and the log, and report this"};
-    return {Verdict::ok, kCheck, "durable and read again after " + took, ""};
+    return {Verdict::ok, kCheck, "durable and read again after " + took};
 }
 
 // While a clock is not believed, nothing expires by it.
@@ -83,71 +78,55 @@ std::optional<Finding> check_clock(const json::Value& status) {
                    "look whether the date of its machine is right"};
 }
 
-// A client as an existing Dyad instance is one.
-class PlainClient {
-  public:
-    PlainClient(std::string user, std::string instance)
-        : user_(std::move(user)), instance_(std::move(instance)) {}
-
-    Status connect(const Url& url) {
-        Result<WebSocketClient> socket = WebSocketClient::connect(url, "/", "", kWaitMs);
-        if (!socket) return socket.error();
-        socket_ = std::make_unique<WebSocketClient>(*std::move(socket));
-        return wait_for("connect");
-    }
-    Status send(const char* type, const json::Value& payload) {
-        return socket_->send_json({{"id", SystemRandom().uuid4()},
-                                   {"type", type},
-                                   {"userId", user_},
-                                   {"instanceId", instance_},
-                                   {"timestamp", SystemClock().wall_ms()},
-                                   {"payload", payload}});
-    }
-    Status wait_for(const char* type) {
-        const Result<json::Value> message = socket_->receive_type(type, kWaitMs);
-        return message ? Status(Done{}) : Status(message.error());
-    }
-
-  private:
-    std::string user_;
-    std::string instance_;
-    std::unique_ptr<WebSocketClient> socket_;
-};
+// As an existing Dyad instance does it.
+Result<WebSocketClient> connect_plain(const Url& url) {
+    Result<WebSocketClient> client = WebSocketClient::connect(url, "/", "", kWaitMs);
+    if (client) TRY(client->wait_for("connect", kWaitMs));
+    return client;
+}
 
 // Two clients: what one switches, the other sees.
-Status switch_seen(const Url& url, PlainClient& one, PlainClient& other) {
-    for (PlainClient* client : {&one, &other}) {
-        TRY(client->connect(url));
-        TRY(client->send("ping", boost::json::object()));
-        TRY(client->wait_for("pong"));
+Status switch_seen(const Url& url, const std::string& user) {
+    const auto message = [&](const char* instance, const char* type, const json::Value& payload) {
+        return json::Value{{"id", SystemRandom().uuid4()},
+                           {"type", type},
+                           {"userId", user},
+                           {"instanceId", instance},
+                           {"timestamp", SystemClock().wall_ms()},
+                           {"payload", payload}};
+    };
+    std::vector<WebSocketClient> clients;
+    for (const char* const instance : {"doctor-1", "doctor-2"}) {
+        Result<WebSocketClient> client = connect_plain(url);
+        if (!client) return client.error();
+        TRY(client->send_json(message(instance, "ping", boost::json::object())));
+        TRY(client->wait_for("pong", kWaitMs));
+        clients.push_back(*std::move(client));
     }
-    Status sent =
-        one.send("mode-update", {{"currentMode", "didactic"}, {"previousMode", "inspired"}});
-    return sent ? other.wait_for("mode-update") : sent;
+    TRY(clients[0].send_json(message("doctor-1", "mode-update",
+                                     {{"currentMode", "didactic"}, {"previousMode", "inspired"}})));
+    return clients[1].wait_for("mode-update", kWaitMs);
 }
 
 Finding check_websocket(const Url& url, const json::Value& status) {
     if (!is_true(status, "websocket/enabled"))
         return {Verdict::note, "WebSocket",
                 "switched off: the server was started with ENABLE_WEBSOCKET=false; live clients "
-                "are refused",
-                ""};
-    PlainClient client({}, {});
-    if (const Status welcome = client.connect(url); !welcome)
-        return {Verdict::fail, "WebSocket", welcome.error().detail,
+                "are refused"};
+    if (const auto client = connect_plain(url); !client)
+        return {Verdict::fail, "WebSocket", client.error().detail,
                 "see the server's log; a proxy in between must pass on upgrades"};
-    return {Verdict::ok, "WebSocket", "the server's \"connect\" message came", ""};
+    return {Verdict::ok, "WebSocket", "the server's \"connect\" message came"};
 }
 
 Finding check_modes(const Url& url, const std::string& user) {
-    PlainClient one(user, "doctor-1"), other(user, "doctor-2");
     const std::int64_t start = SystemClock().steady_ms();
-    if (const Status seen = switch_seen(url, one, other); !seen)
+    if (const Status seen = switch_seen(url, user); !seen)
         return {Verdict::fail, "Mode switch",
                 "a second client did not see it: " + seen.error().detail,
                 "check that ENABLE_REAL_TIME_EVENTS is true; see the server's log"};
     return {Verdict::ok, "Mode switch",
-            "seen by a second client after " + milliseconds_since(start), ""};
+            "seen by a second client after " + milliseconds_since(start)};
 }
 
 // The folder whose lock the process holds; empty where it is another user's process, or elsewhere.
@@ -179,7 +158,7 @@ Finding describe_server(const RestClient& client, const json::Value& status) {
     if (!holder.text.empty()) text += ", " + holder.text;
     const std::string folder = folder_of(holder.process);
     if (!folder.empty()) text += ", data folder " + folder;
-    if (version == DYAD_VERSION) return {Verdict::ok, kServer, text, ""};
+    if (version == DYAD_VERSION) return {Verdict::ok, kServer, text};
     return {Verdict::warn, kServer, text + "; this program is " + DYAD_VERSION,
             "restart the server with the new version, or use the program that belongs to it"};
 }
@@ -214,7 +193,7 @@ CheckReport report_of(const json::Value& line) {
     return report;
 }
 
-std::vector<Finding> check_store_live(RestClient& client, const ops::OnProgress& on_progress) {
+std::vector<Finding> check_store_live(RestClient& client, const OnProgress& on_progress) {
     std::string partial;
     json::Value last;
     ClientRequest request;
@@ -240,7 +219,7 @@ std::vector<Finding> check_store_live(RestClient& client, const ops::OnProgress&
     if (!is_true(last, "finished"))
         return {{Verdict::skipped, kStore, "the server ended its check before it was finished",
                  "see the server's log, and run doctor again"}};
-    return ops::describe_check(
+    return describe_check(
         report_of(last), "checked by the server",
         "stop the server, and then: dyad-memory doctor (it names everything and what to do)");
 }
@@ -251,7 +230,7 @@ bool can_connect(const Url& url) {
     return CurlHandle(url, "/", kConnectMs).connect().has_value();
 }
 
-std::vector<Finding> check_server(RestClient& client, const ops::OnProgress& on_progress) {
+std::vector<Finding> check_server(RestClient& client, const OnProgress& on_progress) {
     const Answer status = client.get("status");
     if (!status) return {describe_failure(client, *status.failure)};
     std::vector<Finding> out{describe_server(client, status.value), check_ready(client),

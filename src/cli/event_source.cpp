@@ -35,8 +35,7 @@ ClientRequest request_for(const Subscription& subscription, const std::string& l
 
 }  // namespace
 
-bool EventParser::feed(std::string_view bytes,
-                       const std::function<bool(const ServerSentEvent&)>& on_event) {
+bool EventParser::feed(std::string_view bytes, const OnEvent& on_event) {
     while (bytes.find('\n') != std::string_view::npos) {
         std::string text = std::exchange(partial_, {}).append(take_part(bytes, '\n'));
         if (text.ends_with('\r')) text.pop_back();
@@ -54,8 +53,7 @@ void EventParser::restart() {
     has_data_ = false;
 }
 
-bool EventParser::line(std::string_view text,
-                       const std::function<bool(const ServerSentEvent&)>& on_event) {
+bool EventParser::line(std::string_view text, const OnEvent& on_event) {
     if (text.empty()) {
         if (!new_id_.empty()) id_ = new_id_;
         const bool complete = has_data_;

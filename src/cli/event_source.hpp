@@ -19,10 +19,13 @@ struct ServerSentEvent {
     std::string data;
 };
 
+// False where no more are wanted.
+using OnEvent = std::function<bool(const ServerSentEvent&)>;
+
 class EventParser {
   public:
     // Calls `on_event` for each complete message; false from it ends the call and returns false.
-    bool feed(std::string_view bytes, const std::function<bool(const ServerSentEvent&)>& on_event);
+    bool feed(std::string_view bytes, const OnEvent& on_event);
     // Forgets what is incomplete, for a new connection; the id stays.
     void restart();
     const std::string& last_id() const noexcept { return id_; }
@@ -30,7 +33,7 @@ class EventParser {
 
   private:
     // False where it ends the call.
-    bool line(std::string_view text, const std::function<bool(const ServerSentEvent&)>& on_event);
+    bool line(std::string_view text, const OnEvent& on_event);
 
     std::string partial_;  // of a line
     std::string id_;
@@ -43,8 +46,7 @@ class EventParser {
 struct Subscription {
     std::string after;  // token; empty: from now
     std::vector<std::string> types;
-    // False ends it.
-    std::function<bool(const ServerSentEvent&)> on_event;
+    OnEvent on_event;
 };
 
 // Reads until `on_event` wants no more, the user interrupts, or the server refuses. Connections

@@ -1,7 +1,6 @@
 #include "cli/json_members.hpp"
 
 #include "cli/path_expansion.hpp"
-#include "cli/terminal.hpp"
 #include "cli/text.hpp"
 #include "model/json_text.hpp"
 
@@ -119,13 +118,6 @@ const boost::json::array& list_at(const json::Value& value, std::string_view pat
     return found != nullptr ? *found : kEmpty;
 }
 
-std::string joined_at(const json::Value& value, std::string_view path) {
-    std::string out;
-    for (const json::Value& item : list_at(value, path))
-        out.append(out.empty() ? "" : ",").append(text_at(item, ""));
-    return out;
-}
-
 Result<json::Value> parse_large(std::string_view text) {
     json::ParseLimits large;
     large.depth_max = static_cast<std::size_t>(limits::json_depth_max) + 16;
@@ -167,6 +159,33 @@ std::string pretty(const json::Value& value) {
     std::string out;
     write(out, value, 0);
     return out;
+}
+
+std::string plain(const json::Value& value) {
+    if (value.is_number()) return json::canonical(value);
+    if (value.is_bool()) return value.get_bool() ? "yes" : "no";
+    std::string out = text_at(value, "");
+    for (const json::Value& item : list_at(value, ""))
+        out.append(out.empty() ? "" : ",").append(text_at(item, ""));
+    return out;
+}
+
+std::string plain_key(const json::Value& key) {
+    return printable_key(text_at(key, ""));
+}
+
+std::string plain_time(const json::Value& ms) {
+    return local_time(integer_at(ms, ""));
+}
+
+std::vector<Row> rows_of(const boost::json::array& documents, const std::vector<Cell>& cells) {
+    std::vector<Row> rows;
+    for (const json::Value& document : documents) {
+        Row& row = rows.emplace_back();
+        for (const Cell& cell : cells)
+            row.push_back(cell.shown(at(document, cell.path)));
+    }
+    return rows;
 }
 
 }  // namespace dyad::cli

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "cli/invocation.hpp"
+#include "cli/terminal.hpp"
 #include "model/json.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +21,6 @@ std::int64_t integer_at(const json::Value& value, std::string_view path);
 double real_at(const json::Value& value, std::string_view path);
 bool is_true(const json::Value& value, std::string_view path);
 const boost::json::array& list_at(const json::Value& value, std::string_view path);
-// The texts of a list, with commas between them.
-std::string joined_at(const json::Value& value, std::string_view path);
 
 // Reads a value of any size that a server may send.
 Result<json::Value> parse_large(std::string_view text);
@@ -34,5 +34,20 @@ std::optional<json::Value> read_json_argument(const CommonOptions& common,
 void print_json(const json::Value& value);
 // Several lines for people, two spaces a level, short arrays on one line.
 std::string pretty(const json::Value& value);
+
+// For people: texts as they are, numbers in digits, true as yes, lists with commas between their
+// entries; the others are empty.
+std::string plain(const json::Value& value);
+std::string plain_key(const json::Value& key);
+std::string plain_time(const json::Value& ms);
+// What a row of a table shows of a document: the member at this path, and how.
+struct Cell {
+    Cell(const char* member, std::function<std::string(const json::Value&)> in_words = plain)
+        : path(member), shown(std::move(in_words)) {}
+
+    std::string_view path;
+    std::function<std::string(const json::Value&)> shown;
+};
+std::vector<Row> rows_of(const boost::json::array& documents, const std::vector<Cell>& cells);
 
 }  // namespace dyad::cli

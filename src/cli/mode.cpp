@@ -26,15 +26,13 @@ std::string problem(const json::Value& mode) {
 }
 
 void print_modes(const boost::json::array& modes, const char* nothing) {
-    std::vector<Row> rows;
-    for (const json::Value& mode : modes) {
-        const std::string before = text_at(mode, "previousMode");
-        rows.push_back({local_time(integer_at(mode, "updatedAt")), text_at(mode, "instanceId"),
-                        text_at(mode, "currentMode"), before.empty() ? "-" : before,
-                        problem(mode)});
-    }
-    if (rows.empty()) print_line(nothing);
-    print(table({"SINCE", "INSTANCE", "MODE", "BEFORE", "PROBLEM"}, rows));
+    const auto or_dash = [](const json::Value& mode) {
+        return mode.is_string() ? plain(mode) : "-";
+    };
+    if (modes.empty()) print_line(nothing);
+    print(table({"SINCE", "INSTANCE", "MODE", "BEFORE", "PROBLEM"},
+                rows_of(modes, {Cell("updatedAt", plain_time), "instanceId", "currentMode",
+                                Cell("previousMode", or_dash), Cell("", problem)})));
 }
 
 void print_mode(const json::Value& mode, const std::string& instance) {

@@ -17,22 +17,11 @@ struct ResponseOptions {
 };
 
 // 0 is a confidence, too: only null is none.
-std::string confidence_of(const json::Value& source) {
-    if (!at(source, "confidence").is_number()) return "-";
+std::string two_decimals(const json::Value& confidence) {
+    if (!confidence.is_number()) return "-";
     char text[32];
-    std::snprintf(text, sizeof text, "%.2f", real_at(source, "confidence"));
+    std::snprintf(text, sizeof text, "%.2f", real_at(confidence, ""));
     return text;
-}
-
-Row source_row(const std::string& role, const json::Value& source) {
-    return {role,
-            text_at(source, "sourceType"),
-            text_at(source, "provider"),
-            text_at(source, "model"),
-            confidence_of(source),
-            local_time(integer_at(source, "timestamp")),
-            joined_at(source, "mcpToolsUsed"),
-            text_at(source, "responseHash").substr(0, 16)};
 }
 
 Exit record_response(RestClient& client, const ResponseOptions& options) {
@@ -44,16 +33,16 @@ Exit record_response(RestClient& client, const ResponseOptions& options) {
 }
 
 void print_responses(const json::Value& answer) {
-    std::vector<Row> rows;
-    for (const json::Value& response : list_at(answer, "responses"))
-        rows.push_back({local_time(integer_at(response, "timestamp")), text_at(response, "chatId"),
-                        text_at(response, "messageId"), text_at(response, "mode"),
-                        text_at(response, "final/provider"), text_at(response, "final/model"),
-                        confidence_of(at(response, "final")),
-                        std::to_string(list_at(response, "sources").size())});
-    if (rows.empty()) complain("There are none.");
-    print(table({"TIME", "CHAT", "MESSAGE", "MODE", "PROVIDER", "MODEL", "CONFIDENCE", "SOURCES"},
-                rows));
+    const auto& responses = list_at(answer, "responses");
+    const auto count = [](const json::Value& list) {
+        return std::to_string(list_at(list, "").size());
+    };
+    if (responses.empty()) complain("There are none.");
+    print(table(
+        {"TIME", "CHAT", "MESSAGE", "MODE", "PROVIDER", "MODEL", "CONFIDENCE", "SOURCES"},
+        rows_of(responses,
+                {Cell("timestamp", plain_time), "chatId", "messageId", "mode", "final/provider",
+                 "final/model", Cell("final/confidence", two_decimals), Cell("sources", count)})));
     if (!at(answer, "next").is_null()) complain("There are more: --limit N");
 }
 
@@ -68,10 +57,16 @@ void print_response(const json::Value& response) {
     print_line(paint(Colour::bold, printable(text_at(response, "chatId")) + " / " +
                                        printable(text_at(response, "messageId"))) +
                "  " + printable(text_at(response, "mode")) + " mode");
-    std::vector<Row> rows{source_row("final", at(response, "final"))};
-    for (const json::Value& source : list_at(response, "sources"))
-        rows.push_back(source_row("source", source));
-    print(table({"", "TYPE", "PROVIDER", "MODEL", "CONFIDENCE", "TIME", "TOOLS", "HASH"}, rows));
+    boost::json::array sources = list_at(response, "sources");
+    sources.insert(sources.begin(), at(response, "final"));
+    const auto role = [&](const json::Value& source) {
+        return &source == sources.begin() ? "final" : "source";
+    };
+    const auto in_short = [](const json::Value& hash) { return plain(hash).substr(0, 16); };
+    print(table({"", "TYPE", "PROVIDER", "MODEL", "CONFIDENCE", "TIME", "TOOLS", "HASH"},
+                rows_of(sources, {Cell("", role), "sourceType", "provider", "model",
+                                  Cell("confidence", two_decimals), Cell("timestamp", plain_time),
+                                  "mcpToolsUsed", Cell("responseHash", in_short)})));
     const std::string strategy = text_at(response, "metadata/harmonizationStrategy");
     if (!strategy.empty()) print_line("Harmonised by: " + printable(strategy));
 }

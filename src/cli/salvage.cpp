@@ -1,14 +1,18 @@
-// `dyad-memory salvage`.
-#include "ops/salvage.hpp"
+// `dyad-memory salvage`: a new, whole folder from what is left of a damaged one.
+#include "store/sqlite/salvage.hpp"
 
 #include "cli/command.hpp"
-#include "cli/rest_client.hpp"
+#include "cli/doctor.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text.hpp"
+#include "store/sqlite/folder.hpp"
+
+#include <filesystem>
 
 namespace dyad::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using sqlite::SalvageAccount;
 using sqlite::SalvagedItem;
 using sqlite::SalvagedRange;
@@ -114,13 +118,81 @@ void print_user(const SalvagedUser& user) {
         print_line("    " + printable(note));
 }
 
+Status check_places(const fs::path& from, const fs::path& to, const fs::path& part) {
+    std::error_code error;
+    if (!fs::is_directory(from, error))
+        return fail(Errc::invalid_field, from.string() + ": is not a folder; name the damaged one");
+    const fs::path damaged = fs::canonical(from, error);
+    for (fs::path above = fs::weakly_canonical(to, error); above != above.parent_path();
+         above = above.parent_path())
+        if (above.parent_path() == damaged)
+            return fail(Errc::invalid_field, "--to: " + to.string() +
+                                                 " is inside of the damaged folder, which stays as "
+                                                 "it is; name one elsewhere");
+    if (fs::exists(fs::symlink_status(part, error)))
+        return fail(Errc::invalid_field,
+                    part.string() +
+                        ": is there, maybe from an attempt that was broken off, and "
+                        "is needed; remove it, or name another folder");
+    if (!fs::exists(to, error)) return Done{};
+    if (fs::is_directory(to, error) && fs::is_empty(to, error) && !error) return Done{};
+    return fail(Errc::invalid_field,
+                "--to: " + to.string() + " is there and not empty; name a new folder");
+}
+
+Result<SalvageAccount> salvage_into(const std::string& from, const fs::path& part) {
+    const auto lock = sqlite::FolderLock::take(part);
+    if (!lock) return lock.error();
+    sqlite::SalvageOptions options;
+    options.from = from + "/" + sqlite::kDatabaseName;
+    options.to = (part / sqlite::kDatabaseName).string();
+    options.on_progress = [](std::size_t done, std::size_t of) { show_percent("", done, of); };
+    SystemRandom random;
+    return sqlite::salvage(options, random);
+}
+
+Status check_new(const fs::path& folder) {
+    for (const Finding& finding : check_store(folder.string(), nullptr))
+        if (finding.verdict != Verdict::ok)
+            return fail(Errc::internal, "the new folder is not whole: " + finding.text +
+                                            "; keep the damaged one, and report this");
+    return Done{};
+}
+
+// The damaged folder stays as it is, to the byte. `to` is there only once it is whole; until then
+// the work stands beside it, in `to`.part.
+// Errors: storage_locked where a server uses `from`; invalid_field where `to` is not a new or empty
+// folder; those of sqlite::salvage.
+Result<SalvageAccount> salvage_folder(const std::string& from, const std::string& to) {
+    std::error_code error;
+    const fs::path target = fs::absolute(fs::path(to)).lexically_normal();
+    const fs::path place = target.filename().empty() ? target.parent_path() : target;
+    const fs::path part = place.string() + ".part";
+    TRY(check_places(from, place, part));
+    const auto damaged = sqlite::FolderLock::take_to_read(from);
+    if (!damaged) return damaged.error();
+    Result<SalvageAccount> account = salvage_into(from, part);
+    if (account)
+        if (const Status whole = check_new(part); !whole) account = whole.error();
+    if (!account) {
+        fs::remove_all(part, error);
+        return account;
+    }
+    sqlite::sync_folder(part);
+    fs::rename(part, place, error);
+    if (error)
+        return fail(Errc::storage_unavailable,
+                    part.string() + ": cannot be renamed: " + error.message());
+    sqlite::sync_folder(place.parent_path());
+    return account;
+}
+
 // The status is salvage's own: 1 where something is missing, 2 where it failed.
 Exit run_salvage(const CommonOptions& common, const SalvageOptions& options) {
     const std::string from = options.folder.empty()
                                  ? resolve(read_inputs(common.flags, common.env_file)).data_dir()
                                  : options.folder;
-    const auto account = ops::salvage_folder(
-        from, options.to, [](std::size_t done, std::size_t of) { show_percent("", done, of); });
+    const auto account = salvage_folder(from, options.to);
     if (!account) {
         static_cast<void>(report(common, {.code = std::string(error_row(account.error().code).name),
                                           .message = account.error().detail}));

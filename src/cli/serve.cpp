@@ -3,11 +3,12 @@
 #include "base/log.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
-#include "ops/embedded_store.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
+#include "store/sqlite/database.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 #include <filesystem>
 
@@ -37,10 +38,31 @@ void configure_log(const Resolved& settings) {
                    settings.text("DEBUG"));
 }
 
+// Opens the settings' data folder on the first call: one database, shared by all cells. The last
+// cell's store closes it.
+Result<std::unique_ptr<Store>> open_store(std::weak_ptr<sqlite::Database>& shared,
+                                          const server::Settings& settings,
+                                          server::Parts::Post post) {
+    std::shared_ptr<sqlite::Database> database = shared.lock();
+    if (!database) {
+        SystemRandom random;
+        sqlite::DatabaseOptions options;
+        options.folder = settings.data_dir;
+        auto opened = sqlite::Database::open(std::move(options), random);
+        if (!opened) return opened.error();
+        shared = database = *std::move(opened);
+    }
+    return std::unique_ptr<Store>(
+        std::make_unique<sqlite::SqliteStore>(std::move(database), std::move(post)));
+}
+
 // The parts of every cell. Lifetime: until the server's end.
 server::Parts make_parts(const server::live::PlainRenderer& renderer) {
     server::Parts parts;
-    parts.store = ops::embedded_store();
+    parts.store = [shared = std::weak_ptr<sqlite::Database>()](const server::Settings& settings,
+                                                               server::Parts::Post post) mutable {
+        return open_store(shared, settings, std::move(post));
+    };
     parts.http = [](server::Node& node) -> server::HttpHandler {
         return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
             api->handle(std::move(exchange));

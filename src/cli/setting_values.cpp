@@ -202,22 +202,22 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
 }
 
 std::optional<std::string> check_setting(const SettingRow& row, std::string_view value) {
+    const auto must = [](bool good, const std::string& be) {
+        return good ? std::nullopt : std::optional("must " + be);
+    };
     switch (row.type) {
         case boolean:
-            if (value == "true" || value == "false") return std::nullopt;
-            return "must be true or false";
+            return must(value == "true" || value == "false", "be true or false");
         case integer:
             return check_integer(row, value);
         case text:
             return check_text(row, value);
         case choice:
-            if (is_one_of(row.choices, value)) return std::nullopt;
-            return "must be one of: " + std::string(row.choices);
+            return must(is_one_of(row.choices, value), "be one of: " + std::string(row.choices));
         case path:
             return std::nullopt;  // expand_path() has read it
         case address:
-            if (is_address(value)) return std::nullopt;
-            return "must be an IPv4 or IPv6 address, or localhost";
+            return must(is_address(value), "be an IPv4 or IPv6 address, or localhost");
         case origins:
             return check_list(value, auth::parse_origin);
         case hosts:
@@ -229,30 +229,26 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
             if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
             return std::nullopt;
         case mongodb_url:
-            if (is_database_url(value, {"mongodb://", "mongodb+srv://"}, true)) return std::nullopt;
-            return "must look like mongodb://user:password@host:27017 or mongodb+srv://host";
+            return must(is_database_url(value, {"mongodb://", "mongodb+srv://"}, true),
+                        "look like mongodb://user:password@host:27017 or mongodb+srv://host");
         case redis_url:
-            if (is_database_url(value, {"redis://", "rediss://"}, false)) return std::nullopt;
-            return "must look like redis://user:password@host:6379 or rediss://host:6380";
+            return must(is_database_url(value, {"redis://", "rediss://"}, false),
+                        "look like redis://user:password@host:6379 or rediss://host:6380");
     }
     return std::nullopt;
 }
 
 std::string shown_setting(const SettingRow& row, std::string_view value) {
-    if (!row.secret || value.empty()) return std::string(value);
+    if (!row.is_secret() || value.empty()) return std::string(value);
     const std::size_t scheme = value.find("://");
     if (scheme == std::string_view::npos) return "***";  // whatever it is, it may be a password
-    const std::size_t start = scheme + 3;
     const std::size_t at = value.rfind('@');
-    if (at == std::string_view::npos || at < start) {
-        // Options such as ?password= may carry one, too.
-        return std::string(value.substr(0, value.find('?')));
-    }
-    const std::string_view login = value.substr(start, at - start);
-    std::string out(value.substr(0, start));
-    out.append(login.substr(0, login.find(':')));
-    if (login.find(':') != std::string_view::npos) out.append(":***");
-    const std::string_view rest = value.substr(at);
+    const std::size_t colon = value.find(':', scheme + 3);
+    const bool hides = at != std::string_view::npos && colon < at;
+    std::string out(value.substr(0, hides ? colon : 0));
+    if (hides) out.append(":***");
+    // Options such as ?password= may carry one, too.
+    const std::string_view rest = hides ? value.substr(at) : value;
     return out.append(rest.substr(0, rest.find('?')));
 }
 

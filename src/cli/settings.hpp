@@ -35,10 +35,6 @@ struct KeptUserId {
     std::string path;
     bool made = false;  // by this call
 };
-// Reads the file, or makes it (and its folder, for the owner alone) where `make` says so. Several
-// processes at once get the same id. Errors: not_found where there is none and none is made;
-// unavailable where it cannot be read or written; invalid_field where it holds no id.
-Result<KeptUserId> kept_user_id(const std::string& path, bool make);
 
 struct Inputs {
     Flags flags;
@@ -95,9 +91,6 @@ struct Resolved {
 };
 
 Resolved resolve(const Inputs& inputs);
-// A part of it: adds a problem for each rule between settings that is broken; only values that are
-// good by themselves are looked at.
-void check_together(Resolved& resolved);
 
 // Requires: no fatal problem.
 server::Settings server_settings(const Resolved& resolved);

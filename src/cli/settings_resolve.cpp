@@ -1,8 +1,7 @@
 // How the layers of settings become one value each.
+#include "auth/authority.hpp"
 #include "cli/dotenv.hpp"
 #include "cli/settings.hpp"
-
-#include <algorithm>
 
 namespace dyad::cli {
 namespace {
@@ -22,16 +21,14 @@ bool is_uuidgen(std::string_view value) {
 
 // `$(whoami)` or its like within the value; empty: none.
 std::string command_within(std::string_view value) {
-    std::size_t begin = value.find("$(");
-    std::size_t end = begin == std::string_view::npos ? begin : value.rfind(')');
-    if (begin == std::string_view::npos) {
-        begin = value.find('`');
-        end = begin == std::string_view::npos ? begin : value.rfind('`');
+    for (const auto& [open, close] : {std::pair{"$(", ')'}, std::pair{"`", '`'}}) {
+        const std::size_t begin = value.find(open);
+        if (begin == std::string_view::npos) continue;
+        const std::size_t end = value.rfind(close);
+        const bool closed = end != std::string_view::npos && end > begin;
+        return std::string(value.substr(begin, closed ? end + 1 - begin : end));
     }
-    if (begin == std::string_view::npos) return {};
-    return std::string(value.substr(begin, end == std::string_view::npos || end <= begin
-                                               ? std::string_view::npos
-                                               : end + 1 - begin));
+    return {};
 }
 
 // A shell's variable, which nobody has put a value in place of.
@@ -45,6 +42,20 @@ bool holds_variable(std::string_view value) {
     return false;
 }
 
+constexpr std::string_view kNotPart =
+    "not part of this version: the embedded store and the bus inside the process are used "
+    "instead; what is written is kept, but not shared with instances on MongoDB and Redis";
+
+// What a setting is said to be, in one place.
+struct Said {
+    std::string value;
+    std::string source;
+    bool literal = false;
+    const SettingsFile* file = nullptr;  // where it stands in one
+};
+// All that one place says, by name.
+using Layer = std::map<std::string, Said, std::less<>>;
+
 class Resolution {
   public:
     explicit Resolution(const Inputs& inputs) : inputs_(inputs) {
@@ -55,33 +66,27 @@ class Resolution {
 
     Resolved run() {
         for (const std::string& text : inputs_.unreadable)
-            out_.problems.push_back({true, "", text});
+            say(true, "", text);
         for (const std::string& text : inputs_.passed_over)
-            out_.problems.push_back({false, "", text});
+            say(false, "", text);
         for (const auto* file : {&inputs_.config_file, &inputs_.env_file})
-            if (*file) add_file(**file);
+            if (*file) add(read_file(**file));
+        Layer environment, flags;
         for (const auto& [name, value] : inputs_.environment)
-            if (!said_by_main_name(name, value, "environment", inputs_.environment))
-                add(name, {value, "environment", ""}, false);
+            environment[name] = {value, "environment"};
         for (const auto& [name, value] : inputs_.flags)
-            add_flag(name, value);
+            flags[name] = {value, std::string(find_setting(name)->flag)};
+        add(environment);
+        add(flags);
         out_.home = folder_variable("HOME");
         out_.data_home = folder_variable("XDG_DATA_HOME");
         for (Setting& setting : out_.settings)
             if (!setting.value.empty()) finish(setting);
-        check_together(out_);
+        check_together();
         return std::move(out_);
     }
 
   private:
-    struct Found {
-        std::string value;
-        std::string source;
-        std::string file;  // empty: from no file
-        bool literal = false;
-        bool shared = false;
-    };
-
     std::optional<std::string> variable(std::string_view name) const {
         for (const auto& [key, value] : inputs_.environment)
             if (key == name) return value;
@@ -94,104 +99,92 @@ class Resolution {
                 }};
     }
 
-    static const std::string& value_of(const std::string& value) { return value; }
-    static const std::string& value_of(const DotenvEntry* entry) { return entry->value; }
-
-    // Whether an alias stands beside its name in one place. They have to say the same.
-    template <class Pairs>
-    bool said_by_main_name(std::string_view name, const std::string& value,
-                           const std::string& source, const Pairs& pairs) {
-        const SettingRow* const row = find_setting(name);
-        if (row == nullptr || row->alias != name) return false;
-        const auto main = std::find_if(pairs.begin(), pairs.end(),
-                                       [&](const auto& pair) { return pair.first == row->name; });
-        const std::string mine = normal_setting(*row, value);
-        const std::string its =
-            main == pairs.end() ? std::string() : normal_setting(*row, value_of(main->second));
-        if (its.empty()) return false;
-        if (!mine.empty() && mine != its)
-            problem(*row, "says something else than " + std::string(name) + " (" + source +
-                              "), its other name; keep one of the two");
-        return true;
-    }
-
-    void add_file(const SettingsFile& file) {
+    Layer read_file(const SettingsFile& file) {
         const Dotenv parsed = parse_dotenv(file.text);
         const auto place = [&file](std::size_t line) {
             return file.path + " line " + std::to_string(line);
         };
         for (const DotenvProblem& problem : parsed.problems)
             if (find_setting(problem.name) != nullptr)
-                out_.problems.push_back(
-                    {true, problem.name,
-                     problem.name + ": " + problem.text + " (" + place(problem.line) + ")"});
-        std::map<std::string, const DotenvEntry*, std::less<>> last;
+                say(true, problem.name,
+                    problem.name + ": " + problem.text + " (" + place(problem.line) + ")");
+        Layer layer;
         for (const DotenvEntry& entry : parsed.entries)
-            last[entry.name] = &entry;
-        for (const auto& [name, entry] : last)
-            if (!said_by_main_name(name, entry->value, place(entry->line), last))
-                add(name,
-                    {entry->value, place(entry->line), file.path, entry->literal, file.shared},
-                    true);
+            layer[entry.name] = {entry.value, place(entry.line), entry.literal, &file};
+        return layer;
     }
 
-    void add_flag(const std::string& name, const std::string& value) {
-        const SettingRow& row = *find_setting(name);
-        if (normal_setting(row, value).empty())
-            return problem(row, std::string(row.flag) + " was given without a value");
-        add(name, {value, std::string(row.flag), ""}, false);
+    void add(const Layer& layer) {
+        for (const auto& [name, said] : layer) {
+            const SettingRow* const row = find_setting(name);
+            if (row == nullptr)
+                unknown(name, said);
+            else if (row->alias != name || !is_said_by_main_name(*row, said, layer))
+                add(*row, said);
+        }
     }
 
-    // Puts it over what is there already. `from_file`: where an unknown name of our kind is worth
-    // a word even if nothing is near.
-    void add(std::string_view name, Found found, bool from_file) {
-        const SettingRow* const row = find_setting(name);
-        if (row == nullptr) return unknown(name, found.source, from_file);
-        std::string value = normal_setting(*row, found.value);
-        if (value.empty()) return;
-        if (!found.literal && !(row->name == kUserId && is_uuidgen(value)))
+    // Whether an alias stands beside its name in one place. They have to say the same.
+    bool is_said_by_main_name(const SettingRow& row, const Said& alias, const Layer& layer) {
+        const auto main = layer.find(row.name);
+        if (main == layer.end()) return false;
+        const std::string mine = normal_setting(row, alias.value);
+        const std::string its = normal_setting(row, main->second.value);
+        if (!mine.empty() && !its.empty() && mine != its)
+            problem(row.name, "says something else than " + std::string(row.alias) + " (" +
+                                  alias.source + "), its other name; keep one of the two");
+        return !its.empty();
+    }
+
+    // Puts it over what is there already.
+    void add(const SettingRow& row, const Said& said) {
+        std::string value = normal_setting(row, said.value);
+        if (value.empty()) {
+            if (said.source == row.flag)
+                problem(row.name, std::string(row.flag) + " was given without a value");
+            return;
+        }
+        if (!said.literal && !(row.name == kUserId && is_uuidgen(value)))
             if (const std::string command = command_within(value); !command.empty())
-                return refuse_command(*row, found, command);
-        if (found.shared && row->area == "log")
-            if (const auto wrong = check_setting(*row, value)) {
-                problem(*row,
-                        "\"" + value + "\" (" + found.source + ") " + *wrong +
-                            "; taken for another program's and passed over",
-                        false);
-                return;
-            }
-        Setting& setting = out_.settings[static_cast<std::size_t>(row - settings_table().data())];
-        setting.value = std::move(value);
-        setting.source = std::move(found.source);
-        setting.given = true;
-        setting.literal = found.literal;
+                return refuse_command(row, said, command);
+        if (said.file != nullptr && said.file->shared && row.area == "log")
+            if (const auto wrong = check_setting(row, value))
+                return refuse(row, value, said.source,
+                              *wrong + "; taken for another program's and passed over", false);
+        out_.settings[static_cast<std::size_t>(&row - settings_table().data())] = {
+            &row, std::move(value), said.source, true, said.literal};
     }
 
-    void unknown(std::string_view name, const std::string& source, bool from_file) {
+    void unknown(std::string_view name, const Said& said) {
         const SettingRow* const near = nearest_setting(name);
-        if (near == nullptr && !(from_file && is_ours(name))) return;
-        std::string text = std::string(name) + ": there is no such setting (" + source + ")";
+        if (near == nullptr && !(said.file != nullptr && is_ours(name))) return;
+        std::string text = std::string(name) + ": there is no such setting (" + said.source + ")";
         if (near != nullptr) text.append("; did you mean ").append(near->name).append("?");
-        out_.problems.push_back({false, std::string(name), std::move(text)});
+        say(false, name, std::move(text));
     }
 
-    void refuse_command(const SettingRow& row, const Found& found, const std::string& command) {
+    void refuse_command(const SettingRow& row, const Said& said, const std::string& command) {
         const std::string name(row.name);
-        std::string text = "\"" + found.value + "\" (" + found.source +
-                           ") holds a command, and nothing is run here; ";
-        if (found.file.empty())
+        std::string text = "holds a command, and nothing is run here; ";
+        if (said.file == nullptr)
             text.append("let a shell run it, or write what it prints");
-        else if (found.value.find_first_of("|\"&\\\n'") != std::string::npos)
+        else if (said.value.find_first_of("|\"&\\\n'") != std::string::npos)
             text.append("write what ").append(command).append(" prints");
         else
             text.append("to write what it prints: sed -i \"s|")
-                .append(name + "=.*|" + name + "=" + found.value + "|\" '" + found.file + "'");
-        problem(row, std::move(text));
+                .append(name + "=.*|" + name + "=" + said.value + "|\" '" + said.file->path + "'");
+        refuse(row, said.value, said.source, text);
     }
 
-    void problem(const SettingRow& row, std::string text, bool fatal = true) {
-        const std::string name(row.name);
-        out_.problems.push_back({fatal, name, name + ": " + std::move(text)});
+    void say(bool fatal, std::string_view name, std::string text) {
+        out_.problems.push_back({fatal, std::string(name), std::move(text)});
+    }
+    void problem(std::string_view name, const std::string& text, bool fatal = true) {
+        say(fatal, name, std::string(name) + ": " + text);
+    }
+    void refuse(const SettingRow& row, const std::string& value, const std::string& source,
+                const std::string& wrong, bool fatal = true) {
+        problem(row.name, "\"" + value + "\" (" + source + ") " + wrong, fatal);
     }
 
     // A folder that is relative, or that cannot be told, is none (XDG Base Directory
@@ -202,45 +195,44 @@ class Resolution {
         const Result<std::string> folder = expand_path(*value, surroundings());
         if (folder && folder->starts_with('/')) return *folder;
         if (!out_.at("DYAD_DATA_DIR").given)
-            out_.problems.push_back({false, "DYAD_DATA_DIR",
-                                     std::string(name) + ": \"" + *value +
-                                         "\" is no folder from / on, and does not count"});
+            say(false, "DYAD_DATA_DIR",
+                std::string(name) + ": \"" + *value +
+                    "\" is no folder from / on, and does not count");
         return std::nullopt;
     }
 
     void finish(Setting& setting) {
         const SettingRow& row = *setting.row;
-        const auto refuse = [&](const std::string& wrong) {
-            problem(row, "\"" + shown_setting(row, setting.value) + "\" (" + setting.source + ") " +
-                             wrong);
+        const auto refuse_it = [&](const std::string& wrong) {
+            refuse(row, shown_setting(row, setting.value), setting.source, wrong);
         };
         if (row.type == SettingType::path) {
             Result<std::string> path = expand_path(setting.value, surroundings());
-            if (!path) return refuse(path.error().detail);
+            if (!path) return refuse_it(path.error().detail);
             if (*path != setting.value) setting.by_letter = setting.value;
             setting.value = *std::move(path);
             // One file for all folders: what it names has to be one folder, too.
             const auto& file = inputs_.config_file;
             if (file && setting.source.starts_with(file->path + " line ") &&
                 !setting.value.starts_with('/'))
-                return refuse(
+                return refuse_it(
                     "would be another folder wherever a command is started; write the path from / "
                     "or ~ on");
         }
         if (row.name == kUserId && !setting.literal) {
             if (is_uuidgen(setting.value)) return take_kept_user_id(setting);
             if (holds_variable(setting.value))
-                return refuse(
+                return refuse_it(
                     "holds a variable, which is not looked up here; write the name "
                     "itself");
             if (setting.value == kExampleUserId)
-                problem(row,
+                problem(row.name,
                         "\"" + setting.value +
                             "\" is the guide's example; put your own address in its place, "
                             "before there is a memory under this name",
                         false);
         }
-        if (const auto wrong = check_setting(row, setting.value)) refuse(*wrong);
+        if (const auto wrong = check_setting(row, setting.value)) refuse_it(*wrong);
     }
 
     void take_kept_user_id(Setting& setting) {
@@ -255,9 +247,49 @@ class Resolution {
         } else if (kept.error().code == Errc::not_found) {
             setting.source.append(": made when it is first needed, and kept");
         } else {
-            problem(*setting.row, "\"" + setting.value + "\" (" + setting.source +
-                                      ") stands for a UUID that is kept: " + kept.error().detail);
+            refuse(*setting.row, setting.value, setting.source,
+                   "stands for a UUID that is kept: " + kept.error().detail);
         }
+    }
+
+    // What must hold between settings. Only values that are good by themselves are looked at.
+    void check_together() {
+        const auto is_good = [this](std::string_view name) {
+            const Setting& setting = out_.at(name);
+            return setting.value.empty() || !check_setting(*setting.row, setting.value);
+        };
+        if (is_good("WS_STALE_TIMEOUT") && is_good("WS_PING_INTERVAL") &&
+            out_.integer("WS_STALE_TIMEOUT") <= out_.integer("WS_PING_INTERVAL"))
+            problem("WS_STALE_TIMEOUT",
+                    "must be more than WS_PING_INTERVAL, or live connections are closed");
+        if (is_good("MONGODB_MIN_POOL_SIZE") && is_good("MONGODB_MAX_POOL_SIZE") &&
+            out_.integer("MONGODB_MIN_POOL_SIZE") > out_.integer("MONGODB_MAX_POOL_SIZE"))
+            problem("MONGODB_MIN_POOL_SIZE", "must not be more than MONGODB_MAX_POOL_SIZE");
+        const bool master = out_.boolean("ENABLE_DISTRIBUTED_MEMORY");
+        if (master && out_.text(kUserId).empty())
+            problem(
+                kUserId,
+                "is required with ENABLE_DISTRIBUTED_MEMORY=true: set it to an address or a name "
+                "of yours");
+        if (master)
+            problem("ENABLE_DISTRIBUTED_MEMORY", "MongoDB and Redis are " + std::string(kNotPart),
+                    false);
+        for (const auto& [name, system] :
+             {std::pair{"ENABLE_MONGODB", "MongoDB is "}, {"ENABLE_REDIS", "Redis is "}})
+            if (!master && is_good("ENABLE_DISTRIBUTED_MEMORY") && out_.boolean(name))
+                problem(name, system + std::string(kNotPart), false);
+        if (out_.boolean("WS_TLS"))
+            problem("WS_TLS",
+                    "the server has no TLS of its own in this version, and does not go on without; "
+                    "put a TLS proxy in front and set WS_TLS=false");
+        const std::string& host = out_.text("DYAD_HOST");
+        if (is_good("DYAD_HOST") && is_good("DYAD_ALLOW_REMOTE") && !auth::is_loopback(host) &&
+            !out_.boolean("DYAD_ALLOW_REMOTE"))
+            problem("DYAD_HOST",
+                    "\"" + host +
+                        "\" can be reached by other machines, and the server does not ask who is "
+                        "there; use 127.0.0.1, or put an authenticating proxy in front and set "
+                        "DYAD_ALLOW_REMOTE=true");
     }
 
     const Inputs& inputs_;

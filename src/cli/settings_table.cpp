@@ -9,84 +9,78 @@ using enum SettingType;
 
 constexpr std::int64_t kPortMax = 65535;
 constexpr std::int64_t kDaysMax = 36500;
+constexpr std::string_view kOthers = "mongodb and redis";
+constexpr std::string_view kUnused = "Checked; not used in this version.";
 
 // clang-format off
 constexpr SettingRow kTable[] = {
-    {"WS_SYNC_PORT", "", "--port", integer, "8765", 1, kPortMax, "", "", false, "server",
+    {"WS_SYNC_PORT", "", "--port", integer, "8765", 1, kPortMax, "", "", "server",
      "The port of the WebSocket, REST and the status page."},
-    {"DYAD_HOST", "", "--host", address, "localhost", 0, 0, "", "", false, "server",
+    {"DYAD_HOST", "", "--host", address, "localhost", 0, 0, "", "", "server",
      "The address the server listens on. localhost: 127.0.0.1 and ::1. One that other machines "
      "reach, such as :: for all of both families, needs DYAD_ALLOW_REMOTE."},
-    {"DYAD_ALLOW_REMOTE", "", "--allow-remote", boolean, "false", 0, 0, "", "", false, "server",
+    {"DYAD_ALLOW_REMOTE", "", "--allow-remote", boolean, "false", 0, 0, "", "", "server",
      "Allow a DYAD_HOST that other machines reach. Whoever reaches it can read and write every "
      "user's memory: put an authenticating TLS proxy in front."},
-    {"DYAD_DATA_DIR", "", "--data-dir", path, "", 0, 0, "", "", false, "server",
+    {"DYAD_DATA_DIR", "", "--data-dir", path, "", 0, 0, "", "", "server",
      "The folder of the embedded store. Default: $XDG_DATA_HOME/dyad-memory, or "
      "~/.local/share/dyad-memory."},
-    {"DYAD_CELLS", "", "--cells", integer, "1", 1, 64, "threads", "", false, "server",
+    {"DYAD_CELLS", "", "--cells", integer, "1", 1, 64, "threads", "", "server",
      "Threads that serve connections."},
-    {"DISTRIBUTED_USER_ID", "", "--user", text, "", 0, 256, "", "", false, "user",
+    {"DISTRIBUTED_USER_ID", "", "--user", text, "", 0, 256, "", "", "user",
      "Whose memory is meant where a client does not say. Without it: \"local\". Required with "
      "ENABLE_DISTRIBUTED_MEMORY=true."},
-    {"DYAD_URL", "", "--url", http_url, "", 0, 0, "", "", false, "client",
+    {"DYAD_URL", "", "--url", http_url, "", 0, 0, "", "", "client",
      "Where the command line finds the server. Default: http://DYAD_HOST:WS_SYNC_PORT."},
-    {"ENABLE_WEBSOCKET", "", "--websocket", boolean, "true", 0, 0, "", "", false, "switches",
+    {"ENABLE_WEBSOCKET", "", "--websocket", boolean, "true", 0, 0, "", "", "switches",
      "Serve live clients over WebSocket."},
-    {"ENABLE_REAL_TIME_EVENTS", "", "--real-time-events", boolean, "true", 0, 0, "", "", false,
-     "switches", "Send each change to the other clients at once."},
-    {"ENABLE_GLASS_BOX_TRACKING", "", "--glass-box-tracking", boolean, "true", 0, 0, "", "", false,
+    {"ENABLE_REAL_TIME_EVENTS", "", "--real-time-events", boolean, "true", 0, 0, "", "", "switches",
+     "Send each change to the other clients at once."},
+    {"ENABLE_GLASS_BOX_TRACKING", "", "--glass-box-tracking", boolean, "true", 0, 0, "", "",
      "switches", "Record where AI responses come from."},
-    {"WS_PING_INTERVAL", "", "--ping-interval", integer, "30000", 100, 3'600'000, "ms", "", false,
-     "live", "How long a connection may be silent before the server sends a ping."},
-    {"WS_STALE_TIMEOUT", "", "--stale-timeout", integer, "90000", 200, 7'200'000, "ms", "", false,
-     "live", "How long without a sign of life until a connection is closed. More than "
-     "WS_PING_INTERVAL."},
-    {"ALLOWED_ORIGINS", "WS_ALLOWED_ORIGINS", "--allowed-origins", origins, "", 0, 0, "", "", false,
+    {"WS_PING_INTERVAL", "", "--ping-interval", integer, "30000", 100, 3'600'000, "ms", "", "live",
+     "How long a connection may be silent before the server sends a ping."},
+    {"WS_STALE_TIMEOUT", "", "--stale-timeout", integer, "90000", 200, 7'200'000, "ms", "", "live",
+     "How long without a sign of life until a connection is closed. More than WS_PING_INTERVAL."},
+    {"ALLOWED_ORIGINS", "WS_ALLOWED_ORIGINS", "--allowed-origins", origins, "", 0, 0, "", "",
      "live", "Web pages that may connect beside the server's own: scheme://host[:port], exact, "
      "separated by commas."},
-    {"ALLOWED_HOSTS", "WS_ALLOWED_HOSTS", "--allowed-hosts", hosts, "", 0, 0, "", "", false, "live",
+    {"ALLOWED_HOSTS", "WS_ALLOWED_HOSTS", "--allowed-hosts", hosts, "", 0, 0, "", "", "live",
      "Names under which the server may be asked for beside the loopback ones (for a proxy): "
      "host[:port], separated by commas."},
-    {"SYNC_EVENT_TTL_DAYS", "", "--event-ttl-days", integer, "7", 0, kDaysMax, "days", "", false,
+    {"SYNC_EVENT_TTL_DAYS", "", "--event-ttl-days", integer, "7", 0, kDaysMax, "days", "",
      "retention", "How long events stay in the log. 0: for ever."},
-    {"CONTEXT_TTL_DAYS", "", "--context-ttl-days", integer, "30", 0, kDaysMax, "days", "", false,
+    {"CONTEXT_TTL_DAYS", "", "--context-ttl-days", integer, "30", 0, kDaysMax, "days", "",
      "retention", "How long a context stays after its last change. 0: for ever."},
-    {"DYAD_CLOCK_HOLD_HOURS", "", "--clock-hold-hours", integer, "24", 0, 8760, "hours", "", false,
-     "retention",
-     "How long the clock has to stand after a jump, or after the machine was off, before anything "
-     "expires by it: minutes to so many hours, the longer the further it went. 0: not at all."},
-    {"LOG_LEVEL", "", "--log-level", choice, "info", 0, 0, "", "debug info warn error off", false,
-     "log", "The least level that is logged."},
-    {"LOG_FORMAT", "", "--log-format", choice, "text", 0, 0, "", "text json", false, "log",
+    {"DYAD_CLOCK_HOLD_HOURS", "", "--clock-hold-hours", integer, "24", 0, 8760, "hours", "",
+     "retention", "How long the clock has to stand after a jump, or after the machine was off, "
+     "before anything expires by it: minutes to so many hours, the longer the further it went. 0: "
+     "not at all."},
+    {"LOG_LEVEL", "", "--log-level", choice, "info", 0, 0, "", "debug info warn error off", "log",
+     "The least level that is logged."},
+    {"LOG_FORMAT", "", "--log-format", choice, "text", 0, 0, "", "text json", "log",
      "Lines of text, or one JSON object per line."},
-    {"DEBUG", "", "--debug", scopes, "", 0, 1024, "", "", false, "log",
+    {"DEBUG", "", "--debug", scopes, "", 0, 1024, "", "", "log",
      "Scopes that log at debug level: dyad:distributed:*, or for example "
      "dyad:distributed:websocket_sync; separated by commas."},
-    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", false,
-     "mongodb and redis",
+    {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", kOthers,
      "MongoDB and Redis. They are not part of this version: the embedded store is used, and the "
      "server says so."},
-    {"ENABLE_MONGODB", "", "", boolean, "", 0, 0, "", "", false, "mongodb and redis",
+    {"ENABLE_MONGODB", "", "", boolean, "", 0, 0, "", "", kOthers,
      "Follows ENABLE_DISTRIBUTED_MEMORY. Not part of this version."},
-    {"ENABLE_REDIS", "", "", boolean, "", 0, 0, "", "", false, "mongodb and redis",
+    {"ENABLE_REDIS", "", "", boolean, "", 0, 0, "", "", kOthers,
      "Follows ENABLE_DISTRIBUTED_MEMORY. Not part of this version."},
-    {"MONGODB_URL", "", "", mongodb_url, "mongodb://localhost:27017", 0, 0, "", "", true,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"MONGODB_DATABASE", "", "", text, "dyad_distributed", 1, 63, "", "", false,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"MONGODB_MAX_POOL_SIZE", "", "", integer, "10", 1, 1000, "connections", "", false,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"MONGODB_MIN_POOL_SIZE", "", "", integer, "2", 0, 1000, "connections", "", false,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"REDIS_URL", "", "", redis_url, "redis://localhost:6379", 0, 0, "", "", true,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"REDIS_MAX_RECONNECT_ATTEMPTS", "", "", integer, "10", 0, 1'000'000, "attempts", "", false,
-     "mongodb and redis", "Checked; not used in this version."},
-    {"MONGODB_TLS", "", "", boolean, "false", 0, 0, "", "", false, "mongodb and redis",
-     "Checked; not used in this version."},
-    {"REDIS_TLS", "", "", boolean, "false", 0, 0, "", "", false, "mongodb and redis",
-     "Checked; not used in this version."},
-    {"WS_TLS", "", "", boolean, "false", 0, 0, "", "", false, "live",
+    {"MONGODB_URL", "", "", mongodb_url, "mongodb://localhost:27017", 0, 0, "", "", kOthers,
+     kUnused},
+    {"MONGODB_DATABASE", "", "", text, "dyad_distributed", 1, 63, "", "", kOthers, kUnused},
+    {"MONGODB_MAX_POOL_SIZE", "", "", integer, "10", 1, 1000, "connections", "", kOthers, kUnused},
+    {"MONGODB_MIN_POOL_SIZE", "", "", integer, "2", 0, 1000, "connections", "", kOthers, kUnused},
+    {"REDIS_URL", "", "", redis_url, "redis://localhost:6379", 0, 0, "", "", kOthers, kUnused},
+    {"REDIS_MAX_RECONNECT_ATTEMPTS", "", "", integer, "10", 0, 1'000'000, "attempts", "", kOthers,
+     kUnused},
+    {"MONGODB_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers, kUnused},
+    {"REDIS_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers, kUnused},
+    {"WS_TLS", "", "", boolean, "false", 0, 0, "", "", "live",
      "TLS by the server itself is not part of this version: `true` is refused rather than served "
      "without encryption. Put a TLS proxy in front."},
 };
@@ -105,16 +99,10 @@ const SettingRow* find_setting(std::string_view name) noexcept {
 }
 
 const SettingRow* nearest_setting(std::string_view name) noexcept {
-    const SettingRow* best = nullptr;
-    std::size_t best_distance = 3;  // of what is still taken for a slip
-    for (const SettingRow& row : kTable) {
-        const std::size_t distance = edit_distance(name, row.name);
-        if (distance < best_distance && distance * 3 < row.name.size()) {
-            best = &row;
-            best_distance = distance;
-        }
-    }
-    return best;
+    std::vector<std::string> names;
+    for (const SettingRow& row : kTable)
+        names.emplace_back(row.name);
+    return find_setting(nearest(name, names, 3));
 }
 
 }  // namespace dyad::cli

@@ -35,9 +35,13 @@ struct SettingRow {
     std::int64_t max;
     std::string_view unit;     // empty: none
     std::string_view choices;  // separated by spaces
-    bool secret;               // shown without its password
     std::string_view area;
     std::string_view meaning;
+
+    // Shown without its password.
+    bool is_secret() const {
+        return type == SettingType::mongodb_url || type == SettingType::redis_url;
+    }
 };
 
 std::span<const SettingRow> settings_table() noexcept;

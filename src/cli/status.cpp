@@ -56,18 +56,19 @@ Exit show_status(RestClient& client) {
 }
 
 void print_instances(const json::Value& answer) {
-    std::vector<Row> rows;
-    for (const json::Value& item : list_at(answer, "instances")) {
-        const bool connected = at(item, "presence").is_object();
-        const bool said = at(item, "mode").is_object();
-        const std::string mode = said ? text_at(item, "mode/currentMode") : "not said";
-        const std::int64_t seen_ms =
-            integer_at(item, connected ? "presence/lastSeen" : "mode/updatedAt");
-        rows.push_back({text_at(item, "instanceId"), mode, presence_of(item),
-                        connected || said ? local_time(seen_ms) : ""});
-    }
-    if (rows.empty()) print_line("No instance has taken part yet.");
-    print(table({"INSTANCE", "MODE", "PRESENCE", "LAST SEEN"}, rows));
+    const auto& instances = list_at(answer, "instances");
+    const auto said = [](const json::Value& mode) {
+        return mode.is_object() ? text_at(mode, "currentMode") : "not said";
+    };
+    const auto seen = [](const json::Value& instance) -> std::string {
+        for (const char* const moment : {"presence/lastSeen", "mode/updatedAt"})
+            if (const json::Value& ms = at(instance, moment); !ms.is_null()) return plain_time(ms);
+        return {};
+    };
+    if (instances.empty()) print_line("No instance has taken part yet.");
+    print(table({"INSTANCE", "MODE", "PRESENCE", "LAST SEEN"},
+                rows_of(instances, {"instanceId", Cell("mode", said), Cell("", presence_of),
+                                    Cell("", seen)})));
 }
 
 Exit list_instances(RestClient& client) {

@@ -1,6 +1,5 @@
 #include "cli/terminal.hpp"
 
-#include "base/utf8.hpp"
 #include "model/identity.hpp"
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
 #include <unistd.h>
 
 namespace dyad::cli {
@@ -29,66 +30,50 @@ bool has_colour() {
 }
 
 struct CodePoint {
-    std::uint32_t value = 0;
-    std::size_t bytes = 0;       // 0: not UTF-8
-    std::string_view text = {};  // of it, or the byte that is none
+    UChar32 value;          // negative: not UTF-8
+    std::string_view text;  // of it, or the byte that is none
 };
-
-CodePoint decode(std::string_view text) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (scan_utf8(text.substr(0, bytes)).valid_bytes != bytes) return {};
-    std::uint32_t value = bytes == 1 ? lead : lead & (0x7fu >> bytes);
-    for (const char c : text.substr(1, bytes - 1))
-        value = (value << 6) | (c & 0x3fu);
-    return {value, bytes};
-}
 
 // Takes the first one off the text. Requires: there is one.
 CodePoint take_code_point(std::string_view& text) {
-    CodePoint c = decode(text);
-    c.text = text.substr(0, std::max<std::size_t>(c.bytes, 1));
-    text.remove_prefix(c.text.size());
-    return c;
+    UChar32 value = 0;
+    std::size_t bytes = 0;
+    U8_NEXT(text.data(), bytes, text.size(), value);
+    const std::string_view taken = text.substr(0, value < 0 ? 1 : bytes);
+    text.remove_prefix(taken.size());
+    return {value, taken};
 }
 
 // Changes what a reader sees without being seen.
-bool is_unseen(std::uint32_t c) {
+bool is_unseen(UChar32 c) {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
            (c >= 0xe0000 && c < 0xe0080);
 }
 
-std::size_t width_of(std::uint32_t c) {
-    if ((c >= 0x300 && c < 0x370) || (c >= 0xfe00 && c < 0xfe10)) return 0;
-    const bool wide = (c >= 0x1100 && c < 0x1160) || (c >= 0x2e80 && c < 0xa4d0) ||
-                      (c >= 0xac00 && c < 0xd7a4) || (c >= 0xf900 && c < 0xfb00) ||
-                      (c >= 0xfe30 && c < 0xfe70) || (c >= 0xff00 && c < 0xff61) ||
-                      (c >= 0x1f300 && c < 0x1f650) || (c >= 0x1f680 && c < 0x1f700) ||
-                      (c >= 0x1f900 && c < 0x1fa00) || (c >= 0x20000 && c < 0x3fffe);
-    return wide ? 2 : 1;
+std::size_t width_of(UChar32 c) {
+    if ((U_MASK(u_charType(c)) & (U_GC_MN_MASK | U_GC_ME_MASK)) != 0) return 0;
+    const int width = u_getIntPropertyValue(c, UCHAR_EAST_ASIAN_WIDTH);
+    return width == U_EA_WIDE || width == U_EA_FULLWIDTH ? 2 : 1;
 }
 
-std::string hex(const char* format, std::uint32_t value) {
-    char text[16];
-    std::snprintf(text, sizeof text, format, value);
-    return text;
-}
-
-std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(std::uint32_t)) {
+std::string printable(std::string_view text, bool keep_lines, bool (*escaped)(UChar32)) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
         const CodePoint c = take_code_point(text);
-        if (c.bytes == 0)
-            out.append(hex("\\x%02x", static_cast<unsigned char>(c.text[0])));
-        else if ((keep_lines && c.value == '\n') || !escaped(c.value))
+        if (c.value >= 0 && ((keep_lines && c.value == '\n') || !escaped(c.value))) {
             out.append(c.text);
-        else
-            out.append(hex(c.bytes == 1   ? "\\x%02x"
-                           : c.bytes == 4 ? "\\U%08x"
-                                          : "\\u%04x",
-                           c.value));
+            continue;
+        }
+        const unsigned code = c.value < 0 ? static_cast<unsigned char>(c.text[0]) : c.value;
+        char hex[16];
+        std::snprintf(hex, sizeof hex,
+                      c.text.size() == 1   ? "\\x%02x"
+                      : c.text.size() == 4 ? "\\U%08x"
+                                           : "\\u%04x",
+                      code);
+        out.append(hex);
     }
     return out;
 }
@@ -172,7 +157,7 @@ std::string printable(std::string_view text, bool keep_lines) {
 std::string printable_key(std::string_view key) {
     return printable(
         key, false,
-        is_nfc(key) ? is_unseen : +[](std::uint32_t c) { return is_unseen(c) || may_compose(c); });
+        is_nfc(key) ? is_unseen : +[](UChar32 c) { return is_unseen(c) || may_compose(c); });
 }
 
 std::size_t columns_of(std::string_view text) {

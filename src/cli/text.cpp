@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
 
 namespace dyad::cli {
 
@@ -41,6 +40,19 @@ std::size_t edit_distance(std::string_view first, std::string_view second) {
         row.swap(next);
     }
     return row[b.size()];
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates,
+                    std::size_t share) {
+    std::string best;
+    std::size_t best_distance = 3;
+    for (const std::string& candidate : candidates) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance >= best_distance || distance * share >= candidate.size()) continue;
+        best_distance = distance;
+        best = candidate;
+    }
+    return best;
 }
 
 std::string_view take_part(std::string_view& list, char separator) {

@@ -87,7 +87,7 @@ Status WebSocketClient::handshake(const Url& url, const std::string& path,
     return Done{};
 }
 
-Status WebSocketClient::wait_for(short events, std::int64_t timeout_ms) {
+Status WebSocketClient::poll_for(short events, std::int64_t timeout_ms) {
     pollfd wait{handle_->info<curl_socket_t>(CURLINFO_ACTIVESOCKET), events, 0};
     if (poll(&wait, 1, static_cast<int>(timeout_ms)) == 1) return Done{};
     return fail(Errc::timed_out, "the server did not answer in time");
@@ -101,7 +101,7 @@ Status WebSocketClient::send_all(std::string_view bytes, std::int64_t timeout_ms
             DYAD_CURL(curl_easy_send)(handle_->get(), bytes.data(), bytes.size(), &sent);
         if (code != CURLE_OK && code != CURLE_AGAIN) return connection_broke();
         bytes.remove_prefix(sent);
-        if (code == CURLE_AGAIN) TRY(wait_for(POLLOUT, timeout_ms));
+        if (code == CURLE_AGAIN) TRY(poll_for(POLLOUT, timeout_ms));
     }
     return Done{};
 }
@@ -116,7 +116,7 @@ Status WebSocketClient::receive_more(std::string& buffer, std::int64_t timeout_m
         buffer.append(chunk, got);
         if (got > 0) return Done{};
         if (code != CURLE_AGAIN) return connection_broke();
-        TRY(wait_for(POLLIN, left_until(deadline_ms)));
+        TRY(poll_for(POLLIN, left_until(deadline_ms)));
     }
 }
 
@@ -126,17 +126,13 @@ Status WebSocketClient::send(std::string_view text) {
     return send_all(frame, kSendMs);
 }
 
-Status WebSocketClient::send_json(const json::Value& message) {
-    return send(json::canonical(message));
-}
-
-Result<json::Value> WebSocketClient::receive_type(std::string_view type, std::int64_t timeout_ms) {
+Status WebSocketClient::wait_for(std::string_view type, std::int64_t timeout_ms) {
     const std::int64_t deadline_ms = SystemClock().steady_ms() + timeout_ms;
     while (left_until(deadline_ms) > 0) {
         const Result<std::string> text = receive(left_until(deadline_ms));
         if (!text) return text.error();
-        Result<json::Value> message = parse_large(*text);
-        if (message && text_at(*message, "type") == type) return message;
+        const Result<json::Value> message = parse_large(*text);
+        if (message && text_at(*message, "type") == type) return Done{};
         if (message && text_at(*message, "type") == "error")
             return fail(Errc::unavailable, text_at(*message, "payload/detail"));
     }

@@ -28,12 +28,11 @@ class WebSocketClient : private net::FrameHandler {
     ~WebSocketClient() override;
 
     Status send(std::string_view text);
-    Status send_json(const json::Value& message);
+    Status send_json(const json::Value& message) { return send(json::canonical(message)); }
     // The next message. Errors: timed_out; outcome_unknown, with the close code, once closed.
     Result<std::string> receive(std::int64_t timeout_ms);
-    // The next message of this type; those of others are passed over. Errors: also what a message
-    // of type `error` says.
-    Result<json::Value> receive_type(std::string_view type, std::int64_t timeout_ms);
+    // Receives up to a message of this type. Errors: also what a message of type `error` says.
+    Status wait_for(std::string_view type, std::int64_t timeout_ms);
     // Waits up to a second for the server to close, too; what was not received is dropped.
     void close();
 
@@ -45,7 +44,7 @@ class WebSocketClient : private net::FrameHandler {
     Status send_all(std::string_view bytes, std::int64_t timeout_ms);
     // Appends what comes next.
     Status receive_more(std::string& buffer, std::int64_t timeout_ms);
-    Status wait_for(short events, std::int64_t timeout_ms);
+    Status poll_for(short events, std::int64_t timeout_ms);
 
     bool on_message(net::Opcode opcode, std::string_view payload) override;
     bool on_ping(std::string_view payload) override;

@@ -3,7 +3,6 @@
 
 #include "cli/command.hpp"
 #include "cli/command_line.hpp"
-#include "cli/completion.hpp"
 #include "cli/event_source.hpp"
 #include "cli/indicator.hpp"
 #include "cli/server_reading.hpp"

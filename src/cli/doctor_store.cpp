@@ -1,7 +1,7 @@
-#include "ops/doctor.hpp"
-
+// Checks of the data folder and of the store in it.
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "cli/doctor.hpp"
 #include "store/sqlite/database_header.hpp"
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/opening.hpp"
@@ -18,7 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-namespace dyad::ops {
+namespace dyad::cli {
 namespace {
 
 constexpr std::uint64_t kSpaceFail = 64ULL << 20;
@@ -41,8 +41,7 @@ std::string existing_part(std::string path) {
 
 Finding check_space(const std::string& path) {
     struct statvfs space{};
-    if (statvfs(path.c_str(), &space) != 0)
-        return {Verdict::warn, "Free space", "cannot be told", ""};
+    if (statvfs(path.c_str(), &space) != 0) return {Verdict::warn, "Free space", "cannot be told"};
     const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
     if (free < kSpaceFail)
         return {Verdict::fail, "Free space", mebibytes(free) + " left on the disk of " + path,
@@ -50,7 +49,7 @@ Finding check_space(const std::string& path) {
     if (free < kSpaceWarn)
         return {Verdict::warn, "Free space", mebibytes(free) + " left on the disk of " + path,
                 "free some space soon; a full disk refuses writes"};
-    return {Verdict::ok, "Free space", mebibytes(free) + " left", ""};
+    return {Verdict::ok, "Free space", mebibytes(free) + " left"};
 }
 
 Finding check_permissions(const std::string& folder) {
@@ -66,7 +65,7 @@ Finding check_permissions(const std::string& folder) {
             return {Verdict::warn, "Permissions", path + " can be opened by other users",
                     "chmod go= '" + path + "'"};
     }
-    return {Verdict::ok, "Permissions", "for the owner only", ""};
+    return {Verdict::ok, "Permissions", "for the owner only"};
 }
 
 std::string salvage_advice(const std::string& folder) {
@@ -109,7 +108,7 @@ std::vector<Finding> name_damages(const std::string& folder, const Error& error)
     for (const std::string& place : places)
         if (error.detail.find(place.substr(0, place.find(": "))) == std::string::npos &&
             out.size() < kNamed)
-            out.push_back({Verdict::fail, kStore, place, ""});
+            out.push_back({Verdict::fail, kStore, place});
     out.back().advice = advice;
     return out;
 }
@@ -127,30 +126,22 @@ bool is_of_older_version(sqlite3_vfs& vfs, const std::string& database) {
 }  // namespace
 
 std::vector<Finding> check_folder(const std::string& folder) {
-    std::vector<Finding> out;
-    if (folder.empty()) {
-        out.push_back({Verdict::fail, "Data folder", "no HOME and no DYAD_DATA_DIR",
-                       "name a folder with --data-dir or DYAD_DATA_DIR"});
-        return out;
-    }
+    constexpr const char* kFolder = "Data folder";
+    if (folder.empty())
+        return {{Verdict::fail, kFolder, "no HOME and no DYAD_DATA_DIR",
+                 "name a folder with --data-dir or DYAD_DATA_DIR"}};
     const std::string existing = existing_part(folder);
     struct stat status{};
     if (stat(existing.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-        out.push_back({Verdict::fail, "Data folder", existing + " is not a folder",
-                       "choose another one with --data-dir"});
-    else if (access(existing.c_str(), W_OK | X_OK) != 0)
-        out.push_back({Verdict::fail, "Data folder",
-                       existing + " cannot be written: " + std::strerror(errno),
-                       "chown or chmod it, or choose another one with --data-dir"});
-    else if (existing != folder)
-        out.push_back(
-            {Verdict::ok, "Data folder", folder + " will be made at the first start", ""});
-    else
-        out.push_back({Verdict::ok, "Data folder", folder, ""});
-    if (out.back().verdict == Verdict::fail) return out;
-    out.push_back(check_space(existing));
-    if (existing == folder) out.push_back(check_permissions(folder));
-    return out;
+        return {{Verdict::fail, kFolder, existing + " is not a folder",
+                 "choose another one with --data-dir"}};
+    if (access(existing.c_str(), W_OK | X_OK) != 0)
+        return {{Verdict::fail, kFolder, existing + " cannot be written: " + std::strerror(errno),
+                 "chown or chmod it, or choose another one with --data-dir"}};
+    if (existing != folder)
+        return {{Verdict::ok, kFolder, folder + " will be made at the first start"},
+                check_space(existing)};
+    return {{Verdict::ok, kFolder, folder}, check_space(folder), check_permissions(folder)};
 }
 
 std::vector<Finding> describe_check(const CheckReport& report, const std::string& good,
@@ -159,8 +150,7 @@ std::vector<Finding> describe_check(const CheckReport& report, const std::string
         return {{Verdict::ok, kStore,
                  counted(report.events, "event") + " and " + counted(report.rows, "document") +
                      " of " + counted(report.users, "user") + ", " + counted(report.pages, "page") +
-                     ": all as written; " + good,
-                 ""}};
+                     ": all as written; " + good}};
     constexpr std::size_t kNamed = 20;
     std::vector<Finding> out;
     for (const CheckDamage& damage : report.list) {
@@ -169,11 +159,11 @@ std::vector<Finding> describe_check(const CheckReport& report, const std::string
         if (!damage.name.empty()) text += " " + damage.name;
         if (!damage.user_id.empty()) text += " of " + damage.user_id;
         if (!damage.text.empty()) text += ": " + damage.text;
-        out.push_back({Verdict::fail, kStore, text, ""});
+        out.push_back({Verdict::fail, kStore, text});
     }
     if (report.damages > out.size())
         out.push_back({Verdict::fail, kStore,
-                       "and " + std::to_string(report.damages - out.size()) + " more damages", ""});
+                       "and " + std::to_string(report.damages - out.size()) + " more damages"});
     out.back().advice = advice;
     return out;
 }
@@ -181,18 +171,17 @@ std::vector<Finding> describe_check(const CheckReport& report, const std::string
 std::vector<Finding> check_store(const std::string& folder, const OnProgress& on_progress) {
     const std::string database = folder + "/" + sqlite::kDatabaseName;
     if (const Status files = sqlite::check_kinds(folder); !files)
-        return {{Verdict::fail, kStore, files.error().detail, ""}};
+        return {{Verdict::fail, kStore, files.error().detail}};
     sqlite::UntouchedVfs disk;
     const auto found = sqlite::look_at_files(disk.vfs(), database);
     if (found && *found == sqlite::Found::nothing)
-        return {{Verdict::ok, kStore, "none yet; the first start makes it", ""}};
+        return {{Verdict::ok, kStore, "none yet; the first start makes it"}};
     const auto lock = sqlite::FolderLock::take_to_read(folder);
     if (!lock) return {failed_store(folder, lock.error())};
     if (!found) return name_damages(folder, found.error());
     if (is_of_older_version(disk.vfs(), database))
         return {{Verdict::skipped, kStore,
-                 "an older version wrote it; the first start of this one checks and converts it",
-                 ""}};
+                 "an older version wrote it; the first start of this one checks and converts it"}};
     sqlite::StoreOptions options;
     options.database = database;
     options.vfs = disk.name();
@@ -212,4 +201,4 @@ std::vector<Finding> check_store(const std::string& folder, const OnProgress& on
                           "stop using this folder; " + salvage_advice(folder));
 }
 
-}  // namespace dyad::ops
+}  // namespace dyad::cli

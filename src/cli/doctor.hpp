@@ -1,7 +1,8 @@
-// Checks of this machine for `dyad-memory doctor`: the data folder and the store in it. Each says
-// what it found and the next thing to do. They change nothing. Blocking.
+// The checks of `dyad-memory doctor`, of this machine and of the running server. Each says what it
+// found and the next thing to do. Blocking.
 #pragma once
 
+#include "cli/rest_client.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace dyad::ops {
+namespace dyad::cli {
 
 // `note`: nothing is wrong, but worth knowing. `skipped`: could not be checked.
 enum class Verdict : std::uint8_t { ok, note, warn, fail, skipped };
@@ -22,7 +23,7 @@ struct Finding {
 };
 using OnProgress = std::function<void(std::size_t done, std::size_t of)>;
 
-// Exists or can be made, its owner's alone, writable, space left.
+// The folder exists or can be made, its owner's alone, writable, space left. Changes nothing.
 std::vector<Finding> check_folder(const std::string& folder);
 
 // Everything in the store, checked against itself: every file, page, record, event and row. It is
@@ -36,4 +37,15 @@ std::vector<Finding> check_store(const std::string& folder, const OnProgress& on
 std::vector<Finding> describe_check(const CheckReport& report, const std::string& good,
                                     const std::string& advice);
 
-}  // namespace dyad::ops
+// Whether anybody can be connected to there.
+bool can_connect(const Url& url);
+
+// Says whose server it is, whether it works, and lets it check its store. Only reads, and only once
+// it is known to be one of ours: of another there is one finding.
+std::vector<Finding> check_server(RestClient& client, const OnProgress& on_progress);
+
+// Writes, reads, removes, and lets two clients see each other's switch of mode, as a user of its
+// own, whom nobody else has. Requires: check_server did not fail.
+std::vector<Finding> test_writing(RestClient& client);
+
+}  // namespace dyad::cli
