@@ -97,11 +97,10 @@ Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) 
     done = lock->open_and_lock(false);  // where there is none, nobody holds it
     if (!done) return done.error();
     const std::string database = folder + "/" + kDatabaseName;
-    const Result<Found> found = look_at_files(*sqlite3_vfs_find(nullptr), database);
-    if (!found) return found.error();
+    ASSIGN_OR_RETURN(const Found found, look_at_files(*sqlite3_vfs_find(nullptr), database));
     if (lock->file_ < 0) done = lock->open_and_lock(true);
     if (!done) return done.error();
-    if (*found == Found::store) return lock;
+    if (found == Found::store) return lock;
     const int file = ::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return unavailable(database, "opening",

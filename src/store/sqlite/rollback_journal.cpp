@@ -84,12 +84,11 @@ Result<bool> follows(const File& database, const std::vector<SavedPage>& saved) 
     for (const SavedPage& page : saved)
         before = std::max(before, page.transaction);
     for (const SavedPage& page : saved) {
-        const Result<std::string> now =
-            database.read((page.number - 1) * page.bytes.size(), page.bytes.size());
-        if (!now) return now.error();
-        const auto seal = read_seal(*now, page.number);
+        ASSIGN_OR_RETURN(const std::string now,
+                         database.read((page.number - 1) * page.bytes.size(), page.bytes.size()));
+        const auto seal = read_seal(now, page.number);
         // Transactions of a first start are not counted.
-        if (seal && *now != page.bytes && seal->transaction != 0 && seal->transaction != before + 1)
+        if (seal && now != page.bytes && seal->transaction != 0 && seal->transaction != before + 1)
             return false;
     }
     return true;
@@ -103,21 +102,18 @@ std::optional<std::uint32_t> pages_before(std::string_view header) {
 }
 
 Status check_rollback(const File& journal, const File& database, std::size_t page_bytes) {
-    const Result<std::uint64_t> size = journal.size();
-    const Result<std::string> bytes = size ? journal.read(0, *size) : size.error();
-    const Result<std::uint64_t> now = database.size();
-    if (!bytes || !now) return bytes ? now.error() : bytes.error();
-    const auto before = pages_before(*bytes);
+    ASSIGN_OR_RETURN(const std::string bytes, journal.read(0, SIZE_MAX));
+    ASSIGN_OR_RETURN(const std::uint64_t now, database.size());
+    const auto before = pages_before(bytes);
     if (!before) return Done{};
-    Reader reader(*bytes, page_bytes);
+    Reader reader(bytes, page_bytes);
     const std::string wrong = reader.read();
     if (!wrong.empty()) return not_usable(journal, database, wrong);
     const std::uint64_t whole = std::uint64_t{*before} * page_bytes;
     // Where it saved nothing yet, the database was not written to.
-    const bool fits = reader.saved().empty() ? *now == whole : *now >= whole;
-    const Result<bool> of_this_time = follows(database, reader.saved());
-    if (!of_this_time) return of_this_time.error();
-    if (fits && *of_this_time) return Done{};
+    const bool fits = reader.saved().empty() ? now == whole : now >= whole;
+    ASSIGN_OR_RETURN(const bool of_this_time, follows(database, reader.saved()));
+    if (fits && of_this_time) return Done{};
     return not_usable(journal, database, "is of another time than the database");
 }
 

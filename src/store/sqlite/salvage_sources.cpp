@@ -259,9 +259,8 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     sources.disk = std::make_unique<UntouchedVfs>(vfs);
     std::optional<std::uint64_t> store_id;
     bool is_ours = false;
-    const auto file = File::open(sources.disk->vfs(), database, false);
     const Result<std::string> bytes =
-        file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
+        File::load(sources.disk->vfs(), database, DatabaseHeader::kBytes);
     if (!bytes || bytes->empty()) {
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
@@ -270,9 +269,8 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         TRY(check_not_newer(header, database));
         is_ours = header.is_database && header.application_id == kApplicationId;
         roll_back(database, sources.disk->name());
-        auto rows = RawRows::open(sources.disk->vfs(), database);
-        if (!rows) return rows.error();
-        sources.rows = std::move(*rows);
+        ASSIGN_OR_RETURN(auto rows, RawRows::open(sources.disk->vfs(), database));
+        sources.rows = std::move(rows);
         RowSorter sorter(*sources.rows);
         for (std::uint32_t page = 1; page <= sources.rows->pages(); ++page) {
             sources.rows->visit_page(

@@ -7,11 +7,9 @@ Status Unapplied::decode() {
     std::vector<Change> decoded;
     decoded.reserve(batch->size());
     for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
-        const Result<EventView> event = decode_event(batch->text(offset));
-        if (!event) return event.error();
-        Result<Change> change = decode_change(*event);
-        if (!change) return change.error();
-        decoded.push_back(*std::move(change));
+        ASSIGN_OR_RETURN(const EventView event, decode_event(batch->text(offset)));
+        ASSIGN_OR_RETURN(Change change, decode_change(event));
+        decoded.push_back(std::move(change));
     }
     changes = Changes(std::move(decoded));
     return Done{};

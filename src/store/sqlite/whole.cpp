@@ -34,14 +34,11 @@ class Folder {
 
     Result<Found> look() {
         for (Part* part : {&database_, &others_[0], &others_[1], &others_[2]}) {
-            const auto bytes = File::look(vfs_, part->path);
-            if (!bytes) return bytes.error();
-            part->bytes = *bytes;
+            ASSIGN_OR_RETURN(part->bytes, File::look(vfs_, part->path));
         }
-        const auto interrupted = interrupted_pages();
-        if (!interrupted) return interrupted.error();
-        const bool nothing = database_.bytes.value_or(0) == 0 || *interrupted == 0;
-        TRY(nothing ? nothing_is_lost() : is_whole(interrupted->has_value()));
+        ASSIGN_OR_RETURN(const auto interrupted, interrupted_pages());
+        const bool nothing = database_.bytes.value_or(0) == 0 || interrupted == 0;
+        TRY(nothing ? nothing_is_lost() : is_whole(interrupted.has_value()));
         return nothing ? Found::nothing : Found::store;
     }
 
@@ -50,11 +47,9 @@ class Folder {
     // where none was.
     Result<std::optional<std::uint32_t>> interrupted_pages() const {
         if (others_[2].bytes.value_or(0) == 0) return std::optional<std::uint32_t>();
-        const auto file = File::open(vfs_, others_[2].path, false);
-        const Result<std::string> header =
-            file ? (*file)->read(0, kRollbackHeaderBytes) : file.error();
-        if (!header) return header.error();
-        return pages_before(*header);
+        ASSIGN_OR_RETURN(const std::string header,
+                         File::load(vfs_, others_[2].path, kRollbackHeaderBytes));
+        return pages_before(header);
     }
 
     // The database is missing or empty, or its first transaction is to be rolled back: nothing may
@@ -71,23 +66,19 @@ class Folder {
                                                      "one must not take its place");
         if (!rollback.bytes) return Done{};
         // A transaction that began with an empty database has no page to roll back.
-        const auto file = File::open(vfs_, rollback.path, false);
-        const Result<std::string> bytes = file ? (*file)->read(0, *rollback.bytes) : file.error();
-        if (!bytes) return bytes.error();
+        ASSIGN_OR_RETURN(const std::string bytes, File::load(vfs_, rollback.path));
         // After each of the later ones the journal is cut, to less than the sector it begins with.
-        const bool was_cut = !bytes->empty() && bytes->size() < kSectorBytes;
-        if (!was_cut && bytes->find_first_not_of('\0', kSectorBytes) == std::string::npos)
+        const bool was_cut = !bytes.empty() && bytes.size() < kSectorBytes;
+        if (!was_cut && bytes.find_first_not_of('\0', kSectorBytes) == std::string::npos)
             return Done{};
         return not_whole(database_.path, what + ", but " + rollback.path + " has been used for it");
     }
 
     // The database has content.
     Status is_whole(bool interrupted) const {
-        const auto file = File::open(vfs_, database_.path, false);
-        const Result<std::string> bytes =
-            file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
-        if (!bytes) return bytes.error();
-        const DatabaseHeader header = read_database_header(*bytes);
+        ASSIGN_OR_RETURN(const auto file, File::open(vfs_, database_.path, false));
+        ASSIGN_OR_RETURN(const std::string bytes, file->read(0, DatabaseHeader::kBytes));
+        const DatabaseHeader header = read_database_header(bytes);
         if (!header.is_database)
             return not_whole(database_.path,
                              "does not begin as a database does, so it is damaged or not a "
@@ -104,9 +95,8 @@ class Folder {
                                                  std::to_string(*database_.bytes) + " of " +
                                                  std::to_string(whole) + " bytes)");
         if (!interrupted || header.reserved_bytes != kSealBytes) return Done{};
-        const auto journal = File::open(vfs_, rollback.path, false);
-        if (!journal) return journal.error();
-        return check_rollback(**journal, **file, header.page_bytes);
+        ASSIGN_OR_RETURN(const auto journal, File::open(vfs_, rollback.path, false));
+        return check_rollback(*journal, *file, header.page_bytes);
     }
 
     Status is_ours(const DatabaseHeader& header) const {
@@ -120,12 +110,7 @@ class Folder {
             return fail(Errc::storage_damaged, database_.path +
                                                    ": is a database of another program; choose "
                                                    "another folder");
-        if (header.user_version <= static_cast<std::uint32_t>(schema_version())) return Done{};
-        return fail(Errc::storage_newer,
-                    database_.path + ": a newer version of this program wrote it (schema " +
-                        std::to_string(header.user_version) + ", this version knows " +
-                        std::to_string(schema_version()) +
-                        "); use that version, or restore a backup made before");
+        return check_version(database_.path, header.user_version);
     }
 
     sqlite3_vfs& vfs_;
