@@ -88,22 +88,22 @@ Result<bool> EventIndex::follow(std::int64_t user) {
 // meta's index_from: the first user to look at; the row goes with the last one.
 Result<bool> EventIndex::follow_old_logs() {
     constexpr int kUsers = 64;
-    const auto from = db_.number("SELECT value FROM meta WHERE key = 'index_from'");
-    if (!from || *from == 0) return from ? Result<bool>(false) : from.error();
-    std::int64_t user = *from - 1;
+    ASSIGN_OR_RETURN(const auto from, db_.meta("index_from"));
+    if (from == 0) return false;
+    std::int64_t user = from - 1;
     for (int i = 0; i < kUsers; ++i) {
         ASSIGN_OR_RETURN(const auto log, log_.next_user(user));
         if (!log) {
-            const Status done = db_.execute("DELETE FROM meta WHERE key = 'index_from'");
-            return done ? Result<bool>(false) : done.error();
+            TRY(db_.execute("DELETE FROM meta WHERE key = 'index_from'"));
+            return false;
         }
         const Result<bool> more = follow(log->user);
         if (!more && more.error().code != Errc::storage_damaged) return more.error();
         if (more && *more) break;
         user = log->user;
     }
-    const Status done = db_.execute("UPDATE meta SET value = ? WHERE key = 'index_from'", user + 1);
-    return done ? Result<bool>(true) : done.error();
+    TRY(db_.set_meta("index_from", user + 1));
+    return true;
 }
 
 // Everything up to `target`, and the events after it up to `through`, becomes that level.
@@ -114,26 +114,24 @@ Status EventIndex::merge(std::int64_t user, Levels& levels, std::size_t target, 
         if (levels.list[i].made != 0)
             from = std::min(from, std::max(levels.list[i].from, levels.first_kept));
     std::vector<Entry> merged[2];
-    for (const Kind kind : {Kind::operations, Kind::scopes}) {
+    for (const Kind kind : {Kind::operation, Kind::scope}) {
         std::vector<Entry>& all = merged[static_cast<std::size_t>(kind)];
-        ASSIGN_OR_RETURN(std::vector<Entry> fresh, fresh_entries(user, kind, after, through, from));
-        all = std::move(fresh);
-        for (std::size_t i = 0; i <= target; ++i) {
+        ASSIGN_OR_RETURN(all, fresh_entries(user, kind, after, through, from));
+        for (std::size_t i = 0; i <= target; ++i)
             TRY(read_level({user, kind, i}, levels.list[i], from, all));
-        }
     }
     levels.writings += 1;
     for (std::size_t i = 0; i <= target; ++i)
         levels.list[i] = {.made = 0, .from = 0, .through = through};
     const bool any = !merged[0].empty();
     if (any) levels.list[target] = {.made = levels.writings, .from = from, .through = through};
-    Status done = db_.execute("DELETE FROM event_index WHERE user = ? AND level <= ?", user,
-                              static_cast<std::uint64_t>(target));
-    for (const Kind kind : {Kind::operations, Kind::scopes})
-        if (done && any)
-            done = write_level({user, kind, target}, levels.writings,
-                               merged[static_cast<std::size_t>(kind)]);
-    return done ? set_levels(user, levels) : done;
+    TRY(db_.execute("DELETE FROM event_index WHERE user = ? AND level <= ?", user,
+                    static_cast<std::uint64_t>(target)));
+    if (any)
+        for (const Kind kind : {Kind::operation, Kind::scope})
+            TRY(write_level({user, kind, target}, levels.writings,
+                            merged[static_cast<std::size_t>(kind)]));
+    return set_levels(user, levels);
 }
 
 Result<std::vector<EventIndex::Entry>> EventIndex::fresh_entries(std::int64_t user, Kind kind,
@@ -141,13 +139,11 @@ Result<std::vector<EventIndex::Entry>> EventIndex::fresh_entries(std::int64_t us
                                                                  Offset from) {
     std::vector<Entry> entries;
     entries.reserve(through - after);
-    TRY(log_.visit_keys(user, through + 1,
-                        [&](Offset offset, std::uint64_t operation, std::uint64_t scope) {
-                            if (offset <= after) return false;
-                            const std::uint64_t key = kind == Kind::operations ? operation : scope;
-                            entries.push_back(entry_of(KeyFilter::hash_of(key), offset - from));
-                            return true;
-                        }));
+    TRY(log_.visit_keys(user, kind, through + 1, [&](Offset offset, std::uint64_t key) {
+        if (offset <= after) return false;
+        entries.push_back(entry_of(KeyFilter::hash_of(key), offset - from));
+        return true;
+    }));
     std::sort(entries.begin(), entries.end());
     return entries;
 }
@@ -223,21 +219,18 @@ Status EventIndex::visit(std::int64_t user, Kind kind, std::uint64_t key, Offset
                          std::size_t skip, const Visitor& visit) {
     ASSIGN_OR_RETURN(const Levels levels, levels_of(user));
     bool more = true;
-    TRY(log_.visit_keys(user, before,
-                        [&](Offset offset, std::uint64_t operation, std::uint64_t scope) {
-                            if (offset <= levels.through()) return false;
-                            if ((kind == Kind::operations ? operation : scope) != key) return true;
-                            if (skip > 0)
-                                skip -= 1;
-                            else
-                                more = visit(offset);
-                            return more;
-                        }));
+    TRY(log_.visit_keys(user, kind, before, [&](Offset offset, std::uint64_t its_key) {
+        if (offset <= levels.through()) return false;
+        if (its_key != key) return true;
+        if (skip > 0)
+            skip -= 1;
+        else
+            more = visit(offset);
+        return more;
+    }));
     for (std::size_t i = 0; more && i < levels.list.size(); ++i) {
-        ASSIGN_OR_RETURN(const bool level,
-                         visit_level({user, kind, i}, levels.list[i], KeyFilter::hash_of(key),
-                                     before, levels.first_kept, skip, visit));
-        more = level;
+        ASSIGN_OR_RETURN(more, visit_level({user, kind, i}, levels.list[i], KeyFilter::hash_of(key),
+                                           before, levels.first_kept, skip, visit));
     }
     return Done{};
 }
@@ -289,14 +282,14 @@ Result<bool> EventIndex::visit_level(const Place& place, const Level& level, std
 Status EventIndex::begin_walk(std::int64_t user, const Levels& levels, HashWalk& walk) {
     walk = {.writings = levels.writings};
     std::vector<std::uint32_t>& tail = walk.lists.emplace_back();
-    const Status done = log_.visit_keys(user, levels.end + 1,
-                                        [&](Offset offset, std::uint64_t operation, std::uint64_t) {
-                                            if (offset <= levels.through()) return false;
-                                            tail.push_back(KeyFilter::hash_of(operation));
-                                            return true;
-                                        });
+    TRY(log_.visit_keys(user, Kind::operation, levels.end + 1,
+                        [&](Offset offset, std::uint64_t key) {
+                            if (offset <= levels.through()) return false;
+                            tail.push_back(KeyFilter::hash_of(key));
+                            return true;
+                        }));
     std::sort(tail.begin(), tail.end());
-    return done;
+    return Done{};
 }
 
 Status EventIndex::walk_hashes(std::int64_t user, HashWalk& walk, std::size_t rows) {
@@ -335,7 +328,7 @@ Result<bool> EventIndex::walk_level(std::int64_t user, const Level& level, HashW
     }
     TRY(rows.status());
     if (walk.next == kEnd) return true;
-    return damaged({user, Kind::operations, walk.level}, "it is not whole");
+    return damaged({user, Kind::operation, walk.level}, "it is not whole");
 }
 
 }  // namespace dyad::sqlite

@@ -151,19 +151,14 @@ std::string Journal::place_after(const std::array<Recovered, 2>& recovered,
     return half_path(place_, 0) + ", -log1";
 }
 
-Status Journal::replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const {
-    for (std::uint64_t sequence = applied_ + 1; sequence < next_sequence_; ++sequence) {
-        for (const Recovered& half : recovered) {
-            const auto& chain = half.scan.chain;
-            if (chain.empty() || sequence < chain.front().sequence ||
-                sequence > chain.back().sequence)
-                continue;
-            const Record& record = chain[sequence - chain.front().sequence];
-            TRY(replay(record.payload, record.end - record.begin));
-            break;
-        }
-    }
-    return Done{};
+// The records of both files that follow the applied one without a gap, in order.
+std::vector<Record> Journal::dense_run(const std::array<Recovered, 2>& recovered) const {
+    std::vector<Record> run;
+    for (int turn = 0; turn < 2; ++turn)  // it may begin in either file
+        for (const Recovered& half : recovered)
+            for (const Record& record : half.scan.chain)
+                if (record.sequence == applied_ + run.size() + 1) run.push_back(record);
+    return run;
 }
 
 Status Journal::make_durable(std::size_t index, const Recovered& recovered) {
@@ -188,14 +183,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     for (std::size_t index = 0; index < 2; ++index)
         TRY(journal->open_half(index, recovered[index]));
 
-    std::uint64_t end = applied;
-    for (int turn = 0; turn < 2; ++turn) {  // the dense run may begin in either file
-        for (const Recovered& half : recovered) {
-            const auto& chain = half.scan.chain;
-            if (!chain.empty() && chain.front().sequence <= end + 1)
-                end = std::max(end, chain.back().sequence);
-        }
-    }
+    const std::vector<Record> to_apply = journal->dense_run(recovered);
+    const std::uint64_t end = applied + to_apply.size();
     TRY(journal->check_dense(recovered, end));
     journal->next_sequence_ = end + 1;
     journal->active_ =
@@ -205,7 +194,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     const auto& run = recovered[journal->active_].scan.chain;
     if (end != 0 && (run.empty() || run.back().sequence != end))
         journal->halves_[journal->active_].end = journal->file_bytes_;
-    TRY(journal->replay_all(recovered, replay));
+    for (const Record& record : to_apply)
+        TRY(replay(record.payload, record.end - record.begin));
     // Only now that nothing speaks against the files is anything written.
     for (std::size_t index = 0; index < 2; ++index)
         TRY(journal->make_durable(index, recovered[index]));

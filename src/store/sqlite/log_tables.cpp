@@ -153,15 +153,13 @@ Result<LogTables::Tail> LogTables::tail_of(std::int64_t user) {
             "SELECT first_offset, length(body) FROM segment WHERE user = ? "
             "ORDER BY first_offset DESC LIMIT 1",
             user);
-        if (last.next()) {
-            tail.none = false;
-            if (last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
-        }
+        tail.none = !last.next();
+        if (!tail.none && last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
         TRY(last.status());
     }
-    if (first == 0) return tail;
-    ASSIGN_OR_RETURN(EventBatch small, segment_with(user, first));
-    tail.small = std::move(small);
+    if (first != 0) {
+        ASSIGN_OR_RETURN(tail.small, segment_with(user, first));
+    }
     return tail;
 }
 
@@ -181,12 +179,12 @@ Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
         append_batch(building, *next.batch);
     }
     if (!building.empty()) TRY(put_segment(user, building));
-    const Status done = db_.execute(
+    TRY(db_.execute(
         "INSERT INTO head(user, epoch, offset, hash, timestamp, first_kept) "
         "VALUES(?, ?, ?, ?, ?, 1) ON CONFLICT(user) DO UPDATE SET epoch = excluded.epoch, "
         "offset = excluded.offset, hash = excluded.hash, timestamp = excluded.timestamp",
-        user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms);
-    if (!done || !tail.none || batches.empty()) return done;
+        user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms));
+    if (!tail.none || batches.empty()) return Done{};
     return db_.execute("UPDATE head SET oldest = ? WHERE user = ?",
                        batches.front().batch->entries.front().timestamp_ms, user);
 }
@@ -223,7 +221,7 @@ Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
     return batch;
 }
 
-Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor& visit) {
+Status LogTables::visit_keys(std::int64_t user, Key kind, Offset before, const KeyVisitor& visit) {
     Rows rows = db_.query(
         "SELECT first_offset, last_offset, keys FROM segment WHERE user = ? AND first_offset < ? "
         "ORDER BY first_offset DESC",
@@ -240,10 +238,8 @@ Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor&
             return damaged(db_, user, first, "the segment's keys do not match its length");
         for (std::size_t i = count; i-- > 0;) {
             if (first + i >= before) continue;
-            std::string_view pair = keys.substr(i * kKeyBytes, kKeyBytes);
-            const std::uint64_t operation = *take_le<std::uint64_t>(pair);
-            const std::uint64_t scope = *take_le<std::uint64_t>(pair);
-            if (!visit(first + i, operation, scope)) return Done{};
+            std::string_view key = keys.substr(i * kKeyBytes + (kind == Key::scope ? 8 : 0));
+            if (!visit(first + i, *take_le<std::uint64_t>(key))) return Done{};
         }
     }
     return rows.status();

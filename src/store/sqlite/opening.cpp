@@ -2,7 +2,6 @@
 
 #include "base/log.hpp"
 #include "store/sqlite/folder.hpp"
-#include "store/sqlite/rollback_journal.hpp"
 #include "store/sqlite/schema.hpp"
 #include "store/sqlite/whole.hpp"
 

@@ -272,15 +272,14 @@ Status Projections::load(std::int64_t user, State& state) {
 // head.next_expiry is a lower bound, as contexts are written again and deleted: here it becomes
 // exact.
 Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
-    std::optional<std::int64_t> exact;
-    {
-        Rows rows =
-            db_.query("SELECT min(expires_at) FROM context WHERE user = ? AND deleted = 0", user);
-        if (rows.next() && !rows.is_null(0)) exact = rows.integer(0);
-        TRY(rows.status());
-    }
-    if (exact && *exact <= now_ms) return true;
-    TRY(db_.execute("UPDATE head SET next_expiry = ? WHERE user = ?", exact, user));
+    constexpr std::int64_t kNever = INT64_MAX;
+    ASSIGN_OR_RETURN(const std::int64_t exact,
+                     db_.number("SELECT coalesce(min(expires_at), ?2) FROM context WHERE user = ?1 "
+                                "AND deleted = 0",
+                                user, kNever));
+    if (exact <= now_ms) return true;
+    TRY(db_.execute("UPDATE head SET next_expiry = nullif(?2, ?3) WHERE user = ?1", user, exact,
+                    kNever));
     return false;
 }
 

@@ -72,9 +72,7 @@ Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_
 Result<std::vector<Position>> Reads::heads(const std::vector<std::string>& user_ids) {
     std::vector<Position> ends;
     for (const std::string& user_id : user_ids) {
-        ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
-        const LogHead& head =
-            found != nullptr ? found->head : first_head(user_id, tables_.epoch_seed_);
+        ASSIGN_OR_RETURN(const LogHead head, tables_.head(user_id));
         ends.push_back(head.position());
     }
     return ends;
@@ -107,20 +105,17 @@ Status Reads::add_unapplied_with_expired(std::int64_t now_ms, std::vector<std::s
 }
 
 Result<std::vector<std::string>> Reads::users_with_expired(std::int64_t now_ms, std::size_t limit) {
-    Result<std::vector<std::string>> may_have =
-        tables_.projections_.users_who_may_have_expired(now_ms, limit);
-    Status done = may_have ? add_unapplied_with_expired(now_ms, *may_have) : may_have.error();
-    if (!done) return done.error();
+    ASSIGN_OR_RETURN(auto may_have, tables_.projections_.users_who_may_have_expired(now_ms, limit));
+    TRY(add_unapplied_with_expired(now_ms, may_have));
     std::vector<std::string> users;
-    if (may_have->empty()) return users;
-    done = tables_.change([&]() -> Status {  // where none has, that is noted
-        for (std::string& user : *may_have) {
+    if (may_have.empty()) return users;
+    TRY(tables_.change([&]() -> Status {  // where none has, that is noted
+        for (std::string& user : may_have) {
             ASSIGN_OR_RETURN(const bool expired, has_expired(user, now_ms));
             if (expired && users.size() < limit) users.push_back(std::move(user));
         }
         return Done{};
-    });
-    if (!done) return done.error();
+    }));
     return users;
 }
 
@@ -134,11 +129,8 @@ Result<std::vector<std::string>> Reads::users() {
 }
 
 Result<ClockMark> Reads::load_clock() {
-    {
-        Rows rows = db_.query("SELECT value FROM meta WHERE key = 'clock'");
-        if (rows.next()) return decode_clock_mark(rows.text(0));
-        TRY(rows.status());
-    }
+    ASSIGN_OR_RETURN(const auto kept, db_.text("SELECT value FROM meta WHERE key = 'clock'"));
+    if (kept) return decode_clock_mark(*kept);
     ASSIGN_OR_RETURN(const auto newest, db_.number("SELECT coalesce(max(timestamp), 0) FROM head"));
     ClockMark mark;
     mark.proven_ms = newest;
@@ -148,10 +140,8 @@ Result<ClockMark> Reads::load_clock() {
 }
 
 void Reads::save_clock(const ClockMark& mark) {
-    const Status done = tables_.change([&] {
-        return db_.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
-                           encode_clock_mark(mark));
-    });
+    const Status done =
+        tables_.change([&] { return db_.set_meta("clock", encode_clock_mark(mark)); });
     if (done) return;
     log::warn("sqlite", "the clock's mark was not kept: " + done.error().to_string());
 }

@@ -39,19 +39,17 @@ Result<std::vector<HistoryItem>> Reads::history_after(UserLog& log, const std::s
                                                       PageRequest page, std::size_t skip) {
     std::vector<HistoryItem> items;
     if (page.limit == 0) return items;
-    Status done = visit_unapplied(
-        log, end_of_page(page), [&](Offset offset, const EventEntry& entry, const Change& change) {
-            const auto* context = std::get_if<ContextChange>(&change);
-            if (context == nullptr || context->context->key != key) return true;
-            if (skip > 0)
-                skip -= 1;
-            else
-                items.push_back(item_of(offset, entry.timestamp_ms, *context));
-            return items.size() < page.limit;
-        });
-    if (done && items.size() < page.limit && log.id != 0)
-        done = stored_history(log, key, page, skip, items);
-    if (!done) return done.error();
+    TRY(visit_unapplied(log, end_of_page(page),
+                        [&](Offset offset, const EventEntry& entry, const Change& change) {
+                            const auto* context = std::get_if<ContextChange>(&change);
+                            if (context == nullptr || context->context->key != key) return true;
+                            if (skip > 0)
+                                skip -= 1;
+                            else
+                                items.push_back(item_of(offset, entry.timestamp_ms, *context));
+                            return items.size() < page.limit;
+                        }));
+    if (items.size() < page.limit && log.id != 0) TRY(stored_history(log, key, page, skip, items));
     return items;
 }
 
@@ -62,8 +60,7 @@ Status Reads::stored_history(const UserLog& log, const std::string& key, const P
     Status problem = Done{};
     const auto take = [&](Offset offset) -> Status {
         if (batch.empty() || offset < batch.first || offset > batch.last()) {
-            ASSIGN_OR_RETURN(EventBatch read, tables_.log_.segment_with(log.id, offset));
-            batch = std::move(read);
+            ASSIGN_OR_RETURN(batch, tables_.log_.segment_with(log.id, offset));
         }
         const Result<EventView> event = decode_event(batch.text(offset));
         if (event && event->scope != scope) return Done{};
@@ -73,12 +70,12 @@ Status Reads::stored_history(const UserLog& log, const std::string& key, const P
             items.push_back(item_of(offset, event->timestamp_ms, *context));
         return Done{};
     };
-    const Status done = tables_.index_.visit(log.id, EventIndex::Kind::scopes, hash64(scope),
-                                             end_of_page(page), skip, [&](Offset offset) {
-                                                 problem = take(offset);
-                                                 return problem && items.size() < page.limit;
-                                             });
-    return done ? problem : done;
+    TRY(tables_.index_.visit(log.id, EventIndex::Kind::scope, hash64(scope), end_of_page(page),
+                             skip, [&](Offset offset) {
+                                 problem = take(offset);
+                                 return problem && items.size() < page.limit;
+                             }));
+    return problem;
 }
 
 Result<std::vector<HistoryItem>> Reads::history(const std::string& user_id, const std::string& key,

@@ -308,7 +308,7 @@ Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
     if (log.id == 0) return none;
     std::optional<Offset> at;
     Status problem = Done{};
-    TRY(index_.visit(log.id, EventIndex::Kind::operations, key, INT64_MAX, 0, [&](Offset offset) {
+    TRY(index_.visit(log.id, EventIndex::Kind::operation, key, INT64_MAX, 0, [&](Offset offset) {
         const Result<EventBatch> segment = log_.segment_with(log.id, offset);
         if (!segment) problem = segment.error();
         if (segment && is_of(*segment, offset - segment->first, key, operation)) at = offset;

@@ -1,6 +1,7 @@
 // How the tables forget: retention's pass, but for the journal's part.
-#include "store/sqlite/rollback_journal.hpp"
+#include "store/sqlite/file.hpp"
 #include "store/sqlite/tables.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,22 +19,16 @@ constexpr std::size_t kSegmentsPerIndexing = 4;  // as long as it takes
 
 Status Tables::expire_some(Expiry& expiry) {
     using Step = Expiry::Step;
-    switch (expiry.step) {
-        case Step::begin:
-            expiry.step = Step::drop;
-            return apply();
-        case Step::drop:
-            return drop_some(expiry);
-        case Step::purge:
-            return purge_some(expiry);
-        case Step::journal:
-            return Done{};
-        case Step::end:
-            to_erase_ = !search_.is_purged(expiry.removals);
-            expiry.finished = true;
-            return expiry.problem ? Status(*expiry.problem) : Status(Done{});
+    if (expiry.step == Step::begin) {
+        expiry.step = Step::drop;
+        return apply();
     }
-    return Done{};
+    if (expiry.step == Step::drop) return drop_some(expiry);
+    if (expiry.step == Step::purge) return purge_some(expiry);
+    if (expiry.step == Step::journal) return Done{};
+    to_erase_ = !search_.is_purged(expiry.removals);
+    expiry.finished = true;
+    return expiry.problem ? Status(*expiry.problem) : Status(Done{});
 }
 
 Status Tables::drop_some(Expiry& expiry) {
