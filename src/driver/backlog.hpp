@@ -40,10 +40,17 @@ class Backlog {
 
     // From now on everything is refused.
     void close() noexcept { closed_ = true; }
-    Error closing() const;
+    Error closing() const { return fail(Errc::draining, driver_ + " is closing"); }
 
   private:
-    Status admit();
+    Status admit() {
+        if (closed_) return closing();
+        const std::size_t before = waiting_.fetch_add(1, std::memory_order_relaxed);
+        if (before < requests_max_) return Done{};
+        answered();
+        return fail(Errc::unavailable,
+                    std::to_string(before) + " requests wait for " + driver_ + " already");
+    }
 
     const std::string driver_;
     const std::size_t requests_max_;

@@ -196,8 +196,7 @@ void CommitLog::set_applied(std::uint64_t sequence) noexcept {
 
 void CommitLog::write(Round& round) {
     const std::size_t record_bytes = journal_->record_bytes();
-    const Status done = journal_->write();
-    if (!done && done.error().code != Errc::storage_full) stop(done.error());
+    const Status done = or_stop(journal_->write());
     if (done) {
         const Status synced = journal_->sync();
         if (!synced) stop(synced.error());
@@ -227,18 +226,6 @@ void CommitLog::release_idle_logs() {
         return;
     std::erase_if(logs_, [](const auto& entry) { return !entry.second.is_asked; });
     filter_bytes_ = 0;
-}
-
-Status CommitLog::turn_over() {
-    const Status done = journal_->turn_over();
-    if (!done && done.error().code != Errc::storage_full) stop(done.error());
-    return done;
-}
-
-Result<bool> CommitLog::erase_some() {
-    const Result<bool> more = journal_->erase_some();
-    if (!more && more.error().code != Errc::storage_full) stop(more.error());
-    return more;
 }
 
 }  // namespace dyad::sqlite

@@ -94,9 +94,9 @@ class CommitLog {
 
     // Retention's part, see Tables::Expiry: goes on in the other file with an empty record, so that
     // what the files have of records that are applied can be erased.
-    Status turn_over();
+    Status turn_over() { return or_stop(journal_->turn_over()); }
     // One piece of that, about as long as a commit. False once nothing is left.
-    Result<bool> erase_some();
+    Result<bool> erase_some() { return or_stop(journal_->erase_some()); }
 
     const Journal& journal() const noexcept { return *journal_; }
 
@@ -117,6 +117,12 @@ class CommitLog {
     };
 
     [[noreturn]] void stop(const Error& error) { stop_store(options_, error); }
+    // The result of a write; ends the process where it failed, but for want of space.
+    template <class Outcome>
+    Outcome or_stop(Outcome outcome) {
+        if (!outcome && outcome.error().code != Errc::storage_full) stop(outcome.error());
+        return outcome;
+    }
     // Takes the first of the queue into the record, or does with it what is to be done instead;
     // false where the record is full, or the journal.
     bool take_one(Round& round);

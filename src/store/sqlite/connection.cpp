@@ -105,10 +105,6 @@ std::string_view Rows::text(int column) const {
                : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(bytes));
 }
 
-double Rows::number(int column) const {
-    return sqlite3_column_double(statement_, column);
-}
-
 Result<std::unique_ptr<Connection>> Connection::open(const Options& options) {
     std::unique_ptr<Connection> connection(new Connection(options));
     const int flags =
@@ -153,24 +149,30 @@ Connection::Connection(const Options& options)
     : path_(options.path), vfs_(find_vfs(options.vfs), options.store_id, options.seals) {}
 
 Status Connection::count_transactions() {
-    const auto ended = number("SELECT value FROM meta WHERE key = 'transactions'");
-    if (!ended) return ended.error();
-    transactions_ = static_cast<std::uint64_t>(*ended);
+    ASSIGN_OR_RETURN(const auto ended, number("SELECT value FROM meta WHERE key = 'transactions'"));
+    transactions_ = static_cast<std::uint64_t>(ended);
     vfs_.set_transactions(*transactions_, *transactions_);
     return Done{};
 }
 
 // The number is written in the same transaction, so that each has one page of the same row.
-Status Connection::begin_counted() {
+Status Connection::begin() {
+    TRY(execute("BEGIN IMMEDIATE"));
     if (!transactions_) return Done{};
     vfs_.set_transactions(*transactions_ + 1, *transactions_ + 1);
-    return execute("UPDATE meta SET value = ? WHERE key = 'transactions'", *transactions_ + 1);
+    const Status counted =
+        execute("UPDATE meta SET value = ? WHERE key = 'transactions'", *transactions_ + 1);
+    return counted ? counted : end(counted);
 }
 
-void Connection::end_counted(bool committed) {
-    if (!transactions_) return;
-    if (committed) *transactions_ += 1;
+Status Connection::end(Status done) {
+    if (done) done = execute("COMMIT");
+    // Where a sync failed, the process is to end and to write nothing more.
+    if (!done && !sync_failed_) (void)execute("ROLLBACK");
+    if (!transactions_) return done;
+    if (done) *transactions_ += 1;
     vfs_.set_transactions(*transactions_, *transactions_ + 1);
+    return done;
 }
 
 Error Connection::error(int code) {
@@ -208,9 +210,8 @@ std::uint64_t Connection::pages() {
 
 Status Connection::check_page(std::uint64_t page) {
     if (page_bytes_ == 0) {
-        const Result<std::int64_t> bytes = number("PRAGMA page_size");
-        if (!bytes) return bytes.error();
-        page_bytes_ = static_cast<std::size_t>(*bytes);
+        ASSIGN_OR_RETURN(const std::int64_t bytes, number("PRAGMA page_size"));
+        page_bytes_ = static_cast<std::size_t>(bytes);
     }
     sqlite3_file* file = nullptr;
     int code = sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
@@ -233,26 +234,6 @@ std::int64_t Connection::total_changes() const {
 
 bool Connection::in_transaction() const noexcept {
     return sqlite3_get_autocommit(db_) == 0;
-}
-
-Transaction::~Transaction() {
-    if (!open_) return;
-    (void)connection_.execute("ROLLBACK");
-    connection_.end_counted(false);
-}
-
-Status Transaction::begin() {
-    Status status = connection_.execute("BEGIN IMMEDIATE");
-    open_ = status.has_value();
-    return status ? connection_.begin_counted() : status;
-}
-
-Status Transaction::commit() {
-    Status status = connection_.execute("COMMIT");
-    if (!status) return status;
-    open_ = false;
-    connection_.end_counted(true);
-    return status;
 }
 
 }  // namespace dyad::sqlite

@@ -30,6 +30,9 @@ class Value {
     Value(int number) noexcept : Value(static_cast<std::int64_t>(number)) {}
     Value(std::string_view text) noexcept : kind_(Kind::text), bytes_(text) {}
     Value(const std::string& text) noexcept : Value(std::string_view(text)) {}
+    // Nothing is null.
+    template <class T>
+    Value(const std::optional<T>& value) noexcept : Value(value ? Value(*value) : Value(nullptr)) {}
     static Value blob(std::string_view bytes) noexcept {
         Value value(bytes);
         value.kind_ = Kind::blob;
@@ -60,7 +63,6 @@ class Rows {
     std::uint64_t natural(int column) const { return static_cast<std::uint64_t>(integer(column)); }
     bool is_null(int column) const;
     std::string_view text(int column) const;  // of blobs, too
-    double number(int column) const;
 
   private:
     friend class Connection;
@@ -107,13 +109,41 @@ class Connection {
     }
     // Several statements without values, not kept.
     Status script(const std::string& sql);
-    // The first column of the first row; 0 where there is none.
+    // The first column of the only row; 0 where there is none.
     template <class... Values>
     Result<std::int64_t> number(const char* sql, const Values&... values) {
         Rows rows = query(sql, values...);
-        const std::int64_t value = rows.next() ? rows.integer(0) : 0;
-        const Status status = rows.status();
-        return status ? Result<std::int64_t>(value) : status.error();
+        std::int64_t value = 0;
+        while (rows.next())
+            value = rows.integer(0);
+        TRY(rows.status());
+        return value;
+    }
+    // What the table `meta` has under a key; 0 where it has nothing.
+    Result<std::int64_t> meta(std::string_view key) {
+        return number("SELECT value FROM meta WHERE key = ?", key);
+    }
+    Status set_meta(std::string_view key, Value value) {
+        return execute("INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)", key, value);
+    }
+    // The same of a text or blob; nothing where there is no row.
+    template <class... Values>
+    Result<std::optional<std::string>> text(const char* sql, const Values&... values) {
+        Rows rows = query(sql, values...);
+        std::optional<std::string> value;
+        if (rows.next()) value = rows.text(0);
+        TRY(rows.status());
+        return value;
+    }
+
+    // `work` in a transaction: on return all that it wrote is durable; after an error, of `work`
+    // or of the transaction, nothing of it is there.
+    template <class Work>
+    auto transact(Work work) -> decltype(work()) {
+        TRY(begin());
+        auto result = work();
+        TRY(end(result ? Status(Done{}) : result.error()));
+        return result;
     }
 
     // Of the database, and whether one can be read from the disk as it was written. Pages are
@@ -143,11 +173,10 @@ class Connection {
 
   private:
     friend class Rows;
-    friend class Transaction;
     using Lifetime = Rows::Lifetime;
     explicit Connection(const Options& options);
-    Status begin_counted();
-    void end_counted(bool committed);
+    Status begin();
+    Status end(Status done);
     Rows start(const char* sql, std::span<const Value> values, Lifetime lifetime);
     Error error(int code);
 
@@ -158,23 +187,6 @@ class Connection {
     std::size_t page_bytes_ = 0;  // 0: not asked yet
     bool sync_failed_ = false;
     std::optional<std::uint64_t> transactions_;  // that ended; nothing where they are not counted
-};
-
-// All or nothing: rolls back unless committed.
-class Transaction {
-  public:
-    explicit Transaction(Connection& connection) : connection_(connection) {}
-    ~Transaction();
-    Transaction(const Transaction&) = delete;
-    Transaction& operator=(const Transaction&) = delete;
-
-    Status begin();
-    // Returns once it is durable. After an error nothing of it is there.
-    Status commit();
-
-  private:
-    Connection& connection_;
-    bool open_ = false;
 };
 
 }  // namespace dyad::sqlite

@@ -22,17 +22,15 @@ void give_results(std::vector<PendingAppend> answered) {
 }  // namespace
 
 Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random& random) {
-    auto lock = FolderLock::take(options.folder);
-    if (!lock) return lock.error();
+    ASSIGN_OR_RETURN(auto lock, FolderLock::take(options.folder));
     options.store.database = options.folder + "/" + kDatabaseName;
-    Result<OpenedStore> store = open_store(options.store, random);
-    if (!store) return store.error();
-    TRY((*lock)->name_holder());
+    ASSIGN_OR_RETURN(OpenedStore store, open_store(options.store, random));
+    TRY(lock->name_holder());
     std::shared_ptr<Database> database(new Database(std::move(options)));
-    database->lock_ = std::move(*lock);
-    database->tables_ = std::move(store->tables);
+    database->lock_ = std::move(lock);
+    database->tables_ = std::move(store.tables);
     database->reads_.emplace(*database->tables_);
-    database->commits_ = std::move(store->commits);
+    database->commits_ = std::move(store.commits);
     database->tables_thread_ = std::thread([self = database.get()] {
         name_thread("tables");
         self->run_tables();

@@ -69,43 +69,41 @@ std::uint64_t EventIndex::capacity(std::size_t level) const noexcept {
 }
 
 Result<bool> EventIndex::follow(std::int64_t user) {
-    Result<Levels> levels = levels_of(user);
-    if (!levels) return levels.error();
-    const Offset after = std::max(levels->through(), levels->first_kept - 1);
-    if (levels->end - after < limits_.tail) return false;
-    const Offset through = std::min(levels->end, after + kAtOnce);
+    ASSIGN_OR_RETURN(Levels levels, levels_of(user));
+    const Offset after = std::max(levels.through(), levels.first_kept - 1);
+    if (levels.end - after < limits_.tail) return false;
+    const Offset through = std::min(levels.end, after + kAtOnce);
     std::size_t target = 0;
     for (std::uint64_t events = through - after;; ++target) {
-        if (target == levels->list.size())
-            levels->list.push_back({.made = 0, .from = 0, .through = after});
-        const Level& level = levels->list[target];
+        if (target == levels.list.size())
+            levels.list.push_back({.made = 0, .from = 0, .through = after});
+        const Level& level = levels.list[target];
         if (level.made != 0) events += level.through - level.from + 1;
         if (events <= capacity(target)) break;
     }
-    TRY(merge(user, *levels, target, through));
-    return levels->end - through >= limits_.tail;
+    TRY(merge(user, levels, target, through));
+    return levels.end - through >= limits_.tail;
 }
 
 // meta's index_from: the first user to look at; the row goes with the last one.
 Result<bool> EventIndex::follow_old_logs() {
     constexpr int kUsers = 64;
-    const auto from = db_.number("SELECT value FROM meta WHERE key = 'index_from'");
-    if (!from || *from == 0) return from ? Result<bool>(false) : from.error();
-    std::int64_t user = *from - 1;
+    ASSIGN_OR_RETURN(const auto from, db_.meta("index_from"));
+    if (from == 0) return false;
+    std::int64_t user = from - 1;
     for (int i = 0; i < kUsers; ++i) {
-        const auto log = log_.next_user(user);
-        if (!log) return log.error();
-        if (!*log) {
-            const Status done = db_.execute("DELETE FROM meta WHERE key = 'index_from'");
-            return done ? Result<bool>(false) : done.error();
+        ASSIGN_OR_RETURN(const auto log, log_.next_user(user));
+        if (!log) {
+            TRY(db_.execute("DELETE FROM meta WHERE key = 'index_from'"));
+            return false;
         }
-        const Result<bool> more = follow((*log)->user);
+        const Result<bool> more = follow(log->user);
         if (!more && more.error().code != Errc::storage_damaged) return more.error();
         if (more && *more) break;
-        user = (*log)->user;
+        user = log->user;
     }
-    const Status done = db_.execute("UPDATE meta SET value = ? WHERE key = 'index_from'", user + 1);
-    return done ? Result<bool>(true) : done.error();
+    TRY(db_.set_meta("index_from", user + 1));
+    return true;
 }
 
 // Everything up to `target`, and the events after it up to `through`, becomes that level.
@@ -116,27 +114,24 @@ Status EventIndex::merge(std::int64_t user, Levels& levels, std::size_t target, 
         if (levels.list[i].made != 0)
             from = std::min(from, std::max(levels.list[i].from, levels.first_kept));
     std::vector<Entry> merged[2];
-    for (const Kind kind : {Kind::operations, Kind::scopes}) {
+    for (const Kind kind : {Kind::operation, Kind::scope}) {
         std::vector<Entry>& all = merged[static_cast<std::size_t>(kind)];
-        Result<std::vector<Entry>> fresh = fresh_entries(user, kind, after, through, from);
-        if (!fresh) return fresh.error();
-        all = *std::move(fresh);
-        for (std::size_t i = 0; i <= target; ++i) {
+        ASSIGN_OR_RETURN(all, fresh_entries(user, kind, after, through, from));
+        for (std::size_t i = 0; i <= target; ++i)
             TRY(read_level({user, kind, i}, levels.list[i], from, all));
-        }
     }
     levels.writings += 1;
     for (std::size_t i = 0; i <= target; ++i)
         levels.list[i] = {.made = 0, .from = 0, .through = through};
     const bool any = !merged[0].empty();
     if (any) levels.list[target] = {.made = levels.writings, .from = from, .through = through};
-    Status done = db_.execute("DELETE FROM event_index WHERE user = ? AND level <= ?", user,
-                              static_cast<std::uint64_t>(target));
-    for (const Kind kind : {Kind::operations, Kind::scopes})
-        if (done && any)
-            done = write_level({user, kind, target}, levels.writings,
-                               merged[static_cast<std::size_t>(kind)]);
-    return done ? set_levels(user, levels) : done;
+    TRY(db_.execute("DELETE FROM event_index WHERE user = ? AND level <= ?", user,
+                    static_cast<std::uint64_t>(target)));
+    if (any)
+        for (const Kind kind : {Kind::operation, Kind::scope})
+            TRY(write_level({user, kind, target}, levels.writings,
+                            merged[static_cast<std::size_t>(kind)]));
+    return set_levels(user, levels);
 }
 
 Result<std::vector<EventIndex::Entry>> EventIndex::fresh_entries(std::int64_t user, Kind kind,
@@ -144,14 +139,11 @@ Result<std::vector<EventIndex::Entry>> EventIndex::fresh_entries(std::int64_t us
                                                                  Offset from) {
     std::vector<Entry> entries;
     entries.reserve(through - after);
-    const Status done = log_.visit_keys(
-        user, through + 1, [&](Offset offset, std::uint64_t operation, std::uint64_t scope) {
-            if (offset <= after) return false;
-            const std::uint64_t key = kind == Kind::operations ? operation : scope;
-            entries.push_back(entry_of(KeyFilter::hash_of(key), offset - from));
-            return true;
-        });
-    if (!done) return done.error();
+    TRY(log_.visit_keys(user, kind, through + 1, [&](Offset offset, std::uint64_t key) {
+        if (offset <= after) return false;
+        entries.push_back(entry_of(KeyFilter::hash_of(key), offset - from));
+        return true;
+    }));
     std::sort(entries.begin(), entries.end());
     return entries;
 }
@@ -210,42 +202,35 @@ Status EventIndex::write_level(const Place& place, std::uint64_t made,
 }
 
 Status EventIndex::drop_expired(std::int64_t user) {
-    Result<Levels> levels = levels_of(user);
-    if (!levels) return levels.error();
-    std::size_t target = levels->list.size();  // the newest levels' events are the youngest
+    ASSIGN_OR_RETURN(Levels levels, levels_of(user));
+    std::size_t target = levels.list.size();  // the newest levels' events are the youngest
     while (target > 0) {
-        const Level& level = levels->list[target - 1];
-        const bool any = level.made != 0 && level.from < levels->first_kept;
-        const Offset expired = std::min(levels->first_kept, level.through + 1) - level.from;
+        const Level& level = levels.list[target - 1];
+        const bool any = level.made != 0 && level.from < levels.first_kept;
+        const Offset expired = std::min(levels.first_kept, level.through + 1) - level.from;
         if (any && expired * 8 >= level.through - level.from + 1) break;
         target -= 1;
     }
     if (target == 0) return Done{};
-    return merge(user, *levels, target - 1, std::max(levels->through(), levels->first_kept - 1));
+    return merge(user, levels, target - 1, std::max(levels.through(), levels.first_kept - 1));
 }
 
 Status EventIndex::visit(std::int64_t user, Kind kind, std::uint64_t key, Offset before,
                          std::size_t skip, const Visitor& visit) {
-    const Result<Levels> levels = levels_of(user);
-    if (!levels) return levels.error();
+    ASSIGN_OR_RETURN(const Levels levels, levels_of(user));
     bool more = true;
-    const Status done = log_.visit_keys(
-        user, before, [&](Offset offset, std::uint64_t operation, std::uint64_t scope) {
-            if (offset <= levels->through()) return false;
-            if ((kind == Kind::operations ? operation : scope) != key) return true;
-            if (skip > 0)
-                skip -= 1;
-            else
-                more = visit(offset);
-            return more;
-        });
-    if (!done) return done;
-    for (std::size_t i = 0; more && i < levels->list.size(); ++i) {
-        const Result<bool> level =
-            visit_level({user, kind, i}, levels->list[i], KeyFilter::hash_of(key), before,
-                        levels->first_kept, skip, visit);
-        if (!level) return level.error();
-        more = *level;
+    TRY(log_.visit_keys(user, kind, before, [&](Offset offset, std::uint64_t its_key) {
+        if (offset <= levels.through()) return false;
+        if (its_key != key) return true;
+        if (skip > 0)
+            skip -= 1;
+        else
+            more = visit(offset);
+        return more;
+    }));
+    for (std::size_t i = 0; more && i < levels.list.size(); ++i) {
+        ASSIGN_OR_RETURN(more, visit_level({user, kind, i}, levels.list[i], KeyFilter::hash_of(key),
+                                           before, levels.first_kept, skip, visit));
     }
     return Done{};
 }
@@ -297,28 +282,24 @@ Result<bool> EventIndex::visit_level(const Place& place, const Level& level, std
 Status EventIndex::begin_walk(std::int64_t user, const Levels& levels, HashWalk& walk) {
     walk = {.writings = levels.writings};
     std::vector<std::uint32_t>& tail = walk.lists.emplace_back();
-    const Status done = log_.visit_keys(user, levels.end + 1,
-                                        [&](Offset offset, std::uint64_t operation, std::uint64_t) {
-                                            if (offset <= levels.through()) return false;
-                                            tail.push_back(KeyFilter::hash_of(operation));
-                                            return true;
-                                        });
+    TRY(log_.visit_keys(user, Kind::operation, levels.end + 1,
+                        [&](Offset offset, std::uint64_t key) {
+                            if (offset <= levels.through()) return false;
+                            tail.push_back(KeyFilter::hash_of(key));
+                            return true;
+                        }));
     std::sort(tail.begin(), tail.end());
-    return done;
+    return Done{};
 }
 
 Status EventIndex::walk_hashes(std::int64_t user, HashWalk& walk, std::size_t rows) {
-    const Result<Levels> levels = levels_of(user);
-    if (!levels) return levels.error();
-    if (walk.writings != levels->writings) {
-        TRY(begin_walk(user, *levels, walk));
-    }
+    ASSIGN_OR_RETURN(const Levels levels, levels_of(user));
+    if (walk.writings != levels.writings) TRY(begin_walk(user, levels, walk));
     std::size_t left = rows == 0 ? SIZE_MAX : rows;
-    for (; walk.level < levels->list.size(); ++walk.level) {
-        if (levels->list[walk.level].made == 0) continue;
-        const Result<bool> whole = walk_level(user, levels->list[walk.level], walk, left);
-        if (!whole) return whole.error();
-        if (!*whole) return Done{};
+    for (; walk.level < levels.list.size(); ++walk.level) {
+        if (levels.list[walk.level].made == 0) continue;
+        ASSIGN_OR_RETURN(const bool whole, walk_level(user, levels.list[walk.level], walk, left));
+        if (!whole) return Done{};
         walk.next = 0;
     }
     walk.finished = true;
@@ -347,7 +328,7 @@ Result<bool> EventIndex::walk_level(std::int64_t user, const Level& level, HashW
     }
     TRY(rows.status());
     if (walk.next == kEnd) return true;
-    return damaged({user, Kind::operations, walk.level}, "it is not whole");
+    return damaged({user, Kind::operation, walk.level}, "it is not whole");
 }
 
 }  // namespace dyad::sqlite

@@ -28,7 +28,7 @@ struct IndexLimits {
 
 class EventIndex {
   public:
-    enum class Kind : std::uint8_t { operations, scopes };
+    using Kind = LogTables::Key;
 
     EventIndex(Connection& connection, LogTables& log, IndexLimits limits)
         : db_(connection), log_(log), limits_(limits) {}

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kBytesMax =
     limits::expired_operations_per_instance_max * sizeof(std::uint64_t);
+constexpr const char* kKeysOf =
+    "SELECT keys FROM expired_operations WHERE user = ? AND instance = ?";
 
 }  // namespace
 
@@ -31,15 +33,8 @@ Status ExpiredOperations::add(std::int64_t user, const EventBatch& batch, Offset
     }
     for (const auto& [instance, added] : instances) {
         const std::uint64_t number = hash64(instance);
-        std::string all;
-        {
-            Rows rows =
-                db_.query("SELECT keys FROM expired_operations WHERE user = ? AND instance = ?",
-                          user, number);
-            if (rows.next()) all = rows.text(0);
-            TRY(rows.status());
-        }
-        all.append(added.keys);
+        ASSIGN_OR_RETURN(auto known, db_.text(kKeysOf, user, number));
+        std::string all = std::move(known).value_or("") + added.keys;
         if (all.size() > kBytesMax) all.erase(0, all.size() - kBytesMax);
         TRY(db_.execute(
             "INSERT INTO expired_operations(user, instance, last_offset, keys) VALUES(?, ?, ?, ?) "
@@ -59,15 +54,11 @@ Status ExpiredOperations::forget_oldest_instances(std::int64_t user) {
 
 Result<bool> ExpiredOperations::has(std::int64_t user, std::string_view instance,
                                     std::uint64_t key) {
-    Rows rows = db_.query("SELECT keys FROM expired_operations WHERE user = ? AND instance = ?",
-                          user, hash64(instance));
+    ASSIGN_OR_RETURN(const auto keys, db_.text(kKeysOf, user, hash64(instance)));
+    std::string_view left = keys ? *keys : std::string_view();
     bool found = false;
-    if (rows.next()) {
-        std::string_view left = rows.text(0);
-        while (const auto one = take_le<std::uint64_t>(left))
-            found = found || *one == key;
-    }
-    TRY(rows.status());
+    while (const auto one = take_le<std::uint64_t>(left))
+        found = found || *one == key;
     return found;
 }
 

@@ -63,9 +63,8 @@ Result<std::unique_ptr<File>> File::open(sqlite3_vfs& vfs, std::string path, boo
 Result<std::optional<std::uint64_t>> File::look(sqlite3_vfs& vfs, const std::string& path) {
     const auto file = open(vfs, path, false);
     if (file) {
-        const Result<std::uint64_t> bytes = (*file)->size();
-        if (!bytes) return bytes.error();
-        return std::optional(*bytes);
+        ASSIGN_OR_RETURN(const std::uint64_t bytes, (*file)->size());
+        return std::optional(bytes);
     }
     // To SQLite an empty file does not exist, unless one asks whether it may be written.
     for (const int question : {SQLITE_ACCESS_EXISTS, SQLITE_ACCESS_READWRITE}) {
@@ -77,6 +76,11 @@ Result<std::optional<std::uint64_t>> File::look(sqlite3_vfs& vfs, const std::str
     return std::optional<std::uint64_t>();
 }
 
+Result<std::string> File::load(sqlite3_vfs& vfs, std::string path, std::size_t bytes) {
+    ASSIGN_OR_RETURN(const auto file, open(vfs, std::move(path), false));
+    return file->read(0, bytes);
+}
+
 Result<std::uint64_t> File::size() const {
     sqlite3_int64 bytes = 0;
     const int code = file_->pMethods->xFileSize(file_, &bytes);
@@ -85,9 +89,8 @@ Result<std::uint64_t> File::size() const {
 }
 
 Result<std::string> File::read(std::uint64_t at, std::size_t bytes) const {
-    const Result<std::uint64_t> end = size();
-    if (!end) return end.error();
-    std::string out(at >= *end ? 0 : std::min<std::uint64_t>(bytes, *end - at), '\0');
+    ASSIGN_OR_RETURN(const std::uint64_t end, size());
+    std::string out(at >= end ? 0 : std::min<std::uint64_t>(bytes, end - at), '\0');
     for (std::size_t done = 0; done < out.size();) {
         const std::size_t piece = std::min(kPieceBytes, out.size() - done);
         const int code = file_->pMethods->xRead(file_, out.data() + done, static_cast<int>(piece),

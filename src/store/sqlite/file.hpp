@@ -30,6 +30,10 @@ class File {
     // something that cannot be opened as a file.
     static Result<std::optional<std::uint64_t>> look(sqlite3_vfs& vfs, const std::string& path);
 
+    // The first `bytes` of a file, fewer where it ends. Errors: those of open().
+    static Result<std::string> load(sqlite3_vfs& vfs, std::string path,
+                                    std::size_t bytes = SIZE_MAX);
+
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;

@@ -61,7 +61,7 @@ Status check_kind(const std::string& path) {
 Status check_kinds(const std::string& folder) {
     for (const char* name :
          {"memory.lock", "memory.db", "memory.db-log0", "memory.db-log1", "memory.db-journal"})
-        if (const Status good = check_kind(folder + "/" + name); !good) return good;
+        TRY(check_kind(folder + "/" + name));
     return Done{};
 }
 
@@ -90,18 +90,14 @@ Status FolderLock::open_and_lock(bool create, bool to_read) {
 }
 
 Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::string& folder) {
-    Status done = make_folder(folder);
-    if (done) done = check_kinds(folder);
-    if (!done) return done.error();
+    TRY(make_folder(folder));
+    TRY(check_kinds(folder));
     std::unique_ptr<FolderLock> lock(new FolderLock(folder + "/memory.lock"));
-    done = lock->open_and_lock(false);  // where there is none, nobody holds it
-    if (!done) return done.error();
+    TRY(lock->open_and_lock(false));  // where there is none, nobody holds it
     const std::string database = folder + "/" + kDatabaseName;
-    const Result<Found> found = look_at_files(*sqlite3_vfs_find(nullptr), database);
-    if (!found) return found.error();
-    if (lock->file_ < 0) done = lock->open_and_lock(true);
-    if (!done) return done.error();
-    if (*found == Found::store) return lock;
+    ASSIGN_OR_RETURN(const Found found, look_at_files(*sqlite3_vfs_find(nullptr), database));
+    if (lock->file_ < 0) TRY(lock->open_and_lock(true));
+    if (found == Found::store) return lock;
     const int file = ::open(database.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return unavailable(database, "opening",

@@ -44,11 +44,9 @@ Status check_belongs(const std::string& path, const JournalHeader& header,
 
 // Where a journal is to be made, at most the zeros and the header of an attempt may be.
 Status check_has_no_records(const File& file) {
-    const Result<std::uint64_t> size = file.size();
-    const Result<std::string> bytes = size ? file.read(0, *size) : size.error();
-    if (!bytes) return bytes.error();
-    if (bytes->size() <= kRecordsBegin ||
-        bytes->find_first_not_of('\0', kRecordsBegin) == std::string::npos)
+    ASSIGN_OR_RETURN(const std::string bytes, file.read(0, SIZE_MAX));
+    if (bytes.size() <= kRecordsBegin ||
+        bytes.find_first_not_of('\0', kRecordsBegin) == std::string::npos)
         return Done{};
     return damaged(file.path(),
                    "has records, but the database says that it was never used: the "
@@ -70,45 +68,38 @@ std::size_t end_of_use(std::string_view bytes) {
 Status Journal::create(const Place& place, std::size_t file_bytes) {
     const std::string zeros(64 * 1024, '\0');
     for (std::size_t index = 0; index < 2; ++index) {
-        auto file = File::open(*place.vfs, half_path(place, index), true);
-        if (!file) return file.error();
-        Status done = check_has_no_records(**file);
-        if (done) done = (*file)->truncate(0);
-        for (std::size_t at = 0; done && at < file_bytes; at += zeros.size())
-            done = (*file)->write(
-                at, std::string_view(zeros).substr(0, std::min(zeros.size(), file_bytes - at)));
-        if (done)
-            done = (*file)->write(0, encode_header({.index = static_cast<std::uint32_t>(index),
-                                                    .store_id = place.store_id,
-                                                    .file_bytes = file_bytes}));
-        if (done) done = (*file)->sync();
-        if (!done) return done.error();
+        ASSIGN_OR_RETURN(auto file, File::open(*place.vfs, half_path(place, index), true));
+        TRY(check_has_no_records(*file));
+        TRY(file->truncate(0));
+        for (std::size_t at = 0; at < file_bytes; at += zeros.size())
+            TRY(file->write(
+                at, std::string_view(zeros).substr(0, std::min(zeros.size(), file_bytes - at))));
+        TRY(file->write(0, encode_header({.index = static_cast<std::uint32_t>(index),
+                                          .store_id = place.store_id,
+                                          .file_bytes = file_bytes})));
+        TRY(file->sync());
     }
     return Done{};
 }
 
 Status Journal::open_half(std::size_t index, Recovered& recovered) {
     const std::string path = half_path(place_, index);
-    const auto there = File::look(*place_.vfs, path);
-    if (!there) return there.error();
-    if (there->value_or(0) == 0)
-        return damaged(path, (*there ? std::string("is empty") : std::string("is missing")) +
+    ASSIGN_OR_RETURN(const auto there, File::look(*place_.vfs, path));
+    if (there.value_or(0) == 0)
+        return damaged(path, (there ? std::string("is empty") : std::string("is missing")) +
                                  ": the newest writes are in it, and not yet in " +
                                  place_.database);
-    auto opened = File::open(*place_.vfs, path, false);
-    if (!opened) return opened.error();
     Half& half = halves_[index];
-    half.file = std::move(*opened);
-    Result<std::string> bytes = half.file->read(0, **there);
-    if (!bytes) return bytes.error();
-    const Result<JournalHeader> header = decode_header(*bytes);
+    ASSIGN_OR_RETURN(half.file, File::open(*place_.vfs, path, false));
+    ASSIGN_OR_RETURN(std::string bytes, half.file->read(0, *there));
+    const Result<JournalHeader> header = decode_header(bytes);
     if (!header && header.error().code == Errc::storage_newer)
         return fail(Errc::storage_newer, path + ": " + header.error().detail +
                                              "; use that version, or restore a backup made before");
     if (!header) return damaged(path, header.error().detail);
-    TRY(check_belongs(path, *header, place_, index, bytes->size()));
-    file_bytes_ = bytes->size();
-    recovered.bytes = *std::move(bytes);
+    TRY(check_belongs(path, *header, place_, index, bytes.size()));
+    file_bytes_ = bytes.size();
+    recovered.bytes = std::move(bytes);
     half.used = std::max(kRecordsBegin, end_of_use(recovered.bytes));
     recovered.scan = scan_records(recovered.bytes, place_.store_id, applied_);
     half.last_sequence = recovered.scan.beyond_max;
@@ -160,19 +151,14 @@ std::string Journal::place_after(const std::array<Recovered, 2>& recovered,
     return half_path(place_, 0) + ", -log1";
 }
 
-Status Journal::replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const {
-    for (std::uint64_t sequence = applied_ + 1; sequence < next_sequence_; ++sequence) {
-        for (const Recovered& half : recovered) {
-            const auto& chain = half.scan.chain;
-            if (chain.empty() || sequence < chain.front().sequence ||
-                sequence > chain.back().sequence)
-                continue;
-            const Record& record = chain[sequence - chain.front().sequence];
-            TRY(replay(record.payload, record.end - record.begin));
-            break;
-        }
-    }
-    return Done{};
+// The records of both files that follow the applied one without a gap, in order.
+std::vector<Record> Journal::dense_run(const std::array<Recovered, 2>& recovered) const {
+    std::vector<Record> run;
+    for (int turn = 0; turn < 2; ++turn)  // it may begin in either file
+        for (const Recovered& half : recovered)
+            for (const Record& record : half.scan.chain)
+                if (record.sequence == applied_ + run.size() + 1) run.push_back(record);
+    return run;
 }
 
 Status Journal::make_durable(std::size_t index, const Recovered& recovered) {
@@ -184,9 +170,7 @@ Status Journal::make_durable(std::size_t index, const Recovered& recovered) {
     constexpr std::size_t kPiece = 1 << 20;
     for (std::size_t at = first->begin; at < chain.back().end; at += kPiece) {
         const std::size_t bytes = std::min(kPiece, chain.back().end - at);
-        const Status done =
-            halves_[index].file->write(at, std::string_view(recovered.bytes).substr(at, bytes));
-        if (!done) return done.error();
+        TRY(halves_[index].file->write(at, std::string_view(recovered.bytes).substr(at, bytes)));
     }
     return halves_[index].file->sync();
 }
@@ -196,18 +180,11 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     std::unique_ptr<Journal> journal(new Journal(place));
     journal->applied_ = applied;
     std::array<Recovered, 2> recovered;
-    for (std::size_t index = 0; index < 2; ++index) {
+    for (std::size_t index = 0; index < 2; ++index)
         TRY(journal->open_half(index, recovered[index]));
-    }
 
-    std::uint64_t end = applied;
-    for (int turn = 0; turn < 2; ++turn) {  // the dense run may begin in either file
-        for (const Recovered& half : recovered) {
-            const auto& chain = half.scan.chain;
-            if (!chain.empty() && chain.front().sequence <= end + 1)
-                end = std::max(end, chain.back().sequence);
-        }
-    }
+    const std::vector<Record> to_apply = journal->dense_run(recovered);
+    const std::uint64_t end = applied + to_apply.size();
     TRY(journal->check_dense(recovered, end));
     journal->next_sequence_ = end + 1;
     journal->active_ =
@@ -217,11 +194,11 @@ Result<std::unique_ptr<Journal>> Journal::open(const Place& place, std::uint64_t
     const auto& run = recovered[journal->active_].scan.chain;
     if (end != 0 && (run.empty() || run.back().sequence != end))
         journal->halves_[journal->active_].end = journal->file_bytes_;
-    TRY(journal->replay_all(recovered, replay));
+    for (const Record& record : to_apply)
+        TRY(replay(record.payload, record.end - record.begin));
     // Only now that nothing speaks against the files is anything written.
-    for (std::size_t index = 0; index < 2; ++index) {
+    for (std::size_t index = 0; index < 2; ++index)
         TRY(journal->make_durable(index, recovered[index]));
-    }
     return journal;
 }
 
@@ -275,14 +252,12 @@ Result<bool> Journal::check_record(Cursor& cursor) const {
     }
     if (cursor.half == halves_.size()) return false;
     const Half& half = halves_[cursor.half];
-    const Result<std::string> head = half.file->read(cursor.at, kRecordHeaderBytes);
-    if (!head) return head.error();
-    std::string_view in = std::string_view(*head).substr(std::min<std::size_t>(4, head->size()));
+    ASSIGN_OR_RETURN(const std::string head, half.file->read(cursor.at, kRecordHeaderBytes));
+    std::string_view in = std::string_view(head).substr(std::min<std::size_t>(4, head.size()));
     const std::size_t length = kRecordHeaderBytes + take_le<std::uint32_t>(in).value_or(0);
-    const Result<std::string> bytes =
-        half.file->read(cursor.at, std::min(length, half.end - cursor.at));
-    if (!bytes) return bytes.error();
-    const auto record = read_record(*bytes, 0, place_.store_id);
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     half.file->read(cursor.at, std::min(length, half.end - cursor.at)));
+    const auto record = read_record(bytes, 0, place_.store_id);
     const std::size_t at = std::exchange(cursor.at, record ? cursor.at + record->end : half.end);
     // All of it is in the database already: nothing of it will be read again.
     if (record || half.last_sequence <= applied_) return true;
@@ -312,9 +287,8 @@ Result<bool> Journal::erase_some() {
         const std::size_t from = needed ? half.end : kRecordsBegin;
         if (half.used <= from) continue;
         const std::size_t at = std::max(from, half.used - std::min(half.used, kPiece));
-        Status done = half.file->write(at, std::string(half.used - at, '\0'));
-        if (done) done = half.file->sync();
-        if (!done) return done.error();
+        TRY(half.file->write(at, std::string(half.used - at, '\0')));
+        TRY(half.file->sync());
         half.used = at;
         return true;
     }

@@ -100,7 +100,7 @@ class Journal {
     // before it.
     Status check_dense(const std::array<Recovered, 2>& recovered, std::uint64_t end) const;
     std::string place_after(const std::array<Recovered, 2>& recovered, std::uint64_t end) const;
-    Status replay_all(const std::array<Recovered, 2>& recovered, const Replay& replay) const;
+    std::vector<Record> dense_run(const std::array<Recovered, 2>& recovered) const;
     // Writes what was read once more: after a failed sync the kernel shows pages that never
     // reached the disk, and would not write them again by itself.
     Status make_durable(std::size_t index, const Recovered& recovered);

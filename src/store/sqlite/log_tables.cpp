@@ -98,25 +98,20 @@ Result<std::optional<StoredHead>> LogTables::next_user(std::int64_t user) {
 }
 
 Result<std::int64_t> LogTables::add_user(std::string_view name) {
-    Rows rows = db_.query("INSERT INTO users(name) VALUES(?) RETURNING id", name);
-    std::int64_t id = 0;
-    while (rows.next())
-        id = rows.integer(0);
-    TRY(rows.status());
+    ASSIGN_OR_RETURN(const std::int64_t id,
+                     db_.number("INSERT INTO users(name) VALUES(?) RETURNING id", name));
     TRY(db_.execute("UPDATE meta SET value = value + 1 WHERE key = 'users'"));
     return id;
 }
 
 Status LogTables::check_users() {
-    const auto known = db_.number("SELECT value FROM meta WHERE key = 'users'");
-    const auto named = db_.number("SELECT count(*) FROM users");
-    const auto heads = db_.number("SELECT count(*) FROM head");
-    for (const auto* count : {&known, &named, &heads})
-        if (!*count) return count->error();
-    if (*named == *known && *heads == *known) return Done{};
-    return fail(Errc::storage_damaged, db_.path() + ": has " + std::to_string(*named) +
-                                           " names and " + std::to_string(*heads) +
-                                           " logs of users, but had " + std::to_string(*known) +
+    ASSIGN_OR_RETURN(const auto known, db_.meta("users"));
+    ASSIGN_OR_RETURN(const auto named, db_.number("SELECT count(*) FROM users"));
+    ASSIGN_OR_RETURN(const auto heads, db_.number("SELECT count(*) FROM head"));
+    if (named == known && heads == known) return Done{};
+    return fail(Errc::storage_damaged, db_.path() + ": has " + std::to_string(named) +
+                                           " names and " + std::to_string(heads) +
+                                           " logs of users, but had " + std::to_string(known) +
                                            ": a write of the disk was lost; " + kDamageAdvice);
 }
 
@@ -158,24 +153,20 @@ Result<LogTables::Tail> LogTables::tail_of(std::int64_t user) {
             "SELECT first_offset, length(body) FROM segment WHERE user = ? "
             "ORDER BY first_offset DESC LIMIT 1",
             user);
-        if (last.next()) {
-            tail.none = false;
-            if (last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
-        }
+        tail.none = !last.next();
+        if (!tail.none && last.natural(1) < limits_.merge_below_bytes) first = last.natural(0);
         TRY(last.status());
     }
-    if (first == 0) return tail;
-    Result<EventBatch> small = segment_with(user, first);
-    if (!small) return small.error();
-    tail.small = *std::move(small);
+    if (first != 0) {
+        ASSIGN_OR_RETURN(tail.small, segment_with(user, first));
+    }
     return tail;
 }
 
 Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
                          const LogHead& head) {
-    Result<Tail> tail = tail_of(user);
-    if (!tail) return tail.error();
-    EventBatch building = std::move(tail->small);
+    ASSIGN_OR_RETURN(Tail tail, tail_of(user));
+    EventBatch building = std::move(tail.small);
     for (const Unapplied& next : batches) {
         const bool full =  // a restored log goes on with another epoch
             building.size() + next.batch->size() > limits_.events_max ||
@@ -187,15 +178,13 @@ Status LogTables::append(std::int64_t user, std::span<const Unapplied> batches,
         }
         append_batch(building, *next.batch);
     }
-    if (!building.empty()) {
-        TRY(put_segment(user, building));
-    }
-    const Status done = db_.execute(
+    if (!building.empty()) TRY(put_segment(user, building));
+    TRY(db_.execute(
         "INSERT INTO head(user, epoch, offset, hash, timestamp, first_kept) "
         "VALUES(?, ?, ?, ?, ?, 1) ON CONFLICT(user) DO UPDATE SET epoch = excluded.epoch, "
         "offset = excluded.offset, hash = excluded.hash, timestamp = excluded.timestamp",
-        user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms);
-    if (!done || !tail->none || batches.empty()) return done;
+        user, head.epoch, head.offset, Value::blob(view(head.hash)), head.timestamp_ms));
+    if (!tail.none || batches.empty()) return Done{};
     return db_.execute("UPDATE head SET oldest = ? WHERE user = ?",
                        batches.front().batch->entries.front().timestamp_ms, user);
 }
@@ -210,11 +199,10 @@ Status LogTables::read(std::int64_t user, Offset after, std::size_t bytes_max,
         user, after + 1);
     std::size_t bytes = 0;
     while ((bytes == 0 || bytes < bytes_max) && rows.next()) {
-        Result<EventBatch> batch = decode_batch(rows.text(0));
-        if (!batch) return batch.error();
-        if (batch->empty() || batch->last() <= after) continue;
-        bytes += batch->texts.size();
-        out.push_back(std::make_shared<const EventBatch>(*std::move(batch)));
+        ASSIGN_OR_RETURN(EventBatch batch, decode_batch(rows.text(0)));
+        if (batch.empty() || batch.last() <= after) continue;
+        bytes += batch.texts.size();
+        out.push_back(std::make_shared<const EventBatch>(std::move(batch)));
     }
     return rows.status();
 }
@@ -227,14 +215,13 @@ Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
     const bool found = rows.next();
     TRY(rows.status());
     if (!found) return damaged(db_, user, offset, "its segment is missing");
-    Result<EventBatch> batch = decode_batch(rows.text(0));
-    if (!batch) return batch.error();
-    if (batch->empty() || offset < batch->first || offset > batch->last())
+    ASSIGN_OR_RETURN(EventBatch batch, decode_batch(rows.text(0)));
+    if (batch.empty() || offset < batch.first || offset > batch.last())
         return damaged(db_, user, offset, "its segment does not have it");
     return batch;
 }
 
-Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor& visit) {
+Status LogTables::visit_keys(std::int64_t user, Key kind, Offset before, const KeyVisitor& visit) {
     Rows rows = db_.query(
         "SELECT first_offset, last_offset, keys FROM segment WHERE user = ? AND first_offset < ? "
         "ORDER BY first_offset DESC",
@@ -251,10 +238,8 @@ Status LogTables::visit_keys(std::int64_t user, Offset before, const KeyVisitor&
             return damaged(db_, user, first, "the segment's keys do not match its length");
         for (std::size_t i = count; i-- > 0;) {
             if (first + i >= before) continue;
-            std::string_view pair = keys.substr(i * kKeyBytes, kKeyBytes);
-            const std::uint64_t operation = *take_le<std::uint64_t>(pair);
-            const std::uint64_t scope = *take_le<std::uint64_t>(pair);
-            if (!visit(first + i, operation, scope)) return Done{};
+            std::string_view key = keys.substr(i * kKeyBytes + (kind == Key::scope ? 8 : 0));
+            if (!visit(first + i, *take_le<std::uint64_t>(key))) return Done{};
         }
     }
     return rows.status();
@@ -300,9 +285,7 @@ Result<LogTables::Cut> LogTables::find_cut(const StoredHead& log, std::int64_t b
         if (!batch && !whole) return batch.error();
         if (batch) {
             const Offset young = first_not_before(*batch, before_ms);
-            if (young != batch->first) {
-                TRY(dropping(*batch, young - 1));
-            }
+            if (young != batch->first) TRY(dropping(*batch, young - 1));
             if (!whole && young > batch->last())
                 return damaged(db_, log.user, young, "the segment's time is not its events'");
             if (!whole) {
@@ -323,19 +306,14 @@ Result<LogTables::Cut> LogTables::find_cut(const StoredHead& log, std::int64_t b
 Result<LogTables::Dropped> LogTables::drop_before(const StoredHead& log, std::int64_t before_ms,
                                                   std::size_t segments_max,
                                                   const SegmentVisitor& dropping) {
-    const Result<Cut> cut = find_cut(log, before_ms, segments_max, dropping);
-    if (!cut) return cut.error();
-    Status done = Done{};
-    if (cut->first_kept != log.first_kept)
-        done = db_.execute("DELETE FROM segment WHERE user = ? AND first_offset < ?", log.user,
-                           cut->first_kept);
-    if (done && !cut->rest.empty()) done = put_segment(log.user, cut->rest);
-    if (done)
-        done = db_.execute("UPDATE head SET first_kept = ?, oldest = ? WHERE user = ?",
-                           cut->first_kept, cut->oldest ? Value(*cut->oldest) : Value(nullptr),
-                           log.user);
-    if (!done) return done.error();
-    return Dropped{.segments = cut->segments, .first_kept = cut->first_kept};
+    ASSIGN_OR_RETURN(const Cut cut, find_cut(log, before_ms, segments_max, dropping));
+    if (cut.first_kept != log.first_kept)
+        TRY(db_.execute("DELETE FROM segment WHERE user = ? AND first_offset < ?", log.user,
+                        cut.first_kept));
+    if (!cut.rest.empty()) TRY(put_segment(log.user, cut.rest));
+    TRY(db_.execute("UPDATE head SET first_kept = ?, oldest = ? WHERE user = ?", cut.first_kept,
+                    cut.oldest, log.user));
+    return Dropped{.segments = cut.segments, .first_kept = cut.first_kept};
 }
 
 Result<bool> LogTables::check_segment(const StoredHead& log, Offset& next,
@@ -354,9 +332,8 @@ Result<bool> LogTables::check_segment(const StoredHead& log, Offset& next,
     const bool found = rows.next();
     TRY(rows.status());
     if (!found) return damaged(db_, log.user, next, "its segment is missing");
-    Result<EventBatch> decoded = decode_batch(rows.text(4));
-    if (!decoded) return decoded.error();
-    batch = *std::move(decoded);
+    ASSIGN_OR_RETURN(EventBatch decoded, decode_batch(rows.text(4)));
+    batch = std::move(decoded);
     if (batch.empty() || batch.first != next || rows.natural(0) != next ||
         rows.natural(1) != batch.last() || rows.integer(2) != batch.entries.back().timestamp_ms)
         return damaged(db_, log.user, next, "the segment does not follow the one before it");
@@ -386,35 +363,30 @@ Status LogTables::verify(const StoredHead& log) {
     std::optional<LogHead> end;
     EventBatch batch;
     for (;;) {
-        const Result<bool> more = check_segment(log, next, end, batch);
-        if (!more) return more.error();
-        if (!*more) return Done{};
+        ASSIGN_OR_RETURN(const bool more, check_segment(log, next, end, batch));
+        if (!more) return Done{};
     }
 }
 
 Result<std::string> LogTables::body_of(std::int64_t user, Offset first) {
-    Rows rows =
-        db_.query("SELECT body FROM segment WHERE user = ? AND first_offset = ?", user, first);
-    std::string body(rows.next() ? rows.text(0) : std::string_view());
-    TRY(rows.status());
-    return body;
+    ASSIGN_OR_RETURN(
+        auto body,
+        db_.text("SELECT body FROM segment WHERE user = ? AND first_offset = ?", user, first));
+    return std::move(body).value_or("");
 }
 
 Result<Offset> LogTables::segment_after(std::int64_t user, Offset offset) {
-    Rows rows = db_.query(
-        "SELECT coalesce(min(first_offset), 0) FROM segment WHERE user = ? AND first_offset > ?",
-        user, offset);
-    const Offset first = rows.next() ? rows.natural(0) : 0;
-    TRY(rows.status());
-    return first;
+    ASSIGN_OR_RETURN(
+        const std::int64_t first,
+        db_.number("SELECT min(first_offset) FROM segment WHERE user = ? AND first_offset > ?",
+                   user, offset));
+    return static_cast<Offset>(first);
 }
 
 Result<std::string> LogTables::name_of(std::int64_t user) {
-    Rows rows = db_.query("SELECT name FROM users WHERE id = ?", user);
-    const bool found = rows.next();
-    TRY(rows.status());
-    if (!found) return fail(Errc::storage_damaged, "its name is missing");
-    return std::string(rows.text(0));
+    ASSIGN_OR_RETURN(auto name, db_.text("SELECT name FROM users WHERE id = ?", user));
+    if (!name) return fail(Errc::storage_damaged, "its name is missing");
+    return *std::move(name);
 }
 
 }  // namespace dyad::sqlite

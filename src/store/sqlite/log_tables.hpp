@@ -47,10 +47,11 @@ class LogTables {
     // The segments with events after `after`, until `bytes_max` is reached; at least one.
     Status read(std::int64_t user, Offset after, std::size_t bytes_max,
                 std::vector<EventBatchPtr>& out);
-    // Calls `visit(offset, operation key, scope key)` for the events before `before`, newest first,
-    // until it returns false. No bodies are read.
-    using KeyVisitor = std::function<bool(Offset, std::uint64_t, std::uint64_t)>;
-    Status visit_keys(std::int64_t user, Offset before, const KeyVisitor& visit);
+    // Calls `visit(offset, key)` for the events before `before`, newest first, until it returns
+    // false. No bodies are read.
+    enum class Key : std::uint8_t { operation, scope };
+    using KeyVisitor = std::function<bool(Offset, std::uint64_t)>;
+    Status visit_keys(std::int64_t user, Key kind, Offset before, const KeyVisitor& visit);
     // The segment that has the event at `offset`.
     Result<EventBatch> segment_with(std::int64_t user, Offset offset);
 

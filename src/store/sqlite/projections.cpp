@@ -13,15 +13,25 @@
 namespace dyad::sqlite {
 namespace {
 
-constexpr std::uint64_t kContexts = 1;
-constexpr std::uint64_t kConflicts = 2;
-constexpr std::uint64_t kModes = 3;
-constexpr const char* kContextOf = "SELECT json FROM context WHERE user = ? AND key = ?";
-constexpr const char* kConflictOf = "SELECT json FROM conflict WHERE user = ? AND id = ?";
-constexpr const char* kModeOf = "SELECT json FROM mode_state WHERE user = ? AND instance = ?";
+// A table whose rows are part of the state, a document each.
+struct Table {
+    std::uint64_t number;
+    const char* select;
+    const char* remove;
+    const char* insert;
+};
+constexpr Table kContexts{1, "SELECT json FROM context WHERE user = ? AND key = ?", nullptr,
+                          "INSERT OR REPLACE INTO context(user, key, json, offset, deleted, "
+                          "expires_at) VALUES(?, ?, ?, ?, ?, ?)"};
+constexpr Table kConflicts{2, "SELECT json FROM conflict WHERE user = ? AND id = ?",
+                           "DELETE FROM conflict WHERE user = ? AND id = ?",
+                           "INSERT OR REPLACE INTO conflict(user, id, json) VALUES(?, ?, ?)"};
+constexpr Table kModes{3, "SELECT json FROM mode_state WHERE user = ? AND instance = ?",
+                       "DELETE FROM mode_state WHERE user = ? AND instance = ?",
+                       "INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)"};
 
-std::uint64_t weight(std::uint64_t table, std::string_view key, std::string_view json) {
-    return hash64(json, hash64(key, table));
+std::uint64_t weight(const Table& table, std::string_view key, std::string_view json) {
+    return hash64(json, hash64(key, table.number));
 }
 
 }  // namespace
@@ -56,15 +66,14 @@ Status Projections::collect_response(std::int64_t user, Offset offset, const Res
     if (!fresh) {
         at->second = merge_responses(at->second, record);
     } else {
-        Rows rows =
-            db_.query("SELECT json FROM response WHERE user = ? AND chat = ? AND message = ?", user,
-                      record.chat_id, record.message_id);
-        if (rows.next()) {
-            const Result<ResponseRecord> stored = read_response(rows.text(0));
-            if (!stored) return stored.error();
-            at->second = merge_responses(*stored, record);
+        ASSIGN_OR_RETURN(
+            const auto json,
+            db_.text("SELECT json FROM response WHERE user = ? AND chat = ? AND message = ?", user,
+                     record.chat_id, record.message_id));
+        if (json) {
+            ASSIGN_OR_RETURN(auto&& stored, read_response(*json));
+            at->second = merge_responses(stored, record);
         }
-        TRY(rows.status());
     }
     at->second.offset = offset;
     return Done{};
@@ -84,9 +93,7 @@ Status Projections::collect(std::int64_t user, std::span<const Unapplied> batche
                 final.modes.insert_or_assign(mode->state.instance_id, &mode->state);
                 final.transitions.emplace_back(offset, &mode->state);
             } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
-                const Status done =
-                    collect_response(user, offset, response->record, final.responses);
-                if (!done) return done.error();
+                TRY(collect_response(user, offset, response->record, final.responses));
             }
         }
     }
@@ -97,29 +104,33 @@ Result<Projections::Responses> Projections::changed_responses(std::int64_t user,
                                                               std::span<Unapplied> batches) {
     Responses responses;
     for (Unapplied& next : batches) {
-        Status done = next.decode();
-        for (std::size_t i = 0; done && i < next.changes.size(); ++i)
+        TRY(next.decode());
+        for (std::size_t i = 0; i < next.changes.size(); ++i)
             if (const auto* response = std::get_if<ResponseChange>(&next.changes[i]))
-                done = collect_response(user, next.batch->first + i, response->record, responses);
-        if (!done) return done.error();
+                TRY(collect_response(user, next.batch->first + i, response->record, responses));
     }
     return responses;
+}
+
+template <class... Columns>
+Status Projections::put(const auto& table, std::int64_t user, std::string_view key,
+                        const Columns&... columns) {
+    {
+        Rows rows = db_.query(table.select, user, key);
+        if (rows.next()) sum_ -= weight(table, key, rows.text(0));
+        TRY(rows.status());
+    }
+    if (json_.empty()) return db_.execute(table.remove, user, key);
+    sum_ += weight(table, key, json_);
+    return db_.execute(table.insert, user, key, json_, columns...);
 }
 
 Status Projections::write_contexts(std::int64_t user, const Final& final) {
     for (const auto& [key, last] : final.contexts) {
         json_.clear();
         write_context(json_, *last.context);
-        const auto& expiry = last.context->expires_at_ms;
-        Status done = take_out(kContextOf, kContexts, user, key);
-        if (!done) return done;
-        sum_ += weight(kContexts, key, json_);
-        done = db_.execute(
-            "INSERT OR REPLACE INTO context(user, key, offset, deleted, expires_at, json) "
-            "VALUES(?, ?, ?, ?, ?, ?)",
-            user, key, last.offset, last.context->deleted ? 1 : 0,
-            expiry ? Value(*expiry) : Value(nullptr), json_);
-        if (!done) return done.error();
+        TRY(put(kContexts, user, key, last.offset, last.context->deleted ? 1 : 0,
+                last.context->expires_at_ms));
     }
     if (!final.next_expiry) return Done{};
     return db_.execute(
@@ -130,10 +141,10 @@ Status Projections::write_contexts(std::int64_t user, const Final& final) {
 
 Status Projections::forget_deletions(std::int64_t user) {
     constexpr std::uint64_t kMost = limits::deleted_contexts_per_user_max;
-    const auto count =
-        db_.number("SELECT count(*) FROM context WHERE user = ? AND deleted = 1", user);
-    if (!count) return count.error();
-    const auto deleted = static_cast<std::uint64_t>(*count);
+    ASSIGN_OR_RETURN(
+        const auto count,
+        db_.number("SELECT count(*) FROM context WHERE user = ? AND deleted = 1", user));
+    const auto deleted = static_cast<std::uint64_t>(count);
     if (deleted <= kMost) return Done{};
     Offset last = 0;
     Version version = 0;
@@ -144,19 +155,16 @@ Status Projections::forget_deletions(std::int64_t user) {
             "offset <= (SELECT searchable_to FROM head WHERE user = ?1) ORDER BY offset LIMIT ?2",
             user, deleted - kMost);
         while (rows.next()) {
-            const Result<Context> context = read_context(rows.text(2));
-            if (!context) return context.error();
+            ASSIGN_OR_RETURN(const Context context, read_context(rows.text(2)));
             sum_ -= weight(kContexts, rows.text(0), rows.text(2));
             last = rows.natural(1);
-            version = std::max(version, context->version);
+            version = std::max(version, context.version);
         }
-        const Status status = rows.status();
-        if (!status) return status;
+        TRY(rows.status());
     }
     if (last == 0) return Done{};
-    const Status done = db_.execute(
-        "DELETE FROM context WHERE user = ? AND deleted = 1 AND offset <= ?", user, last);
-    if (!done) return done;
+    TRY(db_.execute("DELETE FROM context WHERE user = ? AND deleted = 1 AND offset <= ?", user,
+                    last));
     return db_.execute(
         "INSERT INTO meta(key, value) VALUES('forgotten:' || ?1, ?2) ON CONFLICT(key) DO UPDATE "
         "SET value = max(value, excluded.value)",
@@ -167,32 +175,12 @@ Status Projections::write_others(std::int64_t user, const Final& final) {
     for (const auto& [id, conflict] : final.conflicts) {
         json_.clear();
         if (conflict != nullptr) write_conflict(json_, *conflict);
-        Status done = take_out(kConflictOf, kConflicts, user, id);
-        if (!done) return done;
-        if (conflict != nullptr) sum_ += weight(kConflicts, id, json_);
-        done = conflict == nullptr
-                   ? db_.execute("DELETE FROM conflict WHERE user = ? AND id = ?", user, id)
-                   : db_.execute("INSERT OR REPLACE INTO conflict(user, id, json) VALUES(?, ?, ?)",
-                                 user, id, json_);
-        if (!done) return done.error();
+        TRY(put(kConflicts, user, id));
     }
-    return Done{};
-}
-
-Status Projections::write_modes(std::int64_t user, const Final& final) {
     for (const auto& [instance, mode] : final.modes) {
         json_.clear();
         if (mode != nullptr) write_mode(json_, *mode);
-        Status done = take_out(kModeOf, kModes, user, instance);
-        if (!done) return done;
-        if (mode != nullptr) sum_ += weight(kModes, instance, json_);
-        done = mode == nullptr
-                   ? db_.execute("DELETE FROM mode_state WHERE user = ? AND instance = ?", user,
-                                 instance)
-                   : db_.execute(
-                         "INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)",
-                         user, instance, json_);
-        if (!done) return done.error();
+        TRY(put(kModes, user, instance));
     }
     for (const auto& [offset, mode] : final.transitions) {
         json_.clear();
@@ -214,20 +202,17 @@ Status Projections::write_modes(std::int64_t user, const Final& final) {
 
 Status Projections::apply(std::int64_t user, std::span<const Unapplied> batches) {
     Final final;
-    Status done = collect(user, batches, final);
-    const Result<std::uint64_t> sum = done ? state_sum(user) : done.error();
-    if (!sum) return sum.error();
-    sum_ = *sum;
-    done = write_contexts(user, final);
+    TRY(collect(user, batches, final));
+    ASSIGN_OR_RETURN(sum_, state_sum(user));
+    const std::uint64_t before = sum_;
+    TRY(write_contexts(user, final));
     const bool any_deleted =
         std::any_of(final.contexts.begin(), final.contexts.end(),
                     [](const auto& context) { return context.second.context->deleted; });
-    if (done && any_deleted) done = forget_deletions(user);
-    if (done) done = write_others(user, final);
-    if (done) done = write_modes(user, final);
-    if (done && sum_ != *sum)
-        done = db_.execute("UPDATE head SET state_sum = ? WHERE user = ?", sum_, user);
-    return done;
+    if (any_deleted) TRY(forget_deletions(user));
+    TRY(write_others(user, final));
+    if (sum_ == before) return Done{};
+    return db_.execute("UPDATE head SET state_sum = ? WHERE user = ?", sum_, user);
 }
 
 Result<std::uint64_t> Projections::state_sum(std::int64_t user) {
@@ -241,52 +226,37 @@ Result<std::uint64_t> Projections::state_sum(std::int64_t user) {
     return sum_;
 }
 
-// What a row that goes or changes weighs is no part of the sum any more.
-Status Projections::take_out(const char* select, std::uint64_t table, std::int64_t user,
-                             std::string_view key) {
-    Rows rows = db_.query(select, user, key);
-    if (rows.next()) sum_ -= weight(table, key, rows.text(0));
-    return rows.status();
-}
-
 Status Projections::load(std::int64_t user, State& state) {
     sum_ = 0;
-    const auto forgotten =
-        db_.number("SELECT coalesce(max(value), 0) FROM meta WHERE key = 'forgotten:' || ?", user);
-    if (!forgotten) return forgotten.error();
-    state.forgotten_version = static_cast<Version>(*forgotten);
+    ASSIGN_OR_RETURN(const auto forgotten,
+                     db_.number("SELECT value FROM meta WHERE key = 'forgotten:' || ?", user));
+    state.forgotten_version = static_cast<Version>(forgotten);
     Rows contexts = db_.query("SELECT json FROM context WHERE user = ? ORDER BY key", user);
     while (contexts.next()) {
-        Result<Context> context = read_context(contexts.text(0));
-        if (!context) return context.error();
-        sum_ += weight(kContexts, context->key, contexts.text(0));
-        fold(state, ContextChange{.context = std::make_shared<const Context>(*std::move(context)),
+        ASSIGN_OR_RETURN(Context context, read_context(contexts.text(0)));
+        sum_ += weight(kContexts, context.key, contexts.text(0));
+        fold(state, ContextChange{.context = std::make_shared<const Context>(std::move(context)),
                                   .conflicts_opened = {},
                                   .conflicts_closed = {}});
     }
-    Status status = contexts.status();
-    if (!status) return status;
+    TRY(contexts.status());
 
     Rows conflicts = db_.query("SELECT json FROM conflict WHERE user = ?", user);
     while (conflicts.next()) {
-        Result<Conflict> conflict = read_conflict(conflicts.text(0));
-        if (!conflict) return conflict.error();
-        std::string id = conflict->id;
-        sum_ += weight(kConflicts, id, conflicts.text(0));
-        state.conflicts.insert_or_assign(std::move(id), *std::move(conflict));
+        ASSIGN_OR_RETURN(Conflict conflict, read_conflict(conflicts.text(0)));
+        sum_ += weight(kConflicts, conflict.id, conflicts.text(0));
+        std::string id = conflict.id;
+        state.conflicts.insert_or_assign(std::move(id), std::move(conflict));
     }
-    status = conflicts.status();
-    if (!status) return status;
+    TRY(conflicts.status());
 
     Rows modes = db_.query("SELECT json FROM mode_state WHERE user = ?", user);
     while (modes.next()) {
-        Result<ModeState> mode = read_mode(modes.text(0));
-        if (!mode) return mode.error();
-        sum_ += weight(kModes, mode->instance_id, modes.text(0));
-        fold(state, ModeChange{*std::move(mode)});
+        ASSIGN_OR_RETURN(ModeState mode, read_mode(modes.text(0)));
+        sum_ += weight(kModes, mode.instance_id, modes.text(0));
+        fold(state, ModeChange{std::move(mode)});
     }
-    status = modes.status();
-    if (!status) return status;
+    TRY(modes.status());
 
     Rows head = db_.query("SELECT state_sum FROM head WHERE user = ?", user);
     const bool known = head.next() && !head.is_null(0);
@@ -302,16 +272,14 @@ Status Projections::load(std::int64_t user, State& state) {
 // head.next_expiry is a lower bound, as contexts are written again and deleted: here it becomes
 // exact.
 Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
-    std::optional<std::int64_t> exact;
-    {
-        Rows rows =
-            db_.query("SELECT min(expires_at) FROM context WHERE user = ? AND deleted = 0", user);
-        if (rows.next() && !rows.is_null(0)) exact = rows.integer(0);
-        TRY(rows.status());
-    }
-    if (exact && *exact <= now_ms) return true;
-    TRY(db_.execute("UPDATE head SET next_expiry = ? WHERE user = ?",
-                    exact ? Value(*exact) : Value(nullptr), user));
+    constexpr std::int64_t kNever = INT64_MAX;
+    ASSIGN_OR_RETURN(const std::int64_t exact,
+                     db_.number("SELECT coalesce(min(expires_at), ?2) FROM context WHERE user = ?1 "
+                                "AND deleted = 0",
+                                user, kNever));
+    if (exact <= now_ms) return true;
+    TRY(db_.execute("UPDATE head SET next_expiry = nullif(?2, ?3) WHERE user = ?1", user, exact,
+                    kNever));
     return false;
 }
 
@@ -329,9 +297,8 @@ Result<std::vector<std::string>> Projections::users_who_may_have_expired(std::in
 }
 
 Status Projections::drop_tombstones(std::int64_t user, Offset first_kept) {
-    const Result<std::uint64_t> sum = state_sum(user);
-    if (!sum) return sum.error();
-    sum_ = *sum;
+    ASSIGN_OR_RETURN(sum_, state_sum(user));
+    const std::uint64_t before = sum_;
     {
         Rows rows = db_.query(
             "SELECT key, json FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "
@@ -341,7 +308,7 @@ Status Projections::drop_tombstones(std::int64_t user, Offset first_kept) {
             sum_ -= weight(kContexts, rows.text(0), rows.text(1));
         TRY(rows.status());
     }
-    if (sum_ == *sum) return Done{};
+    if (sum_ == before) return Done{};
     // The search index must have seen the deletion first.
     TRY(
         db_.execute("DELETE FROM context WHERE user = ?1 AND deleted = 1 AND offset < ?2 AND "

@@ -43,15 +43,16 @@ class Projections {
     // head.state_sum: of what each row of a user's state weighs. A row that is missing or of
     // another time, which no seal of a page shows, changes it.
     Result<std::uint64_t> state_sum(std::int64_t user);
-    Status take_out(const char* select, std::uint64_t table, std::int64_t user,
-                    std::string_view key);
+    // Writes json_ as the row of `key`, with its other columns; where it is empty, the row goes.
+    template <class... Columns>
+    Status put(const auto& table, std::int64_t user, std::string_view key,
+               const Columns&... columns);
     Status collect(std::int64_t user, std::span<const Unapplied> batches, Final& final);
     Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
                             Responses& responses);
     Status write_contexts(std::int64_t user, const Final& final);
     // Of too many deleted contexts those that went first go: as State has it.
     Status forget_deletions(std::int64_t user);
-    Status write_modes(std::int64_t user, const Final& final);
     Status write_others(std::int64_t user, const Final& final);
 
     Connection& db_;

@@ -90,24 +90,21 @@ std::string RawRow::shape() const {
 }
 
 Result<std::unique_ptr<RawRows>> RawRows::open(sqlite3_vfs& vfs, const std::string& path) {
-    auto file = File::open(vfs, path, false);
-    if (!file) return file.error();
-    std::unique_ptr<RawRows> rows(new RawRows(std::move(*file)));
-    const Result<std::uint64_t> size = rows->file_->size();
-    if (!size) return size.error();
-    const Result<std::string> header = rows->file_->read(0, 100);
-    if (!header) return header.error();
-    const bool begins_well = header->starts_with("SQLite format 3");
+    ASSIGN_OR_RETURN(auto file, File::open(vfs, path, false));
+    std::unique_ptr<RawRows> rows(new RawRows(std::move(file)));
+    ASSIGN_OR_RETURN(const std::uint64_t size, rows->file_->size());
+    ASSIGN_OR_RETURN(const std::string header, rows->file_->read(0, 100));
+    const bool begins_well = header.starts_with("SQLite format 3");
     if (begins_well) {
-        const std::size_t said = big_endian(*header, 16, 2);
+        const std::size_t said = big_endian(header, 16, 2);
         const std::size_t bytes = said == 1 ? 65536 : said;
         if (bytes >= 512 && (bytes & (bytes - 1)) == 0) rows->page_bytes_ = bytes;
         rows->usable_bytes_ =
-            rows->page_bytes_ - std::min<std::size_t>(big_endian(*header, 20, 1), 32);
+            rows->page_bytes_ - std::min<std::size_t>(big_endian(header, 20, 1), 32);
     } else {
         rows->usable_bytes_ = rows->page_bytes_;
     }
-    rows->pages_ = static_cast<std::uint32_t>((*size + rows->page_bytes_ - 1) / rows->page_bytes_);
+    rows->pages_ = static_cast<std::uint32_t>((size + rows->page_bytes_ - 1) / rows->page_bytes_);
     rows->blamed_.resize(rows->pages_ + std::size_t{1});
     if (!begins_well) rows->blame(1, "it does not begin as a database does");
     return rows;

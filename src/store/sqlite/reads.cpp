@@ -8,17 +8,14 @@
 namespace dyad::sqlite {
 
 Result<LoadedLog> Reads::load(const std::string& user_id) {
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
+    ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
     LoadedLog loaded;
     loaded.head = first_head(user_id, tables_.epoch_seed_);
-    if (*found == nullptr) return loaded;
-    UserLog& log = **found;
+    if (found == nullptr) return loaded;
+    UserLog& log = *found;
     loaded.head = log.head;
     loaded.first_kept = log.first_kept;
-    if (log.id != 0) {
-        TRY(tables_.projections_.load(log.id, loaded.state));
-    }
+    if (log.id != 0) TRY(tables_.projections_.load(log.id, loaded.state));
     for (Unapplied& next : log.unapplied) {
         TRY(next.decode());
         for (const Change& change : next.changes)
@@ -43,12 +40,11 @@ Result<LogSlice> Reads::whole_slice(const UserLog& log, Offset after, LogSlice s
 }
 
 Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_t bytes_max) {
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
+    ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
     LogSlice slice;
     slice.head = first_head(user_id, tables_.epoch_seed_);
-    if (*found == nullptr) return slice;
-    const UserLog& log = **found;
+    if (found == nullptr) return slice;
+    const UserLog& log = *found;
     slice.head = log.head;
     slice.first_kept = log.first_kept;
     if (after >= log.head.offset) return slice;
@@ -58,9 +54,7 @@ Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_
                                             std::to_string(after + 1) + " is gone");
     const Offset memory_begins =
         log.unapplied.empty() ? log.head.offset + 1 : log.unapplied.front().batch->first;
-    if (after + 1 < memory_begins) {
-        TRY(tables_.log_.read(log.id, after, bytes_max, slice.batches));
-    }
+    if (after + 1 < memory_begins) TRY(tables_.log_.read(log.id, after, bytes_max, slice.batches));
     std::size_t bytes = 0;
     for (const EventBatchPtr& batch : slice.batches)
         bytes += batch->texts.size();
@@ -78,10 +72,7 @@ Result<LogSlice> Reads::log(const std::string& user_id, Offset after, std::size_
 Result<std::vector<Position>> Reads::heads(const std::vector<std::string>& user_ids) {
     std::vector<Position> ends;
     for (const std::string& user_id : user_ids) {
-        const Result<UserLog*> found = tables_.find_log(user_id);
-        if (!found) return found.error();
-        const LogHead& head =
-            *found != nullptr ? (*found)->head : first_head(user_id, tables_.epoch_seed_);
+        ASSIGN_OR_RETURN(const LogHead head, tables_.head(user_id));
         ends.push_back(head.position());
     }
     return ends;
@@ -89,13 +80,11 @@ Result<std::vector<Position>> Reads::heads(const std::vector<std::string>& user_
 
 // Exact, for a user whose newest changes are not applied, too.
 Result<bool> Reads::has_expired(const std::string& user_id, std::int64_t now_ms) {
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
-    if (*found == nullptr) return false;
-    if ((*found)->unapplied.empty()) return tables_.projections_.has_expired((*found)->id, now_ms);
-    const Result<LoadedLog> loaded = load(user_id);
-    if (!loaded) return loaded.error();
-    const auto& expiries = loaded->state.expiries;
+    ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
+    if (found == nullptr) return false;
+    if (found->unapplied.empty()) return tables_.projections_.has_expired(found->id, now_ms);
+    ASSIGN_OR_RETURN(const LoadedLog loaded, load(user_id));
+    const auto& expiries = loaded.state.expiries;
     return !expiries.empty() && expiries.begin()->first <= now_ms;
 }
 
@@ -103,14 +92,12 @@ Result<bool> Reads::has_expired(const std::string& user_id, std::int64_t now_ms)
 Status Reads::add_unapplied_with_expired(std::int64_t now_ms, std::vector<std::string>& users) {
     for (UserLog* log : tables_.dirty_) {
         bool any = false;
-        const Status seen =
-            visit_unapplied(*log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
-                const auto* context = std::get_if<ContextChange>(&change);
-                any = context != nullptr && !context->context->deleted &&
-                      context->context->expires_at_ms.value_or(INT64_MAX) <= now_ms;
-                return !any;
-            });
-        if (!seen) return seen;
+        TRY(visit_unapplied(*log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
+            const auto* context = std::get_if<ContextChange>(&change);
+            any = context != nullptr && !context->context->deleted &&
+                  context->context->expires_at_ms.value_or(INT64_MAX) <= now_ms;
+            return !any;
+        }));
         if (any && std::find(users.begin(), users.end(), log->name) == users.end())
             users.push_back(log->name);
     }
@@ -118,55 +105,43 @@ Status Reads::add_unapplied_with_expired(std::int64_t now_ms, std::vector<std::s
 }
 
 Result<std::vector<std::string>> Reads::users_with_expired(std::int64_t now_ms, std::size_t limit) {
-    Result<std::vector<std::string>> may_have =
-        tables_.projections_.users_who_may_have_expired(now_ms, limit);
-    Status done = may_have ? add_unapplied_with_expired(now_ms, *may_have) : may_have.error();
-    if (!done) return done.error();
+    ASSIGN_OR_RETURN(auto may_have, tables_.projections_.users_who_may_have_expired(now_ms, limit));
+    TRY(add_unapplied_with_expired(now_ms, may_have));
     std::vector<std::string> users;
-    if (may_have->empty()) return users;
-    done = tables_.change([&]() -> Status {  // where none has, that is noted
-        for (std::string& user : *may_have) {
-            const Result<bool> expired = has_expired(user, now_ms);
-            if (!expired) return expired.error();
-            if (*expired && users.size() < limit) users.push_back(std::move(user));
+    if (may_have.empty()) return users;
+    TRY(tables_.change([&]() -> Status {  // where none has, that is noted
+        for (std::string& user : may_have) {
+            ASSIGN_OR_RETURN(const bool expired, has_expired(user, now_ms));
+            if (expired && users.size() < limit) users.push_back(std::move(user));
         }
         return Done{};
-    });
-    if (!done) return done.error();
+    }));
     return users;
 }
 
 Result<std::vector<std::string>> Reads::users() {
-    Result<std::vector<std::string>> users = tables_.log_.users();
-    if (!users) return users;
+    ASSIGN_OR_RETURN(std::vector<std::string> users, tables_.log_.users());
     for (const UserLog* log : tables_.dirty_)
-        if (!std::binary_search(users->begin(), users->end(), log->name))
-            users->push_back(log->name);
-    std::sort(users->begin(), users->end());
-    users->erase(std::unique(users->begin(), users->end()), users->end());
+        if (!std::binary_search(users.begin(), users.end(), log->name)) users.push_back(log->name);
+    std::sort(users.begin(), users.end());
+    users.erase(std::unique(users.begin(), users.end()), users.end());
     return users;
 }
 
 Result<ClockMark> Reads::load_clock() {
-    {
-        Rows rows = db_.query("SELECT value FROM meta WHERE key = 'clock'");
-        if (rows.next()) return decode_clock_mark(rows.text(0));
-        TRY(rows.status());
-    }
-    const auto newest = db_.number("SELECT coalesce(max(timestamp), 0) FROM head");
-    if (!newest) return newest.error();
+    ASSIGN_OR_RETURN(const auto kept, db_.text("SELECT value FROM meta WHERE key = 'clock'"));
+    if (kept) return decode_clock_mark(*kept);
+    ASSIGN_OR_RETURN(const auto newest, db_.number("SELECT coalesce(max(timestamp), 0) FROM head"));
     ClockMark mark;
-    mark.proven_ms = *newest;
+    mark.proven_ms = newest;
     for (const UserLog* log : tables_.dirty_)
         mark.proven_ms = std::max(mark.proven_ms, log->head.timestamp_ms);
     return mark;
 }
 
 void Reads::save_clock(const ClockMark& mark) {
-    const Status done = tables_.change([&] {
-        return db_.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('clock', ?)",
-                           encode_clock_mark(mark));
-    });
+    const Status done =
+        tables_.change([&] { return db_.set_meta("clock", encode_clock_mark(mark)); });
     if (done) return;
     log::warn("sqlite", "the clock's mark was not kept: " + done.error().to_string());
 }

@@ -39,19 +39,17 @@ Result<std::vector<HistoryItem>> Reads::history_after(UserLog& log, const std::s
                                                       PageRequest page, std::size_t skip) {
     std::vector<HistoryItem> items;
     if (page.limit == 0) return items;
-    Status done = visit_unapplied(
-        log, end_of_page(page), [&](Offset offset, const EventEntry& entry, const Change& change) {
-            const auto* context = std::get_if<ContextChange>(&change);
-            if (context == nullptr || context->context->key != key) return true;
-            if (skip > 0)
-                skip -= 1;
-            else
-                items.push_back(item_of(offset, entry.timestamp_ms, *context));
-            return items.size() < page.limit;
-        });
-    if (done && items.size() < page.limit && log.id != 0)
-        done = stored_history(log, key, page, skip, items);
-    if (!done) return done.error();
+    TRY(visit_unapplied(log, end_of_page(page),
+                        [&](Offset offset, const EventEntry& entry, const Change& change) {
+                            const auto* context = std::get_if<ContextChange>(&change);
+                            if (context == nullptr || context->context->key != key) return true;
+                            if (skip > 0)
+                                skip -= 1;
+                            else
+                                items.push_back(item_of(offset, entry.timestamp_ms, *context));
+                            return items.size() < page.limit;
+                        }));
+    if (items.size() < page.limit && log.id != 0) TRY(stored_history(log, key, page, skip, items));
     return items;
 }
 
@@ -62,49 +60,43 @@ Status Reads::stored_history(const UserLog& log, const std::string& key, const P
     Status problem = Done{};
     const auto take = [&](Offset offset) -> Status {
         if (batch.empty() || offset < batch.first || offset > batch.last()) {
-            Result<EventBatch> read = tables_.log_.segment_with(log.id, offset);
-            if (!read) return read.error();
-            batch = *std::move(read);
+            ASSIGN_OR_RETURN(batch, tables_.log_.segment_with(log.id, offset));
         }
         const Result<EventView> event = decode_event(batch.text(offset));
         if (event && event->scope != scope) return Done{};
-        const Result<Change> change = event ? decode_change(*event) : Result<Change>(event.error());
-        if (!change) return change.error();
-        if (const auto* context = std::get_if<ContextChange>(&*change))
+        ASSIGN_OR_RETURN(const Change change,
+                         event ? decode_change(*event) : Result<Change>(event.error()));
+        if (const auto* context = std::get_if<ContextChange>(&change))
             items.push_back(item_of(offset, event->timestamp_ms, *context));
         return Done{};
     };
-    const Status done = tables_.index_.visit(log.id, EventIndex::Kind::scopes, hash64(scope),
-                                             end_of_page(page), skip, [&](Offset offset) {
-                                                 problem = take(offset);
-                                                 return problem && items.size() < page.limit;
-                                             });
-    return done ? problem : done;
+    TRY(tables_.index_.visit(log.id, EventIndex::Kind::scope, hash64(scope), end_of_page(page),
+                             skip, [&](Offset offset) {
+                                 problem = take(offset);
+                                 return problem && items.size() < page.limit;
+                             }));
+    return problem;
 }
 
 Result<std::vector<HistoryItem>> Reads::history(const std::string& user_id, const std::string& key,
                                                 PageRequest page) {
-    const Result<UserLog*> log = tables_.find_log(user_id);
-    if (!log) return log.error();
-    if (*log == nullptr) return std::vector<HistoryItem>();
-    return history_after(**log, key, page, 0);
+    ASSIGN_OR_RETURN(UserLog* const log, tables_.find_log(user_id));
+    if (log == nullptr) return std::vector<HistoryItem>();
+    return history_after(*log, key, page, 0);
 }
 
 Result<ContextPtr> Reads::current(UserLog& log, const std::string& key) {
     ContextPtr context;
-    const Status newest =
-        visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
-            const auto* changed = std::get_if<ContextChange>(&change);
-            if (changed != nullptr && changed->context->key == key) context = changed->context;
-            return !context;
-        });
-    if (!newest) return newest.error();
+    TRY(visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
+        const auto* changed = std::get_if<ContextChange>(&change);
+        if (changed != nullptr && changed->context->key == key) context = changed->context;
+        return !context;
+    }));
     if (context || log.id == 0) return context;
     Rows rows = db_.query("SELECT json FROM context WHERE user = ? AND key = ?", log.id, key);
     if (rows.next()) {
-        Result<Context> read = read_context(rows.text(0));
-        if (!read) return read.error();
-        context = std::make_shared<const Context>(*std::move(read));
+        ASSIGN_OR_RETURN(Context read, read_context(rows.text(0)));
+        context = std::make_shared<const Context>(std::move(read));
     }
     TRY(rows.status());
     return context;
@@ -112,15 +104,14 @@ Result<ContextPtr> Reads::current(UserLog& log, const std::string& key) {
 
 Result<ContextPtr> Reads::version(const std::string& user_id, const std::string& key,
                                   Version version) {
-    const Result<UserLog*> log = tables_.find_log(user_id);
-    if (!log) return log.error();
-    if (*log == nullptr) return fail(Errc::not_found, "this user has no memory yet");
-    const Result<ContextPtr> current = this->current(**log, key);
+    ASSIGN_OR_RETURN(UserLog* const log, tables_.find_log(user_id));
+    if (log == nullptr) return fail(Errc::not_found, "this user has no memory yet");
+    const Result<ContextPtr> current = this->current(*log, key);
     if (!current || (*current && (*current)->version == version)) return current;
     if (version == 0 || !*current || version > (*current)->version)
         return fail(Errc::not_found,
                     "context " + key + " has no version " + std::to_string(version));
-    return past_version(**log, key, **current, version);
+    return past_version(*log, key, **current, version);
 }
 
 // A version is mostly one more than the one before it. Where it is not, there are fewer changes
@@ -131,21 +122,20 @@ Result<ContextPtr> Reads::past_version(UserLog& log, const std::string& key, con
     const std::size_t between = current.version - version;
     PageRequest page{.before = 0, .limit = kAtOnce};
     for (std::size_t skip = between > kAtOnce / 2 ? between - kAtOnce / 2 : 0;;) {
-        const Result<std::vector<HistoryItem>> items = history_after(log, key, page, skip);
-        if (!items) return items.error();
+        ASSIGN_OR_RETURN(const std::vector<HistoryItem> items, history_after(log, key, page, skip));
         const auto at = std::find_if(
-            items->begin(), items->end(),
+            items.begin(), items.end(),
             [version](const HistoryItem& item) { return item.context->version <= version; });
-        if (at != items->end() && at->context->version == version) return at->context;
-        const bool too_far = skip != 0 && (items->empty() || at == items->begin());
-        if (!too_far && at != items->end()) break;
-        if (!too_far && items->size() < page.limit) {
+        if (at != items.end() && at->context->version == version) return at->context;
+        const bool too_far = skip != 0 && (items.empty() || at == items.begin());
+        if (!too_far && at != items.end()) break;
+        if (!too_far && items.size() < page.limit) {
             if (log.first_kept == 1) break;
             return fail(Errc::history_gone, "the log begins at event " +
                                                 std::to_string(log.first_kept) +
                                                 "; this version is older");
         }
-        page.before = too_far ? 0 : items->back().offset;
+        page.before = too_far ? 0 : items.back().offset;
         skip = 0;
     }
     return fail(Errc::not_found, "context " + key + " has no version " + std::to_string(version));
@@ -155,28 +145,24 @@ Result<std::vector<Transition>> Reads::transitions(const std::string& user_id,
                                                    const std::optional<std::string>& instance_id,
                                                    PageRequest page) {
     std::vector<Transition> found;
-    const Result<UserLog*> known = tables_.find_log(user_id);
-    if (!known) return known.error();
-    if (*known == nullptr || page.limit == 0) return found;
-    UserLog& log = **known;
+    ASSIGN_OR_RETURN(UserLog* const known, tables_.find_log(user_id));
+    if (known == nullptr || page.limit == 0) return found;
+    UserLog& log = *known;
     const Offset before = end_of_page(page);
-    const Status newest =
-        visit_unapplied(log, before, [&](Offset offset, const EventEntry&, const Change& change) {
-            const auto* mode = std::get_if<ModeChange>(&change);
-            if (mode != nullptr && (!instance_id || mode->state.instance_id == *instance_id))
-                found.push_back({offset, mode->state});
-            return found.size() < page.limit;
-        });
-    if (!newest) return newest.error();
+    TRY(visit_unapplied(log, before, [&](Offset offset, const EventEntry&, const Change& change) {
+        const auto* mode = std::get_if<ModeChange>(&change);
+        if (mode != nullptr && (!instance_id || mode->state.instance_id == *instance_id))
+            found.push_back({offset, mode->state});
+        return found.size() < page.limit;
+    }));
     Rows rows = db_.query(
         "SELECT offset, json FROM mode_transition WHERE user = ?1 AND offset < ?2 AND "
         "(?3 IS NULL OR instance = ?3) ORDER BY offset DESC LIMIT ?4",
         log.id, before, instance_id ? Value(*instance_id) : Value(nullptr),
         page.limit - found.size());
     while (rows.next()) {
-        Result<ModeState> state = read_mode(rows.text(1));
-        if (!state) return state.error();
-        found.push_back({rows.natural(0), *std::move(state)});
+        ASSIGN_OR_RETURN(ModeState state, read_mode(rows.text(1)));
+        found.push_back({rows.natural(0), std::move(state)});
     }
     TRY(rows.status());
     return found;
@@ -185,17 +171,15 @@ Result<std::vector<Transition>> Reads::transitions(const std::string& user_id,
 Result<std::vector<ResponseRecord>> Reads::responses(const std::string& user_id,
                                                      const ResponseFilter& filter,
                                                      PageRequest page) {
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
-    if (*found == nullptr) return std::vector<ResponseRecord>();
-    UserLog& log = **found;
+    ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
+    if (found == nullptr) return std::vector<ResponseRecord>();
+    UserLog& log = *found;
     std::vector<ResponseRecord> records;
     const Offset before = end_of_page(page);
     // What is not applied changes rows that are there, and stands before them.
-    Result<Projections::Responses> changed =
-        tables_.projections_.changed_responses(log.id, log.unapplied);
-    if (!changed) return changed.error();
-    for (const auto& [name, record] : *changed)
+    ASSIGN_OR_RETURN(Projections::Responses changed,
+                     tables_.projections_.changed_responses(log.id, log.unapplied));
+    for (const auto& [name, record] : changed)
         if (record.offset < before && matches(record, filter)) records.push_back(record);
     std::sort(records.begin(), records.end(),
               [](const auto& a, const auto& b) { return a.offset > b.offset; });
@@ -211,10 +195,9 @@ Result<std::vector<ResponseRecord>> Reads::responses(const std::string& user_id,
                           "ORDER BY r.offset DESC",
                           log.id, before);
     while (records.size() < page.limit && rows.next()) {
-        Result<ResponseRecord> record = read_response(rows.text(0));
-        if (!record) return record.error();
-        if (matches(*record, filter) && !changed->contains({record->chat_id, record->message_id}))
-            records.push_back(*std::move(record));
+        ASSIGN_OR_RETURN(ResponseRecord record, read_response(rows.text(0)));
+        if (matches(record, filter) && !changed.contains({record.chat_id, record.message_id}))
+            records.push_back(std::move(record));
     }
     TRY(rows.status());
     return records;
@@ -223,33 +206,25 @@ Result<std::vector<ResponseRecord>> Reads::responses(const std::string& user_id,
 // What is applied and not indexed, and what is not applied.
 Result<Reads::Contexts> Reads::not_indexed(UserLog& log) {
     Contexts contexts;
-    Status done = Done{};
     if (log.id != 0) {
         Rows rows = db_.query(
             "SELECT c.key, c.json FROM head h CROSS JOIN context c ON c.user = h.user WHERE h.user "
-            "= ? "
-            "AND h.searchable_to < h.offset AND c.offset > h.searchable_to",
+            "= ? AND h.searchable_to < h.offset AND c.offset > h.searchable_to",
             log.id);
-        while (done && rows.next()) {
-            Result<Context> context = read_context(rows.text(1));
-            if (!context)
-                done = context.error();
-            else
-                contexts[std::string(rows.text(0))] =
-                    std::make_shared<const Context>(*std::move(context));
+        while (rows.next()) {
+            ASSIGN_OR_RETURN(Context context, read_context(rows.text(1)));
+            contexts[std::string(rows.text(0))] =
+                std::make_shared<const Context>(std::move(context));
         }
-        if (done) done = rows.status();
+        TRY(rows.status());
     }
     std::set<std::string_view> newest;
-    if (done)
-        done =
-            visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
-                if (const auto* context = std::get_if<ContextChange>(&change))
-                    if (newest.insert(context->context->key).second)
-                        contexts[context->context->key] = context->context;
-                return true;
-            });
-    if (!done) return done.error();
+    TRY(visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
+        if (const auto* context = std::get_if<ContextChange>(&change))
+            if (newest.insert(context->context->key).second)
+                contexts[context->context->key] = context->context;
+        return true;
+    }));
     return contexts;
 }
 
@@ -257,33 +232,30 @@ Result<Reads::Contexts> Reads::not_indexed(UserLog& log) {
 Result<std::vector<SearchHit>> Reads::search(const std::string& user_id, const std::string& query,
                                              std::size_t limit) {
     constexpr std::size_t kNotIndexedMax = 256;
-    const Result<search::Query> parsed = search::Query::parse(query);
-    if (!parsed) return parsed.error();
-    const Result<UserLog*> found = tables_.find_log(user_id);
-    if (!found) return found.error();
-    if (*found == nullptr) return std::vector<SearchHit>();
-    UserLog& log = **found;
-    Result<Contexts> changed = not_indexed(log);
+    ASSIGN_OR_RETURN(const search::Query parsed, search::Query::parse(query));
+    ASSIGN_OR_RETURN(UserLog* const found, tables_.find_log(user_id));
+    if (found == nullptr) return std::vector<SearchHit>();
+    UserLog& log = *found;
+    ASSIGN_OR_RETURN(Contexts changed, not_indexed(log));
     // Where nobody writes, the index is brought up at once.
-    const bool quiet = changed && !changed->empty() && !tables_.has_unapplied();
-    if (changed && (quiet || changed->size() > kNotIndexedMax) && log.id != 0) {
+    const bool quiet = !changed.empty() && !tables_.has_unapplied();
+    if ((quiet || changed.size() > kNotIndexedMax) && log.id != 0) {
         TRY(tables_.index_texts(log.id));
-        changed = not_indexed(log);
+        ASSIGN_OR_RETURN(changed, not_indexed(log));
     }
-    if (!changed) return changed.error();
     std::vector<SearchHit> hits;
     if (log.id != 0) {
-        Result<std::vector<SearchHit>> indexed = tables_.search_.find(
-            log.id, *parsed, limit, [&](std::string_view key) { return !changed->contains(key); });
-        if (!indexed) return indexed;
-        hits = *std::move(indexed);
+        ASSIGN_OR_RETURN(hits,
+                         tables_.search_.find(log.id, parsed, limit, [&](std::string_view key) {
+                             return !changed.contains(key);
+                         }));
     }
-    for (const auto& [key, context] : *changed) {
+    for (const auto& [key, context] : changed) {
         if (context->deleted) continue;
         const std::string body = search::body_of(*context);
-        const search::Counted counted = search::count(*parsed, key, body);
-        const double score = search::score(*parsed, counted.phrases, counted.body_terms);
-        if (score > 0) hits.push_back({key, search::snippet(*parsed, key, body), score});
+        const search::Counted counted = search::count(parsed, key, body);
+        const double score = search::score(parsed, counted.phrases, counted.body_terms);
+        if (score > 0) hits.push_back({key, search::snippet(parsed, key, body), score});
     }
     std::sort(hits.begin(), hits.end(), is_better);
     if (hits.size() > limit) hits.resize(limit);

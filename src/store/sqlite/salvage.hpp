@@ -46,8 +46,11 @@ struct SalvagedUser {
     std::vector<std::string> notes;  // why else its memory may be less than it was
     bool whole = true;               // nothing is missing: the log keeps its epoch
 
-    std::size_t events_kept() const;
-    std::size_t events_lost() const;
+    std::size_t events_kept() const { return events_that_are(true); }
+    std::size_t events_lost() const { return events_that_are(false); }
+
+  private:
+    std::size_t events_that_are(bool kept_ones) const;
 };
 
 struct SalvageAccount {

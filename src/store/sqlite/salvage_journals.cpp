@@ -68,9 +68,7 @@ class Journals {
   private:
     void load(Half& half, std::string path) {
         half.path = std::move(path);
-        const auto file = File::open(sources_.disk->vfs(), half.path, false);
-        const auto size = file ? (*file)->size() : Result<std::uint64_t>(file.error());
-        Result<std::string> bytes = size ? (*file)->read(0, *size) : size.error();
+        Result<std::string> bytes = File::load(sources_.disk->vfs(), half.path);
         if (!bytes) return;
         half.bytes = *std::move(bytes);
         if (const auto header = decode_header(half.bytes)) half.header = *header;

@@ -27,22 +27,19 @@ Status LogSalvage::flush() {
     if (building_.empty()) return Done{};
     Unapplied batch;
     batch.batch = std::make_shared<const EventBatch>(std::exchange(building_, {}));
-    Status done = batch.decode();
-    if (!done) return done;
+    TRY(batch.decode());
     for (const Change& change : batch.changes)
         if (const auto* context = std::get_if<ContextChange>(&change))
             closed_.insert(context->conflicts_closed.begin(), context->conflicts_closed.end());
-    done = log_.append(user_, std::span(&batch, 1), batch.batch->head());
-    if (done) done = projections_.apply(user_, std::span(&batch, 1));
-    return done;
+    TRY(log_.append(user_, std::span(&batch, 1), batch.batch->head()));
+    return projections_.apply(user_, std::span(&batch, 1));
 }
 
 Status LogSalvage::append(const EventDraft& draft, Epoch epoch) {
     constexpr std::size_t kEvents = 256, kBytes = 256 * 1024;
     if (building_.size() >= kEvents || building_.texts.size() >= kBytes ||
-        (!building_.empty() && building_.epoch != epoch)) {
+        (!building_.empty() && building_.epoch != epoch))
         TRY(flush());
-    }
     if (log_is_empty_) first_ = head_.offset + 1;
     log_is_empty_ = false;
     head_.epoch = epoch;
@@ -127,35 +124,33 @@ Status LogSalvage::from_journal_or_lost(Offset offset, const std::string& why,
 }
 
 Status LogSalvage::up_to(Offset last, const std::string& why) {
-    Status done = Done{};
-    for (; done && next_ <= last; ++next_)
-        done = from_journal_or_lost(next_, why, 0);
-    return done;
+    for (; next_ <= last; ++next_)
+        TRY(from_journal_or_lost(next_, why, 0));
+    return Done{};
 }
 
 Status LogSalvage::segment(const SegmentPlace& place) {
     if (place.last < next_) return Done{};
     const std::string where = "memory.db, page " + std::to_string(place.place.page);
-    Status done = up_to(place.first - 1, "no segment of the log has it");
-    if (!done) return done;
+    TRY(up_to(place.first - 1, "no segment of the log has it"));
     const std::optional<RawRow> row = rows_->read(place.place);
     if (!row) return up_to(place.last, where + " is damaged");
     const std::vector<FoundEvent> found =
         find_events(row->values[5].bytes, place.first, place.last - place.first + 1);
-    for (std::size_t i = 0; done && i < found.size(); ++i) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
         if (found[i].offset < next_) continue;
         const std::optional<ProvedEvent> event = prove(found[i], old_hash_, epochs_);
         // A segment of another user can only be here by damage.
         const bool foreign = event && event->view.offset == 1 && from_.name_known &&
                              event->prev_hash != genesis_hash(from_.name, event->epoch);
-        done = event && !foreign
-                   ? keep(*event)
-                   : from_journal_or_lost(found[i].offset,
-                                          "its segment, " + where + " and the pages after it",
-                                          scope_key(*row, i));
+        TRY(event && !foreign
+                ? keep(*event)
+                : from_journal_or_lost(found[i].offset,
+                                       "its segment, " + where + " and the pages after it",
+                                       scope_key(*row, i)));
         next_ = found[i].offset + 1;
     }
-    return done;
+    return Done{};
 }
 
 // Of a log whose events all expired only the end is known.
@@ -172,18 +167,16 @@ Status LogSalvage::run(Offset end) {
     if (!from_.journal.empty() && (from_.segments.empty() || from_.journal.begin()->first < next_))
         next_ = from_.journal.begin()->first;
     if (from_.head && from_.head_sound) next_ = from_.head->first_kept;
-    Status done = Done{};
-    for (std::size_t i = 0; done && i < from_.segments.size(); ++i)
-        done = segment(from_.segments[i]);
-    if (done && !from_.journal.empty())
-        done = up_to(from_.journal.rbegin()->first, "no segment and no record has it");
-    if (done) done = up_to(end, "it was in a record of the journal that is missing");
+    for (const SegmentPlace& place : from_.segments)
+        TRY(segment(place));
+    if (!from_.journal.empty())
+        TRY(up_to(from_.journal.rbegin()->first, "no segment and no record has it"));
+    TRY(up_to(end, "it was in a record of the journal that is missing"));
     const bool all_expired =
         from_.head_sound && from_.head && from_.head->first_kept == from_.head->head.offset + 1;
-    if (done && !begun_ && all_expired) return keep_end(*from_.head);
-    if (done && !begun_ && next_ > 1) done = fill(next_ - 1);
-    if (done) done = flush();
-    return done;
+    if (!begun_ && all_expired) return keep_end(*from_.head);
+    if (!begun_ && next_ > 1) TRY(fill(next_ - 1));
+    return flush();
 }
 
 }  // namespace dyad::sqlite

@@ -18,10 +18,6 @@ void read_journals(Sources& sources, const std::string& database,
 
 namespace {
 
-bool begins(const std::string& shape, std::string_view with) {
-    return shape.starts_with(with);
-}
-
 // Sorts the rows of a database by the user they are of and what they are. The tables and their
 // columns: schema.cpp. A row is known by the shape of its values.
 class RowSorter {
@@ -106,11 +102,11 @@ void RowSorter::take_segment(const RawRow& row, RawPlace place) {
 }
 
 void RowSorter::take_of_table(const RawRow& row, const std::string& shape, RawPlace place) {
-    if (begins(shape, "niibii")) {
+    if (shape.starts_with("niibii")) {
         if (row.values[3].bytes.size() == sizeof(Hash)) take_head(row);
-    } else if (begins(shape, "iiiibb")) {
+    } else if (shape.starts_with("iiiibb")) {
         take_segment(row, place);
-    } else if (begins(shape, "iiib")) {
+    } else if (shape.starts_with("iiib")) {
         users_[row.values[0].number].expired.push_back(place);
     } else if (shape == "nt") {
         names_[row.rowid].push_back({row.values[1].bytes, row.sound, true});
@@ -121,13 +117,13 @@ void RowSorter::take_of_table(const RawRow& row, const std::string& shape, RawPl
 
 void RowSorter::take_of_index(const RawRow& row, const std::string& shape, RawPlace place) {
     const auto& values = row.values;
-    if (begins(shape, "itiint") || begins(shape, "itiiit")) {
+    if (shape.starts_with("itiint") || shape.starts_with("itiiit")) {
         users_[values[0].number].contexts.push_back(place);
     } else if (shape == "itt") {
         users_[values[0].number].conflicts_and_modes.push_back(place);
     } else if (shape == "iitt") {  // the index of responses looks the same, but has no document
         if (values[3].bytes.starts_with('{')) users_[values[0].number].transitions.push_back(place);
-    } else if (begins(shape, "ittit")) {
+    } else if (shape.starts_with("ittit")) {
         users_[values[0].number].responses.push_back(place);
     } else if (shape == "tt") {
         if (row.sound && values[0].bytes == "clock" && decode_clock_mark(values[1].bytes))
@@ -193,10 +189,7 @@ void RowSorter::finish(Sources& sources) {
 
 // Where a transaction was broken off, SQLite puts it back first, as at every start.
 void roll_back(const std::string& database, const std::string& vfs) {
-    Connection::Options options;
-    options.path = database;
-    options.vfs = vfs;
-    const auto connection = Connection::open(options);
+    const auto connection = Connection::open({.path = database, .vfs = vfs});
     if (connection) (void)(*connection)->number("SELECT count(*) FROM sqlite_schema");
 }
 
@@ -259,9 +252,8 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
     sources.disk = std::make_unique<UntouchedVfs>(vfs);
     std::optional<std::uint64_t> store_id;
     bool is_ours = false;
-    const auto file = File::open(sources.disk->vfs(), database, false);
     const Result<std::string> bytes =
-        file ? (*file)->read(0, DatabaseHeader::kBytes) : file.error();
+        File::load(sources.disk->vfs(), database, DatabaseHeader::kBytes);
     if (!bytes || bytes->empty()) {
         sources.damages.push_back(database + ": is missing, empty or cannot be read");
         sources.tail_unsure = true;
@@ -270,9 +262,8 @@ Result<Sources> find_sources(const std::string& database, const std::string& vfs
         TRY(check_not_newer(header, database));
         is_ours = header.is_database && header.application_id == kApplicationId;
         roll_back(database, sources.disk->name());
-        auto rows = RawRows::open(sources.disk->vfs(), database);
-        if (!rows) return rows.error();
-        sources.rows = std::move(*rows);
+        ASSIGN_OR_RETURN(auto rows, RawRows::open(sources.disk->vfs(), database));
+        sources.rows = std::move(rows);
         RowSorter sorter(*sources.rows);
         for (std::uint32_t page = 1; page <= sources.rows->pages(); ++page) {
             sources.rows->visit_page(

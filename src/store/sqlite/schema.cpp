@@ -122,11 +122,9 @@ INSERT INTO meta(key, value) SELECT 'index_from', 1 WHERE EXISTS(SELECT 1 FROM u
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {
-    const auto application = connection.number("PRAGMA application_id");
-    if (!application) return application.error();
-    const auto tables = connection.number("SELECT count(*) FROM sqlite_schema");
-    if (!tables) return tables.error();
-    if (*application == kApplicationId || (version == 0 && *tables == 0)) return Done{};
+    ASSIGN_OR_RETURN(const auto application, connection.number("PRAGMA application_id"));
+    ASSIGN_OR_RETURN(const auto tables, connection.number("SELECT count(*) FROM sqlite_schema"));
+    if (application == kApplicationId || (version == 0 && tables == 0)) return Done{};
     return fail(Errc::storage_damaged,
                 connection.path() + ": is a database of another program; choose another folder");
 }
@@ -137,27 +135,25 @@ std::int64_t schema_version() noexcept {
     return std::size(kSteps);
 }
 
-Status migrate(Connection& connection, std::int64_t target) {
-    const auto version = connection.number("PRAGMA user_version");
-    if (!version) return version.error();
-    TRY(check_owner(connection, *version));
-    if (*version > schema_version())
-        return fail(Errc::storage_newer,
-                    connection.path() + ": a newer version of this program wrote it (schema " +
-                        std::to_string(*version) + ", this version knows " +
-                        std::to_string(schema_version()) +
-                        "); use that version, or restore a backup made before");
-    if (*version >= target) return Done{};
+Status check_version(const std::string& path, std::int64_t version) {
+    if (version <= schema_version()) return Done{};
+    return fail(Errc::storage_newer, path + ": a newer version of this program wrote it (schema " +
+                                         std::to_string(version) + ", this version knows " +
+                                         std::to_string(schema_version()) +
+                                         "); use that version, or restore a backup made before");
+}
 
-    Transaction transaction(connection);
-    Status done = transaction.begin();
-    for (std::int64_t step = *version; done && step < target; ++step)
-        done = connection.script(kSteps[step]);
-    if (done)
-        done = connection.script("PRAGMA application_id=" + std::to_string(kApplicationId) +
+Status migrate(Connection& connection, std::int64_t target) {
+    ASSIGN_OR_RETURN(const auto version, connection.number("PRAGMA user_version"));
+    TRY(check_owner(connection, version));
+    TRY(check_version(connection.path(), version));
+    if (version >= target) return Done{};
+    return connection.transact([&]() -> Status {
+        for (std::int64_t step = version; step < target; ++step)
+            TRY(connection.script(kSteps[step]));
+        return connection.script("PRAGMA application_id=" + std::to_string(kApplicationId) +
                                  ";PRAGMA user_version=" + std::to_string(target));
-    if (done) done = transaction.commit();
-    return done;
+    });
 }
 
 }  // namespace dyad::sqlite

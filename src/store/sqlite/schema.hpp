@@ -12,6 +12,8 @@ inline constexpr std::int64_t kApplicationId = 0x44594144;  // "DYAD", in the fi
 // Databases of this version and later have sealed pages (seal.hpp).
 inline constexpr std::int64_t kSealedSince = 6;
 std::int64_t schema_version() noexcept;
+// Errors: storage_newer, naming `path`.
+Status check_version(const std::string& path, std::int64_t version);
 
 // Brings the database to `target`, step by step, in one transaction; an empty one from nothing.
 // Errors: storage_newer, storage_damaged where it is another product's, and the connection's.

@@ -46,33 +46,27 @@ std::string owner_of(std::int64_t user) {
 
 Result<std::set<std::int64_t>> Search::prepare() {
     std::set<std::int64_t> users;
-    const auto version = db_.number("SELECT value FROM meta WHERE key = 'search_version'");
-    if (!version) return version.error();
-    if (*version == search::cutting_version()) return users;
-    Transaction transaction(db_);
-    Status done = transaction.begin();
-    if (done)
-        done = db_.script(
+    ASSIGN_OR_RETURN(const auto version, db_.meta("search_version"));
+    if (version == search::cutting_version()) return users;
+    TRY(db_.transact([&] {
+        return db_.script(
             "DROP TABLE IF EXISTS search_text; DELETE FROM search_document;"
             "UPDATE head SET searchable_to = 0;"
             "CREATE VIRTUAL TABLE search_text USING fts5(owner, key, body, tokenize = 'dyad');"
             "INSERT OR REPLACE INTO meta(key, value) VALUES('search_version', " +
             std::to_string(search::cutting_version()) + ")");
-    if (done) done = transaction.commit();
-    if (!done) return done.error();
+    }));
     Rows rows = db_.query("SELECT user FROM head WHERE offset > 0");
     while (rows.next())
         users.insert(rows.integer(0));
-    done = rows.status();
-    if (!done) return done.error();
+    TRY(rows.status());
     return users;
 }
 
 Result<bool> Search::is_behind(std::int64_t user) {
-    Rows rows = db_.query("SELECT searchable_to < offset FROM head WHERE user = ?", user);
-    const bool behind = rows.next() && rows.integer(0) != 0;
-    TRY(rows.status());
-    return behind;
+    ASSIGN_OR_RETURN(const auto behind,
+                     db_.number("SELECT searchable_to < offset FROM head WHERE user = ?", user));
+    return behind != 0;
 }
 
 Result<bool> Search::index_some(std::int64_t user, std::size_t limit) {
@@ -84,50 +78,37 @@ Result<bool> Search::index_some(std::int64_t user, std::size_t limit) {
             "ORDER BY c.offset LIMIT ?",
             user, limit);
         while (rows.next()) {
-            const Result<Context> context = read_context(rows.text(3));
-            if (!context) return context.error();
+            ASSIGN_OR_RETURN(const Context context, read_context(rows.text(3)));
             changes.push_back({.key = std::string(rows.text(0)),
                                .offset = rows.natural(1),
-                               .text = search::body_of(*context),
+                               .text = search::body_of(context),
                                .deleted = rows.integer(2) != 0});
         }
         TRY(rows.status());
     }
-    for (const Changed& changed : changes) {
+    for (const Changed& changed : changes)
         TRY(index(user, changed));
-    }
     const bool more = changes.size() == limit;
-    const Status done =
-        more ? db_.execute("UPDATE head SET searchable_to = ? WHERE user = ?",
+    TRY(more ? db_.execute("UPDATE head SET searchable_to = ? WHERE user = ?",
                            changes.back().offset, user)
-             : db_.execute("UPDATE head SET searchable_to = offset WHERE user = ?", user);
-    if (!done) return done.error();
+             : db_.execute("UPDATE head SET searchable_to = offset WHERE user = ?", user));
     return more;
 }
 
 Status Search::index(std::int64_t user, const Changed& changed) {
-    std::int64_t id = 0;
-    {
-        Rows rows = db_.query("SELECT id FROM search_document WHERE user = ? AND key = ?", user,
-                              changed.key);
-        if (rows.next()) id = rows.integer(0);
-        TRY(rows.status());
-    }
-    Status done = Done{};
+    ASSIGN_OR_RETURN(
+        auto id,
+        db_.number("SELECT id FROM search_document WHERE user = ? AND key = ?", user, changed.key));
     if (id != 0) {
         removals_ += 1;
-        done = db_.execute("DELETE FROM search_text WHERE rowid = ?", id);
+        TRY(db_.execute("DELETE FROM search_text WHERE rowid = ?", id));
+        if (changed.deleted) TRY(db_.execute("DELETE FROM search_document WHERE id = ?", id));
     }
-    if (done && changed.deleted && id != 0)
-        done = db_.execute("DELETE FROM search_document WHERE id = ?", id);
-    if (!done || changed.deleted) return done;
+    if (changed.deleted) return Done{};
     if (id == 0) {
-        Rows rows = db_.query("INSERT INTO search_document(user, key) VALUES(?, ?) RETURNING id",
-                              user, changed.key);
-        while (rows.next())
-            id = rows.integer(0);
-        done = rows.status();
-        if (!done) return done;
+        constexpr const char* kNew =
+            "INSERT INTO search_document(user, key) VALUES(?, ?) RETURNING id";
+        ASSIGN_OR_RETURN(id, db_.number(kNew, user, changed.key));
     }
     return db_.execute("INSERT INTO search_text(rowid, owner, key, body) VALUES(?, ?, ?, ?)", id,
                        owner_of(user), changed.key, changed.text);
@@ -136,10 +117,8 @@ Status Search::index(std::int64_t user, const Changed& changed) {
 Result<bool> Search::purge_some(bool begin) {
     // Pages of the index, a negative number where all of it is to become one piece (FTS5, 6.9).
     const std::int64_t before = db_.total_changes();
-    const Status done =
-        begin ? db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', -16)")
-              : db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', 16)");
-    if (!done) return done.error();
+    TRY(begin ? db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', -16)")
+              : db_.execute("INSERT INTO search_text(search_text, rank) VALUES('merge', 16)"));
     return db_.total_changes() - before >= 2;
 }
 
@@ -157,11 +136,10 @@ Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query&
         expression + ")", user);
     while (rows.next()) {
         if (!counts(rows.text(1))) continue;
-        const auto counted = read_occurrences(rows.text(2));
-        if (!counted) return counted.error();
-        if (counted->phrases.size() != query.phrases().size())
+        ASSIGN_OR_RETURN(const auto counted, read_occurrences(rows.text(2)));
+        if (counted.phrases.size() != query.phrases().size())
             return fail(Errc::storage_damaged, db_.path() + ": the search index is damaged");
-        const double score = search::score(query, counted->phrases, counted->body_terms);
+        const double score = search::score(query, counted.phrases, counted.body_terms);
         matches.push_back({rows.integer(0), {std::string(rows.text(1)), {}, score}});
     }
     TRY(rows.status());
@@ -170,9 +148,8 @@ Result<std::vector<Search::Match>> Search::match(std::int64_t user, const Query&
 
 Result<std::vector<SearchHit>> Search::find(std::int64_t user, const Query& query,
                                             std::size_t limit, const Counts& counts) {
-    Result<std::vector<Match>> found = match(user, query, counts);
-    if (!found) return found.error();
-    std::vector<Match>& best = *found;
+    ASSIGN_OR_RETURN(std::vector<Match> found, match(user, query, counts));
+    std::vector<Match>& best = found;
     const auto kept = static_cast<std::ptrdiff_t>(std::min(limit, best.size()));
     std::partial_sort(best.begin(), best.begin() + kept, best.end(),
                       [](const Match& a, const Match& b) { return is_better(a.hit, b.hit); });

@@ -13,17 +13,15 @@ constexpr std::size_t kPagesAtOnce = 64;
 constexpr std::size_t kRowsAtOnce = 64;
 constexpr std::size_t kDamagesMax = 100;  // of each user, and of the files; the rest are counted
 
-const char* rows_of(std::size_t table) {
-    constexpr const char* kSql[] = {
-        "SELECT key, json, offset FROM context WHERE user = ?1 AND key > ?2 ORDER BY key LIMIT ?4",
-        "SELECT instance, json, 0 FROM mode_state WHERE user = ?1 AND instance > ?2 "
-        "ORDER BY instance LIMIT ?4",
-        "SELECT chat || '/' || message, json, offset FROM response WHERE user = ?1 AND "
-        "offset > ?3 ORDER BY offset LIMIT ?4",
-        "SELECT id, json, 0 FROM conflict WHERE user = ?1 AND id > ?2 ORDER BY id LIMIT ?4",
-    };
-    return kSql[table];
-}
+// By StoreCheck::Table.
+constexpr const char* kRows[] = {
+    "SELECT key, json, offset FROM context WHERE user = ?1 AND key > ?2 ORDER BY key LIMIT ?4",
+    "SELECT instance, json, 0 FROM mode_state WHERE user = ?1 AND instance > ?2 "
+    "ORDER BY instance LIMIT ?4",
+    "SELECT chat || '/' || message, json, offset FROM response WHERE user = ?1 AND "
+    "offset > ?3 ORDER BY offset LIMIT ?4",
+    "SELECT id, json, 0 FROM conflict WHERE user = ?1 AND id > ?2 ORDER BY id LIMIT ?4",
+};
 
 }  // namespace
 
@@ -39,28 +37,11 @@ void StoreCheck::blame(std::string what, std::string name, std::string text) {
 }
 
 bool StoreCheck::step() {
-    switch (stage_) {
-        case Stage::pages:
-            check_pages();
-            break;
-        case Stage::trees:
-            check_trees();
-            break;
-        case Stage::records:
-            check_records();
-            break;
-        case Stage::users:
-            next_user();
-            break;
-        case Stage::segments:
-            check_segment();
-            break;
-        case Stage::rows:
-            check_rows();
-            break;
-        case Stage::done:
-            break;
-    }
+    using Work = void (StoreCheck::*)();
+    constexpr Work kWork[] = {&StoreCheck::check_pages,   &StoreCheck::check_trees,
+                              &StoreCheck::check_records, &StoreCheck::next_user,
+                              &StoreCheck::check_segment, &StoreCheck::check_rows};
+    if (stage_ != Stage::done) (this->*kWork[static_cast<std::size_t>(stage_)])();
     return stage_ != Stage::done;
 }
 
@@ -185,13 +166,11 @@ void StoreCheck::take_event(Offset offset, std::string_view text) {
 }
 
 void StoreCheck::check_transition(Offset offset, std::string_view document) {
-    Rows rows = db_.query("SELECT json FROM mode_transition WHERE user = ? AND offset = ?",
-                          log_.user, offset);
-    const bool same = rows.next() && rows.text(0) == document;
-    const Status status = rows.status();
-    if (!status || !same)
+    const auto row = db_.text("SELECT json FROM mode_transition WHERE user = ? AND offset = ?",
+                              log_.user, offset);
+    if (!row || *row != document)
         blame("transition", std::to_string(offset),
-              status ? "its row is not what its event says" : status.error().detail);
+              row ? "its row is not what its event says" : row.error().detail);
 }
 
 void StoreCheck::check_rows() {
@@ -201,8 +180,8 @@ void StoreCheck::check_rows() {
         return;
     }
     std::size_t count = 0;
-    Rows rows = db_.query(rows_of(static_cast<std::size_t>(table_)), log_.user, after_,
-                          after_offset_, kRowsAtOnce);
+    Rows rows = db_.query(kRows[static_cast<std::size_t>(table_)], log_.user, after_, after_offset_,
+                          kRowsAtOnce);
     while (rows.next()) {
         check_row(rows);
         after_ = rows.text(0);
@@ -259,10 +238,10 @@ void StoreCheck::check_document(const char* what, const std::string& name, const
     if (offset < log_.first_kept && offset != 0) return;
     if (offset == 0) {  // a mode: the transition to it says when, or is lost with its event
         if (!lost_.empty() && (!in_log || *lost_.rbegin() > at->second.offset)) return;
-        Rows rows =
-            db_.query("SELECT max(offset) FROM mode_transition WHERE user = ? AND instance = ?",
-                      log_.user, name);
-        const Offset set = rows.next() ? rows.natural(0) : 0;
+        const auto last =
+            db_.number("SELECT max(offset) FROM mode_transition WHERE user = ? AND instance = ?",
+                       log_.user, name);
+        const Offset set = last ? static_cast<Offset>(*last) : 0;
         if (set < log_.first_kept || set > log_.head.offset || lost_.contains(set)) return;
     }
     blame(what, name,
@@ -283,8 +262,7 @@ void StoreCheck::check_response(const ResponseRecord& stored, const std::string&
     const Offset last = at == newest_.end() ? 0 : at->second.offset;
     if (last == offset) {
         const Result<EventBatch> batch = log_tables_.segment_with(log_.user, offset);
-        const Result<EventView> event = batch ? decode_event(batch->text(offset)) : batch.error();
-        const Result<Change> change = event ? decode_change(*event) : Result<Change>(event.error());
+        const Result<Change> change = batch ? change_in(batch->text(offset)) : batch.error();
         const auto now = log_tables_.find(user_);
         if (!change && now && *now && (*now)->first_kept > offset) return;  // it expired meanwhile
         const auto* response = change ? std::get_if<ResponseChange>(&*change) : nullptr;

@@ -31,9 +31,8 @@ Status check_follows(const LogHead& head, const EventBatch& batch) {
 }
 
 Result<OperationId> operation_of(std::string_view text) {
-    Result<EventView> event = decode_event(text);
-    if (!event) return event.error();
-    return OperationId{std::move(event->source_instance_id), std::move(event->operation_id)};
+    ASSIGN_OR_RETURN(EventView event, decode_event(text));
+    return OperationId{std::move(event.source_instance_id), std::move(event.operation_id)};
 }
 
 // Equal keys are compared in full.
@@ -66,22 +65,20 @@ void Tables::stop_if_sync_failed(const Error& error) {
 
 Status Tables::read_log(UserLog& log) {
     if (log.is_read) return Done{};
-    const auto stored = log_.find(log.name);
-    if (!stored) return stored.error();
+    ASSIGN_OR_RETURN(const auto stored, log_.find(log.name));
     log.is_read = true;
-    if (*stored) {
-        log.id = (*stored)->user;
-        log.first_kept = (*stored)->first_kept;
-        if (log.unapplied.empty()) log.head = (*stored)->head;
+    if (stored) {
+        log.id = stored->user;
+        log.first_kept = stored->first_kept;
+        if (log.unapplied.empty()) log.head = stored->head;
     }
     return Done{};
 }
 
 Result<UserLog*> Tables::find_log(const std::string& user_id) {
-    const auto at = logs_.find(user_id);
-    if (at != logs_.end()) {
-        const Status read = read_log(*at->second);
-        return read ? Result<UserLog*>(at->second.get()) : read.error();
+    if (const auto at = logs_.find(user_id); at != logs_.end()) {
+        TRY(read_log(*at->second));
+        return at->second.get();
     }
     auto log = std::make_unique<UserLog>();
     log->name = user_id;
@@ -116,20 +113,18 @@ Status Tables::replay(std::string_view payload, std::size_t record_bytes, std::u
     while (!payload.empty()) {
         const auto entry = take_entry(payload);
         if (!entry) return fail(Errc::storage_damaged, options_.database + ": journal entry");
-        Result<EventBatch> batch = decode_batch(entry->batch);
-        if (!batch) return batch.error();
+        ASSIGN_OR_RETURN(EventBatch batch, decode_batch(entry->batch));
         const std::string user_id(entry->user);
-        const Result<UserLog*> log = find_log(user_id);
-        if (!log) return log.error();
-        LogHead head = *log != nullptr ? (*log)->head : first_head(user_id, epoch_seed_);
+        ASSIGN_OR_RETURN(UserLog* const log, find_log(user_id));
+        LogHead head = log != nullptr ? log->head : first_head(user_id, epoch_seed_);
         if (head.offset == 0) {  // older versions chose the epoch with the first event
-            head.epoch = batch->epoch;
-            head.hash = genesis_hash(user_id, batch->epoch);
+            head.epoch = batch.epoch;
+            head.hash = genesis_hash(user_id, batch.epoch);
         }
-        TRY(check_follows(head, *batch));
+        TRY(check_follows(head, batch));
         std::vector<Committed> one;
         one.push_back({.user_id = user_id,
-                       .batch = std::make_shared<const EventBatch>(*std::move(batch)),
+                       .batch = std::make_shared<const EventBatch>(std::move(batch)),
                        .changes = {},
                        .record_bytes = std::exchange(record_bytes, 0)});
         take(std::move(one), sequence);
@@ -138,12 +133,10 @@ Status Tables::replay(std::string_view payload, std::size_t record_bytes, std::u
 }
 
 Status Tables::prepare() {
-    auto to_index = search_.prepare();
-    if (!to_index) return to_index.error();
-    to_index_ = *std::move(to_index);
-    const auto old_logs = db_->number("SELECT count(*) FROM meta WHERE key = 'index_from'");
-    if (!old_logs) return old_logs.error();
-    old_logs_ = *old_logs != 0;
+    ASSIGN_OR_RETURN(to_index_, search_.prepare());
+    ASSIGN_OR_RETURN(const auto old_logs,
+                     db_->number("SELECT count(*) FROM meta WHERE key = 'index_from'"));
+    old_logs_ = old_logs != 0;
     return Done{};
 }
 
@@ -155,14 +148,11 @@ Status Tables::apply(const std::function<void()>& between) {
         parts.push_back({.log = log, .left = log->unapplied.size()});
     const std::size_t bytes = std::exchange(unapplied_bytes_, 0);
     const std::uint64_t sequence = taken_;
-    Transaction transaction(*db_);
-    Status done = transaction.begin();
     applying_ = true;
-    if (done) done = apply_all(parts, between);
-    if (done)
-        done =
-            db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('applied', ?)", sequence);
-    if (done) done = transaction.commit();
+    const Status done = db_->transact([&]() -> Status {
+        TRY(apply_all(parts, between));
+        return db_->set_meta("applied", sequence);
+    });
     applying_ = false;
     if (!done) return give_up_applying(parts, bytes, done.error());
     applied_ = sequence;
@@ -189,25 +179,21 @@ Status Tables::apply_all(std::vector<Part>& parts, const std::function<void()>& 
 
 Status Tables::apply_piece(Part& part) {
     UserLog& log = *part.log;
-    Status done = read_log(log);
-    if (done && log.id == 0) {
-        const Result<std::int64_t> added = log_.add_user(log.name);
-        if (!added) return added.error();
-        log.id = *added;
+    TRY(read_log(log));
+    if (log.id == 0) {
+        ASSIGN_OR_RETURN(log.id, log_.add_user(log.name));
         part.is_new = true;
     }
     std::size_t count = 0;
-    for (std::size_t bytes = 0; done && count < part.left && bytes < options_.piece_bytes;
-         ++count) {
+    for (std::size_t bytes = 0; count < part.left && bytes < options_.piece_bytes; ++count) {
         Unapplied& next = log.unapplied[count];
-        done = next.decode();
+        TRY(next.decode());
         bytes += next.batch->texts.size() + next.batch->size() * sizeof(EventEntry);
     }
     const std::span batches(log.unapplied.data(), count);
-    if (done) done = log_.append(log.id, batches, batches.back().batch->head());
-    if (done) done = projections_.apply(log.id, batches);
-    const Result<bool> followed = done ? index_.follow(log.id) : done.error();
-    if (!followed) return followed.error();
+    TRY(log_.append(log.id, batches, batches.back().batch->head()));
+    TRY(projections_.apply(log.id, batches));
+    if (const Result<bool> followed = index_.follow(log.id); !followed) return followed.error();
     // From here on, reads of this log find them in the database.
     move_batches(log.unapplied, count, part.done, part.done.end());
     part.left -= count;
@@ -232,65 +218,41 @@ Error Tables::give_up_applying(std::vector<Part>& parts, std::size_t bytes, cons
     return error;
 }
 
-Status Tables::change(const std::function<Status()>& work) {
-    if (applying_) return work();
-    Transaction transaction(*db_);
-    Status done = transaction.begin();
-    if (done) done = work();
-    if (done) done = transaction.commit();
-    if (!done) stop_if_sync_failed(done.error());
-    return done;
-}
-
 bool Tables::tidy() {
     constexpr std::size_t kContextsAtOnce = 32;
     if (apply_problem_ || (to_index_.empty() && !old_logs_)) return false;
-    bool more = false;
-    const Status done = change([&]() -> Status {
-        const Result<bool> some = old_logs_
-                                      ? index_.follow_old_logs()
-                                      : search_.index_some(*to_index_.begin(), kContextsAtOnce);
-        if (!some) return some.error();
-        more = *some;
-        return Done{};
+    const Result<bool> more = change([&] {
+        return old_logs_ ? index_.follow_old_logs()
+                         : search_.index_some(*to_index_.begin(), kContextsAtOnce);
     });
-    if (!done) {
-        log::warn(kScope, "search index: " + done.error().to_string());
+    if (!more) {
+        log::warn(kScope, "search index: " + more.error().to_string());
         to_index_.clear();  // a search catches up by itself
         old_logs_ = false;
         return false;
     }
-    if (!more && !std::exchange(old_logs_, false)) to_index_.erase(to_index_.begin());
+    if (!*more && !std::exchange(old_logs_, false)) to_index_.erase(to_index_.begin());
     return !to_index_.empty();
 }
 
 Status Tables::index_texts(std::int64_t user) {
     constexpr std::size_t kContextsAtOnce = 256;
     for (bool more = true; more;) {
-        const Status done = change([&]() -> Status {
-            const Result<bool> indexed = search_.index_some(user, kContextsAtOnce);
-            if (!indexed) return indexed.error();
-            more = *indexed;
-            return Done{};
-        });
-        if (!done) return done;
+        ASSIGN_OR_RETURN(more, change([&] { return search_.index_some(user, kContextsAtOnce); }));
     }
     to_index_.erase(user);
     return Done{};
 }
 
 Result<LogHead> Tables::head(const std::string& user_id) {
-    const Result<UserLog*> found = find_log(user_id);
-    if (!found) return found.error();
-    return *found != nullptr ? (*found)->head : first_head(user_id, epoch_seed_);
+    ASSIGN_OR_RETURN(UserLog* const found, find_log(user_id));
+    return found != nullptr ? found->head : first_head(user_id, epoch_seed_);
 }
 
 Status Tables::walk_operations(const std::string& user_id, OperationsWalk& walk) {
     constexpr std::size_t kRowsAtOnce = 16;
     constexpr int kPiecesMax = 1000;  // who writes faster than it walks has it done at once
-    const Result<UserLog*> found = find_log(user_id);
-    if (!found) return found.error();
-    UserLog* const log = *found;
+    ASSIGN_OR_RETURN(UserLog* const log, find_log(user_id));
     if (walk.pieces++ == 0 && log != nullptr)
         for (const Unapplied& next : log->unapplied)
             for (const EventEntry& entry : next.batch->entries)
@@ -298,17 +260,17 @@ Status Tables::walk_operations(const std::string& user_id, OperationsWalk& walk)
     walk.finished = log == nullptr || log->id == 0;
     if (walk.finished) return Done{};
     const std::size_t rows = walk.pieces < kPiecesMax ? kRowsAtOnce : 0;
-    Status done = index_.walk_hashes(log->id, walk.stored, rows);
-    if (!done || !walk.stored.finished) return done;
+    TRY(index_.walk_hashes(log->id, walk.stored, rows));
+    if (!walk.stored.finished) return Done{};
     // Last: what expires during the walk is in one place or the other.
     std::vector<std::uint64_t> expired;
-    done = expired_.load(log->id, expired);
+    TRY(expired_.load(log->id, expired));
     for (std::vector<std::uint32_t>& list : walk.stored.lists)
         walk.operations.add_sorted(std::move(list));
     for (const std::uint64_t key : expired)
         walk.operations.add(key);
     walk.finished = true;
-    return done;
+    return Done{};
 }
 
 Result<std::vector<Duplicate>> Tables::duplicates(const std::string& user_id,
@@ -316,19 +278,18 @@ Result<std::vector<Duplicate>> Tables::duplicates(const std::string& user_id,
                                                   std::span<const std::size_t> events) {
     std::vector<Duplicate> found;
     for (const std::size_t index : events) {
-        const Result<OperationId> operation = operation_of(batch.text(batch.first + index));
-        if (!operation) return operation.error();
+        ASSIGN_OR_RETURN(const OperationId operation,
+                         operation_of(batch.text(batch.first + index)));
         const std::uint64_t key = batch.entries[index].operation_key;
         std::size_t before = 0;
-        while (before < index && !is_of(batch, before, key, *operation))
+        while (before < index && !is_of(batch, before, key, operation))
             ++before;
         if (before < index) {
             found.push_back({.event = index, .offset = batch.first + before});
             continue;
         }
-        const Result<std::optional<Offset>> at = find_operation(user_id, *operation);
-        if (!at) return at.error();
-        if (*at) found.push_back({.event = index, .offset = **at});
+        ASSIGN_OR_RETURN(const std::optional<Offset> at, find_operation(user_id, operation));
+        if (at) found.push_back({.event = index, .offset = *at});
     }
     return found;
 }
@@ -337,10 +298,9 @@ Result<std::vector<Duplicate>> Tables::duplicates(const std::string& user_id,
 Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
                                                      const OperationId& operation) {
     const std::optional<Offset> none;
-    const Result<UserLog*> found = find_log(user_id);
-    if (!found) return found.error();
-    if (*found == nullptr) return none;
-    const UserLog& log = **found;
+    ASSIGN_OR_RETURN(UserLog* const found, find_log(user_id));
+    if (found == nullptr) return none;
+    const UserLog& log = *found;
     const std::uint64_t key = operation_key(operation.instance_id, operation.operation_id);
     for (const Unapplied& next : log.unapplied)
         for (std::size_t i = 0; i < next.batch->size(); ++i)
@@ -348,45 +308,37 @@ Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
     if (log.id == 0) return none;
     std::optional<Offset> at;
     Status problem = Done{};
-    const Status done =
-        index_.visit(log.id, EventIndex::Kind::operations, key, INT64_MAX, 0, [&](Offset offset) {
-            const Result<EventBatch> segment = log_.segment_with(log.id, offset);
-            if (!segment) problem = segment.error();
-            if (segment && is_of(*segment, offset - segment->first, key, operation)) at = offset;
-            return segment && !at;
-        });
-    if (!done) return done.error();
+    TRY(index_.visit(log.id, EventIndex::Kind::operation, key, INT64_MAX, 0, [&](Offset offset) {
+        const Result<EventBatch> segment = log_.segment_with(log.id, offset);
+        if (!segment) problem = segment.error();
+        if (segment && is_of(*segment, offset - segment->first, key, operation)) at = offset;
+        return segment && !at;
+    }));
     if (!problem) return problem.error();
     if (at) return at;
-    const Result<bool> expired = expired_.has(log.id, operation.instance_id, key);
-    if (!expired) return expired.error();
-    return *expired ? std::optional<Offset>(0) : none;
+    ASSIGN_OR_RETURN(const bool expired, expired_.has(log.id, operation.instance_id, key));
+    return expired ? std::optional<Offset>(0) : none;
 }
 
 Status Tables::verify(const std::string& user_id) {
     TRY(apply());
-    const auto log = log_.find(user_id);
-    if (!log) return log.error();
-    if (!*log) return fail(Errc::not_found, "there is no log of user " + user_id);
-    return log_.verify(**log);
+    ASSIGN_OR_RETURN(const auto log, log_.find(user_id));
+    if (!log) return fail(Errc::not_found, "there is no log of user " + user_id);
+    return log_.verify(*log);
 }
 
 Status Tables::renew_epochs(Random& random) {
-    Status done = apply();
+    TRY(apply());
     const std::uint64_t seed = random.next_u64() | 1;  // of the users without events
-    if (done)
-        done = change([&]() -> Status {
-            for (std::int64_t user = 0;;) {
-                const auto log = log_.next_user(user);
-                if (!log) return log.error();
-                if (!*log) break;
-                user = (*log)->user;
-                TRY(log_.set_epoch(user, random.next_u64() | 1));
-            }
-            return db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('epoch_seed', ?)",
-                                seed);
-        });
-    if (!done) return done;
+    TRY(change([&]() -> Status {
+        for (std::int64_t user = 0;;) {
+            ASSIGN_OR_RETURN(const auto log, log_.next_user(user));
+            if (!log) break;
+            user = log->user;
+            TRY(log_.set_epoch(user, random.next_u64() | 1));
+        }
+        return db_->set_meta("epoch_seed", seed);
+    }));
     epoch_seed_ = seed;
     logs_.clear();  // nothing is unapplied
     return Done{};

@@ -135,7 +135,13 @@ class Tables {
     Error give_up_applying(std::vector<Part>& parts, std::size_t bytes, const Error& error);
     void release_idle_logs();
     // `work` in a transaction of its own; in the one that applies, where there is one.
-    Status change(const std::function<Status()>& work);
+    template <class Work>
+    auto change(Work work) -> decltype(work()) {
+        if (applying_) return work();
+        auto result = db_->transact(work);
+        if (!result) stop_if_sync_failed(result.error());
+        return result;
+    }
     Status index_texts(std::int64_t user);  // all that the search index does not know yet
     Status drop_some(Expiry& expiry);
     using Cuts = std::vector<std::pair<std::string, Offset>>;  // where the logs begin then

@@ -1,6 +1,7 @@
 // How the tables forget: retention's pass, but for the journal's part.
 #include "store/sqlite/file.hpp"
 #include "store/sqlite/tables.hpp"
+#include "store/sqlite/whole.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,48 +19,36 @@ constexpr std::size_t kSegmentsPerIndexing = 4;  // as long as it takes
 
 Status Tables::expire_some(Expiry& expiry) {
     using Step = Expiry::Step;
-    switch (expiry.step) {
-        case Step::begin:
-            expiry.step = Step::drop;
-            return apply();
-        case Step::drop:
-            return drop_some(expiry);
-        case Step::purge:
-            return purge_some(expiry);
-        case Step::journal:
-            return Done{};
-        case Step::end:
-            to_erase_ = !search_.is_purged(expiry.removals);
-            expiry.finished = true;
-            return expiry.problem ? Status(*expiry.problem) : Status(Done{});
+    if (expiry.step == Step::begin) {
+        expiry.step = Step::drop;
+        return apply();
     }
-    return Done{};
+    if (expiry.step == Step::drop) return drop_some(expiry);
+    if (expiry.step == Step::purge) return purge_some(expiry);
+    if (expiry.step == Step::journal) return Done{};
+    to_erase_ = !search_.is_purged(expiry.removals);
+    expiry.finished = true;
+    return expiry.problem ? Status(*expiry.problem) : Status(Done{});
 }
 
 Status Tables::drop_some(Expiry& expiry) {
-    auto due = log_.next_due(expiry.before_ms, expiry.after);
-    if (!due) return due.error();
-    if (!*due) {
+    ASSIGN_OR_RETURN(auto due, log_.next_due(expiry.before_ms, expiry.after));
+    if (!due) {
         expiry.step = Expiry::Step::purge;
         expiry.finished = !to_erase_;
         return expiry.finished && expiry.problem ? Status(*expiry.problem) : Status(Done{});
     }
     to_erase_ = true;
-    LogTables::DuePlace place = (*due)->place;
-    std::size_t dropped = 0;
+    LogTables::DuePlace place = due->place;
     Cuts cuts;
-    const Status done = change([&]() -> Status {
-        const Result<std::size_t> some = drop_due(expiry, **std::move(due), place, cuts);
-        if (!some) return some.error();
-        dropped = *some;
-        return Done{};
-    });
-    if (!done) return pass_over(expiry, place, done.error());
-    expiry.dropped += dropped;
+    const Result<std::size_t> dropped =
+        change([&] { return drop_due(expiry, *std::move(due), place, cuts); });
+    if (!dropped) return pass_over(expiry, place, dropped.error());
+    expiry.dropped += *dropped;
     for (const auto& [name, first_kept] : cuts)
         if (const auto at = logs_.find(name); at != logs_.end())
             at->second->first_kept = first_kept;
-    return done;
+    return Done{};
 }
 
 // Of several logs; `place` is that of the one that it failed at.
@@ -69,14 +58,12 @@ Result<std::size_t> Tables::drop_due(Expiry& expiry, LogTables::Due due, LogTabl
     std::size_t users = expiry.one_by_one ? 1 : kUsersAtOnce;
     for (std::size_t segments = kSegmentsAtOnce; segments > 0;) {
         place = due.place;
-        const Result<std::size_t> of_one = drop_of(due, expiry.before_ms, segments, cuts);
-        if (!of_one) return of_one;
-        dropped += *of_one;
+        ASSIGN_OR_RETURN(const std::size_t of_one, drop_of(due, expiry.before_ms, segments, cuts));
+        dropped += of_one;
         if (--users == 0) break;
-        auto next = log_.next_due(expiry.before_ms, expiry.after);
-        if (!next) return next.error();
-        if (!*next) break;
-        due = **std::move(next);
+        ASSIGN_OR_RETURN(auto next, log_.next_due(expiry.before_ms, expiry.after));
+        if (!next) break;
+        due = *std::move(next);
     }
     return dropped;
 }
@@ -96,27 +83,25 @@ Result<std::size_t> Tables::drop_of(const LogTables::Due& due, std::int64_t befo
                                     std::size_t& segments_left, Cuts& cuts) {
     const std::int64_t user = due.log.user;
     // First the search index learns what is there no longer.
-    const Result<bool> behind = search_.is_behind(user);
-    if (!behind) return behind.error();
-    const Result<bool> more =
-        *behind ? search_.index_some(user, kContextsAtOnce) : Result<bool>(false);
-    if (!more) return more.error();
-    if (*more) {
+    ASSIGN_OR_RETURN(const bool behind, search_.is_behind(user));
+    ASSIGN_OR_RETURN(const bool more,
+                     behind ? search_.index_some(user, kContextsAtOnce) : Result<bool>(false));
+    if (more) {
         segments_left = 0;
         return std::size_t{0};
     }
-    const Result<LogTables::Dropped> dropped = log_.drop_before(
-        due.log, before_ms, segments_left,
-        [&](const EventBatch& batch, Offset last) { return expired_.add(user, batch, last); });
-    if (!dropped) return dropped.error();
-    Status done = expired_.forget_oldest_instances(user);
-    if (done) done = projections_.drop_tombstones(user, dropped->first_kept);
-    if (done) done = index_.drop_expired(user);
-    if (!done) return done.error();
-    const std::size_t cost = std::max(dropped->segments, *behind ? kSegmentsPerIndexing : 0);
+    ASSIGN_OR_RETURN(const LogTables::Dropped dropped,
+                     log_.drop_before(due.log, before_ms, segments_left,
+                                      [&](const EventBatch& batch, Offset last) {
+                                          return expired_.add(user, batch, last);
+                                      }));
+    TRY(expired_.forget_oldest_instances(user));
+    TRY(projections_.drop_tombstones(user, dropped.first_kept));
+    TRY(index_.drop_expired(user));
+    const std::size_t cost = std::max(dropped.segments, behind ? kSegmentsPerIndexing : 0);
     segments_left -= std::min(segments_left, cost);
-    cuts.emplace_back(due.name, dropped->first_kept);
-    return dropped->first_kept - due.log.first_kept;
+    cuts.emplace_back(due.name, dropped.first_kept);
+    return dropped.first_kept - due.log.first_kept;
 }
 
 // What the search index no longer finds stays in its files until they are merged. That costs what
@@ -129,13 +114,8 @@ Status Tables::purge_some(Expiry& expiry) {
     bool more = false;
     if (expiry.purge_pieces == 0) expiry.removals = search_.removals();
     if (expiry.purge_pieces != 0 || (!search_.is_purged(expiry.removals) && now >= purge_again_)) {
-        const Status done = change([&]() -> Status {
-            const Result<bool> some = search_.purge_some(expiry.purge_pieces == 0);
-            if (!some) return some.error();
-            more = *some;
-            return Done{};
-        });
-        if (!done) return done;
+        ASSIGN_OR_RETURN(more,
+                         change([&] { return search_.purge_some(expiry.purge_pieces == 0); }));
         expiry.purge_pieces += 1;
     }
     if (more) return Done{};
@@ -151,11 +131,10 @@ Status Tables::purge_some(Expiry& expiry) {
 // It has the former contents of the pages that transactions changed. Its header is zeros, durably:
 // whether the rest is there or not, it says nothing.
 Status Tables::empty_rollback_journal() {
-    constexpr std::uint64_t kHeaderBytes = 28;
-    const auto file = File::open(db_->vfs(), options_.database + "-journal", false);
-    if (!file) return file.error();
-    TRY((*file)->truncate(kHeaderBytes));
-    const Status synced = (*file)->sync();
+    ASSIGN_OR_RETURN(const auto file,
+                     File::open(db_->vfs(), options_.database + "-journal", false));
+    TRY(file->truncate(kRollbackHeaderBytes));
+    const Status synced = file->sync();
     if (!synced) stop(synced.error());
     return Done{};
 }

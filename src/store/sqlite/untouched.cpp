@@ -1,6 +1,6 @@
 #include "store/sqlite/untouched.hpp"
 
-#include "base/check.hpp"
+#include "store/sqlite/file.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,12 +13,6 @@ namespace dyad::sqlite {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = 4096;
-
-sqlite3_vfs& named(const std::string& name) {
-    sqlite3_vfs* const vfs = sqlite3_vfs_find(name.empty() ? nullptr : name.c_str());
-    CHECK(vfs != nullptr);
-    return *vfs;
-}
 
 }  // namespace
 
@@ -120,7 +114,7 @@ class UntouchedVfs::OpenFile final : public VfsFile {
     std::shared_ptr<Layered> layered_;
 };
 
-UntouchedVfs::UntouchedVfs(const std::string& below) : Vfs(named(below), "dyad-untouched-") {}
+UntouchedVfs::UntouchedVfs(const std::string& below) : Vfs(find_vfs(below), "dyad-untouched-") {}
 
 int UntouchedVfs::open(const char* name, int flags, int* granted, std::unique_ptr<VfsFile>& file) {
     std::shared_ptr<Layered> layered;

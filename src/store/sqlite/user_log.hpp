@@ -1,7 +1,7 @@
 // What the tables thread holds of one user's log beside the tables: what is not applied yet.
 #pragma once
 
-#include "model/event.hpp"
+#include "model/change.hpp"
 #include "store/store.hpp"
 
 #include <cstdint>
@@ -10,13 +10,28 @@
 
 namespace dyad::sqlite {
 
+// What the event of this text changed. Errors: storage_damaged.
+inline Result<Change> change_in(std::string_view text) {
+    ASSIGN_OR_RETURN(auto&& event, decode_event(text));
+    return decode_change(event);
+}
+
 // A batch that is durable in the journal and not in the database.
 struct Unapplied {
     EventBatchPtr batch;
     Changes changes;  // empty after a restart, until they are needed
 
     // Fills `changes` from the events' texts. Errors: storage_damaged.
-    Status decode();
+    Status decode() {
+        if (!changes.empty()) return Done{};
+        std::vector<Change> decoded;
+        decoded.reserve(batch->size());
+        for (Offset offset = batch->first; offset <= batch->last(); ++offset) {
+            ASSIGN_OR_RETURN(decoded.emplace_back(), change_in(batch->text(offset)));
+        }
+        changes = Changes(std::move(decoded));
+        return Done{};
+    }
 };
 
 struct UserLog {

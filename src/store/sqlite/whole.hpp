@@ -19,6 +19,9 @@ namespace dyad::sqlite {
 inline constexpr const char* kDamageAdvice =
     "restore the folder from a backup, or save what is still good with dyad-memory salvage";
 
+// The header of SQLite's rollback journal: zeros where nothing is to be rolled back.
+inline constexpr std::size_t kRollbackHeaderBytes = 28;
+
 enum class Found : std::uint8_t {
     nothing,  // a first start may make the store
     store,    // its database has content, and no file is missing that was there when it was made
