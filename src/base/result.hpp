@@ -4,7 +4,8 @@
 //
 //     Result<Offset> r = parse_offset(text);
 //     if (!r) return r.error();          // converts to any Result<U>
-//     TRY(check(*r));                    // returns the error of a Status where it is one
+//     TRY(check(*r));                    // returns the error of a Result where it is one
+//     ASSIGN_OR_RETURN(const Offset o, parse_offset(text));  // the value, or returns the error
 //     return fail(Errc::invalid_field, "offset: must be a whole number from 1");
 #pragma once
 
@@ -103,7 +104,17 @@ using Status = Result<Done>;
 
 }  // namespace dyad
 
-#define TRY(status)                                                                 \
-    do {                                                                            \
-        if (const ::dyad::Status tried_ = (status); !tried_) return tried_.error(); \
+#define TRY(...)                                                           \
+    do {                                                                   \
+        if (auto&& tried_ = (__VA_ARGS__); !tried_) return tried_.error(); \
     } while (false)
+
+// `declaration`: of what the value is moved into; `auto&& name` where it need not be moved.
+#define ASSIGN_OR_RETURN(declaration, ...) \
+    ASSIGN_OR_RETURN_AS(DYAD_JOIN(tried_, __LINE__), declaration, __VA_ARGS__)
+#define ASSIGN_OR_RETURN_AS(tried, declaration, ...) \
+    auto tried = (__VA_ARGS__);                      \
+    if (!tried) return tried.error();                \
+    declaration = *std::move(tried)
+#define DYAD_JOIN(a, b) DYAD_JOIN_AGAIN(a, b)
+#define DYAD_JOIN_AGAIN(a, b) a##b
