@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 
 #include <arpa/inet.h>
 
@@ -19,32 +20,16 @@ Error wrong(std::string_view text, std::string_view what) {
     return fail(Errc::invalid_field, "\"" + std::string(text) + "\" " + std::string(what));
 }
 
-// The longest run of at least two zero pieces is left out, the first of equally long ones.
+// As the library writes it, but for the end of those that hold an IPv4 address.
 std::string serialize_v6(const std::array<std::uint8_t, 16>& bytes) {
-    const auto piece = [&](std::size_t i) { return bytes[2 * i] << 8 | bytes[2 * i + 1]; };
-    std::size_t gap = 8, gap_size = 1;
-    for (std::size_t i = 0; i < 8; ++i) {
-        std::size_t end = i;
-        while (end < 8 && piece(end) == 0)
-            ++end;
-        if (end - i > gap_size) {
-            gap = i;
-            gap_size = end - i;
-        }
+    char text[INET6_ADDRSTRLEN];
+    std::string out = inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+    if (out.find('.') != std::string::npos) {
+        const auto piece = [&](std::size_t i) { return bytes[2 * i] << 8 | bytes[2 * i + 1]; };
+        std::snprintf(text, sizeof text, "%x:%x", piece(6), piece(7));
+        out.replace(out.rfind(':') + 1, std::string::npos, text);
     }
-    std::string out = "[";
-    for (std::size_t i = 0; i < 8; ++i) {
-        if (i == gap) {
-            out += i == 0 ? "::" : ":";
-            i += gap_size - 1;
-            continue;
-        }
-        char digits[4];
-        const auto end = std::to_chars(digits, digits + 4, piece(i), 16);
-        out.append(digits, end.ptr);
-        if (i < 7) out += ':';
-    }
-    return out + "]";
+    return "[" + out + "]";
 }
 
 Result<std::string> parse_v6(std::string_view text) {
@@ -103,9 +88,8 @@ Result<Authority> parse_authority(std::string_view text) {
     const std::size_t bracket = text.rfind(']');
     const std::size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
     const std::string_view name = text.substr(0, colon);
-    Result<std::string> host = name.starts_with('[') ? parse_v6(name) : parse_name(name);
-    if (!host) return host.error();
-    Authority out{.host = *std::move(host), .port = {}};
+    Authority out;
+    ASSIGN_OR_RETURN(out.host, name.starts_with('[') ? parse_v6(name) : parse_name(name));
     if (colon == std::string_view::npos || colon + 1 == text.size()) return out;
     const std::string_view digits = text.substr(colon + 1);
     std::uint16_t port = 0;

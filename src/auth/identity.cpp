@@ -7,10 +7,7 @@ namespace dyad::auth {
 
 Result<Principal> principal_of(std::string_view claimed, std::string_view default_user) {
     if (!claimed.empty())
-        if (const Status good =
-                check_name("userId", claimed, limits::user_id_bytes_max, NameRule::identity);
-            !good)
-            return good.error();
+        TRY(check_name("userId", claimed, limits::user_id_bytes_max, NameRule::identity));
     return Principal{.user = std::string(claimed.empty() ? default_user : claimed)};
 }
 

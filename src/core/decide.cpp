@@ -139,7 +139,7 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
             next.expires_at_ms.reset();  // contexts have come to stay for ever since
     }
     if (const ModeState* mode = view_.mode(command_.instance_id))
-        next.mode = mode_name(mode->current);
+        next.mode = name_of(mode->current);
     return next;
 }
 

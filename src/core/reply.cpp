@@ -12,7 +12,7 @@ void write_members(json::Writer& out, const Change& change) {
     std::visit(
         Overloaded{
             [&](const ContextChange& c) {
-                out.member("action").word(context_action_name(c.action));
+                out.member("action", c.action);
                 out.member("conflicts").array(c.conflicts_opened, [&out](const Conflict& conflict) {
                     write(out, conflict);
                 });

@@ -72,31 +72,26 @@ Status check_patch(std::string_view key, std::string_view patch, char first, con
     return check_document("patch", patch, limits::document_bytes_max);
 }
 
-Status check_source(std::string_view field, const ResponseSource& source) {
-    const std::string prefix(field);
-    for (const auto& [name, value] :
-         {std::pair<const char*, const std::string*>{"provider", &source.provider},
-          {"model", &source.model}})
-        TRY(check_label(prefix + name, *value, limits::chat_id_bytes_max));
+Error negative(const std::string& field) {
+    return fail(Errc::invalid_field, field + ": must not be negative");
+}
+
+Status check_source(const std::string& prefix, const ResponseSource& source) {
+    TRY(check_label(prefix + "provider", source.provider, limits::chat_id_bytes_max));
+    TRY(check_label(prefix + "model", source.model, limits::chat_id_bytes_max));
     if (source.confidence && !(*source.confidence >= 0 && *source.confidence <= 1))
         return fail(Errc::invalid_field, prefix + "confidence: must be from 0 to 1");
-    if ((source.input_tokens && *source.input_tokens < 0) ||
-        (source.output_tokens && *source.output_tokens < 0))
-        return fail(
-            Errc::invalid_field,
-            prefix +
-                (source.input_tokens && *source.input_tokens < 0 ? "inputTokens" : "outputTokens") +
-                ": must not be negative");
-    if (source.cost_usd && !(*source.cost_usd >= 0))
-        return fail(Errc::invalid_field, prefix + "costUsd: must not be negative");
+    if (source.input_tokens.value_or(0) < 0) return negative(prefix + "inputTokens");
+    if (source.output_tokens.value_or(0) < 0) return negative(prefix + "outputTokens");
+    if (source.cost_usd && !(*source.cost_usd >= 0)) return negative(prefix + "costUsd");
     return check_label(prefix + "responseHash", source.response_hash, 128);
 }
 
 Status check_response(const ResponseRecord& record) {
     TRY(check_label("chatId", record.chat_id, limits::chat_id_bytes_max));
     TRY(check_label("messageId", record.message_id, limits::chat_id_bytes_max));
-    if (!mode_by_name(record.mode))
-        return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
+    if (!by_name<Mode>(record.mode))
+        return fail(Errc::invalid_field, "mode: must be " + any_of_names<Mode>());
     TRY(check_source("", record.final));
     if (record.sources.size() > limits::response_sources_max)
         return fail(Errc::invalid_field, "sources: at most " +
@@ -110,17 +105,11 @@ Status check_response(const ResponseRecord& record) {
 }
 
 Status check_mode(const SetMode& set) {
-    if (set.instance_id) {
-        TRY(check_instance(*set.instance_id));
-    }
-    if (set.configuration) {
-        TRY(check_object("configuration", *set.configuration));
-    }
-    if (set.context_snapshot) {
+    if (set.instance_id) TRY(check_instance(*set.instance_id));
+    if (set.configuration) TRY(check_object("configuration", *set.configuration));
+    if (set.context_snapshot)
         TRY(check_document("contextSnapshot", *set.context_snapshot, limits::document_bytes_max));
-    }
-    if (set.transition_duration_ms < 0)
-        return fail(Errc::invalid_field, "transitionDuration: must not be negative");
+    if (set.transition_duration_ms < 0) return negative("transitionDuration");
     if (set.error_message && set.error_message->size() > 4096)
         return too_long("errorMessage", 4096);
     return Done{};

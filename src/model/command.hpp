@@ -50,6 +50,9 @@ struct ResolveConflict {
     Choice choice = Choice::stored;
     std::optional<std::string> value;  // canonical JSON, with Choice::value
 };
+template <>
+inline constexpr std::array<std::string_view, 3> kNamesOf<ResolveConflict::Choice> = {
+    "stored", "incoming", "value"};
 struct SetMode {
     Mode mode = Mode::inspired;
     std::optional<std::string> instance_id;       // whose mode; absent: the sender's

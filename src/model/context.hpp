@@ -2,6 +2,8 @@
 // left open.
 #pragma once
 
+#include "model/names.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,12 +16,14 @@ namespace dyad {
 using Version = std::uint64_t;  // 1, 2, 3 …; 0 = the context never existed
 
 enum class ContextType : std::uint8_t { chat, project, mode, custom };
-std::string_view context_type_name(ContextType type) noexcept;
-std::optional<ContextType> context_type_by_name(std::string_view name) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 4> kNamesOf<ContextType> = {"chat", "project", "mode",
+                                                                          "custom"};
 
 enum class MergeStrategy : std::uint8_t { replace, merge, ignore };
-std::string_view merge_strategy_name(MergeStrategy strategy) noexcept;
-std::optional<MergeStrategy> merge_strategy_by_name(std::string_view name) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 3> kNamesOf<MergeStrategy> = {"replace", "merge",
+                                                                            "ignore"};
 
 // What became of the context in the event that carries it.
 enum class ContextAction : std::uint8_t {
@@ -30,8 +34,9 @@ enum class ContextAction : std::uint8_t {
     restored,
     resolved,  // a conflict of it was resolved
 };
-std::string_view context_action_name(ContextAction action) noexcept;
-std::optional<ContextAction> context_action_by_name(std::string_view name) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 6> kNamesOf<ContextAction> = {
+    "created", "updated", "deleted", "expired", "restored", "resolved"};
 
 // Immutable once published: state, feed and snapshots share it.
 struct Context {

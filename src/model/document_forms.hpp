@@ -39,21 +39,10 @@ class DocumentWriter {
         return !values.empty();
     }
 
-    // Strings, numbers, truths; `null` for none.
+    // Strings, numbers, truths, names; `null` for none.
     template <std::size_t N, class T>
     [[gnu::always_inline]] bool value(const char (&name)[N], const T& value) {
         out_.member(name, value);
-        return true;
-    }
-    // Of a closed set; `null` for none.
-    template <std::size_t N, class Enum, class NameOf, class ByName>
-    [[gnu::always_inline]] bool name(const char (&name)[N], const Enum& value, NameOf name_of,
-                                     ByName) {
-        out_.member(name);
-        if constexpr (requires { value.has_value(); })
-            value ? out_.word(name_of(*value)) : out_.raw("null");
-        else
-            out_.word(name_of(value));
         return true;
     }
     // Canonical JSON as it stands.
@@ -116,10 +105,6 @@ class DocumentReader {
     bool value(std::string_view name, T& out) {
         return take(name, [&](json::Field& field) { return field.into(out); });
     }
-    template <class Enum, class NameOf, class ByName>
-    bool name(std::string_view name, Enum& out, NameOf, ByName by_name) {
-        return take(name, [&](json::Field& field) { return field.name_into(out, by_name, ""); });
-    }
     template <class Text>
     bool raw(std::string_view name, Text& out) {
         return take(name, [&](json::Field& field) {
@@ -149,7 +134,9 @@ class DocumentReader {
     }
 
   private:
-    explicit DocumentReader(json::Source& source) : source_(source) { source.enter('}', more_); }
+    explicit DocumentReader(json::Source& source) : source_(source) {
+        source.lexer().enter('}', more_);
+    }
 
     // Reads the name of the next member, if there is one.
     bool find_next() {
@@ -167,14 +154,14 @@ class DocumentReader {
     }
     void pass() {
         std::string_view text;
-        good_ = json::Field(next_, source_).raw(text) && source_.leave('}', more_);
+        good_ = json::Field(next_, source_).raw(text) && source_.lexer().leave('}', more_);
         is_named_ = false;
     }
     template <class Take>
     bool take(std::string_view name, Take take) {
         if (!find(name)) return false;
         json::Field field(name, source_);
-        good_ = take(field) && source_.leave('}', more_);
+        good_ = take(field) && source_.lexer().leave('}', more_);
         is_named_ = false;
         return good_;
     }

@@ -15,7 +15,7 @@ constexpr std::size_t kConflictBytes = 256;
 
 constexpr auto kContext = [](auto& form, auto& context) {
     form.need(form.value("contextKey", context.key));
-    form.need(form.name("contextType", context.type, context_type_name, context_type_by_name));
+    form.need(form.value("contextType", context.type));
     form.value("createdAt", context.created_at_ms);
     form.value("createdBy", context.created_by);
     form.need(form.raw("data", context.data));
@@ -42,17 +42,16 @@ constexpr auto kCapabilities = [](auto& form, auto& can) {
 // `forgotten`: the instances that made room, in the event of a change.
 constexpr auto kMode = [](auto& form, auto& state, auto&... forgotten) {
     form.value("activatedAt", state.activated_at_ms);
-    if (form.wants(state.attempted))
-        form.name("attemptedMode", state.attempted, mode_name, mode_by_name);
+    if (form.wants(state.attempted)) form.value("attemptedMode", state.attempted);
     if constexpr (std::remove_reference_t<decltype(form)>::kWrites)
         form.object("capabilities", kCapabilities, capabilities_of(state.current));
     form.raw_or_null("configuration", state.configuration);
     form.raw_or_null("contextSnapshot", state.context_snapshot);
-    form.need(form.name("currentMode", state.current, mode_name, mode_by_name));
+    form.need(form.value("currentMode", state.current));
     form.value("errorMessage", state.error_message);
     ((form.wants(forgotten) && form.value("forgotten", forgotten)), ...);
     form.need(form.value("instanceId", state.instance_id));
-    form.name("previousMode", state.previous, mode_name, mode_by_name);
+    form.value("previousMode", state.previous);
     form.value("success", state.success);
     form.value("syncVersion", state.sync_version);
     form.value("transitionDuration", state.transition_duration_ms);
@@ -68,7 +67,7 @@ constexpr auto kSource = [](auto& form, auto& source) {
     form.value("outputTokens", source.output_tokens);
     form.value("provider", source.provider);
     form.value("responseHash", source.response_hash);
-    form.need(form.name("sourceType", source.type, source_type_name, source_type_by_name));
+    form.need(form.value("sourceType", source.type));
     form.need(form.value("timestamp", source.timestamp_ms));
 };
 
@@ -103,13 +102,13 @@ constexpr auto kConflict = [](auto& form, auto& conflict) {
 };
 
 constexpr auto kContextChange = [](auto& form, auto& change, auto& context) {
-    form.need(form.name("action", change.action, context_action_name, context_action_by_name));
+    form.need(form.value("action", change.action));
     if (form.wants(change.conflicts_closed)) form.value("closed", change.conflicts_closed);
     form.need(form.object("context", kContext, context));
     if (form.wants(change.conflicts_opened))
         form.list("opened", kConflict, change.conflicts_opened);
     form.need(form.value("previousVersion", change.previous_version));
-    form.need(form.name("strategy", change.strategy, merge_strategy_name, merge_strategy_by_name));
+    form.need(form.value("strategy", change.strategy));
 };
 
 template <class Describe, class... Parts>
@@ -118,6 +117,13 @@ Status read(std::string_view text, const char* what, Describe describe, Parts&..
     source.open(text);
     if (DocumentReader::read(source, describe, parts...) && source.lexer().finish()) return Done{};
     return fail(Errc::storage_damaged, std::string("a stored ") + what + " is not well formed");
+}
+
+template <class Document, class Describe>
+Result<Document> read(std::string_view text, const char* what, Describe describe) {
+    Document document;
+    TRY(read(text, what, describe, document));
+    return document;
 }
 
 template <class Document>
@@ -162,24 +168,16 @@ void write_conflict(std::string& out, const Conflict& conflict) {
 }
 
 Result<Context> read_context(std::string_view text) {
-    Context context;
-    TRY(read(text, "context", kContext, context));
-    return context;
+    return read<Context>(text, "context", kContext);
 }
 Result<ModeState> read_mode(std::string_view text) {
-    ModeState state;
-    TRY(read(text, "mode", kMode, state));
-    return state;
+    return read<ModeState>(text, "mode", kMode);
 }
 Result<ResponseRecord> read_response(std::string_view text) {
-    ResponseRecord record;
-    TRY(read(text, "response", kResponse, record));
-    return record;
+    return read<ResponseRecord>(text, "response", kResponse);
 }
 Result<Conflict> read_conflict(std::string_view text) {
-    Conflict conflict;
-    TRY(read(text, "conflict", kConflict, conflict));
-    return conflict;
+    return read<Conflict>(text, "conflict", kConflict);
 }
 Result<ContextChange> read_context_change(std::string_view text) {
     ContextChange change;

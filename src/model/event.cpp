@@ -5,6 +5,7 @@
 #include "model/json_lexer.hpp"
 #include "model/json_text.hpp"
 
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -13,20 +14,9 @@
 namespace dyad {
 namespace {
 
-void write_hex64(std::uint64_t value, char* out) {
-    std::array<std::uint8_t, 8> bytes;
-    for (std::size_t i = 0; i < 8; ++i)
-        bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
-    write_hex(bytes, out);
-}
-
-bool read_hex64(std::string_view text, std::uint64_t& value) {
-    std::array<std::uint8_t, 8> bytes;
-    if (!read_hex(text, bytes)) return false;
-    value = 0;
-    for (std::uint8_t b : bytes)
-        value = value << 8 | b;
-    return true;
+// The most significant byte first, as an epoch is written.
+std::array<std::uint8_t, 8> big_endian(Epoch epoch) {
+    return std::bit_cast<std::array<std::uint8_t, 8>>(__builtin_bswap64(epoch));
 }
 
 // Of an event's text, beside the fields of any length.
@@ -48,7 +38,7 @@ char* put(char* to, const T& value) {
 }
 
 Hash event_hash(const LogHead& before, const EventDraft& draft, const Hash& content) {
-    const std::array parts{event_kind_name(draft.kind), draft.scope, draft.source_instance_id,
+    const std::array parts{name_of(draft.kind), draft.scope, draft.source_instance_id,
                            draft.operation_id};
     const Offset offset = before.offset + 1;
     std::size_t size = before.hash.size() + sizeof before.epoch + sizeof offset +
@@ -92,7 +82,7 @@ TextPlaces write_text(EventBatch& batch, Offset offset, const EventDraft& draft,
     places.hash = out.size();
     out.raw(R"(0123456789abcdef")").member("timestamp").integer(draft.timestamp_ms);
     out.member("eventType").word(event_type_name(draft.kind));
-    out.member("kind").word(event_kind_name(draft.kind));
+    out.member("kind").word(name_of(draft.kind));
     out.member("scope").string(draft.scope);
     out.member("sourceInstanceId").string(draft.source_instance_id);
     out.member("operationId").string(draft.operation_id);
@@ -111,7 +101,7 @@ Error damaged(Offset offset, const char* what) {
 
 std::string Position::to_string() const {
     std::array<char, 16 + 1 + 20 + 1 + 16> text;
-    write_hex64(epoch, text.data());
+    write_hex(big_endian(epoch), text.data());
     text[16] = '.';
     char* at = std::to_chars(text.data() + 17, text.data() + text.size(), offset).ptr;
     *at++ = '.';
@@ -125,10 +115,13 @@ Result<Position> Position::parse(std::string_view text) {
     Position position;
     if (text.size() >= kShortest && text[kHex] == '.' && text[text.size() - kHex - 1] == '.') {
         const auto offset = read_number(text.substr(kHex + 1, text.size() - kShortest + 1));
+        std::array<std::uint8_t, 8> epoch;
         position.offset = offset.value_or(0);
-        if (offset && read_hex64(text.substr(0, kHex), position.epoch) &&
-            read_hex(text.substr(text.size() - kHex), position.hash))
+        if (offset && read_hex(text.substr(0, kHex), epoch) &&
+            read_hex(text.substr(text.size() - kHex), position.hash)) {
+            position.epoch = __builtin_bswap64(std::bit_cast<Epoch>(epoch));
             return position;
+        }
     }
     return fail(Errc::invalid_field,
                 "position: must look like <16 hex digits>.<offset>.<16 hex digits>, as the server "
@@ -180,7 +173,7 @@ Status decode_event(std::string_view text, EventView& event) {
                       member(',', "eventType") && in.plain_string(type) &&  //
                       member(',', "kind") && in.plain_string(kind);
     if (!head) return damaged(event.offset, "its text does not begin as an event does");
-    const auto known = event_kind_by_name(kind);
+    const auto known = by_name<EventKind>(kind);
     if (!known) return damaged(event.offset, "its kind is not known");
     event.kind = *known;
     if (!member(',', "scope") || !in.text(event.scope) ||                          //
@@ -275,20 +268,19 @@ Status verify_batch(const EventBatch& batch) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
         const Offset offset = batch.first + i;
         const EventEntry& entry = batch.entries[i];
-        const Result<EventView> event = decode_event(batch.text(offset));
-        if (!event) return event.error();
-        if (event->timestamp_ms < head.timestamp_ms)
+        ASSIGN_OR_RETURN(const EventView event, decode_event(batch.text(offset)));
+        if (event.timestamp_ms < head.timestamp_ms)
             return damaged(offset, "its timestamp is before the previous one");
         again.entries.clear();
         again.texts.clear();
         append_event(again, head,
-                     {.kind = event->kind,
-                      .scope = event->scope,
-                      .source_instance_id = event->source_instance_id,
-                      .operation_id = event->operation_id,
-                      .data = event->data,
+                     {.kind = event.kind,
+                      .scope = event.scope,
+                      .source_instance_id = event.source_instance_id,
+                      .operation_id = event.operation_id,
+                      .data = event.data,
                       .fingerprint = entry.fingerprint,
-                      .timestamp_ms = event->timestamp_ms,
+                      .timestamp_ms = event.timestamp_ms,
                       .salt = entry.salt});
         const EventEntry& made = again.entries.front();
         if (made.content_hash != entry.content_hash)

@@ -20,6 +20,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "model/names.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -48,9 +49,16 @@ enum class EventKind : std::uint8_t {
     mcp_server_removed,
     event_lost,  // its place is kept; what stood there could not be saved (salvage)
 };
-std::string_view event_kind_name(EventKind kind) noexcept;  // "context-changed", …
-std::optional<EventKind> event_kind_by_name(std::string_view name) noexcept;
-std::string_view event_type_name(EventKind kind) noexcept;  // "context-updated", …
+template <>
+inline constexpr std::array<std::string_view, 7> kNamesOf<EventKind> = {
+    "context-changed",  "mode-changed",       "response-recorded", "mcp-tool-executed",
+    "mcp-server-added", "mcp-server-removed", "event-lost"};
+// Kinds that the five legal values do not have travel as config-updated.
+constexpr std::string_view event_type_name(EventKind kind) noexcept {
+    constexpr std::string_view kTypes[] = {"context-updated", "mode-changed", "response-generated",
+                                           "mcp-tool-executed", "config-updated"};
+    return kTypes[std::min(static_cast<std::size_t>(kind), std::size(kTypes) - 1)];
+}
 
 // Where a client or a node is in a log. The hash exposes a restored backup.
 struct Position {

@@ -100,29 +100,25 @@ Taken<std::string_view> Field::special_string() {
     return {true, text};
 }
 
-bool Field::any_number(Number& out, bool& good, std::string_view wanted) {
+Taken<Number> Field::any_number(std::string_view wanted) {
     Lexer& lexer = source_.lexer();
-    good = true;
-    if (begins_number(lexer.peek())) {
-        if (lexer.number(out)) return true;
-        Error error = lexer.take_error();
-        // One that is too large is JSON, and still not what this field takes.
-        if (error.code == Errc::invalid_field) {
-            good = wrong(wanted);
-        } else {
-            lexer.refuse(std::move(error));
-            good = add_name_to_error();
-        }
-        return false;
-    }
-    good = null_or_wrong(wanted);
-    return false;
+    if (!begins_number(lexer.peek())) return {null_or_wrong(wanted), std::nullopt};
+    Number number;
+    if (lexer.number(number)) return {true, number};
+    Error error = lexer.take_error();
+    // One that is too large is JSON, and still not what this field takes.
+    if (error.code == Errc::invalid_field) return {wrong(wanted), std::nullopt};
+    lexer.refuse(std::move(error));
+    return {add_name_to_error(), std::nullopt};
 }
 
 // 7.0 and 7e0 are the integer 7 (JSON Schema draft 2020-12, section 4.2.1 of its core).
 template <class Integer>
-Taken<Integer> Field::whole(Number& number, std::string_view wanted) {
+Taken<Integer> Field::whole(std::string_view wanted) {
     constexpr double kExact = 9007199254740992;  // 2^53
+    Taken<Number> taken = any_number(wanted);
+    if (!taken.value) return {taken.good, std::nullopt};
+    Number& number = *taken.value;
     if (!number.is_integer && std::abs(number.real) <= kExact &&
         std::trunc(number.real) == number.real) {
         if (!source_.lexer().keeps(number)) return {add_name_to_error(), std::nullopt};
@@ -135,15 +131,16 @@ Taken<Integer> Field::whole(Number& number, std::string_view wanted) {
     return {true, value};
 }
 
-Taken<std::int64_t> Field::integer(std::string_view wanted) {
-    Number number;
-    bool good = false;
-    if (!any_number(number, good, wanted)) return {good, std::nullopt};
-    return whole<std::int64_t>(number, wanted);
+Taken<std::int64_t> Field::integer() {
+    return whole<std::int64_t>("a whole number");
+}
+
+Taken<std::uint64_t> Field::unsigned_integer() {
+    return whole<std::uint64_t>("a whole number from 0");
 }
 
 Taken<std::int64_t> Field::time() {
-    if (source_.lexer().peek() != '"') return integer(kTimeForms);
+    if (source_.lexer().peek() != '"') return whole<std::int64_t>(kTimeForms);
     const Taken<std::string_view> text = string();
     if (!text.value) return {text.good, std::nullopt};
     const auto moment = read_time(*text.value);
@@ -151,25 +148,13 @@ Taken<std::int64_t> Field::time() {
 }
 
 bool Field::clock() {
-    if (source_.lexer().peek() == '"') return time().good;
-    Number number;
-    bool good = false;
-    any_number(number, good, "a number");
-    return good;
-}
-
-Taken<std::uint64_t> Field::unsigned_integer() {
-    constexpr std::string_view kWanted = "a whole number from 0";
-    Number number;
-    bool good = false;
-    if (!any_number(number, good, kWanted)) return {good, std::nullopt};
-    return whole<std::uint64_t>(number, kWanted);
+    return source_.lexer().peek() == '"' ? time().good : any_number("a number").good;
 }
 
 Taken<double> Field::number() {
-    Number number;
-    bool good = false;
-    if (!any_number(number, good, "a number")) return {good, std::nullopt};
+    const Taken<Number> taken = any_number("a number");
+    if (!taken.value) return {taken.good, std::nullopt};
+    const Number& number = *taken.value;
     if (!source_.lexer().keeps(number)) return {add_name_to_error(), std::nullopt};
     if (!number.is_integer) return {true, number.real};
     const auto magnitude = static_cast<double>(number.magnitude);
@@ -201,7 +186,7 @@ bool Field::document(std::string& out) {
 Taken<bool> Field::begin_array(std::string_view wanted) {
     if (source_.lexer().peek() != '[') return {null_or_wrong(wanted), std::nullopt};
     bool more = false;
-    source_.enter(']', more);
+    source_.lexer().enter(']', more);
     return {true, more};
 }
 

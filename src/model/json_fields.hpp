@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "model/json_canonical.hpp"
 #include "model/json_lexer.hpp"
+#include "model/names.hpp"
 
 #include <algorithm>
 #include <concepts>
@@ -36,31 +37,10 @@ class Source {
         return lexer_->plain_string(text) || special_string(text);
     }
 
-    // Goes up to an object's first member, or an array's first element, if there is one. Requires:
-    // the next byte is the opening bracket.
-    void enter(char closing, bool& more) noexcept {
-        lexer_->advance();
-        lexer_->skip_space();
-        more = !lexer_->take(closing);
-    }
     // Goes up to the value of the member that is next.
     bool member_name(std::string_view& name) {
         if (lexer_->peek() != '"') return lexer_->unexpected("a member name in double quotes");
-        if (!string(name)) return false;
-        lexer_->skip_space();
-        if (!lexer_->take(':')) return lexer_->unexpected("':' after a member name");
-        lexer_->skip_space();
-        return true;
-    }
-    // Goes up to the next member or element, or behind the last one.
-    bool leave(char closing, bool& more) {
-        lexer_->skip_space();
-        more = lexer_->take(',');
-        if (!more)
-            return lexer_->take(closing) ||
-                   lexer_->unexpected(closing == '}' ? "',' or '}'" : "',' or ']'");
-        lexer_->skip_space();
-        return true;
+        return string(name) && lexer_->colon();
     }
     // Notes the name of a member that is not known.
     bool add_other(std::vector<std::string_view>& others, std::string_view name);
@@ -93,7 +73,7 @@ class Field {
         if (source_.lexer().plain_string(text)) return {true, text};
         return special_string();
     }
-    Taken<std::int64_t> integer() { return integer("a whole number"); }
+    Taken<std::int64_t> integer();
     // A moment: milliseconds since 1970, or a date (model/time_text.hpp).
     Taken<std::int64_t> time();
     // The same, or any other number, of a clock that nobody reads.
@@ -105,9 +85,9 @@ class Field {
     // One of the above, by what `out` holds, maybe optionally; null leaves it as it is.
     template <class Out>
     bool into(Out& out);
-    // A name out of a closed set, which `wanted` lists; null leaves `out` as it is.
-    template <class Out, class ByName>
-    bool name_into(Out& out, ByName by_name, std::string_view wanted);
+    // A name out of a closed set, which `wanted()` lists; null leaves `out` as it is.
+    template <class Out, class ByName, class Wanted>
+    bool name_into(Out& out, ByName by_name, Wanted wanted);
     // As it was written; `null` is a text too. Lexer::raw() says how little is checked.
     bool raw(std::string_view& out);
     // Canonical JSON.
@@ -133,14 +113,12 @@ class Field {
 
   private:
     Taken<std::string_view> special_string();
-    Taken<std::int64_t> integer(std::string_view wanted);
     // Whether there is a first element.
     Taken<bool> begin_array(std::string_view wanted);
-    bool end_element(bool& more) { return source_.leave(']', more) || add_name_to_error(); }
-    // Whether `out` is a number; `good` as in Taken.
-    bool any_number(Number& out, bool& good, std::string_view wanted);
+    bool end_element(bool& more) { return source_.lexer().leave(']', more) || add_name_to_error(); }
+    Taken<Number> any_number(std::string_view wanted);
     template <class Integer>
-    Taken<Integer> whole(Number& number, std::string_view wanted);
+    Taken<Integer> whole(std::string_view wanted);
     bool null_or_wrong(std::string_view wanted);
     [[gnu::cold]] bool add_name_to_error();
 
@@ -189,7 +167,7 @@ bool read_members(Source& source, Members& members, Out& out) {
     static_assert(N <= 32);
     std::size_t next = 0;
     bool more = false;
-    source.enter('}', more);
+    source.lexer().enter('}', more);
     while (more) {
         std::string_view name;
         std::size_t index = next;
@@ -211,7 +189,7 @@ bool read_members(Source& source, Members& members, Out& out) {
             next = index + 1;
             if (!known[index].take(field, out)) return false;
         }
-        if (!source.leave('}', more)) return false;
+        if (!source.lexer().leave('}', more)) return false;
     }
     return true;
 }
@@ -242,16 +220,18 @@ bool Field::into(Out& out) {
         return put(unsigned_integer());
     else if constexpr (std::same_as<T, std::vector<std::string>>)
         return put(strings());
+    else if constexpr (NamedEnum<T>)
+        return name_into(out, by_name<T>, any_of_names<T>);
     else
         return put(string());
 }
 
-template <class Out, class ByName>
-bool Field::name_into(Out& out, ByName by_name, std::string_view wanted) {
+template <class Out, class ByName, class Wanted>
+bool Field::name_into(Out& out, ByName by_name, Wanted wanted) {
     const Taken<std::string_view> text = string();
     if (!text.value) return text.good;
     const auto value = by_name(*text.value);
-    if (!value) return wrong(wanted);
+    if (!value) return wrong(wanted());
     out = *value;
     return true;
 }

@@ -91,6 +91,29 @@ class Lexer {
         return true;
     }
 
+    // Goes up to an object's first member, or an array's first element, if there is one. Requires:
+    // the next byte is the opening bracket.
+    void enter(char closing, bool& more) noexcept {
+        advance();
+        skip_space();
+        more = !take(closing);
+    }
+    // From a member's name up to its value.
+    bool colon() {
+        skip_space();
+        if (!take(':')) return unexpected("':' after a member name");
+        skip_space();
+        return true;
+    }
+    // Goes up to the next member or element, or behind the last one.
+    bool leave(char closing, bool& more) {
+        skip_space();
+        more = take(',');
+        if (!more) return take(closing) || unexpected(closing == '}' ? "',' or '}'" : "',' or ']'");
+        skip_space();
+        return true;
+    }
+
     // A string, if the next byte begins one of ASCII without escapes: the most usual ones, read
     // without a call. False is no error: then nothing was read.
     bool plain_string(std::string_view& out) noexcept {

@@ -62,13 +62,9 @@ Result<Operation> read_operation(const Value& text, std::size_t index) {
                           : std::optional<Kind>();
     if (!kind) return malformed(index, "op must be add, remove, replace, move, copy or test");
     Operation operation{*kind, {}, {}, nullptr};
-    auto path = read_pointer(fields, "path", index);
-    if (!path) return path.error();
-    operation.path = *std::move(path);
+    ASSIGN_OR_RETURN(operation.path, read_pointer(fields, "path", index));
     if (*kind == Kind::move || *kind == Kind::copy) {
-        auto from = read_pointer(fields, "from", index);
-        if (!from) return from.error();
-        operation.from = *std::move(from);
+        ASSIGN_OR_RETURN(operation.from, read_pointer(fields, "from", index));
     } else if (*kind != Kind::remove) {
         operation.value = fields.if_contains("value");
         if (operation.value == nullptr) return malformed(index, "value is missing");
@@ -79,13 +75,11 @@ Result<Operation> read_operation(const Value& text, std::size_t index) {
 // Applies operations to a copy of the document. Each returns why it does not apply, if it does not.
 class Patcher {
   public:
-    using Failure = std::optional<Error>;
-
     Patcher(const Value& document, std::size_t bytes_max)
         : document_(document), copy_bytes_left_(bytes_max) {}
     Value take() { return std::move(document_); }
 
-    Failure apply(const Operation& operation) {
+    Status apply(const Operation& operation) {
         switch (operation.kind) {
             case Operation::Kind::add:
                 return add(operation.path, *operation.value);
@@ -117,17 +111,17 @@ class Patcher {
                                          std::to_string(limits::json_depth_max));
     }
 
-    Failure add(Tokens path, Value value) {
+    Status add(Tokens path, Value value) {
         if (too_deep(path, value)) return depth_error();
         if (path.empty()) {
             document_ = std::move(value);
-            return std::nullopt;
+            return Done{};
         }
         Value* parent = find_in(document_, path.first(path.size() - 1));
         if (parent == nullptr) return not_applicable("the parent of path does not exist");
         if (parent->is_object()) {
             parent->get_object().insert_or_assign(path.back(), std::move(value));
-            return std::nullopt;
+            return Done{};
         }
         if (!parent->is_array())
             return not_applicable("the parent of path is neither an object nor an array");
@@ -136,37 +130,37 @@ class Patcher {
         if (!index || *index > array.size())
             return not_applicable("path is not an index of the array, nor \"-\"");
         array.insert(array.begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
-        return std::nullopt;
+        return Done{};
     }
 
-    Failure remove(Tokens path) {
+    Status remove(Tokens path) {
         if (path.empty())
             return not_applicable("the whole document cannot be removed by a patch; delete it");
         if (!remove_at(document_, path)) return not_applicable("nothing stands at path");
-        return std::nullopt;
+        return Done{};
     }
 
-    Failure replace(Tokens path, const Value& value) {
+    Status replace(Tokens path, const Value& value) {
         if (too_deep(path, value)) return depth_error();
         Value* at = find_in(document_, path);
         if (at == nullptr) return not_applicable("nothing stands at path");
         *at = value;
-        return std::nullopt;
+        return Done{};
     }
 
-    Failure move(Tokens from, Tokens path) {
+    Status move(Tokens from, Tokens path) {
         Value* at = find_in(document_, from);
         if (at == nullptr) return not_applicable("nothing stands at from");
-        if (std::equal(from.begin(), from.end(), path.begin(), path.end())) return std::nullopt;
+        if (std::equal(from.begin(), from.end(), path.begin(), path.end())) return Done{};
         if (from.size() < path.size() && std::equal(from.begin(), from.end(), path.begin()))
             return not_applicable("a value cannot be moved into itself");
         if (from.empty()) return not_applicable("the whole document cannot be moved");
         Value value = std::move(*at);
-        if (Failure failure = remove(from)) return failure;
+        TRY(remove(from));
         return add(path, std::move(value));
     }
 
-    Failure copy(Tokens from, Tokens path) {
+    Status copy(Tokens from, Tokens path) {
         const Value* at = find_in(document_, from);
         if (at == nullptr) return not_applicable("nothing stands at from");
         const std::size_t bytes = canonical(*at).size();
@@ -176,11 +170,11 @@ class Patcher {
         return add(path, *at);
     }
 
-    Failure test(Tokens path, const Value& value) {
+    Status test(Tokens path, const Value& value) {
         const Value* at = find_in(document_, path);
         if (at == nullptr) return not_applicable("nothing stands at path");
         if (!equal(*at, value)) return not_applicable("the value at path is another one");
-        return std::nullopt;
+        return Done{};
     }
 
     Value document_;
@@ -208,14 +202,13 @@ Result<Value> apply_patch(const Value& document, const Value& patch, std::size_t
     std::vector<Operation> operations;
     operations.reserve(patch.get_array().size());
     for (const Value& text : patch.get_array()) {
-        auto operation = read_operation(text, operations.size());
-        if (!operation) return operation.error();
-        operations.push_back(*std::move(operation));
+        ASSIGN_OR_RETURN(Operation operation, read_operation(text, operations.size()));
+        operations.push_back(std::move(operation));
     }
     Patcher patcher(document, bytes_max);
     for (std::size_t i = 0; i < operations.size(); ++i)
-        if (auto failure = patcher.apply(operations[i]))
-            return name_operation(*std::move(failure), i, operations[i]);
+        if (const Status applied = patcher.apply(operations[i]); !applied)
+            return name_operation(applied.error(), i, operations[i]);
     Value result = patcher.take();
     TRY(check(result));
     if (canonical(result).size() > bytes_max)

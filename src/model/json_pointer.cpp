@@ -81,10 +81,6 @@ std::string to_pointer(std::span<const std::string> tokens) {
     return pointer;
 }
 
-const Value* find_at(const Value& document, std::span<const std::string> tokens) {
-    return find_in(const_cast<Value&>(document), tokens);
-}
-
 Result<Value> set_at(Value document, std::span<const std::string> tokens,
                      std::optional<Value> value) {
     const auto failed = [&](std::string_view why) {

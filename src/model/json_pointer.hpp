@@ -23,9 +23,6 @@ void append_token(std::string& pointer, std::string_view token);
 // read, and is JSON.
 std::string pointer_to(std::string_view text, std::size_t position);
 
-// What stands at these tokens; null where nothing does.
-const Value* find_at(const Value& document, std::span<const std::string> tokens);
-
 // Puts `value` at these tokens, in the place of what stood there; nothing as `value` removes it (no
 // error where nothing stands there). Objects on the way that are missing are made. In an array a
 // token is the index of an element, or "-" (or the size) to append.
@@ -34,7 +31,7 @@ const Value* find_at(const Value& document, std::span<const std::string> tokens)
 Result<Value> set_at(Value document, std::span<const std::string> tokens,
                      std::optional<Value> value);
 
-// What find_at() finds, to be changed.
+// What stands at these tokens; null where nothing does.
 Value* find_in(Value& document, std::span<const std::string> tokens);
 // Removes what stands at these tokens; false where nothing does. Requires: !tokens.empty().
 bool remove_at(Value& document, std::span<const std::string> tokens);

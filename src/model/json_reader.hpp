@@ -1,6 +1,6 @@
-// The grammar of JSON text over the words of Lexer: drives a Sink through one value. It keeps its
-// own stack of open brackets, so neither depth nor length of a value touches the machine's stack.
-// Internal to the reading of JSON; see json.hpp for the rules.
+// The grammar of JSON text over the words of Lexer: drives a Sink through one value. It recurses,
+// as far as ParseLimits let a value be nested. Internal to the reading of JSON; see json.hpp for
+// the rules.
 //
 // A Sink has, called in the order of the text:
 //   void begin_object();           bool end_object(Lexer&);
@@ -32,36 +32,20 @@ class Reader {
 
     // Reads the value that the lexer stands at, and leaves the lexer after it. False: the lexer has
     // the error.
-    bool run() {
-        bool more = true;
-        while (more)
-            if (!value() || !after_value(more)) return false;
-        return true;
-    }
+    bool run() { return value(); }
 
   private:
-    // Reads a scalar or an empty container, or goes inside a container up to its first value.
     [[gnu::always_inline]] bool value() {
-        for (;;) {
-            const char c = lexer_.peek();
-            if (c == '{' || c == '[') {
-                bool entered = false;
-                if (!open(c, entered)) return false;
-                if (!entered) return true;
-                continue;
-            }
-            return scalar(c);
-        }
-    }
-
-    [[gnu::always_inline]] bool scalar(char c) {
+        const char c = lexer_.peek();
+        if (c == '{') return container<'}'>();
+        if (c == '[') return container<']'>();
         if (c == '"') {
             RawString string;
             if (!lexer_.string(string)) return false;
             sink_.string(string);
         } else if (c == '-' || (c >= '0' && c <= '9')) {
             Number number;
-            if (!lexer_.number(number) || !sink_.number(lexer_, number)) return false;
+            return lexer_.number(number) && sink_.number(lexer_, number);
         } else {
             const std::string_view word = c == 't' ? "true" : c == 'f' ? "false" : "null";
             if (!lexer_.literal(word)) return false;
@@ -70,41 +54,34 @@ class Reader {
         return true;
     }
 
-    [[gnu::always_inline]] bool open(char bracket, bool& entered) {
-        if (open_.size() >= limits_.depth_max)
+    template <char closing>
+    bool container() {
+        constexpr bool is_object = closing == '}';
+        if (depth_ >= limits_.depth_max)
             return too_large("nested deeper than json_depth_max", limits_.depth_max,
                              "make the document flatter");
-        lexer_.advance();
-        lexer_.skip_space();
-        open_.push_back(bracket);
-        if (bracket == '{') {
-            sink_.begin_object();
-            entered = lexer_.peek() != '}';
-        } else {
-            sink_.begin_array();
-            entered = lexer_.peek() != ']';
+        ++depth_;
+        bool more = false;
+        is_object ? sink_.begin_object() : sink_.begin_array();
+        lexer_.enter(closing, more);
+        while (more) {
+            if (++members_ > limits_.members_max)
+                return too_large("more members and elements than json_members_max",
+                                 limits_.members_max, "split the document");
+            if (!is_object)
+                sink_.element();
+            else if (!name())
+                return false;
+            if (!value() || !lexer_.leave(closing, more)) return false;
         }
-        return entered ? next_item() : close();
-    }
-
-    [[gnu::always_inline]] bool close() {
-        lexer_.advance();
-        const bool object = open_.back() == '{';
-        open_.pop_back();
-        if (object) return sink_.end_object(lexer_);
+        --depth_;
+        if (is_object) return sink_.end_object(lexer_);
         sink_.end_array();
         return true;
     }
 
-    // Before a value inside a container: counts it, and reads its name.
-    [[gnu::always_inline]] bool next_item() {
-        if (++members_ > limits_.members_max)
-            return too_large("more members and elements than json_members_max", limits_.members_max,
-                             "split the document");
-        if (open_.back() == '[') {
-            sink_.element();
-            return true;
-        }
+    // A member's name, up to its value.
+    [[gnu::always_inline]] bool name() {
         const std::size_t position = lexer_.position();
         if (lexer_.peek() != '"') return lexer_.unexpected("a member name in double quotes");
         RawString name;
@@ -112,33 +89,7 @@ class Reader {
         if (name_bytes(name) > limits_.key_bytes_max)
             return too_large("before this byte stands a member name longer than json_key_bytes_max",
                              limits_.key_bytes_max, "shorten it");
-        if (!sink_.name(lexer_, name, position)) return false;
-        lexer_.skip_space();
-        if (lexer_.peek() != ':') return lexer_.unexpected("':' after a member name");
-        lexer_.advance();
-        lexer_.skip_space();
-        return true;
-    }
-
-    // Closes what ends here, up to the next value or (`more` is false) the end of the outermost.
-    [[gnu::always_inline]] bool after_value(bool& more) {
-        for (;;) {
-            if (open_.empty()) {
-                more = false;
-                return true;
-            }
-            lexer_.skip_space();
-            const bool object = open_.back() == '{';
-            const char c = lexer_.peek();
-            if (c == ',') {
-                lexer_.advance();
-                lexer_.skip_space();
-                return next_item();
-            }
-            if (c != (object ? '}' : ']'))
-                return lexer_.unexpected(object ? "',' or '}'" : "',' or ']'");
-            if (!close()) return false;
-        }
+        return sink_.name(lexer_, name, position) && lexer_.colon();
     }
 
     static std::size_t name_bytes(const RawString& name) {
@@ -157,7 +108,7 @@ class Reader {
     Lexer& lexer_;
     const ParseLimits& limits_;
     Sink& sink_;
-    std::string open_;  // the open brackets, outermost first
+    std::size_t depth_ = 0;
     std::size_t members_ = 0;
 };
 

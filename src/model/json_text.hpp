@@ -2,6 +2,8 @@
 // canonical text (RFC 8785). See json.hpp for the rules.
 #pragma once
 
+#include "model/names.hpp"
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +15,11 @@
 #include <utility>
 
 namespace dyad::json {
+
+// A value that is JSON already.
+struct Raw {
+    std::string_view json;
+};
 
 // Writes JSON at the end of a text, piece by piece, and checks nothing but that there is room: what
 // is written is well formed where the pieces make it so. The text is longer than what was written
@@ -67,7 +74,8 @@ class Writer {
     // As ECMAScript's Number::toString writes it; -0 is "0". Requires: `value` is finite.
     Writer& real(double value);
 
-    // Whatever it is: a string, a number, a truth, an array of these; `null` for none.
+    // Whatever it is: a string, a number, a truth, a name, a document that write(Writer&, document)
+    // writes, an array of these; `null` for none.
     template <class T>
     [[gnu::always_inline]] Writer& value(const T& value);
 
@@ -84,6 +92,18 @@ class Writer {
     template <std::size_t Size, class T>
     [[gnu::always_inline]] Writer& member(const char (&name)[Size], const T& its) {
         return member(name).value(its);
+    }
+    // Several, each by its name and its value.
+    template <std::size_t Size, class T, class... Others>
+    Writer& members(const char (&name)[Size], const T& its, const Others&... others) {
+        member(name, its);
+        if constexpr (sizeof...(others) > 0) members(others...);
+        return *this;
+    }
+    // An object of these members.
+    template <std::size_t Size, class T, class... Others>
+    Writer& object(const char (&name)[Size], const T& its, const Others&... others) {
+        return object([&] { members(name, its, others...); });
     }
     // An object: `write_members()` writes them, each with a comma before it, as member() does.
     template <class WriteMembers>
@@ -136,11 +156,21 @@ inline Writer& Writer::value(const T& value) {
         return value ? raw("true") : raw("false");
     } else if constexpr (std::integral<T>) {
         return integer(value);
+    } else if constexpr (NamedEnum<T>) {
+        return word(name_of(value));
     } else if constexpr (std::floating_point<T>) {
         return real(value);
     } else if constexpr (std::convertible_to<const T&, std::string_view>) {
         return string(value);
-    } else if constexpr (requires { value.has_value(); }) {
+    } else if constexpr (std::same_as<T, Raw>) {
+        return raw(value.json);
+    } else if constexpr (requires { write(*this, value); }) {
+        write(*this, value);
+        return *this;
+    } else if constexpr (requires {
+                             *value;
+                             static_cast<bool>(value);
+                         }) {
         return value ? this->value(*value) : raw("null");
     } else {
         return array(value, [this](const auto& element) { this->value(element); });

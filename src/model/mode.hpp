@@ -1,6 +1,8 @@
 // The three collaboration modes, what each is capable of, and one instance's mode.
 #pragma once
 
+#include "model/names.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +11,9 @@
 namespace dyad {
 
 enum class Mode : std::uint8_t { inspired, didactic, parallel };
+template <>
+inline constexpr std::array<std::string_view, 3> kNamesOf<Mode> = {"inspired", "didactic",
+                                                                   "parallel"};
 
 struct Capabilities {
     bool local_ai;
@@ -18,10 +23,13 @@ struct Capabilities {
     bool real_time_sync;
 };
 
-std::string_view mode_name(Mode mode) noexcept;
-std::optional<std::string_view> mode_name_or_none(std::optional<Mode> mode) noexcept;
-std::optional<Mode> mode_by_name(std::string_view name) noexcept;
-const Capabilities& capabilities_of(Mode mode) noexcept;
+constexpr Capabilities capabilities_of(Mode mode) noexcept {
+    return {.local_ai = mode != Mode::didactic,
+            .external_ai = mode != Mode::inspired,
+            .multi_channel = mode == Mode::parallel,
+            .offline_capable = mode == Mode::inspired,
+            .real_time_sync = mode != Mode::inspired};
+}
 
 // The mode of one instance, and the transition that led to it.
 struct ModeState {

@@ -2,6 +2,8 @@
 // contribute to one message, and the record keeps the final answer and each contribution.
 #pragma once
 
+#include "model/names.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,8 +13,9 @@
 namespace dyad {
 
 enum class SourceType : std::uint8_t { local, external, harmonized };
-std::string_view source_type_name(SourceType type) noexcept;
-std::optional<SourceType> source_type_by_name(std::string_view name) noexcept;
+template <>
+inline constexpr std::array<std::string_view, 3> kNamesOf<SourceType> = {"local", "external",
+                                                                         "harmonized"};
 
 // One AI's part in an answer. The response text itself is not kept: its hash proves it.
 struct ResponseSource {

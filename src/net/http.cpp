@@ -1,5 +1,7 @@
 #include "net/http.hpp"
 
+#include "base/bytes.hpp"
+
 #include <algorithm>
 
 namespace dyad::net {
@@ -39,13 +41,6 @@ constexpr std::pair<int, std::string_view> kStatuses[] = {
 bool is_unreserved(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_' || c == '~';
-}
-
-int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 // So that nothing that came from a client can begin a line of its own.
@@ -108,11 +103,9 @@ std::optional<std::string> percent_decode(std::string_view text) {
             out += text[i];
             continue;
         }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_value(text[i + 1]);
-        const int low = hex_value(text[i + 2]);
-        if (high < 0 || low < 0 || high + low == 0) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
+        std::array<std::uint8_t, 1> byte;
+        if (!read_hex(text.substr(i + 1, 2), byte) || byte[0] == 0) return std::nullopt;
+        out += static_cast<char>(byte[0]);
         i += 2;
     }
     return out;

@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
 
 namespace dyad::net {
@@ -168,17 +167,13 @@ std::string_view http_date(std::int64_t wall_ms) {
     thread_local Kept kept;
     const std::int64_t second = wall_ms / 1000;
     if (kept.second == second) return kept.text;
-    static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const auto time = static_cast<std::time_t>(second);
     std::tm utc{};
     gmtime_r(&time, &utc);
     char text[64];
-    const int size = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   kDays[utc.tm_wday], utc.tm_mday, kMonths[utc.tm_mon],
-                                   utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
-    kept = {second, std::string(text, static_cast<std::size_t>(size))};
+    // In English: the locale of this process is never set.
+    const std::size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %T GMT", &utc);
+    kept = {second, std::string(text, size)};
     return kept.text;
 }
 

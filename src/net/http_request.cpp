@@ -248,35 +248,27 @@ Status RequestReader::begin(std::string_view head) {
 
 // RFC 9112 section 6.3, without any of its leniency.
 Status RequestReader::frame_body(bool version_11) {
-    std::size_t hosts = 0;
-    const std::string* length = nullptr;
-    const std::string* encoding = nullptr;
-    const std::string* expect = nullptr;
-    for (const auto& [name, value] : request_.headers) {
-        hosts += name == "host";
-        if (name == "content-length") {
-            if (length != nullptr) return refuse("Content-Length: must not be repeated");
-            length = &value;
-        } else if (name == "transfer-encoding") {
-            if (encoding != nullptr) return refuse("Transfer-Encoding: must not be repeated");
-            encoding = &value;
-        } else if (name == "expect") {
-            expect = &value;
-        }
-    }
+    for (const auto& [name, shown] : {std::pair("content-length", "Content-Length"),
+                                      {"transfer-encoding", "Transfer-Encoding"}})
+        if (count_of(request_.headers, name) > 1)
+            return refuse(std::string(shown) + ": must not be repeated");
     // RFC 9112 section 3.2: HTTP/1.0 has none, as balancers' probes show; no browser speaks it.
+    const std::size_t hosts = count_of(request_.headers, "host");
     if (hosts == 0 && !version_11)
         request_.headers.emplace_back("host", "localhost");
     else if (hosts != 1)
         return refuse("Host: must be there exactly once");
-    if (length != nullptr && encoding != nullptr)
+    const auto length = request_.header("content-length");
+    const auto encoding = request_.header("transfer-encoding");
+    const auto expect = request_.header("expect");
+    if (length && encoding)
         return refuse("Transfer-Encoding: must not stand beside Content-Length");
     body_left_ = 0;
     chunks_.reset();
-    if (encoding != nullptr) {
+    if (encoding) {
         TRY(check_codings(request_.headers, version_11));
         chunks_ = std::make_unique<ChunkedReader>(kBodyMax);
-    } else if (length != nullptr) {
+    } else if (length) {
         const char* const end = length->data() + length->size();
         const auto read = std::from_chars(length->data(), end, body_left_);
         if (read.ec != std::errc() || read.ptr != end)
@@ -286,9 +278,9 @@ Status RequestReader::frame_body(bool version_11) {
     }
     const bool has_body = chunks_ != nullptr || body_left_ > 0;
     if (request_.upgrade && has_body) return refuse("an upgrade request must have no body");
-    if (expect != nullptr && !same_ignoring_case(*expect, "100-continue"))
+    if (expect && !same_ignoring_case(*expect, "100-continue"))
         return fail(Errc::expectation_failed, "Expect: only 100-continue is understood");
-    expects_continue_ = expect != nullptr && has_body && version_11;
+    expects_continue_ = expect && has_body && version_11;
     state_ = has_body ? State::body : State::complete;
     return Done{};
 }

@@ -135,16 +135,15 @@ PortHolder port_holder(std::uint16_t port, bool v6_only) {
 }
 
 Result<Fd> listen_tcp(const std::string& host, std::uint16_t port) {
-    const Result<Address> address = address_of(host, port);
-    if (!address) return address.error();
-    const bool v6 = address->storage.ss_family == AF_INET6;
-    Fd fd(socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSIGN_OR_RETURN(const Address address, address_of(host, port));
+    const bool v6 = address.storage.ss_family == AF_INET6;
+    Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd.valid()) {
         const int one = 1;
         setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
         setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted ones, too
         if (v6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-        if (bind(fd.get(), address->get(), address->size) == 0 && listen(fd.get(), kBacklog) == 0)
+        if (bind(fd.get(), address.get(), address.size) == 0 && listen(fd.get(), kBacklog) == 0)
             return fd;
     }
     const int code = errno;

@@ -64,10 +64,9 @@ Cell::~Cell() {
 Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std::size_t cells) {
     std::unique_ptr<Cell> cell(new Cell(shared));
     Cell* const self = cell.get();
-    Result<std::unique_ptr<Store>> store = parts.store(
-        shared.settings, [self](std::function<void()> work) { self->loop_.post(std::move(work)); });
-    if (!store) return store.error();
-    cell->store_ = *std::move(store);
+    ASSIGN_OR_RETURN(cell->store_, parts.store(shared.settings, [self](std::function<void()> work) {
+        self->loop_.post(std::move(work));
+    }));
     cell->bus_ = std::make_unique<bus::LocalBus>(
         shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
     cell->engine_ = std::make_unique<core::Engine>(

@@ -27,13 +27,13 @@ void write_problem(net::Response& response, const Error& error, std::string_view
                    const Context* current) {
     const ErrorRow& row = error_row(error.code);
     json::Writer out(response.body, 512);
-    out.raw("{\"code\":").string(row.name);
-    if (current != nullptr) write(out.raw(",\"current\":"), *current);
-    out.raw(",\"detail\":").string(error.detail.empty() ? row.message : error.detail);
-    out.raw(",\"retry\":").value(row.retry);
-    out.raw(",\"status\":").integer(response.status);
-    out.raw(",\"title\":").string(row.message);
-    out.raw(",\"type\":").string(way_to_root(target).append("errors/").append(row.name)).raw("}");
+    out.object([&] {
+        out.member("code", row.name);
+        if (current != nullptr) out.member("current", *current);
+        out.members("detail", error.detail.empty() ? row.message : error.detail, "retry", row.retry,
+                    "status", response.status, "title", row.message, "type",
+                    way_to_root(target).append("errors/").append(row.name));
+    });
 }
 
 }  // namespace

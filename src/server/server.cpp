@@ -101,19 +101,17 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, const Parts& pa
                                               std::size_t cells) {
     prepare_process();
     TRY(self_test());
-    Result<std::vector<net::Fd>> sockets = net::listen_all(settings.host, settings.port);
-    if (!sockets) return sockets.error();
-    const std::uint16_t port = net::local_port(sockets->front().get());
+    ASSIGN_OR_RETURN(std::vector<net::Fd> sockets, net::listen_all(settings.host, settings.port));
+    const std::uint16_t port = net::local_port(sockets.front().get());
     std::unique_ptr<Server> server(new Server());
     server->shared_ = std::make_unique<Shared>(std::move(settings), port);
     for (std::size_t i = 0; i < cells; ++i) {
-        Result<std::unique_ptr<Cell>> cell = Cell::make(*server->shared_, parts, cells);
-        if (!cell) return cell.error();
-        server->cells_.push_back(*std::move(cell));
+        ASSIGN_OR_RETURN(auto cell, Cell::make(*server->shared_, parts, cells));
+        server->cells_.push_back(std::move(cell));
     }
     Server* const self = server.get();
     net::Loop& loop = server->cells_.front()->loop();
-    for (net::Fd& socket : *sockets)
+    for (net::Fd& socket : sockets)
         server->listeners_.push_back(std::make_unique<net::Listener>(
             loop, std::move(socket), [self](net::Fd fd) { self->accepted(std::move(fd)); }));
     server->signals_ = std::make_unique<Signals>(loop, [self] { self->begin_drain(); });

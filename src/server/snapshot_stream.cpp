@@ -172,8 +172,7 @@ std::unique_ptr<SnapshotStream> snapshot_pages(SnapshotPtr snapshot, WritePage w
 }
 
 void write_snapshot_message(std::string& out, const SnapshotPage& page) {
-    wire::TextFrame frame(out, page.members.size() + 200);
-    json::Writer& text = frame.text();
+    wire::TextFrame text(out, page.members.size() + 200);
     text.raw(R"({"type":"snapshot","payload":{"position":)").string(page.position.to_string());
     text.raw(R"(,"part":)").integer(page.part).raw(",").raw(page.members);
     text.raw(R"(,"last":)").value(page.last).raw("}}");

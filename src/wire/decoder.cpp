@@ -34,7 +34,7 @@ Status read_envelope(Source& source, Message& message) {
     if (!members.others.empty()) message.other = members.others.front();
     if (message.type_name.empty())
         return fail(Errc::missing_field, "type: every message names its type");
-    message.type = message_type_by_name(message.type_name);
+    message.type = by_name<MessageType>(message.type_name).value_or(MessageType::unknown);
     return Done{};
 }
 

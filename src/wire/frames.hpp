@@ -17,34 +17,37 @@
 
 namespace dyad::wire {
 
-// One frame at the end of `out`, complete once this is gone. `bytes`: about as many as its text
-// has. Lifetime: nobody else uses `out` meanwhile.
-class TextFrame {
+// The header of a frame that begins at `begin` and has a place for it; put there when this is gone.
+struct TextFrameHeader {
+    std::string& out;
+    std::size_t begin;
+    ~TextFrameHeader();
+};
+// Writes the text of one frame at the end of `out`, complete once this is gone. `bytes`: about as
+// many as its text has. Lifetime: nobody else uses `out` meanwhile.
+class TextFrame : private TextFrameHeader, public json::Writer {  // in this order: it ends first
   public:
     TextFrame(std::string& out, std::size_t bytes);
-    json::Writer& text() noexcept { return text_; }
-
-  private:
-    struct Header {
-        std::string& out;
-        std::size_t begin;
-        ~Header();  // puts it in its place
-    };
-    Header header_;
-    json::Writer text_;  // behind header_: it ends first
 };
 
-// Who speaks, for the envelope: the node, to a user.
+// Who speaks, for the envelope: mostly the node, to a user.
 struct Speaker {
-    std::string_view node_instance_id;
-    std::string_view user_id;  // empty until it is known
+    std::string_view node_instance_id;  // or the instance whose event it is
+    std::string_view user_id;           // empty until it is known
     std::int64_t now_ms = 0;
 };
 
 // {"id":…,"type":…,"userId":…,"instanceId":…,"timestamp":…,"payload": — the payload and a closing
 // brace follow.
-void write_envelope(json::Writer& out, const Speaker& from, std::string_view type,
-                    std::string_view id);
+inline void write_envelope(json::Writer& out, const Speaker& from, std::string_view type,
+                           std::string_view id) {
+    out.raw(R"({"id":)").string(id);
+    out.raw(R"(,"type":")").raw(type);
+    out.raw(R"(","userId":)").string(from.user_id);
+    out.raw(R"(,"instanceId":)").string(from.node_instance_id);
+    out.raw(R"(,"timestamp":)").integer(from.now_ms);
+    out.raw(R"(,"payload":)");
+}
 void open_envelope(std::string& out, const Speaker& from, std::string_view type,
                    std::string_view id);
 
@@ -77,9 +80,5 @@ void write_presence(std::string& out, std::span<const Presence> instances);
 // An `events` message is kEventsPrefix, event texts with commas between, kEventsSuffix.
 inline constexpr std::string_view kEventsPrefix = R"({"type":"events","events":[)";
 inline constexpr std::string_view kEventsSuffix = "]}";
-
-// The documents of existing instances (wire.md 1.4), as `state-response` carries them.
-void write_context_document(std::string& out, std::string_view user_id, const Context& context);
-void write_mode_document(std::string& out, std::string_view user_id, const ModeState& state);
 
 }  // namespace dyad::wire

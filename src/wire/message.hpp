@@ -29,8 +29,16 @@ enum class MessageType : std::uint8_t {
     command,
     unknown,  // a name that is none of these
 };
-std::string_view message_type_name(MessageType type) noexcept;
-MessageType message_type_by_name(std::string_view name) noexcept;
+
+}  // namespace dyad::wire
+
+template <>
+inline constexpr std::array<std::string_view, 13> dyad::kNamesOf<dyad::wire::MessageType> = {
+    "connect",      "disconnect",    "ping",           "pong",      "mode-update",
+    "context-sync", "state-request", "state-response", "heartbeat", "error",
+    "hello",        "command",       "unknown"};
+
+namespace dyad::wire {
 
 // Lifetime of the views: until the decoder's next envelope(), and that of the text it was given.
 struct Message {

@@ -37,18 +37,11 @@ struct Fields {
     std::optional<Version> expected_version;
 };
 
-std::optional<ResolveConflict::Choice> choice_by_name(std::string_view name) noexcept {
-    if (name == "stored") return ResolveConflict::Choice::stored;
-    if (name == "incoming") return ResolveConflict::Choice::incoming;
-    if (name == "value") return ResolveConflict::Choice::value;
-    return std::nullopt;
-}
-
 // By the names of the log ("mcp-tool-executed") and of the bus ("mcp:tool-executed").
 std::optional<EventKind> mcp_kind_by_name(std::string_view name) noexcept {
     const bool of_the_bus = name.starts_with("mcp:");
     const auto kind =
-        event_kind_by_name(of_the_bus ? "mcp-" + std::string(name.substr(4)) : std::string(name));
+        by_name<EventKind>(of_the_bus ? "mcp-" + std::string(name.substr(4)) : std::string(name));
     if (kind == EventKind::mcp_tool_executed || kind == EventKind::mcp_server_added ||
         kind == EventKind::mcp_server_removed)
         return kind;
@@ -61,37 +54,34 @@ template <auto place>
 bool json_into(Field& field, Fields& f) {
     return field.document_unless_null(f.*place);
 }
-template <auto place, auto by_name, const std::string_view& wanted>
-bool name_into(Field& field, Fields& f) {
-    return field.name_into(f.*place, by_name, wanted);
+template <auto place>
+bool mode_into(Field& field, Fields& f) {
+    return field.name_into(f.*place, mode_by_any_name, any_of_names<Mode>);
 }
-
-constexpr std::string_view kChoices = "stored, incoming or value";
+template <auto place>
+bool mcp_kind_into(Field& field, Fields& f) {
+    return field.name_into(f.*place, mcp_kind_by_name, [] { return kMcpKinds; });
+}
 
 constexpr MemberOf<Fields> kMembers[] = {
     {"op", into<&Fields::op>},
     {"contextKey", into<&Fields::key>},
-    {"contextType", name_into<&Fields::type, context_type_by_name, kContextTypes>},
-    {"mergeStrategy", name_into<&Fields::strategy, merge_strategy_by_name, kStrategies>},
+    {"contextType", into<&Fields::type>},
+    {"mergeStrategy", into<&Fields::strategy>},
     {"data", json_into<&Fields::data>},
     {"force", into<&Fields::force>},
     {"tags", into<&Fields::tags>},
-    {"expiresAt",
-     [](Field& field, Fields& f) {
-         const Taken<std::int64_t> time = field.time();
-         f.expires_at_ms = time.value;
-         return time.good;
-     }},
+    {"expiresAt", take_expiry<Fields>},
     {"ttlDays", into<&Fields::ttl_days>},
     {"patch", json_into<&Fields::patch>},
     {"version", into<&Fields::version>},
     {"expectedVersion", into<&Fields::expected_version>},
     {"conflictId", into<&Fields::conflict_id>},
-    {"choice", name_into<&Fields::choice, choice_by_name, kChoices>},
+    {"choice", into<&Fields::choice>},
     // Where `null` is a value, too.
     {"value", [](Field& field, Fields& f) { return field.document(f.value.emplace()); }},
-    {"mode", name_into<&Fields::mode, mode_by_any_name, kModes>},
-    {"currentMode", name_into<&Fields::current_mode, mode_by_any_name, kModes>},
+    {"mode", mode_into<&Fields::mode>},
+    {"currentMode", mode_into<&Fields::current_mode>},
     {"instanceId", into<&Fields::instance_id>},
     {"configuration", json_into<&Fields::configuration>},
     {"contextSnapshot", json_into<&Fields::context_snapshot>},
@@ -99,8 +89,8 @@ constexpr MemberOf<Fields> kMembers[] = {
     {"success", into<&Fields::success>},
     {"errorMessage", into<&Fields::error_message>},
     {"response", [](Field& field, Fields& f) { return take_response(field, f.response, false); }},
-    {"kind", name_into<&Fields::kind, mcp_kind_by_name, kMcpKinds>},
-    {"type", name_into<&Fields::mcp_type, mcp_kind_by_name, kMcpKinds>},
+    {"kind", mcp_kind_into<&Fields::kind>},
+    {"type", mcp_kind_into<&Fields::mcp_type>},
     {"payload", json_into<&Fields::payload>},
 };
 
@@ -295,9 +285,7 @@ Status read_operation(Source& source, Command& command, Given&& given) {
     if (given.payload == Given::Payload::document) {
         TRY(read_document(source, given, fields));
     } else if (given.payload == Given::Payload::members) {
-        const Result<const Operation*> found = read_fields(source, given, fields);
-        if (!found) return found.error();
-        operation = *found;
+        ASSIGN_OR_RETURN(operation, read_fields(source, given, fields));
     }
     command.conditions = given.conditions;
     if (given.conditions.present() && (operation->members & set_of({"expectedVersion"})) == 0)

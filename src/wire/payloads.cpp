@@ -49,30 +49,18 @@ struct ContextSync {
     bool deleted = false;
 };
 
-bool take_expiry(Field& field, ContextSync& f) {
-    const Taken<std::int64_t> time = field.time();
-    f.context.expires_at_ms = time.value;
-    return time.good;
-}
-
 // In the order of existing clients. The last two say again what the envelope says.
 constexpr MemberOf<ContextSync> kContextSync[] = {
     {"contextKey", [](Field& field, ContextSync& f) { return field.into(f.context.key); }},
-    {"contextType",
-     [](Field& field, ContextSync& f) {
-         return field.name_into(f.context.type, context_type_by_name, kContextTypes);
-     }},
+    {"contextType", [](Field& field, ContextSync& f) { return field.into(f.context.type); }},
     // A clock in existing clients; any number is as good as another.
     {"version", [](Field& field, ContextSync&) { return field.clock(); }},
-    {"mergeStrategy",
-     [](Field& field, ContextSync& f) {
-         return field.name_into(f.context.strategy, merge_strategy_by_name, kStrategies);
-     }},
+    {"mergeStrategy", [](Field& field, ContextSync& f) { return field.into(f.context.strategy); }},
     {"data",
      [](Field& field, ContextSync& f) { return field.document_unless_null(f.context.data); }},
     {"deleted", into<&ContextSync::deleted>},
     {"tags", [](Field& field, ContextSync& f) { return field.into(f.context.tags); }},
-    {"expiresAt", take_expiry},
+    {"expiresAt", [](Field& field, ContextSync& f) { return take_expiry(field, f.context); }},
     {"userId", [](Field& field, ContextSync& f) { return take_same(field, f.from.user_id); }},
     {"instanceId",
      [](Field& field, ContextSync& f) { return take_same(field, f.from.instance_id); }},
@@ -91,7 +79,7 @@ struct ModeUpdate {
 
 template <auto place>
 bool mode_into(Field& field, ModeUpdate& f) {
-    return field.name_into(f.*place, mode_by_any_name, kModes);
+    return field.name_into(f.*place, mode_by_any_name, any_of_names<Mode>);
 }
 template <auto place>
 bool belief_into(Field& field, ModeUpdate& f) {
@@ -120,7 +108,7 @@ std::optional<Mode> mode_by_any_name(std::string_view name) {
     std::string plain(name.substr(0, name.find_last_not_of(kBlanks) + 1));
     for (char& c : plain)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return mode_by_name(plain);
+    return by_name<Mode>(plain);
 }
 
 Error missing(std::string_view field) {

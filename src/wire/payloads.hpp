@@ -42,15 +42,19 @@ bool into(Field& field, Out& out) {
     return field.into(out.*place);
 }
 
+// When a context expires; null: never.
+template <class Out>
+bool take_expiry(Field& field, Out& out) {
+    const Taken<std::int64_t> time = field.time();
+    out.expires_at_ms = time.value;
+    return time.good;
+}
+
 // A response record; null leaves it as it is. The result is an error where a member is missing.
 // `fill_in`: a time that is missing is the event's, and there may be no sources.
 bool take_response(Field& field, std::optional<Result<ResponseRecord>>& out, bool fill_in);
 
 // A mode, in any letter case and with blanks around it: nobody is less private for that.
 std::optional<Mode> mode_by_any_name(std::string_view name);
-
-inline constexpr std::string_view kModes = "inspired, didactic or parallel";
-inline constexpr std::string_view kStrategies = "replace, merge or ignore";
-inline constexpr std::string_view kContextTypes = "chat, project, mode or custom";
 
 }  // namespace dyad::wire

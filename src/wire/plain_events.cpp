@@ -1,3 +1,5 @@
+// The messages and documents of existing instances, written as they know them (wire.md 1.4): all
+// times are integer milliseconds.
 #include "wire/plain_events.hpp"
 
 #include "base/bytes.hpp"
@@ -35,24 +37,13 @@ std::array<char, 36> id_of(const EventOrigin& origin) {
     return id;
 }
 
-void write_envelope(Writer& out, std::string_view type, std::string_view user_id,
-                    const EventOrigin& origin) {
-    const std::array<char, 36> id = id_of(origin);
-    out.raw(R"({"id":")").raw(std::string_view(id.data(), id.size()));
-    out.raw(R"(","type":")").raw(type);
-    out.raw(R"(","userId":)").string(user_id);
-    out.raw(R"(,"instanceId":)").string(origin.source_instance_id);
-    out.raw(R"(,"timestamp":)").integer(origin.timestamp_ms);
-    out.raw(R"(,"payload":)");
-}
-
 void write_payload(Writer& out, const Context& context) {
     out.object([&] {
         out.member("contextKey", context.key);
-        out.member("contextType").word(context_type_name(context.type));
+        out.member("contextType", context.type);
         out.member("data").raw(context.data);
         out.member("version", context.version);
-        out.member("mergeStrategy").raw(R"("replace")");
+        out.member("mergeStrategy").raw("\"replace\"");
         if (context.deleted) out.member("deleted", true);
     });
 }
@@ -60,10 +51,8 @@ void write_payload(Writer& out, const Context& context) {
 // Existing clients name the modes in one way, existing servers in another: all four names.
 void write_payload(Writer& out, const ModeState& state) {
     out.object([&] {
-        out.member("currentMode", mode_name(state.current));
-        out.member("previousMode", mode_name_or_none(state.previous));
-        out.member("fromMode", mode_name_or_none(state.previous));
-        out.member("toMode", mode_name(state.current));
+        out.members("currentMode", state.current, "previousMode", state.previous, "fromMode",
+                    state.previous, "toMode", state.current);
         if (state.configuration) out.member("configuration").raw(*state.configuration);
     });
 }
@@ -76,9 +65,13 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
     const auto* context = std::get_if<ContextChange>(&change);
     const auto* mode = std::get_if<ModeChange>(&change);
     if (context == nullptr && mode == nullptr) return;
-    TextFrame frame(out, kMessageBytes + (context != nullptr ? context->context->data.size() : 0));
-    Writer& text = frame.text();
-    write_envelope(text, context != nullptr ? "context-sync" : "mode-update", user_id, origin);
+    TextFrame text(out, kMessageBytes + (context != nullptr ? context->context->data.size() : 0));
+    const std::array<char, 36> id = id_of(origin);
+    write_envelope(text,
+                   {.node_instance_id = origin.source_instance_id,
+                    .user_id = user_id,
+                    .now_ms = origin.timestamp_ms},
+                   context != nullptr ? "context-sync" : "mode-update", {id.data(), id.size()});
     if (context != nullptr)
         write_payload(text, *context->context);
     else
@@ -88,10 +81,39 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
 
 void write_plain_context(std::string& out, const Speaker& from, std::string_view id,
                          const Context& context) {
-    TextFrame frame(out, kMessageBytes + context.data.size());
-    write_envelope(frame.text(), from, "context-sync", id);
-    write_payload(frame.text(), context);
-    frame.text().raw("}");
+    TextFrame text(out, kMessageBytes + context.data.size());
+    write_envelope(text, from, "context-sync", id);
+    write_payload(text, context);
+    text.raw("}");
+}
+
+void write_context_document(std::string& out, std::string_view user_id, const Context& context) {
+    Writer text(out, kMessageBytes + context.data.size());
+    text.object([&] {
+        text.members("userId", user_id, "contextKey", context.key, "contextType", context.type,
+                     "mode", context.mode, "data", json::Raw{context.data});
+        text.member("metadata")
+            .object("createdBy", context.created_by, "lastModifiedBy", context.last_modified_by,
+                    "version", context.version, "tags", context.tags);
+        text.members("createdAt", context.created_at_ms, "updatedAt", context.updated_at_ms,
+                     "expiresAt", context.expires_at_ms);
+    });
+}
+
+void write_mode_document(std::string& out, std::string_view user_id, const ModeState& state) {
+    const Capabilities can = capabilities_of(state.current);
+    Writer text(out, kMessageBytes);
+    text.object([&] {
+        text.members("userId", user_id, "instanceId", state.instance_id, "currentMode",
+                     state.current, "previousMode", state.previous);
+        text.member("capabilities")
+            .object("localAI", can.local_ai, "externalAI", can.external_ai, "multiChannel",
+                    can.multi_channel, "offlineCapable", can.offline_capable, "realTimeSync",
+                    can.real_time_sync);
+        text.member("configuration").raw_or_null(state.configuration);
+        text.members("activatedAt", state.activated_at_ms, "updatedAt", state.updated_at_ms,
+                     "syncVersion", state.sync_version);
+    });
 }
 
 }  // namespace dyad::wire

@@ -21,4 +21,8 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
 void write_plain_context(std::string& out, const Speaker& from, std::string_view id,
                          const Context& context);
 
+// The documents of existing instances (wire.md 1.4), as `state-response` carries them.
+void write_context_document(std::string& out, std::string_view user_id, const Context& context);
+void write_mode_document(std::string& out, std::string_view user_id, const ModeState& state);
+
 }  // namespace dyad::wire

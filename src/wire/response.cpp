@@ -34,10 +34,6 @@ bool source_into(Field& field, SourceFields& f) {
     return field.into(f.source.*place);
 }
 
-bool take_type(Field& field, SourceFields& f) {
-    return field.name_into(f.type, source_type_by_name, "local, external or harmonized");
-}
-
 bool take_text(Field& field, SourceFields& f) {
     const Taken<std::string_view> text = field.string();
     if (text.value) f.text_hash = to_hex(sha256({*text.value}));
@@ -52,7 +48,7 @@ bool take_timestamp(Field& field, Fields& f) {
 }
 
 constexpr MemberOf<SourceFields> kSourceMembers[] = {
-    {"sourceType", take_type},
+    {"sourceType", into<&SourceFields::type>},
     {"provider", source_into<&ResponseSource::provider>},
     {"model", source_into<&ResponseSource::model>},
     {"confidence", source_into<&ResponseSource::confidence>},
@@ -158,16 +154,12 @@ Result<ResponseRecord> complete(RecordFields&& f, bool fill_in) {
         f.record.timestamp_ms = f.timestamp_ms.value_or(0);
     else
         f.at_the_top->timestamp_ms = f.timestamp_ms;
-    Result<ResponseSource> final = f.final ? complete(*std::move(f.final), "final.", fill_in)
-                                           : complete(*std::move(f.at_the_top), "", fill_in);
-    if (!final) return final.error();
-    f.record.final = *std::move(final);
-    if (!f.sources) f.sources.emplace();
-    for (std::size_t i = 0; i < f.sources->size(); ++i) {
-        Result<ResponseSource> source =
-            complete(std::move((*f.sources)[i]), "sources." + std::to_string(i) + ".", fill_in);
-        if (!source) return source.error();
-        f.record.sources.push_back(*std::move(source));
+    ASSIGN_OR_RETURN(f.record.final, f.final ? complete(*std::move(f.final), "final.", fill_in)
+                                             : complete(*std::move(f.at_the_top), "", fill_in));
+    for (SourceFields& fields : std::move(f.sources).value_or(std::vector<SourceFields>())) {
+        const std::string prefix = "sources." + std::to_string(f.record.sources.size()) + ".";
+        ASSIGN_OR_RETURN(auto source, complete(std::move(fields), prefix, fill_in));
+        f.record.sources.push_back(std::move(source));
     }
     return std::move(f.record);
 }

@@ -45,7 +45,7 @@ void resolve(const MergeResult& result) {
         Result<Value> chosen = set_at(document, *tokens, conflict.theirs);
         CHECK(chosen);
         document = *std::move(chosen);
-        const Value* at = find_at(document, *tokens);
+        const Value* at = find_in(document, *tokens);
         CHECK((at != nullptr) == conflict.theirs.has_value());
         CHECK(at == nullptr || equal(*at, *conflict.theirs));
     }

@@ -11,7 +11,7 @@ std::string plain_form(const EventOrigin& origin, const Change& change) {
                       to_hex(std::span(origin.hash).first(8)) +
                       "\",\"timestamp\":" + std::to_string(origin.timestamp_ms) +
                       ",\"eventType\":\"" + std::string(event_type_name(kind)) + "\",\"kind\":\"" +
-                      std::string(event_kind_name(kind)) + "\",\"scope\":";
+                      std::string(name_of(kind)) + "\",\"scope\":";
     json::append_string(out, scope_of(change));
     out.append(",\"sourceInstanceId\":");
     json::append_string(out, origin.source_instance_id);

@@ -200,10 +200,10 @@ std::string describe(const Command& command) {
             if constexpr (requires { body.key; }) text += " " + body.key;
             if constexpr (requires { body.patch; }) text += " " + body.patch;
             if constexpr (requires { body.version; }) text += " to " + std::to_string(body.version);
-            if constexpr (requires { body.mode; }) text += " " + std::string(mode_name(body.mode));
+            if constexpr (requires { body.mode; }) text += " " + std::string(name_of(body.mode));
             if constexpr (requires { body.conflict_id; }) text += " " + body.conflict_id;
             if constexpr (requires { body.data; })
-                text += " " + std::string(merge_strategy_name(body.strategy)) +
+                text += " " + std::string(name_of(body.strategy)) +
                         (body.force ? " by force " : " ") + body.data;
         },
         command.body);

@@ -218,8 +218,8 @@ void route(Call& call) {
     std::string_view target = request.target;
     target = target.substr(0, target.find('?'));
     if (target == "*") return wrong_method(call, "GET, HEAD, PUT, POST, PATCH, DELETE");
-    if (!target.starts_with(kPrefix)) {
-        if (!reading) return wrong_method(call, "GET, HEAD");
+    if (!target.starts_with(kPrefix) || find_asset(target) != nullptr) {
+        if (!reading) return wrong_method(call, kReading);
         if (request.path == "/healthz") return health(call, false);
         if (request.path == "/readyz") return health(call, true);
         if (request.path == "/metrics")
@@ -230,11 +230,6 @@ void route(Call& call) {
         return;
     }
     target.remove_prefix(kPrefix.size());
-    if (target == "openapi.yaml" || target == "openapi.json") {
-        if (!reading) return wrong_method(call, "GET, HEAD");
-        if (!asset(call)) not_found(call);
-        return;
-    }
     if (!split(target, call.segments)) return not_found(call);
     if (!name_by_query(call)) return;
     dispatch(call);

@@ -29,16 +29,13 @@ wire::Decoder& decoder() {
 Result<CallPtr> Call::make(Node& node, ExchangePtr exchange) {
     CallPtr call(new Call(node, std::move(exchange)));
     const net::Request& request = call->request();
-    auto user = named(request, kUserName);
-    if (!user) return user.error();
-    auto principal = auth::principal_of(user->value_or(""), node.settings().user_id);
-    if (!principal) return principal.error();
-    call->principal_ = *std::move(principal);
+    ASSIGN_OR_RETURN(const auto user, named(request, kUserName));
+    ASSIGN_OR_RETURN(call->principal_,
+                     auth::principal_of(user.value_or(""), node.settings().user_id));
     Naming naming = kInstanceName;
     if (request.path == "/api/v1/transitions") naming.parameter = {};  // it is a filter there
-    auto instance = named(request, naming);
-    if (!instance) return instance.error();
-    call->instance_ = (*std::move(instance)).value_or(std::string(kDefaultInstance));
+    ASSIGN_OR_RETURN(auto instance, named(request, naming));
+    call->instance_ = std::move(instance).value_or(std::string(kDefaultInstance));
     return call;
 }
 
@@ -82,6 +79,12 @@ Result<std::int64_t> Call::query_integer(std::string_view name, std::int64_t fal
     return text ? whole_number(name, *text, min, max) : fallback;
 }
 
+Result<std::size_t> Call::query_limit(std::int64_t fallback) const {
+    ASSIGN_OR_RETURN(const std::int64_t limit,
+                     query_integer("limit", fallback, 1, limits::page_items_max));
+    return static_cast<std::size_t>(limit);
+}
+
 Result<std::int64_t> Call::query_time(std::string_view name, std::int64_t fallback) const {
     const auto text = request().query_value(name);
     if (!text) return fallback;
@@ -97,12 +100,9 @@ Result<std::int64_t> Call::query_time(std::string_view name, std::int64_t fallba
 }
 
 Result<PageRequest> Call::page() const {
-    const auto before = query_integer("before", 0, 0, INT64_MAX);
-    if (!before) return before.error();
-    const auto limit =
-        query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
-    if (!limit) return limit.error();
-    return PageRequest{static_cast<Offset>(*before), static_cast<std::size_t>(*limit)};
+    ASSIGN_OR_RETURN(const std::int64_t before, query_integer("before", 0, 0, INT64_MAX));
+    ASSIGN_OR_RETURN(const std::size_t limit, query_limit());
+    return PageRequest{static_cast<Offset>(before), limit};
 }
 
 Result<core::Freshness> Call::freshness() {

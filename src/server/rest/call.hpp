@@ -24,16 +24,8 @@ inline constexpr std::string_view kJson = "application/json";
 inline constexpr std::string_view kPatchTypes =
     "application/merge-patch+json, application/json-patch+json";
 
-// The JSON text that `write(writer)` composes.
-template <class Write>
-std::string composed(const Write& write) {
-    std::string text;
-    {
-        json::Writer out(text, 1024);
-        write(out);
-    }
-    return text;
-}
+// About as many bytes as an answer has.
+inline constexpr std::size_t kAnswerBytes = 1024;
 
 class Call : public std::enable_shared_from_this<Call> {
   public:
@@ -58,6 +50,8 @@ class Call : public std::enable_shared_from_this<Call> {
     // A whole number; `fallback` where absent. Errors: invalid_field.
     Result<std::int64_t> query_integer(std::string_view name, std::int64_t fallback,
                                        std::int64_t min, std::int64_t max) const;
+    // `limit`: how many items are wanted.
+    Result<std::size_t> query_limit(std::int64_t fallback = limits::page_items_default) const;
     // A moment; `fallback` where absent. Errors: invalid_field.
     Result<std::int64_t> query_time(std::string_view name, std::int64_t fallback) const;
     // `before` and `limit`. Errors: invalid_field.
@@ -90,20 +84,7 @@ class Call : public std::enable_shared_from_this<Call> {
     // The same that `write(writer)` composes.
     template <class Write>
     void json(const Write& write, net::Headers headers = {}, int status = 200) {
-        json_text(composed(write), std::move(headers), status);
-    }
-    // {"<name>":[…]}, each item as `write_item(writer, item)` puts it.
-    template <class Items, class Write>
-    void list(std::string_view name, const Items& items, const Write& write_item) {
-        json([&](json::Writer& out) {
-            out.raw("{").string(name).raw(":[");
-            bool first = true;
-            for (const auto& item : items) {
-                if (!std::exchange(first, false)) out.raw(",");
-                write_item(out, item);
-            }
-            out.raw("]}");
-        });
+        json_text(json::written(kAnswerBytes, write), std::move(headers), status);
     }
     // A page of a list, newest first: `items`, of which `limit` were asked for, each with its
     // `offset`, as far as they fit into page_bytes_max. `next` is what `before` takes for the next
@@ -112,7 +93,7 @@ class Call : public std::enable_shared_from_this<Call> {
     void page_of(std::string_view name, const std::vector<Item>& items, std::size_t limit,
                  const Write& write_item) {
         Offset next = items.size() == limit ? items.back().offset : 0;
-        std::string text = composed([&](json::Writer& out) {
+        std::string text = json::written(kAnswerBytes, [&](json::Writer& out) {
             out.raw("{").string(name).raw(":[");
             for (const Item& item : items) {
                 if (&item != items.data() && is_full(out)) {

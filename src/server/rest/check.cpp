@@ -7,33 +7,25 @@
 namespace dyad::server::rest {
 namespace {
 
-void write_progress(json::Writer& out, const CheckReport& report) {
-    out.raw("{\"done\":").integer(report.done);
-    out.raw(",\"finished\":false,\"of\":").integer(report.of).raw("}\n");
-}
-
 void write_end(json::Writer& out, const CheckReport& report, const std::string& user) {
-    out.raw("{\"checked\":{\"events\":").integer(report.events);
-    out.raw(",\"pages\":").integer(report.pages);
-    out.raw(",\"records\":").integer(report.records);
-    out.raw(",\"rows\":").integer(report.rows);
-    out.raw(",\"users\":").integer(report.users).raw("},\"damages\":[");
-    bool first = true;
-    for (const CheckDamage& damage : report.list) {
-        if (!damage.user_id.empty() && damage.user_id != user) continue;
-        out.raw(std::exchange(first, false) ? "{\"name\":" : ",{\"name\":").string(damage.name);
-        out.raw(",\"text\":").string(damage.text);
-        out.raw(",\"what\":").string(damage.what).raw("}");
-    }
+    std::vector<const CheckDamage*> own;
+    for (const CheckDamage& damage : report.list)
+        if (damage.user_id.empty() || damage.user_id == user) own.push_back(&damage);
     std::size_t others = 0, of_others = 0;
     for (const auto& [name, count] : report.by_user) {
         if (name.empty() || name == user) continue;
         others += 1;
         of_others += count;
     }
-    out.raw("],\"finished\":true,\"ok\":").value(report.damages == 0);
-    out.raw(",\"others\":{\"damages\":").integer(of_others);
-    out.raw(",\"users\":").integer(others).raw("}}\n");
+    out.object([&] {
+        out.member("checked").object("events", report.events, "pages", report.pages, "records",
+                                     report.records, "rows", report.rows, "users", report.users);
+        out.member("damages").array(own, [&out](const CheckDamage* damage) {
+            out.object("name", damage->name, "text", damage->text, "what", damage->what);
+        });
+        out.members("finished", true, "ok", report.damages == 0);
+        out.member("others").object("damages", of_others, "users", others);
+    });
 }
 
 }  // namespace
@@ -62,11 +54,12 @@ void check(Call& asked) {
                 exchange.on_closed([state] { state->gone = true; });
             }
             // A few lines a second: a client that does not read them is closed as any other is.
-            exchange.write(composed([&](json::Writer& out) {
+            exchange.write(json::written(kAnswerBytes, [&](json::Writer& out) {
                 if (report->finished)
                     write_end(out, *report, call->user());
                 else
-                    write_progress(out, *report);
+                    out.object("done", report->done, "finished", false, "of", report->of);
+                out.raw("\n");
             }));
             if (report->finished) exchange.end_stream();
             return !state->gone;

@@ -34,8 +34,7 @@ struct Wanted {
     std::size_t limit = 0;
 
     bool has(const Context& context) const {
-        return context.updated_at_ms >= since_ms &&
-               (!type || *type == context_type_name(context.type)) &&
+        return context.updated_at_ms >= since_ms && (!type || *type == name_of(context.type)) &&
                (!prefix || context.key.starts_with(*prefix)) && (!mode || *mode == context.mode) &&
                (!tag ||
                 std::find(context.tags.begin(), context.tags.end(), *tag) != context.tags.end());
@@ -47,20 +46,13 @@ Result<Wanted> wanted_by(const Call& call) {
                   .tag = call.query("tag"),
                   .prefix = call.query("prefix"),
                   .mode = call.query("mode")};
-    if (wanted.type && !context_type_by_name(*wanted.type))
-        return fail(Errc::invalid_field, "type: must be chat, project, mode or custom");
-    if (wanted.mode && !mode_by_name(*wanted.mode))
-        return fail(Errc::invalid_field, "mode: must be inspired, didactic or parallel");
-    const auto limit =
-        call.query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
-    if (!limit) return limit.error();
-    const auto since_ms = call.query_time("updatedSince", 0);
-    if (!since_ms) return since_ms.error();
-    Result<std::string> after = after_cursor(call);
-    if (!after) return after.error();
-    wanted.limit = static_cast<std::size_t>(*limit);
-    wanted.since_ms = *since_ms;
-    wanted.after = *std::move(after);
+    if (wanted.type && !by_name<ContextType>(*wanted.type))
+        return fail(Errc::invalid_field, "type: must be " + any_of_names<ContextType>());
+    if (wanted.mode && !by_name<Mode>(*wanted.mode))
+        return fail(Errc::invalid_field, "mode: must be " + any_of_names<Mode>());
+    ASSIGN_OR_RETURN(wanted.limit, call.query_limit());
+    ASSIGN_OR_RETURN(wanted.since_ms, call.query_time("updatedSince", 0));
+    ASSIGN_OR_RETURN(wanted.after, after_cursor(call));
     return wanted;
 }
 
@@ -70,7 +62,7 @@ void write_list(Call& call, const core::Snapshot& snapshot, const Wanted& wanted
         std::upper_bound(snapshot.contexts.begin(), snapshot.contexts.end(), wanted.after, after);
     const Context* last = nullptr;
     net::Headers headers;
-    std::string text = composed([&](json::Writer& out) {
+    std::string text = json::written(kAnswerBytes, [&](json::Writer& out) {
         out.raw("{\"contexts\":[");
         for (std::size_t count = 0; at != snapshot.contexts.end(); ++at) {
             if (!wanted.has(**at)) continue;
@@ -105,11 +97,8 @@ void submit(Call& call, std::string_view op,
 
 void write_history(Call& call, const std::vector<HistoryItem>& items, std::size_t limit) {
     call.page_of("versions", items, limit, [](json::Writer& out, const HistoryItem& item) {
-        out.raw("{\"action\":").string(context_action_name(item.action));
-        out.raw(",\"context\":");
-        write(out, *item.context);
-        out.raw(",\"offset\":").integer(item.offset);
-        out.raw(",\"timestamp\":").integer(item.timestamp_ms).raw("}");
+        out.object("action", item.action, "context", item.context, "offset", item.offset,
+                   "timestamp", item.timestamp_ms);
     });
 }
 
@@ -189,21 +178,18 @@ void read_version(Call& call) {
 void search(Call& call) {
     const auto query = call.query("q");
     if (!query || query->empty()) return call.problem(fail(Errc::missing_field, "q: is required"));
-    if (query->size() > static_cast<std::size_t>(limits::query_bytes_max))
-        return call.problem(
-            fail(Errc::too_large,
-                 "q: at most " + std::to_string(limits::query_bytes_max) + " bytes are allowed"));
-    const auto limit = call.query_integer("limit", 20, 1, limits::page_items_max);
+    const auto limit = call.query_limit(20);
     if (!limit) return call.problem(limit.error());
-    call.node().store().search(call.user(), *query, static_cast<std::size_t>(*limit),
-                               call.then([](Call& to, const std::vector<SearchHit>& hits) {
-                                   to.list(
-                                       "hits", hits, [](json::Writer& out, const SearchHit& hit) {
-                                           out.raw("{\"contextKey\":").string(hit.key);
-                                           out.raw(",\"score\":").real(hit.score);
-                                           out.raw(",\"snippet\":").string(hit.snippet).raw("}");
-                                       });
-                               }));
+    const auto answer = [](Call& to, const std::vector<SearchHit>& hits) {
+        to.json([&](json::Writer& out) {
+            out.raw("{\"hits\":");
+            out.array(hits, [&out](const SearchHit& hit) {
+                out.object("contextKey", hit.key, "score", hit.score, "snippet", hit.snippet);
+            });
+            out.raw("}");
+        });
+    };
+    call.node().store().search(call.user(), *query, *limit, call.then(answer));
 }
 
 void list_conflicts(Call& call) {
@@ -212,8 +198,7 @@ void list_conflicts(Call& call) {
         std::vector<const Conflict*> list;
         for (const Conflict& conflict : state->conflicts)
             if (!wanted || conflict.context_key == *wanted) list.push_back(&conflict);
-        to.list("conflicts", list,
-                [](json::Writer& out, const Conflict* conflict) { write(out, *conflict); });
+        to.json([&](json::Writer& out) { out.object("conflicts", list); });
     });
 }
 

@@ -54,7 +54,7 @@ bool is_of_this_log(const Start& start, const LogSlice& slice) {
 
 void write_page(Call& call, const Start& start, Offset limit, const LogSlice& slice) {
     std::optional<Position> position = known_position(slice, start.offset);
-    std::string text = composed([&](json::Writer& out) {
+    std::string text = json::written(kAnswerBytes, [&](json::Writer& out) {
         out.raw("{\"events\":[");
         Offset taken = 0;
         for (const EventBatchPtr& batch : slice.batches) {
@@ -101,10 +101,9 @@ void list_events(Call& call) {
         return call.problem(known.error());
     const Result<Start> start = start_of(call);
     if (!start) return call.problem(start.error());
-    const auto limit =
-        call.query_integer("limit", limits::page_items_default, 1, limits::page_items_max);
+    const auto limit = call.query_limit();
     if (!limit) return call.problem(limit.error());
-    const auto events = static_cast<Offset>(*limit);
+    const Offset events = *limit;
     if (call.query("after")) return page_after(call, *start, events);
     // From the oldest event that is kept, which reading beyond the end tells.
     constexpr auto kBeyond = static_cast<Offset>(INT64_MAX);
@@ -119,13 +118,12 @@ void write_proof(json::Writer& out, const EventBatch& batch, Offset offset,
     const EventEntry& entry = batch.entry(offset);
     const Hash& prev = offset == batch.first ? batch.prev_hash : batch.entry(offset - 1).hash;
     const std::string position = position_at(batch.epoch, offset, entry.hash).to_string();
-    out.raw("{\"event\":").raw(batch.text(offset)).raw(",\"position\":").string(position);
-    out.raw(",\"proof\":{\"contentHash\":").string(to_hex(entry.content_hash));
-    out.raw(",\"epoch\":").string(std::string_view(position).substr(0, 16));
-    out.raw(",\"hash\":").string(to_hex(entry.hash));
-    out.raw(",\"prevHash\":").string(to_hex(prev));
-    out.raw(",\"salt\":").string(to_hex(entry.salt));
-    out.raw(",\"userId\":").string(user).raw("}}");
+    out.object([&] {
+        out.members("event", json::Raw{batch.text(offset)}, "position", position);
+        out.member("proof").object("contentHash", to_hex(entry.content_hash), "epoch",
+                                   position.substr(0, 16), "hash", to_hex(entry.hash), "prevHash",
+                                   to_hex(prev), "salt", to_hex(entry.salt), "userId", user);
+    });
 }
 
 }  // namespace

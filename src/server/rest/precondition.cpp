@@ -77,11 +77,11 @@ Result<Conditions> conditions_of(const net::Request& request) {
         return fail(Errc::invalid_field,
                     "If-Unmodified-Since: two versions may be of one second; name the version: "
                     "If-Match: \"7\"");
-    auto match = versions(request, "if-match", "If-Match", false);
-    if (!match) return match.error();
-    auto none = versions(request, "if-none-match", "If-None-Match", true);
-    if (!none) return none.error();
-    return Conditions{.match = *std::move(match), .none_match = *std::move(none)};
+    Conditions conditions;
+    ASSIGN_OR_RETURN(conditions.match, versions(request, "if-match", "If-Match", false));
+    ASSIGN_OR_RETURN(conditions.none_match,
+                     versions(request, "if-none-match", "If-None-Match", true));
+    return conditions;
 }
 
 // Section 13.2.2: If-Match first. A read that cannot be understood is answered whole.

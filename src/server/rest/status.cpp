@@ -12,55 +12,47 @@ namespace {
 
 // What existing code looks for, and what is asked for though this version does not have it.
 void write_missing(json::Writer& out, bool enabled, std::string_view problem) {
-    out.raw("{\"connected\":false,\"enabled\":").value(enabled).raw(",\"healthy\":false");
-    if (enabled) out.raw(",\"problem\":").string(problem);
-    out.raw("}");
-}
-
-void write_clock(json::Writer& out, const core::ProvenTime& time) {
-    out.raw("{\"aheadMs\":").integer(time.held_by_ms());
-    out.raw(",\"believed\":").value(time.held_by_ms() == 0);
-    out.raw(",\"holdLeftMs\":").integer(time.hold_left_ms()).raw("}");
+    out.object([&] {
+        out.members("connected", false, "enabled", enabled, "healthy", false);
+        if (enabled) out.member("problem", problem);
+    });
 }
 
 void write_storage(json::Writer& out, const StoreHealth& storage) {
-    out.raw("{\"connected\":").value(storage.connected);
-    out.raw(",\"enabled\":true,\"healthy\":").value(storage.healthy);
-    out.raw(",\"kind\":").string(storage.kind);
-    out.raw(",\"latencyMs\":").real(static_cast<double>(storage.latency_us) / 1000);
-    if (!storage.problem.empty()) out.raw(",\"problem\":").string(storage.problem);
-    out.raw("}");
+    out.object([&] {
+        out.members("connected", storage.connected, "enabled", true, "healthy", storage.healthy,
+                    "kind", storage.kind);
+        out.member("latencyMs", static_cast<double>(storage.latency_us) / 1000);
+        if (!storage.problem.empty()) out.member("problem", storage.problem);
+    });
 }
 
-void write_presence(json::Writer& out, const Presence& presence) {
-    out.raw("{\"connectedAt\":").integer(presence.connected_at_ms);
-    out.raw(",\"connections\":").integer(presence.connections);
-    out.raw(",\"lastSeen\":").integer(presence.last_seen_ms).raw("}");
-}
+// One that takes part, or has said a mode.
+struct Instance {
+    const ModeState* mode = nullptr;
+    const Presence* presence = nullptr;
+};
 
 void write_instances(Call& call, const std::vector<ModeState>& modes,
                      const std::vector<Presence>& present) {
-    struct Instance {
-        const ModeState* mode = nullptr;
-        const Presence* presence = nullptr;
-    };
     std::map<std::string_view, Instance> instances;
     for (const ModeState& mode : modes)
         instances[mode.instance_id].mode = &mode;
     for (const Presence& presence : present)
         instances[presence.instance_id].presence = &presence;
-    call.list("instances", instances, [](json::Writer& out, const auto& entry) {
-        const Instance& instance = entry.second;
-        out.raw("{\"instanceId\":").string(entry.first).raw(",\"mode\":");
-        if (instance.mode != nullptr)
-            write(out, *instance.mode);
-        else
-            out.raw("null");
-        out.raw(",\"presence\":");
-        if (instance.presence != nullptr)
-            write_presence(out, *instance.presence);
-        else
-            out.raw("null");
+    call.json([&](json::Writer& out) {
+        out.raw("{\"instances\":");
+        out.array(instances, [&out](const auto& entry) {
+            const auto& [id, instance] = entry;
+            out.object([&] {
+                out.members("instanceId", id, "mode", instance.mode).member("presence");
+                if (const Presence* const is = instance.presence)
+                    out.object("connectedAt", is->connected_at_ms, "connections", is->connections,
+                               "lastSeen", is->last_seen_ms);
+                else
+                    out.raw("null");
+            });
+        });
         out.raw("}");
     });
 }
@@ -76,29 +68,30 @@ void get_status(Call& call) {
     const bool missing = settings.enable_mongodb || settings.enable_redis;
     const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
     const std::int64_t now_ms = node.clock().wall_ms();
+    const core::ProvenTime& time = node.engine().time();
     call.json([&](json::Writer& out) {
-        out.raw("{\"bus\":{\"connected\":").value(bus).raw(",\"enabled\":true,\"healthy\":");
-        out.value(bus).raw(",\"kind\":\"local\"},\"clock\":");
-        write_clock(out, node.engine().time());
-        out.raw(",\"draining\":").value(node.draining());
-        out.raw(",\"instanceId\":").string(node.instance_id());
-        out.raw(",\"isFullyOperational\":").value(operational).raw(",\"mongodb\":");
-        write_missing(out, settings.enable_mongodb,
-                      "not part of this version: the memory is kept in the embedded store");
-        out.raw(",\"product\":\"dyad-memory\",\"realTimeEvents\":");
-        out.value(settings.enable_real_time_events).raw(",\"redis\":");
-        write_missing(out, settings.enable_redis,
-                      "not part of this version: only clients of this server hear of changes");
-        out.raw(",\"startedAt\":").integer(node.started_at_ms()).raw(",\"storage\":");
-        write_storage(out, storage);
-        out.raw(",\"timestamp\":").integer(now_ms);
-        out.raw(",\"uptimeMs\":");
-        out.integer(std::max<std::int64_t>(0, now_ms - node.started_at_ms()));
-        out.raw(",\"userId\":").string(call.user());
-        out.raw(",\"version\":").string(kVersion);
-        out.raw(",\"websocket\":{\"clientCount\":").integer(node.live_client_count());
-        out.raw(",\"enabled\":").value(websocket).raw(",\"port\":").integer(node.port());
-        out.raw(",\"running\":").value(websocket).raw("}}");
+        out.object([&] {
+            out.member("bus").object("connected", bus, "enabled", true, "healthy", bus, "kind",
+                                     "local");
+            out.member("clock").object("aheadMs", time.held_by_ms(), "believed",
+                                       time.held_by_ms() == 0, "holdLeftMs", time.hold_left_ms());
+            out.members("draining", node.draining(), "instanceId", node.instance_id(),
+                        "isFullyOperational", operational);
+            write_missing(out.member("mongodb"), settings.enable_mongodb,
+                          "not part of this version: the memory is kept in the embedded store");
+            out.members("product", "dyad-memory", "realTimeEvents",
+                        settings.enable_real_time_events);
+            write_missing(out.member("redis"), settings.enable_redis,
+                          "not part of this version: only clients of this server hear of changes");
+            out.member("startedAt", node.started_at_ms());
+            write_storage(out.member("storage"), storage);
+            out.members("timestamp", now_ms, "uptimeMs",
+                        std::max<std::int64_t>(0, now_ms - node.started_at_ms()), "userId",
+                        call.user(), "version", kVersion);
+            out.member("websocket")
+                .object("clientCount", node.live_client_count(), "enabled", websocket, "port",
+                        node.port(), "running", websocket);
+        });
     });
 }
 
@@ -113,8 +106,7 @@ void list_instances(Call& call) {
 
 void list_modes(Call& call) {
     call.with_state([](Call& to, const SnapshotPtr& state) {
-        to.list("modes", state->modes,
-                [](json::Writer& out, const ModeState& mode) { write(out, mode); });
+        to.json([&](json::Writer& out) { out.object("modes", state->modes); });
     });
 }
 

@@ -13,7 +13,7 @@ namespace {
 void fill(Desk& desk, Mode mode, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
         ModeState state;
-        state.instance_id = std::string(mode_name(mode)) + std::to_string(i);
+        state.instance_id = std::string(name_of(mode)) + std::to_string(i);
         state.current = mode;
         state.updated_at_ms = 1'000 + i;
         desk.state.modes[state.instance_id] = state;

@@ -177,8 +177,8 @@ TEST(MergeLaws, EveryConflictCanBeSettledForEitherSide) {
             const auto tokens = *parse_pointer(conflict.path);
             if (tokens.empty()) continue;
             RC_ASSERT(equal(*set_at(result.merged, tokens, conflict.ours), result.merged));
-            const Value settled = *set_at(result.merged, tokens, conflict.theirs);
-            const Value* at = find_at(settled, tokens);
+            Value settled = *set_at(result.merged, tokens, conflict.theirs);
+            const Value* at = find_in(settled, tokens);
             RC_ASSERT(text_of(at ? std::optional(*at) : std::nullopt) == text_of(conflict.theirs));
         }
     }));

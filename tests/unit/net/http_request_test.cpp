@@ -360,6 +360,20 @@ TEST(RequestReader, ReportsOnceThatAClientWaitsToSendItsBody) {
     EXPECT_FALSE(reader.take_expects_continue());
 }
 
+TEST(RequestReader, TakesABodyAfterAHeadOfManyLinesWithoutAHost) {
+    for (int lines = 13; lines < 20; ++lines) {
+        std::string text = "POST / HTTP/1.0\r\nContent-Length: 2\r\n";
+        for (int i = 1; i < lines; ++i)
+            text += "X-" + std::to_string(i) + ": a\r\n";
+        text += "\r\nab";
+        RequestReader reader;
+        std::string_view bytes = text;
+        const auto state = reader.feed(bytes);
+        ASSERT_TRUE(state && *state == RequestReader::State::complete) << lines;
+        EXPECT_EQ(reader.take().body, "ab") << lines;
+    }
+}
+
 TEST(RequestReader, IgnoresTheExpectationOfARequestWithoutBodyOrOfVersion10) {
     RequestReader reader;
     std::string text = head("Expect: 100-continue\r\n");

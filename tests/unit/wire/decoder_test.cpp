@@ -64,7 +64,7 @@ TEST(Decoder, TakesEveryGoodGoldenFrame) {
         const std::string text = string_of(row, "frame");
         Result<Message> message = decoder.envelope(text);
         ASSERT_TRUE(message.has_value()) << message.error().to_string();
-        EXPECT_EQ(message_type_name(message->type), string_of(row, "type"));
+        EXPECT_EQ(name_of(message->type), string_of(row, "type"));
         const std::optional<Error> error = read_all(decoder, text);
         ASSERT_FALSE(error.has_value()) << error->to_string();
         message = decoder.envelope(text);
