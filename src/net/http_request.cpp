@@ -52,16 +52,18 @@ Status read_request_line(std::string_view line, Request& request) {
     const std::string_view version = line.substr(std::min(second + 1, line.size()));
     if (line.empty()) return refuse("request line: must not be empty");
     if (has_control(line)) return refuse("header: control characters are not allowed");
-    if (std::any_of(line.begin(), line.end(), [](char c) { return c < 0; }))
+    if (std::any_of(line.begin(), line.end(), [](char c) { return (c & 0x80) != 0; }))
         return refuse("request line: must be ASCII");
     if (!is_token(request.method))
         return refuse("request line: must begin with a method, such as GET");
     if (request.target.empty() || request.target.find('\t') != std::string::npos)
         return refuse(
             "request line: must be a method, a target and a version, with one space each");
-    if (version != "HTTP/1.1" && version != "HTTP/1.0")
-        return refuse("request line: must end with HTTP/1.1 or HTTP/1.0");
-    request.version = version.ends_with('1') ? 11 : 10;
+    // RFC 9110 section 2.5: a later minor version is read as the latest that is known.
+    const bool known = version.size() == 8 && version.starts_with("HTTP/1.") && version[7] >= '0' &&
+                       version[7] <= '9';
+    if (!known) return refuse("request line: must end with HTTP/1.1 or HTTP/1.0");
+    request.version = version[7] == '0' ? 10 : 11;
     return Done{};
 }
 

@@ -44,7 +44,7 @@ class Characters {
     static std::int32_t place(std::size_t at) { return static_cast<std::int32_t>(at); }
 
     bool is_between(std::size_t at) {
-        const auto is_plain = [](char c) { return c >= ' '; };  // of ASCII
+        const auto is_plain = [](char c) { return c >= ' ' && (c & 0x80) == 0; };
         if (at == 0 || at >= text_.size()) return true;
         if (is_plain(text_[at - 1]) && is_plain(text_[at])) return true;
         if (!breaks_) open();

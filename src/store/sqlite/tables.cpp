@@ -1,5 +1,6 @@
 #include "store/sqlite/tables.hpp"
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "store/sqlite/journal_format.hpp"

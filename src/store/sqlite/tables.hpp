@@ -10,8 +10,6 @@
 // Threads: one owner.
 #pragma once
 
-#include "base/clock.hpp"
-#include "store/sqlite/connection.hpp"
 #include "store/sqlite/event_index.hpp"
 #include "store/sqlite/expired_operations.hpp"
 #include "store/sqlite/key_filter.hpp"
@@ -20,7 +18,6 @@
 #include "store/sqlite/search.hpp"
 #include "store/sqlite/store_options.hpp"
 #include "store/sqlite/user_log.hpp"
-#include "store/store.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -32,6 +29,10 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+namespace dyad {
+class Random;
+}  // namespace dyad
 
 namespace dyad::sqlite {
 
