@@ -13,6 +13,7 @@ ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).reso
 LINES_MAX = 500
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
+SRC_LINES_MAX = 39_000  # docs/decisions/0016-the-size-of-src.md
 HEADER_INCLUDES_MAX = 8  # of our own: a standard header couples nothing
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of
@@ -97,6 +98,14 @@ def check_layers(files):
                 for pattern, layers in FOREIGN.items():
                     if re.match(pattern, found.group(1)) and layer not in layers:
                         fail(f"src/{here}:{number}: {layer} may not include <{found.group(1)}>")
+
+
+def check_total(files):
+    total = sum(len(path.read_text("utf-8").splitlines()) for path in files
+                if ROOT / "src" in path.parents)
+    if total > SRC_LINES_MAX:
+        fail(f"src: {total:,} lines, {SRC_LINES_MAX:,} are allowed: make it smaller, or say in "
+             "tools/tidy.py why it grew")
 
 
 def check_sizes(files):
@@ -261,7 +270,7 @@ def check_links(files):
                 fail(f"{path.relative_to(ROOT)}: the link to {target} leads nowhere")
 
 
-CHECKS = [check_layers, check_link_graph, check_sizes, check_functions, check_includes,
+CHECKS = [check_layers, check_link_graph, check_total, check_sizes, check_functions, check_includes,
           check_unfinished, check_names, check_guards,
           check_header_comments, check_system_tests_are_foreign, check_skips, check_generated,
           check_links]
