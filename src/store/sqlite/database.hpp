@@ -10,6 +10,7 @@
 // Threads: any, except where told otherwise.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "driver/backlog.hpp"
 #include "store/sqlite/folder.hpp"

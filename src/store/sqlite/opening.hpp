@@ -2,6 +2,7 @@
 // version wrote up to this one. Nothing is written to a store before all of it was found good.
 #pragma once
 
+#include "base/clock.hpp"
 #include "store/sqlite/commit_log.hpp"
 #include "store/sqlite/reads.hpp"
 #include "store/sqlite/store_options.hpp"
