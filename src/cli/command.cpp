@@ -64,6 +64,7 @@ Command Command::leaf(const char* name, const char* description) {
 
 Command Command::group(const char* name, const char* description) {
     Command command = leaf(name, description);
+    command.add_common_options();
     command.app_.require_subcommand(1);
     return command;
 }

@@ -370,6 +370,14 @@ def test_users_do_not_see_each_other(cli):
     cli.fails(4, "context", "get", "secret", "--user", "somebody else")
 
 
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
+def test_options_of_every_command_may_stand_anywhere(cli, at):
+    cli.ok("context", "set", "k", "{}", "--user", "ada")
+    words = ["context", "get", "k"]
+    assert "k" in cli.ok(*words[:at], "--user", "ada", *words[at:])
+    cli.fails(4, *words[:at], "--user", "bob", *words[at:])
+
+
 @pytest.mark.parametrize("wrong, hint", [
     (["stauts"], "status"), (["context", "gte", "k"], "get"), (["serve", "--prot", "1"], "--port"),
     (["context"], "needs one of"), (["context", "get"], "KEY"), (["context", "set", "k", "{a:1}"],
