@@ -1,7 +1,6 @@
 #include "model/clock_mark.hpp"
 
-#include <iterator>
-#include <sstream>
+#include <charconv>
 
 namespace dyad {
 
@@ -19,10 +18,17 @@ std::string encode_clock_mark(const ClockMark& mark) {
 }
 
 Result<ClockMark> decode_clock_mark(std::string_view text) {
-    std::istringstream in{std::string(text)};
-    const std::vector<std::int64_t> numbers{std::istream_iterator<std::int64_t>(in), {}};
+    std::vector<std::int64_t> numbers;
+    for (const char* at = text.data(); at != text.data() + text.size();) {
+        std::int64_t number = 0;
+        const auto [end, error] = std::from_chars(at, text.data() + text.size(), number);
+        const bool last = end == text.data() + text.size();
+        if (error != std::errc() || (!last && *end != ' ')) break;
+        numbers.push_back(number);
+        at = last ? end : end + 1;
+    }
     constexpr std::size_t kFirst = 6;  // before the corrections
-    if (!in.eof() || numbers.size() < kFirst || (numbers.size() - kFirst) % 3 != 0)
+    if (numbers.size() < kFirst || (numbers.size() - kFirst) % 3 != 0)
         return fail(Errc::storage_damaged, "the clock's mark cannot be read");
     ClockMark mark{.proven_ms = numbers[0],
                    .stood_ms = numbers[1],
