@@ -114,7 +114,8 @@ def main():
         print(f'bench: {took:.0f} s')
         print(f'{len(results) - len(bad)} passed, {len(bad)} failed')
         return 1 if bad or not results else 0
-    run = goals.describe_run(repeats, took, rig.others, options.realtime)
+    done = max(map(len, results.values()), default=0)
+    run = goals.describe_run(done, took, rig.others, options.realtime)
     run['driver'] = 'a neutral driver' if rig.neutral else "the product's own driver"
     if set(names) != set(ALL) and os.path.exists(figures_file):
         with open(figures_file) as file:

@@ -11,7 +11,7 @@ def measure(rig, repeat):
     events = 2000 if rig.smoke else 1_000_000
     figures = {}
     with rig.serving('dyad') as server:
-        time.sleep(3)  # at rest: what only the start needed has been given back
+        time.sleep(5)  # at rest: what only the start needed has been given back
         figures['start.rss_empty_mb'] = live_client.rss_mb(server.pid)
     for users, name in ((1, 'one_user'), (1000, 'thousand_users')):
         folder = rig.store(events, users)
