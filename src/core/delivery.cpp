@@ -189,9 +189,12 @@ void Delivery::check_resume(Session& session, Position resume, const ReadyFn& re
     // The event itself may have expired: the one after it names its hash.
     user_.heart().ports.log.read(
         user_.user_id(), resume.offset, 1,
-        user_.calls().wrap([this, serial, resume, ready, decide](const Result<LogSlice>& slice) {
+        user_.calls().wrap([this, serial, resume, ready, decide,
+                            loads = user_.loads()](const Result<LogSlice>& slice) {
             Session* const s = find(serial);
             if (s == nullptr) return;
+            if (loads != user_.loads())  // what was read may be of the log before
+                return check_resume(*s, resume, ready);
             if (!slice && slice.error().code != Errc::history_gone) {
                 s->peer->close(Errc::storage_unavailable);
                 return;

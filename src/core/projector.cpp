@@ -79,7 +79,8 @@ void Projector::adopt(const ForeignDocument& document) {
 }
 
 void Projector::adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer) {
-    CHECK(adopting_.erase(key) == 1);
+    const bool was_adopting = adopting_.erase(key) == 1;
+    CHECK(was_adopting);
     const auto* rejection = std::get_if<Rejection>(&answer);
     if (rejection == nullptr || rejection->error.code == Errc::already_applied) {
         seen_[key] = fingerprint;
