@@ -17,7 +17,7 @@ constexpr std::size_t kPieceBytes = 64 * 1024;
 class StateResponse final : public SnapshotStream {
   public:
     StateResponse(const wire::Speaker& from, std::string id, SnapshotPtr snapshot)
-        : node_(from.node_instance_id),
+        : node_(from.instance_id),
           user_id_(from.user_id),
           now_ms_(from.now_ms),
           id_(std::move(id)),
@@ -79,7 +79,7 @@ class StateResponse final : public SnapshotStream {
         while (at_ < order_.size() && out.size() < kPieceBytes) {
             const Context& context = *order_[at_++];
             const wire::Speaker from{
-                .node_instance_id = node_, .user_id = user_id_, .now_ms = context.updated_at_ms};
+                .instance_id = node_, .user_id = user_id_, .now_ms = context.updated_at_ms};
             wire::write_plain_context(out, from, next_id(), context);
         }
     }
@@ -94,8 +94,7 @@ class StateResponse final : public SnapshotStream {
     }
 
     void write_head(std::string& text) {
-        wire::open_envelope(text,
-                            {.node_instance_id = node_, .user_id = user_id_, .now_ms = now_ms_},
+        wire::open_envelope(text, {.instance_id = node_, .user_id = user_id_, .now_ms = now_ms_},
                             "state-response", id_);
         text.append("{\"modeState\":");
         const auto newest = std::max_element(snapshot_->modes.begin(), snapshot_->modes.end(),

@@ -41,7 +41,7 @@ void write_connect(std::string& out, const Speaker& from, std::string_view id,
                    std::string_view client_id) {
     TextFrame text(out, kMessageBytes);
     write_envelope(text, from, "connect", id);
-    text.object("clientId", client_id, "instanceId", from.node_instance_id).raw("}");
+    text.object("clientId", client_id, "instanceId", from.instance_id).raw("}");
 }
 
 void write_ping(std::string& out, const Speaker& from, std::string_view id) {
@@ -76,7 +76,7 @@ void write_welcome(std::string& out, const Speaker& from, std::string_view id,
     write_envelope(text, from, "welcome", id);
     text.object([&] {
         text.members("protocol", 2, "position", welcome.position.to_string(), "node",
-                     from.node_instance_id, "heartbeatMs", welcome.heartbeat_ms, "staleMs",
+                     from.instance_id, "heartbeatMs", welcome.heartbeat_ms, "staleMs",
                      welcome.stale_ms);
         text.member("limits").object(
             "messageBytes", limits::frame_bytes_max, "documentBytes", limits::document_bytes_max,

@@ -32,8 +32,8 @@ class TextFrame : private TextFrameHeader, public json::Writer {  // in this ord
 
 // Who speaks, for the envelope: mostly the node, to a user.
 struct Speaker {
-    std::string_view node_instance_id;  // or the instance whose event it is
-    std::string_view user_id;           // empty until it is known
+    std::string_view instance_id;  // or the instance whose event it is
+    std::string_view user_id;      // empty until it is known
     std::int64_t now_ms = 0;
 };
 
@@ -44,7 +44,7 @@ inline void write_envelope(json::Writer& out, const Speaker& from, std::string_v
     out.raw(R"({"id":)").string(id);
     out.raw(R"(,"type":")").raw(type);
     out.raw(R"(","userId":)").string(from.user_id);
-    out.raw(R"(,"instanceId":)").string(from.node_instance_id);
+    out.raw(R"(,"instanceId":)").string(from.instance_id);
     out.raw(R"(,"timestamp":)").integer(from.now_ms);
     out.raw(R"(,"payload":)");
 }

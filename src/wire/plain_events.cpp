@@ -68,7 +68,7 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
     TextFrame text(out, kMessageBytes + (context != nullptr ? context->context->data.size() : 0));
     const std::array<char, 36> id = id_of(origin);
     write_envelope(text,
-                   {.node_instance_id = origin.source_instance_id,
+                   {.instance_id = origin.source_instance_id,
                     .user_id = user_id,
                     .now_ms = origin.timestamp_ms},
                    context != nullptr ? "context-sync" : "mode-update", {id.data(), id.size()});

@@ -27,7 +27,7 @@ std::unique_ptr<Protocol> LiveHub::open(Client& client, Opening opening) {
 }
 
 wire::Speaker LiveHub::speaker(const LiveUser* user) const {
-    return {.node_instance_id = cell_.instance_id(),
+    return {.instance_id = cell_.instance_id(),
             .user_id = user != nullptr ? std::string_view(user->id) : std::string_view(),
             .now_ms = cell_.clock().wall_ms()};
 }

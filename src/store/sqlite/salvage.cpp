@@ -266,12 +266,14 @@ Status UserSalvage::compare(const Kind& kind, const LogSalvage& log) {
         const bool event_lost = lost != log.lost_scopes().end() && lost->second > offset;
         const auto said = unsound.extract(name);
         if (!event_lost && (!said || said.mapped().had <= kept)) continue;
-        const std::uint64_t unsaid = kind.version != nullptr ? 0 : lost->second;
+        const std::uint64_t had = said                      ? said.mapped().had
+                                  : kind.version != nullptr ? 0
+                                                            : lost->second;
         account_.items.push_back({.kind = kind.name,
                                   .name = name,
                                   .what = "older",
                                   .kept = kept,
-                                  .had = said ? said.mapped().had : unsaid,
+                                  .had = had,
                                   .why = event_lost
                                              ? "event " + std::to_string(lost->second) + " is lost"
                                              : said.mapped().why});

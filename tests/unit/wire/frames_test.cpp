@@ -10,7 +10,7 @@
 namespace dyad::wire {
 namespace {
 
-constexpr Speaker kNode{.node_instance_id = "node-1", .user_id = "ada", .now_ms = 1760000000000};
+constexpr Speaker kNode{.instance_id = "node-1", .user_id = "ada", .now_ms = 1760000000000};
 
 // The text of the one frame that `bytes` holds.
 std::string text_of(const std::string& bytes) {
