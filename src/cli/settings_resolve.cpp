@@ -26,7 +26,7 @@ std::string command_within(std::string_view value) {
         if (begin == std::string_view::npos) continue;
         const std::size_t end = value.rfind(close);
         const bool closed = end != std::string_view::npos && end > begin;
-        return std::string(value.substr(begin, closed ? end + 1 - begin : end));
+        return std::string(value.substr(begin, closed ? end + 1 - begin : value.npos));
     }
     return {};
 }
@@ -168,12 +168,14 @@ class Resolution {
         std::string text = "holds a command, and nothing is run here; ";
         if (said.file == nullptr)
             text.append("let a shell run it, or write what it prints");
+        else if (row.is_secret())
+            text.append("write what it prints");
         else if (said.value.find_first_of("|\"&\\\n'") != std::string::npos)
             text.append("write what ").append(command).append(" prints");
         else
             text.append("to write what it prints: sed -i \"s|")
                 .append(name + "=.*|" + name + "=" + said.value + "|\" '" + said.file->path + "'");
-        refuse(row, said.value, said.source, text);
+        refuse(row, shown_setting(row, said.value), said.source, text);
     }
 
     void say(bool fatal, std::string_view name, std::string text) {

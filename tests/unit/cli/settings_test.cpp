@@ -321,11 +321,19 @@ TEST(Settings, CommandsAreRefusedWithTheOneThatDoesWhatIsMeant) {
         << said;
     for (const char* text :
          {"DISTRIBUTED_USER_ID=\"u-$(uuidgen)\"\n", "DISTRIBUTED_USER_ID=`whoami`\n",
-          "WS_SYNC_PORT=$(cat port)\n", "DISTRIBUTED_USER_ID=$USER\n",
+          "WS_SYNC_PORT=$(cat port)\n", "DISTRIBUTED_USER_ID=$USER\n", "DISTRIBUTED_USER_ID=`me\n",
           "DISTRIBUTED_USER_ID=${USER}@example.com\n"})
         EXPECT_TRUE(with_file(text).has_fatal()) << text;
     EXPECT_EQ(with_file("DISTRIBUTED_USER_ID='$(whoami)'\n").user_id(), "$(whoami)");
     EXPECT_EQ(with_file("DISTRIBUTED_USER_ID='$5'\n").user_id(), "$5");
+    // Neither a password beside it, nor one that only looks like it, is told.
+    for (const char* text :
+         {"REDIS_URL=redis://u:hunter2$(x)@h\n", "REDIS_URL=redis://u:`hunter2@h\n",
+          "MONGODB_URL=mongodb://u:$(hunter2)@h\n"}) {
+        const std::string told = problems_of(with_file(text));
+        EXPECT_NE(told.find("holds a command"), std::string::npos) << told;
+        EXPECT_EQ(told.find("hunter2"), std::string::npos) << told;
+    }
 }
 
 TEST(Settings, UuidgenStandsForAnIdThatIsKept) {
