@@ -13,7 +13,7 @@ ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).reso
 LINES_MAX = 500
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
-SRC_LINES_MAX = 39_100  # docs/decisions/0016-the-size-of-src.md
+SRC_LINES_MAX = 44_100  # docs/decisions/0016-the-size-of-src.md
 HEADER_INCLUDES_MAX = 8  # of our own: a standard header couples nothing
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of
@@ -28,14 +28,16 @@ ARROWS = {
     "search": {"base", "model"},
     "driver": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
+    "store/mongo": {"base", "model", "search", "store", "driver"},
     "bus": {"base", "model"},
+    "bus/redis": {"base", "model", "wire", "bus", "net", "driver"},
     "bus/local": {"base", "model", "bus"},
     "auth": {"base", "model"},
     "net": {"base"},
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "bus", "bus/local", "auth", "net"},
     # The command line puts the server together from its parts.
-    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "bus", "auth", "net",
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo", "bus", "bus/redis", "auth", "net",
             "server", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):
@@ -47,9 +49,11 @@ FOREIGN = {
     r"unicode/": {"model", "search", "cli"},
     r"boost/(beast|asio)": set(),
     r"sqlite3\.h": {"store/sqlite"},
+    r"(mongoc|bson)/": {"store/mongo"},
+    r"openssl/(ssl|err|bio)": {"bus/redis", "base"},
     r"CLI/": {"cli"},
     r"curl/": {"cli"},
-    r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli"},
+    r"sys/epoll\.h|sys/socket\.h|netinet/": {"net", "server", "cli", "bus/redis"},
 }
 NAMES = re.compile(r"(manager|helper|util|utils|common|misc)(s)?$", re.IGNORECASE)
 TYPE = re.compile(r"\b(?:class|struct|enum class)\s+(\w+)")

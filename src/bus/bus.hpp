@@ -9,7 +9,8 @@
 //   sent by a node (HMAC), and drops what it does not understand.
 // - `follow` takes effect before it returns; or later, and then the receiver gets a Hint with
 //   `subscribed`: what was published before was not heard. The same after each reconnection.
-// - What instances that know nothing of the log publish (they have no offsets) arrives as a Hint.
+// - What instances that know nothing of the log publish (they have no offsets) arrives as Foreign, at
+//   every node, whoever follows the user.
 //
 // Threads: as Store. The receiver is never called inside a call to this object.
 #pragma once
@@ -56,7 +57,24 @@ struct Heartbeat {
     std::vector<std::pair<std::string, Position>> heads;  // of logs it wrote to of late, by user
 };
 
-using BusMessage = std::variant<Announcement, Hint, PresenceReport, Heartbeat>;
+// What an existing instance has published, as it came.
+struct Foreign {
+    std::string user_id;
+    std::string instance_id;
+    std::string event_id;
+    std::string event_type;  // one of the names of an envelope, for example "context:updated"
+    std::int64_t timestamp_ms = 0;
+    std::string payload;  // canonical JSON of an object
+};
+
+using BusMessage = std::variant<Announcement, Hint, PresenceReport, Heartbeat, Foreign>;
+
+struct BusHealth {
+    std::string kind = "local";   // or "redis"
+    bool connected = true;
+    std::int64_t latency_us = 0;  // of the last question to the server
+    std::string problem;          // empty where connected
+};
 
 // Whose followers a message is for; null: for everybody.
 inline const std::string* user_of(const BusMessage& message) {
@@ -82,6 +100,7 @@ class Bus {
     virtual void set_receiver(std::function<void(const BusMessage&)> receive) = 0;
     // True where, as far as the backend knows, a message sent now would reach the others.
     virtual bool connected() const = 0;
+    virtual BusHealth health() const { return {}; }
 };
 
 }  // namespace dyad

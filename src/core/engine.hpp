@@ -103,6 +103,7 @@ class Engine {
     void hear(const Hint& hint);
     void hear(const PresenceReport& report);
     void hear(const Heartbeat& beat);
+    void hear(const Foreign& foreign);
     void answer_presence(std::int64_t now_ms);
     void poll();
     void look_at_documents();

@@ -18,6 +18,11 @@ void Engine::hear(const Hint& hint) {
     heart_.look_at_documents(*log);
 }
 
+// The documents that it wrote are the truth.
+void Engine::hear(const Foreign& foreign) {
+    hear(Hint{.user_id = foreign.user_id});
+}
+
 void Engine::hear(const PresenceReport& report) {
     heart_.neighbours.take(report, heart_.steady_ms());
 }
