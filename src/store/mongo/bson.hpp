@@ -1,6 +1,7 @@
 // BSON documents: one that is owned and built member by member, and a view to read one.
 //
-//     Bson filter = Bson().text("userId", user).number("offset", 7).sub("dyad", Bson().flag("x", true));
+//     Bson filter = Bson().text("userId", user).number("offset", 7).sub("dyad", Bson().flag("x",
+//     true));
 //
 // Names and texts may hold anything but NUL in a name, which BSON cannot have: has_nul() says so.
 // Threads: as a value.
