@@ -55,6 +55,8 @@ inline Metric slow_closed{"dyad_slow_clients_closed_total",
                           "Connections closed for reading too slowly.", Kind::counter};
 inline Metric storage_damages{"dyad_storage_damages_total",
                               "Places of the store that were found damaged.", Kind::counter};
+inline Metric mongodb_commands{"dyad_mongodb_commands_total",
+                               "Commands sent to MongoDB, each a round trip.", Kind::counter};
 inline Metric http_requests{"dyad_http_requests_total", "HTTP requests answered.", Kind::counter};
 
 }  // namespace dyad::metrics

@@ -1,0 +1,102 @@
+// Questions and orders to the database, as commands of its protocol, each one round trip (a find
+// of more than a page takes one for each page).
+//
+// Writes wait for the journal; on a replica set, for that of a majority. Reads are of the primary,
+// and there of what a majority has. Nothing is ever sent twice: the driver's retries are off.
+//
+// Errors of all: storage_unavailable ("MongoDB not connected: …": not sent, or certainly without
+// effect), outcome_unknown (a write that may yet have been, or be, applied; a read that broke off),
+// storage_full, internal (the server refuses the command: its code and words).
+//
+// Threads: one at a time; a Client is one connection of the pool, held by a driver thread.
+#pragma once
+
+#include "base/result.hpp"
+#include "store/mongo/bson.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mongoc/mongoc.h>
+
+namespace dyad::mongo {
+
+inline constexpr std::string_view kEvents = "sync_events";
+inline constexpr std::string_view kContexts = "distributed_context";
+inline constexpr std::string_view kModes = "mode_state";
+inline constexpr std::string_view kTransitions = "mode_transitions";
+inline constexpr std::string_view kResponses = "ai_response_sources";
+inline constexpr std::string_view kState = "dyad_state";
+inline constexpr std::string_view kHeads = "dyad_heads";
+inline constexpr std::string_view kMeta = "dyad_meta";
+
+inline constexpr std::int32_t kDuplicateKey = 11000;
+
+struct FindOptions {
+    Bson sort{};
+    Bson fields{};           // empty: all
+    std::int64_t limit = 0;  // 0: none
+};
+
+struct Update {
+    Bson filter;
+    Bson change;  // operators, or a whole document to put in its place
+    bool upsert = false;
+};
+
+// What became of the writes of a command.
+struct Written {
+    struct Failure {
+        std::size_t index = 0;  // of the write
+        std::int32_t code = 0;
+        std::string text;
+        bool of_index(std::string_view name) const;  // a duplicate key of it
+    };
+    std::int64_t count = 0;     // documents inserted, matched or upserted, or removed
+    std::int64_t modified = 0;  // documents that are other ones now
+    std::vector<Failure> failures{};  // an ordered command has one at most, and stops there
+};
+
+class Client {
+  public:
+    // Lifetime: `client` is the pool's, for as long as this.
+    Client(mongoc_client_t* client, std::string database, bool replica_set)
+        : client_(client), database_(std::move(database)), replica_set_(replica_set) {}
+
+    mongoc_client_t* driver() noexcept { return client_; }
+    const std::string& database() const noexcept { return database_; }
+    bool replica_set() const noexcept { return replica_set_; }
+
+    // Any command, on this database or another, as it stands; its reply.
+    Result<Bson> run(const Bson& command, std::string_view database = {});
+
+    Result<std::vector<Bson>> find(std::string_view collection, const Bson& filter,
+                                   const FindOptions& options = {});
+    // The first, in the order of `options`.
+    Result<std::optional<Bson>> find_one(std::string_view collection, const Bson& filter,
+                                         FindOptions options = {});
+    // Calls `take` with each until it says false.
+    Status each(std::string_view collection, const Bson& filter, const FindOptions& options,
+                const std::function<bool(BsonView)>& take);
+
+    // In order, up to the first failure.
+    Result<Written> insert(std::string_view collection, std::span<const Bson> documents);
+    // Each for itself.
+    Result<Written> update(std::string_view collection, std::span<const Update> updates);
+    Result<Written> remove(std::string_view collection, const Bson& filter, bool only_one = false);
+
+  private:
+    Bson concern() const;
+    Result<Written> write(std::string_view verb, Bson& command);
+
+    mongoc_client_t* client_;
+    std::string database_;
+    bool replica_set_;
+};
+
+}  // namespace dyad::mongo
