@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a shared library one that is loaded on demand: writes a C++ file with a stub for each of its
-functions that the given archives call, and the table that cli/on_demand.cpp fills by dlopen.
+"""Makes a shared library one that is loaded on demand: writes a C++ file with a stub for each of
+its functions that the given archives call, and the table that cli/on_demand.cpp fills by dlopen.
 
     tools/on_demand.py OUT NAME LIBRARY[,LIBRARY...] ARCHIVE...
 

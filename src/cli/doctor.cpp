@@ -48,9 +48,8 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
         out.push_back({problem.fatal ? Verdict::fail : Verdict::warn, "Settings", problem.text,
                        problem.fatal ? "correct it, then: dyad-memory config check" : ""});
     if (!settings.has_fatal())
-        out.push_back({Verdict::ok, "Settings",
-                       "all values are good, MongoDB's and Redis's URLs "
-                       "included (not used in this version)"});
+        out.push_back(
+            {Verdict::ok, "Settings", "all values are good, MongoDB's and Redis's included"});
     const char* const why =
         settings.at("DISTRIBUTED_USER_ID").given ? "" : ", since DISTRIBUTED_USER_ID is not set";
     out.push_back({Verdict::ok, "User", "\"" + settings.user_id() + "\"" + why});

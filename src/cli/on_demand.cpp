@@ -9,8 +9,8 @@ Status load(const char* file, const char* package, const std::vector<const char*
             void** table) {
     void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr)
-        return fail(Errc::unavailable, std::string(file) +
-                                           " is missing; on Debian: apt-get install " + package);
+        return fail(Errc::unavailable,
+                    std::string(file) + " is missing; on Debian: apt-get install " + package);
     for (std::size_t i = 0; i < names.size(); ++i) {
         // Those of the libraries that it is linked with are found, too.
         table[i] = dlsym(library, names[i]);

@@ -96,6 +96,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MONGODB_URL", "mongodb://a:1,b:2/?replicaSet=r", true},
         Case{"MONGODB_URL", "mongo://localhost", false}, Case{"MONGODB_URL", "mongodb://", false},
         Case{"MONGODB_URL", "mongodb://host:port", false},
+        Case{"MONGODB_URL", "mongodb+srv://u:p@a.example:27017", false},
+        Case{"MONGODB_URL", "mongodb+srv://a.example,b.example", false},
+        Case{"MONGODB_URL", "mongodb://admin:secret@localhost:27017/dyad?authSource=admin", true},
+        Case{"MONGODB_DATABASE", "dyad_distributed", true}, Case{"MONGODB_DATABASE", "a.b", false},
+        Case{"MONGODB_DATABASE", "admin", false}, Case{"MONGODB_DATABASE", "a b", false},
+        Case{"REDIS_URL", "redis://h:6379/3", true}, Case{"REDIS_URL", "redis://h:6379/", true},
+        Case{"REDIS_URL", "redis://h:6379/three", false},
+        Case{"REDIS_URL", "redis://h:6379?db=3", false},
         Case{"REDIS_URL", "rediss://username:password@redis-cloud.com:6380", true},
         Case{"REDIS_URL", "redis://a:1,b:2", false}, Case{"REDIS_URL", "http://localhost", false},
         Case{"DYAD_URL", "http://127.0.0.1:8765", true}, Case{"DYAD_URL", "ftp://x", false},
@@ -371,18 +379,59 @@ TEST(Settings, TheExampleOfTheGuideIsPointedOut) {
     EXPECT_NE(problems_of(resolved).find("guide's example"), std::string::npos);
 }
 
-TEST(Settings, TheMasterSwitchNeedsAUserAndSaysThatTheEmbeddedStoreIsUsed) {
+TEST(Settings, TheMasterSwitchNeedsAUserAndSwitchesBothSystems) {
     Resolved resolved = with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"}});
     EXPECT_TRUE(resolved.has_fatal());
     EXPECT_NE(problems_of(resolved).find("DISTRIBUTED_USER_ID: is required"), std::string::npos);
     resolved =
         with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"}, {"DISTRIBUTED_USER_ID", "ada"}});
-    EXPECT_FALSE(resolved.has_fatal()) << problems_of(resolved);
-    EXPECT_NE(problems_of(resolved).find("embedded store"), std::string::npos);
+    EXPECT_TRUE(resolved.problems.empty()) << problems_of(resolved);
+    EXPECT_TRUE(server_settings(resolved).enable_mongodb);
+    EXPECT_TRUE(server_settings(resolved).enable_redis);
+    resolved = with_environment({});
+    EXPECT_FALSE(server_settings(resolved).enable_mongodb);
+    EXPECT_FALSE(server_settings(resolved).enable_redis);
+}
+
+TEST(Settings, EachSystemCanBeSwitchedByItself) {
+    Resolved resolved = with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"},
+                                          {"DISTRIBUTED_USER_ID", "ada"},
+                                          {"ENABLE_REDIS", "false"}});
+    EXPECT_TRUE(resolved.problems.empty()) << problems_of(resolved);
+    EXPECT_TRUE(server_settings(resolved).enable_mongodb);
+    EXPECT_FALSE(server_settings(resolved).enable_redis);
+    EXPECT_TRUE(with_environment({{"ENABLE_MONGODB", "true"}}).problems.empty());
+    EXPECT_TRUE(with_environment({{"ENABLE_REDIS", "false"}}).problems.empty());
     resolved = with_environment({{"ENABLE_REDIS", "true"}});
     EXPECT_FALSE(resolved.has_fatal());
-    EXPECT_NE(problems_of(resolved).find("Redis is not part of this version"), std::string::npos);
-    EXPECT_TRUE(with_environment({{"ENABLE_REDIS", "false"}}).problems.empty());
+    EXPECT_NE(problems_of(resolved).find("do not share a memory through Redis alone"),
+              std::string::npos);
+    resolved = with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"},
+                                 {"DISTRIBUTED_USER_ID", "ada"},
+                                 {"ENABLE_MONGODB", "false"},
+                                 {"ENABLE_REDIS", "false"}});
+    EXPECT_FALSE(resolved.has_fatal());
+    EXPECT_NE(problems_of(resolved).find("shares nothing"), std::string::npos);
+}
+
+TEST(Settings, TlsThatIsSaidAndUnsaidIsRefused) {
+    const auto refused = [](std::vector<std::pair<std::string, std::string>> more) {
+        more.insert(more.end(), {{"ENABLE_MONGODB", "true"}, {"ENABLE_REDIS", "true"}});
+        return with_environment(std::move(more)).has_fatal();
+    };
+    EXPECT_FALSE(refused({{"MONGODB_TLS", "true"}}));
+    EXPECT_FALSE(refused({{"MONGODB_TLS", "true"}, {"MONGODB_URL", "mongodb://h/?tls=true"}}));
+    EXPECT_TRUE(refused({{"MONGODB_TLS", "true"}, {"MONGODB_URL", "mongodb://h/?tls=false"}}));
+    EXPECT_TRUE(refused({{"MONGODB_TLS", "true"}, {"MONGODB_URL", "mongodb://h/d?x=y&ssl=false"}}));
+    EXPECT_TRUE(refused({{"MONGODB_TLS_CA_FILE", "/ca.pem"}}));
+    EXPECT_FALSE(refused({{"MONGODB_TLS_CA_FILE", "/ca.pem"}, {"MONGODB_TLS", "true"}}));
+    EXPECT_FALSE(
+        refused({{"MONGODB_TLS_CA_FILE", "/ca.pem"}, {"MONGODB_URL", "mongodb+srv://h.example"}}));
+    EXPECT_TRUE(refused({{"REDIS_TLS_CA_FILE", "/ca.pem"}}));
+    EXPECT_FALSE(refused({{"REDIS_TLS_CA_FILE", "/ca.pem"}, {"REDIS_TLS", "true"}}));
+    EXPECT_FALSE(refused({{"REDIS_TLS_CA_FILE", "/ca.pem"}, {"REDIS_URL", "rediss://h:6380"}}));
+    EXPECT_FALSE(with_environment({{"REDIS_TLS_CA_FILE", "/ca.pem"}}).has_fatal())
+        << "of what is not used nothing is asked";
 }
 
 TEST(Settings, AnAddressThatOthersReachHasToBeMeant) {
