@@ -9,7 +9,8 @@
 //   sent by a node (HMAC), and drops what it does not understand.
 // - `follow` takes effect before it returns; or later, and then the receiver gets a Hint with
 //   `subscribed`: what was published before was not heard. The same after each reconnection.
-// - What instances that know nothing of the log publish (they have no offsets) arrives as Foreign, at
+// - What instances that know nothing of the log publish (they have no offsets) arrives as Foreign,
+// at
 //   every node, whoever follows the user.
 //
 // Threads: as Store. The receiver is never called inside a call to this object.
@@ -70,7 +71,7 @@ struct Foreign {
 using BusMessage = std::variant<Announcement, Hint, PresenceReport, Heartbeat, Foreign>;
 
 struct BusHealth {
-    std::string kind = "local";   // or "redis"
+    std::string kind = "local";  // or "redis"
     bool connected = true;
     std::int64_t latency_us = 0;  // of the last question to the server
     std::string problem;          // empty where connected
