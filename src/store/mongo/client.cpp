@@ -14,8 +14,8 @@ namespace {
 // InterruptedDueToReplStateChange, InterruptedAtShutdown, ShutdownInProgress, HostUnreachable,
 // HostNotFound, NetworkTimeout, SocketException, ExceededTimeLimit, MaxTimeMSExpired,
 // WriteConcernFailed, UnsatisfiableWriteConcern.
-constexpr std::array<std::uint32_t, 15> kPassing = {10107, 13435, 189, 13436, 11602, 11600, 91, 6,
-                                                    7,     89,    9001, 262,  50,    64,    100};
+constexpr std::array<std::uint32_t, 15> kPassing = {10107, 13435, 189,  13436, 11602, 11600, 91, 6,
+                                                    7,     89,    9001, 262,   50,    64,    100};
 constexpr std::array<std::uint32_t, 2> kFull = {14031, 12501};  // OutOfDiskSpace, QuotaExceeded
 
 bool is_one_of(const auto& codes, std::uint32_t code) {
@@ -139,7 +139,8 @@ Result<Written> Client::write(std::string_view verb, Bson& command) {
                     .modified = view.number("nModified").value_or(0),
                     .failures = failures_of(view)};
     if (const BsonView waited = view.sub("writeConcernError"); waited.valid())
-        return fail(Errc::outcome_unknown, std::string(verb) + ": MongoDB has not made it durable: " +
+        return fail(Errc::outcome_unknown, std::string(verb) +
+                                               ": MongoDB has not made it durable: " +
                                                std::string(waited.text("errmsg").value_or("")));
     return written;
 }

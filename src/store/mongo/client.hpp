@@ -60,8 +60,8 @@ struct Written {
         // A duplicate key of an index with this member.
         bool of_index(std::string_view member) const;
     };
-    std::int64_t count = 0;     // documents inserted, matched or upserted, or removed
-    std::int64_t modified = 0;  // documents that are other ones now
+    std::int64_t count = 0;           // documents inserted, matched or upserted, or removed
+    std::int64_t modified = 0;        // documents that are other ones now
     std::vector<Failure> failures{};  // an ordered command has one at most, and stops there
 };
 
