@@ -26,8 +26,7 @@ std::chrono::milliseconds ms(std::int64_t count) {
 
 // The driver's own words are for whoever debugs it.
 void take_log(mongoc_log_level_t level, const char* domain, const char* text, void*) {
-    if (level <= MONGOC_LOG_LEVEL_WARNING)
-        log::debug(kScope, std::string(domain) + ": " + text);
+    if (level <= MONGOC_LOG_LEVEL_WARNING) log::debug(kScope, std::string(domain) + ": " + text);
 }
 
 void init_driver() {
@@ -90,7 +89,8 @@ namespace {
 
 class Held {
   public:
-    explicit Held(mongoc_client_pool_t* pool) : pool_(pool), client_(mongoc_client_pool_pop(pool)) {}
+    explicit Held(mongoc_client_pool_t* pool)
+        : pool_(pool), client_(mongoc_client_pool_pop(pool)) {}
     ~Held() { mongoc_client_pool_push(pool_, client_); }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
@@ -177,7 +177,6 @@ void Database::work() {
     }
 }
 
-// A request has found no server: the keeper looks at once.
 void Database::note(const Error& error) {
     if (error.code != Errc::storage_unavailable && error.code != Errc::outcome_unknown) return;
     const MutexLock held(mutex_);
@@ -240,27 +239,29 @@ void Database::run_appends(const std::string& user_id, const Result<Client*>& cl
     } else {
         results.assign(appends.size(), {AppendOutcome::refused, client.error()});
     }
-    bool committed = false;
+    std::size_t events = 0;
     for (std::size_t i = 0; i < appends.size(); ++i) {
-        if (results[i].outcome == AppendOutcome::committed) {
-            committed = true;
-            metrics::events_committed.add(
-                static_cast<std::int64_t>(appends[i].request.batch->size()));
-        } else if (results[i].outcome == AppendOutcome::unknown) {
+        if (results[i].outcome == AppendOutcome::committed)
+            events += appends[i].request.batch->size();
+        else if (results[i].outcome == AppendOutcome::unknown)
             note(fail(Errc::outcome_unknown));
-        } else if (results[i].error) {
+        else if (results[i].error)
             note(*results[i].error);
-        }
     }
-    if (committed) {
+    if (events > 0) {
         metrics::commits.add(1);
-        const MutexLock held(mutex_);
-        const bool first = due_.empty();
-        due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(options_.project_after_ms));
-        if (first) changed_.notify_all();
+        metrics::events_committed.add(static_cast<std::int64_t>(events));
+        committed(user_id);
     }
     for (std::size_t i = 0; i < appends.size(); ++i)
         driver::answer(appends[i].caller, appends[i].done, std::move(results[i]));
+}
+
+void Database::committed(const std::string& user_id) {
+    const MutexLock held(mutex_);
+    const bool first = due_.empty();
+    due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(options_.project_after_ms));
+    if (first) changed_.notify_all();
 }
 
 // ---- what is derived ------------------------------------------------------------------------
@@ -330,30 +331,30 @@ void Database::save_clock(const ClockMark& mark) {
         clock_dirty_ = true;
         if (std::exchange(clock_saving_, true)) return;
     }
-    run([this](const Result<Client*>& client) {
-        if (client)
-            write_clock(**client);
-        const MutexLock held(mutex_);
-        clock_saving_ = false;
-    });
+    run([this](const Result<Client*>& client) { write_clock(client); });
 }
 
-void Database::write_clock(Client& client) {
+// The last one, until there is no later one. Without a server it waits for the next.
+void Database::write_clock(const Result<Client*>& client) {
     for (;;) {
         ClockMark mark;
         {
             const MutexLock held(mutex_);
-            if (!std::exchange(clock_dirty_, false)) return;
+            if (!client || !std::exchange(clock_dirty_, false)) {
+                clock_saving_ = false;
+                return;
+            }
             mark = *clock_mark_;
         }
         const Bson older = Bson().number("$lte", mark.proven_ms);
-        const Update save{.filter = Bson().text("_id", "clock").sub("proven", older),
-                          .change = Bson().sub("$set", Bson()
-                                                           .number("proven", mark.proven_ms)
-                                                           .text("mark", encode_clock_mark(mark))),
-                          .upsert = true};
-        const Result<Written> written = client.update(kMeta, {&save, 1});
-        if (!written) return note(written.error());
+        const Update save{
+            .filter = Bson().text("_id", "clock").sub("proven", older),
+            .change = Bson().sub(
+                "$set",
+                Bson().number("proven", mark.proven_ms).text("mark", encode_clock_mark(mark))),
+            .upsert = true};
+        const Result<Written> written = (*client)->update(kMeta, {&save, 1});
+        if (!written) note(written.error());
     }
 }
 
@@ -399,18 +400,14 @@ void Database::came_up(const Identity& identity) {
 }
 
 void Database::went_down(const Error& why) {
-    const std::string_view detail = why.detail;
     constexpr std::string_view kWord = "MongoDB not connected: ";
-    std::string problem(detail.starts_with(kWord) ? detail.substr(kWord.size()) : detail);
-    bool changed = up_.exchange(false);
-    {
-        const MutexLock held(mutex_);
-        changed = changed || (problem_ != problem && is_lasting(why));
-        problem_ = std::move(problem);
-    }
-    if (changed || !start_logged_)
-        log::warn(kScope, std::string(kWord) + std::string(problem_of(why)) + "; looking for it");
-    start_logged_ = true;
+    std::string problem = why.detail;
+    if (problem.starts_with(kWord)) problem.erase(0, kWord.size());
+    if (up_.exchange(false)) told_ = false;
+    if (!std::exchange(told_, true))
+        log::warn(kScope, std::string(kWord) + problem + "; looking for it");
+    const MutexLock held(mutex_);
+    problem_ = std::move(problem);
 }
 
 void Database::keep() {
@@ -430,8 +427,8 @@ void Database::keep() {
             continue;
         }
         went_down(found.error());
-        const auto jitter = static_cast<std::int64_t>(random_.below(
-            static_cast<std::uint64_t>(retry_ms / 2 + 1)));
+        const auto jitter =
+            static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(retry_ms / 2 + 1)));
         next_look = std::chrono::steady_clock::now() + ms(retry_ms / 2 + jitter);
         retry_ms = std::min(retry_ms * 2, options_.retry_max_ms);
     }

@@ -36,15 +36,15 @@ namespace dyad::mongo {
 struct MongoOptions {
     std::string url = "mongodb://localhost:27017";
     std::string database = "dyad_distributed";
-    std::size_t pool_max = 10;  // connections that work; the keeper has another one
-    std::size_t pool_min = 2;   // of them opened at once
-    bool tls = false;           // where the URL does not say it
-    std::string ca_file;        // of the authorities to trust beside the system's
-    std::uint64_t seed = 0;     // of a new store's epochs; 0: random
-    std::size_t requests_max = 65536;       // without an answer
-    std::int64_t project_after_ms = 200;    // after a commit
+    std::size_t pool_max = 10;            // connections that work; the keeper has another one
+    std::size_t pool_min = 2;             // of them opened at once
+    bool tls = false;                     // where the URL does not say it
+    std::string ca_file;                  // of the authorities to trust beside the system's
+    std::uint64_t seed = 0;               // of a new store's epochs; 0: random
+    std::size_t requests_max = 65536;     // without an answer
+    std::int64_t project_after_ms = 200;  // after a commit
     std::int64_t ping_ms = 2000;
-    std::int64_t retry_max_ms = 2000;       // between two looks for a server
+    std::int64_t retry_max_ms = 2000;  // between two looks for a server
 };
 
 struct PendingAppend {
@@ -68,6 +68,8 @@ class Database {
     using Work = std::function<void(Result<Client*>)>;
     void run(Work work);
     Shared& shared() noexcept { return shared_; }
+    // A request has failed so: where it found no server, the keeper looks at once.
+    void note(const Error& error);
 
     // Projects what this process committed and did not project yet.
     Status bring_up_all(Client& client);
@@ -75,11 +77,9 @@ class Database {
     std::optional<ClockMark> saved_clock() const;
 
     StoreHealth health() const;
-    const std::string& problem_of_start() const noexcept { return start_problem_; }
     std::int64_t clock_offset_ms() const noexcept {
         return clock_offset_ms_.load(std::memory_order_relaxed);
     }
-    bool replica_set() const noexcept { return replica_set_; }
     // Calls `take` with the secret of the store once it is known, and whenever it changes; on the
     // keeper's thread, or at once. Lifetime of the call: until stop().
     void on_secret(std::function<void(const std::string&)> take);
@@ -96,18 +96,20 @@ class Database {
 
     Database(MongoOptions options, Random& random);
     void work();
-    void run_appends(const std::string& user_id);
     std::vector<PendingAppend> take_appends(const std::string& user_id);
-    void project(const std::string& user_id);
-    void write_clock();
+    void run_appends(const std::string& user_id, const Result<Client*>& client,
+                     const std::vector<PendingAppend>& appends);
+    void committed(const std::string& user_id);
+    void project(const std::string& user_id, const Result<Client*>& client);
+    void write_clock(const Result<Client*>& client);
 
     void keep();
     Status look(Client& client);
-    void came_up(const Deployment& found, const Identity& identity);
+    void came_up(const Identity& identity);
     void went_down(const Error& why);
+    bool wait_until(Time next_look);
+    bool take_look_now();
     void submit_due();
-    std::int64_t wait_ms(std::int64_t ping_in_ms) const;
-    void note(const Error& error);
 
     const MongoOptions options_;
     SystemRandom random_;  // the keeper's
@@ -118,7 +120,7 @@ class Database {
     driver::Mailbox<Work> mailbox_;
     std::vector<std::thread> threads_;
     std::thread keeper_;
-    std::string start_problem_;
+    bool told_ = false;  // that no server is there; the keeper's
 
     std::atomic<bool> up_{false};
     std::atomic<bool> prepared_{false};  // its indexes were seen

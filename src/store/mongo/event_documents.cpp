@@ -35,12 +35,13 @@ Bson event_document(const std::string& user_id, const EventBatch& batch, Offset 
     const EventEntry& entry = batch.entry(offset);
     const std::string_view text = batch.text(offset);
     const Result<EventView> event = decode_event(text);
-    CHECK(event.has_value());
+    const Result<Bson> data = event_data(change);
+    CHECK(event.has_value() && data.has_value());
     Bson document;
     document.text("userId", user_id)
         .text("sourceInstanceId", event->source_instance_id)
         .text("eventType", event_type_name(event->kind))
-        .sub("eventData", event_data(change))
+        .sub("eventData", *data)
         .null("targetInstances")
         .array("processedBy", Bson())
         .text("priority", "normal")

@@ -41,9 +41,8 @@ Result<Cut> find_cut(Client& client, const std::string& user_id, Offset from,
         const Bson range = Bson()
                                .number("$gte", signed_bits(start))
                                .number("$lte", signed_bits(start + kAtOnce - 1));
-        const FindOptions options{
-            .sort = Bson().number("offset", 1),
-            .fields = Bson().number("offset", 1).number("timestamp", 1)};
+        const FindOptions options{.sort = Bson().number("offset", 1),
+                                  .fields = Bson().number("offset", 1).number("timestamp", 1)};
         TRY(client.each(kEvents, Bson().text("userId", user_id).sub("offset", range), options,
                         [&](BsonView event) {
                             const std::int64_t at_ms = event.date("timestamp").value_or(0);
@@ -66,10 +65,9 @@ Status update_one(Client& client, std::string_view collection, Bson filter, Bson
 // Everything before `first_kept` becomes what stays of it. Answers how many events that were.
 Result<std::size_t> erase(Client& client, const std::string& user_id, Offset first_kept) {
     Bson gone;
-    for (const char* field :
-         {"eventType", "eventData", "targetInstances", "processedBy", "priority", "timestamp",
-          "epoch", "kind", "scope", "version", "text", "prev", "hash", "contentHash", "salt",
-          "fingerprint"})
+    for (const char* field : {"eventType", "eventData", "targetInstances", "processedBy",
+                              "priority", "timestamp", "epoch", "kind", "scope", "version", "text",
+                              "prev", "hash", "contentHash", "salt", "fingerprint"})
         gone.text(field, "");
     const Bson range = Bson().number("$gte", 1).number("$lt", signed_bits(first_kept));
     const Update update{.filter = Bson().text("userId", user_id).sub("offset", range),
@@ -105,8 +103,8 @@ Result<std::vector<Expired>> expired_by_instance(Client& client, const std::stri
     std::vector<Expired> all;
     reply.view().sub("cursor.firstBatch").members([&](std::string_view, const BsonValue& value) {
         const BsonView one(value);
-        all.push_back({std::string(one.text("_id").value_or("")),
-                       one.number("count").value_or(0), one.number("newest").value_or(0)});
+        all.push_back({std::string(one.text("_id").value_or("")), one.number("count").value_or(0),
+                       one.number("newest").value_or(0)});
     });
     return all;
 }

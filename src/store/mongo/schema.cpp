@@ -11,7 +11,7 @@
 namespace dyad::mongo {
 namespace {
 
-constexpr std::int64_t kForm = 1;           // of what is stored
+constexpr std::int64_t kForm = 1;            // of what is stored
 constexpr std::int64_t kWireVersionMin = 9;  // MongoDB 4.4
 constexpr std::size_t kSecretBytes = 32;
 // IndexOptionsConflict, IndexKeySpecsConflict, CannotCreateIndex
@@ -69,8 +69,10 @@ std::span<const Index> indexes() {
 std::string name_of(const Index& index) {
     std::string name;
     for (const auto& [field, direction] : index.keys)
-        name.append(name.empty() ? "" : "_").append(field).append("_").append(
-            std::to_string(direction));
+        name.append(name.empty() ? "" : "_")
+            .append(field)
+            .append("_")
+            .append(std::to_string(direction));
     return name;
 }
 
@@ -111,8 +113,9 @@ Result<Deployment> greet(Client& client, Clock& clock) {
                            .count();
     const BsonView view = hello.view();
     if (view.number("maxWireVersion").value_or(0) < kWireVersionMin)
-        return fail(Errc::storage_newer, "MONGODB_URL: this server is older than MongoDB 4.4; "
-                                         "update it, or use another one");
+        return fail(Errc::storage_newer,
+                    "MONGODB_URL: this server is older than MongoDB 4.4; "
+                    "update it, or use another one");
     found.replica_set = view.text("setName") || view.text("msg") == "isdbgrid";
     if (const auto theirs = view.date("localTime"))
         found.clock_offset_ms = *theirs - wall_ms - found.latency_us / 2000;
@@ -136,7 +139,8 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
         if (made.error().code != Errc::internal) return made.error();
         return fail(Errc::invalid_field,
                     "MONGODB_URL: this server does not take writes that wait for its journal, "
-                    "without which nothing is safe (" + made.error().detail + ")");
+                    "without which nothing is safe (" +
+                        made.error().detail + ")");
     }
     ASSIGN_OR_RETURN(const auto found, client.find_one(kMeta, Bson().text("_id", "store")));
     const auto damaged = [] {
@@ -145,8 +149,9 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
     if (!found) return damaged();
     const BsonView view = found->view();
     if (view.number("form").value_or(0) > kForm)
-        return fail(Errc::storage_newer, "MONGODB_DATABASE: a newer version of this server wrote "
-                                         "it; use that version");
+        return fail(Errc::storage_newer,
+                    "MONGODB_DATABASE: a newer version of this server wrote "
+                    "it; use that version");
     const auto stored = view.number("seed");
     const auto key = view.binary("secret");
     if (!stored || *stored == 0 || !key || key->size() != kSecretBytes) return damaged();

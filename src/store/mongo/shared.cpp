@@ -1,5 +1,7 @@
 #include "store/mongo/shared.hpp"
 
+#include <algorithm>
+
 namespace dyad::mongo {
 
 Status Barrier::pass(Client& client) {
@@ -15,9 +17,10 @@ Status Barrier::pass(Client& client) {
         target = asked_;
         serial = ++writes_;
     }
-    const Update write{.filter = Bson().text("_id", "barrier:" + name_),
-                       .change = Bson().sub("$set", Bson().number("n", signed_bits(serial))),
-                       .upsert = true};
+    const Update write{
+        .filter = Bson().text("_id", "barrier:" + name_),
+        .change = Bson().sub("$set", Bson().number("n", static_cast<std::int64_t>(serial))),
+        .upsert = true};
     const Result<Written> written = client.update(kMeta, {&write, 1});
     {
         const MutexLock held(mutex_);

@@ -8,7 +8,9 @@
 #include "model/event.hpp"
 #include "store/mongo/client.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <unordered_map>
 

@@ -85,15 +85,13 @@ Update state_update(const std::string& user_id, std::string_view kind, const std
 // Every failure but that of a document that is as late already.
 Status check(const Written& written) {
     for (const Written::Failure& failure : written.failures)
-        if (failure.code != kDuplicateKey)
-            return fail(Errc::internal, "MongoDB: " + failure.text);
+        if (failure.code != kDuplicateKey) return fail(Errc::internal, "MongoDB: " + failure.text);
     return Done{};
 }
 
 Status update_all(Client& client, std::string_view collection, std::vector<Update>& updates) {
     for (std::size_t i = 0; i < updates.size(); i += kUpdatesMax) {
-        const auto some =
-            std::span(updates).subspan(i, std::min(kUpdatesMax, updates.size() - i));
+        const auto some = std::span(updates).subspan(i, std::min(kUpdatesMax, updates.size() - i));
         ASSIGN_OR_RETURN(const Written written, client.update(collection, some));
         TRY(check(written));
     }
@@ -124,24 +122,28 @@ Status write_state(Client& client, const std::string& user_id, const Final& fina
 
 Status write_modes(Client& client, const std::string& user_id, const Final& final) {
     std::vector<Update> transitions;
-    for (const auto& [offset, state] : final.transitions)
+    for (const auto& [offset, state] : final.transitions) {
+        ASSIGN_OR_RETURN(const Bson document, transition_document(user_id, offset, state));
         transitions.push_back(
-            {.filter = Bson().text("userId", user_id).number(
-                 "dyad.offset", static_cast<std::int64_t>(offset)),
-             .change = Bson().sub("$setOnInsert", transition_document(user_id, state, offset)),
+            {.filter = Bson()
+                           .text("userId", user_id)
+                           .number("dyad.offset", static_cast<std::int64_t>(offset)),
+             .change = document,
              .upsert = true});
+    }
     TRY(update_all(client, kTransitions, transitions));
     std::vector<Update> modes;
     for (const auto& [instance, last] : final.modes) {
         if (!last.state) continue;
-        const Bson older = Bson().sub(
-            "dyad.offset", Bson().number("$lt", static_cast<std::int64_t>(last.offset)));
+        const Bson older =
+            Bson().sub("dyad.offset", Bson().number("$lt", static_cast<std::int64_t>(last.offset)));
         const Bson others = Bson().sub("dyad", Bson().flag("$exists", false));
+        ASSIGN_OR_RETURN(const Bson document, mode_document(user_id, last.offset, *last.state));
         modes.push_back({.filter = Bson()
                                        .text("userId", user_id)
                                        .text("instanceId", instance)
                                        .array("$or", Bson().sub("0", older).sub("1", others)),
-                         .change = mode_document(user_id, *last.state, last.offset),
+                         .change = document,
                          .upsert = true});
     }
     return update_all(client, kModes, modes);
@@ -172,9 +174,9 @@ Status write_response(Client& client, const std::string& user_id, Offset offset,
                 filter.sub("dyad", Bson().flag("$exists", false));
         }
         record.offset = offset;
-        const Update update{.filter = std::move(filter),
-                            .change = response_document(user_id, record, offset),
-                            .upsert = !found};
+        ASSIGN_OR_RETURN(Bson document, response_document(user_id, record));
+        const Update update{
+            .filter = std::move(filter), .change = std::move(document), .upsert = !found};
         ASSIGN_OR_RETURN(const Written written, client.update(kResponses, {&update, 1}));
         if (written.failures.empty() && written.count == 1) return Done{};
         TRY(check(written));
@@ -191,21 +193,19 @@ Status forget_deletions(Client& client, const std::string& user_id) {
                      client.run(Bson().text("count", kState).sub("query", deleted)));
     const std::int64_t count = counted.view().number("n").value_or(0);
     if (count <= kMost) return Done{};
-    ASSIGN_OR_RETURN(const auto first,
-                     client.find(kState, deleted,
-                                 {.sort = Bson().number("offset", 1), .limit = count - kMost}));
+    ASSIGN_OR_RETURN(
+        const auto first,
+        client.find(kState, deleted, {.sort = Bson().number("offset", 1), .limit = count - kMost}));
     Version forgotten = 0;
     std::int64_t last = 0;
     for (const Bson& one : first) {
-        ASSIGN_OR_RETURN(const Context context,
-                         read_context(one.view().text("text").value_or("")));
+        ASSIGN_OR_RETURN(const Context context, read_context(one.view().text("text").value_or("")));
         forgotten = std::max(forgotten, context.version);
         last = std::max(last, one.view().number("offset").value_or(0));
     }
     const Bson most = Bson().number("forgotten", static_cast<std::int64_t>(forgotten));
-    const Update head{.filter = Bson().text("_id", user_id),
-                      .change = Bson().sub("$max", most),
-                      .upsert = true};
+    const Update head{
+        .filter = Bson().text("_id", user_id), .change = Bson().sub("$max", most), .upsert = true};
     ASSIGN_OR_RETURN(const Written written, client.update(kHeads, {&head, 1}));
     TRY(check(written));
     deleted.sub("offset", Bson().number("$lte", last));
@@ -224,13 +224,13 @@ Status move_head(Client& client, const std::string& user_id, const HeadDocument&
     Bson set;
     set.sub("projected", projected);
     if (!before.has_oldest) set.date("oldest", first_ms);
-    const Bson older = Bson().sub(
-        "projected.offset", Bson().number("$lt", static_cast<std::int64_t>(end.offset)));
+    const Bson older =
+        Bson().sub("projected.offset", Bson().number("$lt", static_cast<std::int64_t>(end.offset)));
     const Bson none = Bson().sub("projected", Bson().flag("$exists", false));
-    const Update move{.filter = Bson().text("_id", user_id).array(
-                          "$or", Bson().sub("0", older).sub("1", none)),
-                      .change = Bson().sub("$set", set),
-                      .upsert = true};
+    const Update move{
+        .filter = Bson().text("_id", user_id).array("$or", Bson().sub("0", older).sub("1", none)),
+        .change = Bson().sub("$set", set),
+        .upsert = true};
     ASSIGN_OR_RETURN(const Written written, client.update(kHeads, {&move, 1}));
     return check(written);
 }
@@ -302,9 +302,8 @@ Status bring_up(Client& client, UserLogs& logs, const std::string& user_id) {
 Status drop_places(Client& client, const std::string& user_id, Offset first_kept) {
     const Bson before = Bson().number("$lt", static_cast<std::int64_t>(first_kept));
     for (const std::string_view mark : {"gone", "deleted"})
-        TRY(client.remove(
-            kState,
-            Bson().text("userId", user_id).flag(mark, true).sub("offset", before)));
+        TRY(client.remove(kState,
+                          Bson().text("userId", user_id).flag(mark, true).sub("offset", before)));
     return Done{};
 }
 

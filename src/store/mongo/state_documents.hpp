@@ -9,8 +9,8 @@
 //     gone:true         a mode that was forgotten, a conflict that was closed
 //     expires:date      of a live context
 //
-// A document is only ever replaced by one of a later event, whoever writes it and however late: what
-// has gone leaves its place until no event is left that could bring it back.
+// A document is only ever replaced by one of a later event, whoever writes it and however late:
+// what has gone leaves its place until no event is left that could bring it back.
 //
 // Errors: the client's; storage_damaged.
 // Threads: one at a time, a driver thread's.

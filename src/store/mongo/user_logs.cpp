@@ -1,14 +1,16 @@
 #include "store/mongo/user_logs.hpp"
 
+#include "store/mongo/state_documents.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace dyad::mongo {
 namespace {
 
-constexpr Offset kReach = 1024;       // how far beyond a known end the end is looked for at once
+constexpr Offset kReach = 1024;  // how far beyond a known end the end is looked for at once
 constexpr Offset kOffsetMax = Offset{1} << 62;
-constexpr int kTries = 5;             // of a read that others' writes overtake
+constexpr int kTries = 5;  // of a read that others' writes overtake
 constexpr std::size_t kLoadBytes = 8 << 20;
 
 Bson between(const std::string& user_id, Offset from, Offset to) {
@@ -44,8 +46,9 @@ Result<HeadDocument> UserLogs::head_document(const std::string& user_id) {
     head.has_oldest = view.date("oldest").has_value();
     head.first_kept = static_cast<Offset>(view.number("firstKept").value_or(1));
     head.forgotten = static_cast<Version>(view.number("forgotten").value_or(0));
-    if (const BsonView projected = view.sub("projected"); projected.valid())
+    if (const BsonView projected = view.sub("projected"); projected.valid()) {
         ASSIGN_OR_RETURN(head.projected, head_in(projected));
+    }
     return head;
 }
 
@@ -54,11 +57,10 @@ Result<UserLogs::Window> UserLogs::window(const std::string& user_id, Offset fro
     Window window;
     Status good = Done{};
     std::size_t bytes = 0;
-    TRY(client_.each(kEvents, between(user_id, from, from + kWindow - 1),
-                     {.sort = by_offset(1)}, [&](BsonView document) {
+    TRY(client_.each(kEvents, between(user_id, from, from + kWindow - 1), {.sort = by_offset(1)},
+                     [&](BsonView document) {
                          const auto offset = static_cast<Offset>(*document.number("offset"));
-                         const Offset next =
-                             window.batch.empty() ? from : window.batch.last() + 1;
+                         const Offset next = window.batch.empty() ? from : window.batch.last() + 1;
                          if (offset != next) return false;  // expired, or on its way
                          good = add_event(window.batch, document);
                          bytes = window.batch.texts.size();
@@ -116,13 +118,14 @@ Result<LogSlice> UserLogs::read(const std::string& user_id, Offset after, std::s
     for (int tries = 0; tries < kTries; ++tries) {
         LogSlice slice;
         Window window;
-        if (after < kOffsetMax)
+        if (after < kOffsetMax) {
             ASSIGN_OR_RETURN(window, this->window(user_id, after + 1, bytes_max));
+        }
         if (window.batch.empty()) {
             ASSIGN_OR_RETURN(const HeadDocument head, head_document(user_id));
             if (after + 1 < head.first_kept)
-                return fail(Errc::history_gone, "the log begins with event " +
-                                                    std::to_string(head.first_kept));
+                return fail(Errc::history_gone,
+                            "the log begins with event " + std::to_string(head.first_kept));
             slice.first_kept = head.first_kept;
             ASSIGN_OR_RETURN(slice.head, end_of(user_id));
             if (slice.head.offset > after) {
@@ -134,10 +137,11 @@ Result<LogSlice> UserLogs::read(const std::string& user_id, Offset after, std::s
             slice.head = window.batch.head();
             const LogHead last = slice.head;
             slice.batches.push_back(std::make_shared<const EventBatch>(std::move(window.batch)));
-            if (window.more)
+            if (window.more) {
                 ASSIGN_OR_RETURN(slice.head, end_of(user_id, last));
-            else
+            } else {
                 shared_.heads.saw(user_id, last);
+            }
         }
         TRY(shared_.barrier.pass(client_));
         return slice;
@@ -284,10 +288,10 @@ void UserLogs::failed(Insert& insert, const Written::Failure& failure) {
     if (failure.of_index("operationId"))
         insert.results[i] = repeated(insert.user_id, *insert.requests[i]->batch, event);
     else if (failure.code != kDuplicateKey)
-        insert.results[i] =
-            event == 0 ? AppendResult{AppendOutcome::refused,
-                                      fail(Errc::internal, "MongoDB: " + failure.text)}
-                       : AppendResult{.outcome = AppendOutcome::unknown};
+        insert.results[i] = event == 0
+                                ? AppendResult{AppendOutcome::refused,
+                                               fail(Errc::internal, "MongoDB: " + failure.text)}
+                                : AppendResult{.outcome = AppendOutcome::unknown};
 }
 
 // The event's operation is in the log: where? Somebody may have written this very batch.

@@ -20,9 +20,9 @@ namespace dyad::mongo {
 
 // A user's document in `dyad_heads`; all of it is as for a new log where there is none.
 struct HeadDocument {
-    LogHead projected;        // the state documents have everything up to it
-    Offset first_kept = 1;    // the oldest event that has not expired
-    Version forgotten = 0;    // the greatest version of the deleted contexts that are forgotten
+    LogHead projected;      // the state documents have everything up to it
+    Offset first_kept = 1;  // the oldest event that has not expired
+    Version forgotten = 0;  // the greatest version of the deleted contexts that are forgotten
     bool exists = false;
     bool has_oldest = false;  // `oldest`, by which retention finds the user
 };
