@@ -14,8 +14,8 @@ namespace {
 // InterruptedDueToReplStateChange, InterruptedAtShutdown, ShutdownInProgress, HostUnreachable,
 // HostNotFound, NetworkTimeout, SocketException, ExceededTimeLimit, MaxTimeMSExpired,
 // WriteConcernFailed, UnsatisfiableWriteConcern.
-constexpr std::array<std::uint32_t, 15> kPassing = {10107, 13435, 189, 13436, 11602, 11600, 91, 6,
-                                                    7,     89,    9001, 262,  50,    64,    100};
+constexpr std::array<std::uint32_t, 15> kPassing = {10107, 13435, 189,  13436, 11602, 11600, 91, 6,
+                                                    7,     89,    9001, 262,   50,    64,    100};
 constexpr std::array<std::uint32_t, 2> kFull = {14031, 12501};  // OutOfDiskSpace, QuotaExceeded
 
 bool is_one_of(const auto& codes, std::uint32_t code) {
@@ -38,17 +38,22 @@ std::vector<Written::Failure> failures_of(BsonView reply) {
     std::vector<Written::Failure> failures;
     reply.sub("writeErrors").members([&](std::string_view, const BsonValue& value) {
         const BsonView one(value);
+        std::vector<std::string> key;
+        one.sub("keyPattern").members([&](std::string_view name, const BsonValue&) {
+            key.emplace_back(name);
+        });
         failures.push_back({.index = static_cast<std::size_t>(one.number("index").value_or(0)),
                             .code = static_cast<std::int32_t>(one.number("code").value_or(0)),
-                            .text = std::string(one.text("errmsg").value_or(""))});
+                            .text = std::string(one.text("errmsg").value_or("")),
+                            .key = std::move(key)});
     });
     return failures;
 }
 
 }  // namespace
 
-bool Written::Failure::of_index(std::string_view name) const {
-    return code == kDuplicateKey && text.find(name) != std::string::npos;
+bool Written::Failure::of_index(std::string_view member) const {
+    return code == kDuplicateKey && std::find(key.begin(), key.end(), member) != key.end();
 }
 
 Bson Client::concern() const {
@@ -134,7 +139,8 @@ Result<Written> Client::write(std::string_view verb, Bson& command) {
                     .modified = view.number("nModified").value_or(0),
                     .failures = failures_of(view)};
     if (const BsonView waited = view.sub("writeConcernError"); waited.valid())
-        return fail(Errc::outcome_unknown, std::string(verb) + ": MongoDB has not made it durable: " +
+        return fail(Errc::outcome_unknown, std::string(verb) +
+                                               ": MongoDB has not made it durable: " +
                                                std::string(waited.text("errmsg").value_or("")));
     return written;
 }
@@ -154,7 +160,8 @@ Result<Written> Client::update(std::string_view collection, std::span<const Upda
         list.sub(std::to_string(i), Bson()
                                         .sub("q", updates[i].filter)
                                         .sub("u", updates[i].change)
-                                        .flag("upsert", updates[i].upsert));
+                                        .flag("upsert", updates[i].upsert)
+                                        .flag("multi", updates[i].all));
     Bson command;
     command.text("update", collection).array("updates", list).flag("ordered", false);
     return write("update", command);
