@@ -1,6 +1,7 @@
 // What may be written as the value of a setting.
 #include "auth/authority.hpp"
 #include "base/utf8.hpp"
+#include "bus/redis/redis_url.hpp"
 #include "cli/settings_table.hpp"
 #include "cli/text.hpp"
 #include "cli/url.hpp"
@@ -97,19 +98,6 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
         return good;
     }
     return false;
-}
-
-// What stands behind the authority may only be the number of a database.
-std::optional<std::string> check_redis_url(std::string_view value) {
-    if (!is_database_url(value, {"redis://", "rediss://"}, false))
-        return "must look like redis://user:password@host:6379 or rediss://host:6380";
-    const std::string_view rest = value.substr(value.find("://") + 3);
-    const std::size_t slash = rest.find_first_of("/?");
-    const std::string_view after = slash == rest.npos ? "" : rest.substr(slash);
-    if (after.size() > 1 && (after[0] != '/' || !whole_number(after.substr(1))))
-        return "must end with the host and port, or with /0, /1 … for another database; it has no "
-               "options";
-    return std::nullopt;
 }
 
 std::optional<std::string> check_mongodb_url(std::string_view value) {
@@ -271,7 +259,11 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
         case mongodb_url:
             return check_mongodb_url(value);
         case redis_url:
-            return check_redis_url(value);
+            if (!is_database_url(value, {"redis://", "rediss://"}, false))
+                return "must look like redis://user:password@host:6379 or rediss://host:6380";
+            if (const auto url = bus::RedisUrl::parse(value); !url)
+                return "is not good: " + url.error().detail;
+            return std::nullopt;
         case database_name:
             return check_database_name(row, value);
     }

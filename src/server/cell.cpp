@@ -31,6 +31,7 @@ core::Config heart_config(const Shared& shared, std::size_t cells) {
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
     config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
+    config.others_listen = settings.enable_redis;
     config.push_events = settings.enable_real_time_events;
     config.feeds_bytes_max = limits::feeds_bytes_max / cells;
     config.commands_bytes_max = limits::commands_queued_bytes_max / cells;
