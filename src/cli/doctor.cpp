@@ -83,8 +83,10 @@ std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions&
     const Resolved settings = resolve(inputs);
     std::vector<Finding> out;
     check_settings(inputs, settings, out);
-    append(out, check_folder(settings.data_dir()));
-    const bool usable = out.back().verdict != Verdict::fail;
+    const bool embedded = !settings.follows_master("ENABLE_MONGODB");
+    if (embedded) append(out, check_folder(settings.data_dir()));
+    const bool usable = !embedded || out.back().verdict != Verdict::fail;
+    if (!settings.has_fatal()) append(out, check_backends(settings));
     if (!Url::parse(settings.url())) return out;
     RestClient client(settings, common);
     const bool answers = can_connect(client.url());
@@ -92,7 +94,7 @@ std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions&
     const std::size_t before = out.size();
     if (answers) append(out, check_server(client, on_progress));
     const bool ours = out.size() > before + 1;  // of another one there is nothing but that to say
-    if (!ours && usable) append(out, check_store(settings.data_dir(), on_progress));
+    if (!ours && usable && embedded) append(out, check_store(settings.data_dir(), on_progress));
     if (ours && options.write_test) append(out, test_writing(client));
     return out;
 }

@@ -80,7 +80,8 @@ void get_status(Call& call) {
     const SystemHealth storage{true,       store.connected,  store.healthy,
                                store.kind, store.latency_us, store.problem};
     const BusHealth told = node.bus().health();
-    const bool hears = told.connected && node.engine().hears_others();
+    // Before the store was reached nobody knows what nodes sign with: they hear nothing yet.
+    const bool hears = told.connected && (node.engine().hears_others() || !store.connected);
     const SystemHealth bus{
         true,      told.connected,  hears,
         told.kind, told.latency_us, told.connected && !hears ? kDeaf : told.problem};
