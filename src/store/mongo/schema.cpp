@@ -56,7 +56,7 @@ std::span<const Index> indexes() {
          "operationId"},
         {kEvents, {{"userId", 1}, {"scope", 1}, {"offset", -1}}, false, false, "offset"},
         {kEvents, {{"userId", 1}, {"sourceInstanceId", 1}, {"place", 1}}, false, false, "place"},
-        {kState, {{"userId", 1}, {"kind", 1}, {"name", 1}}, true},
+        {kState, {{"userId", 1}, {"deleted", 1}, {"offset", 1}}},
         {kState, {{"expires", 1}}, false, false, "expires"},
         {kHeads, {{"oldest", 1}}, false, false, "oldest"},
         {kTransitions, {{"userId", 1}, {"dyad.offset", 1}}, true, false, "dyad.offset"},

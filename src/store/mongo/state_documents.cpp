@@ -55,15 +55,26 @@ struct Final {
     }
 };
 
-// Replaces the document of `name` by one of a later event; an index refuses the insert where the
-// stored one is as late.
+// A name of its own for each document, so that one index does it all.
+std::string id_of(const std::string& user_id, std::string_view kind, std::string_view name) {
+    return std::string(kind)
+        .append("/")
+        .append(std::to_string(user_id.size()))
+        .append("/")
+        .append(user_id)
+        .append("/")
+        .append(name);
+}
+
+// Replaces the document of `name` by one of a later event; where the stored one is as late, its id
+// refuses the insert.
 Update state_update(const std::string& user_id, std::string_view kind, const std::string& name,
                     Offset offset, std::string_view text, const Context* context) {
     Bson document;
     document.text("userId", user_id)
         .text("kind", kind)
         .text("name", name)
-        .number("offset", static_cast<std::int64_t>(offset))
+        .number("offset", signed_bits(offset))
         .text("text", text);
     if (context == nullptr) {
         if (text.empty()) document.flag("gone", true);
@@ -72,12 +83,9 @@ Update state_update(const std::string& user_id, std::string_view kind, const std
     } else if (context->expires_at_ms) {
         document.date("expires", *context->expires_at_ms);
     }
-    const Bson older = Bson().number("$lt", static_cast<std::int64_t>(offset));
     return {.filter = Bson()
-                          .text("userId", user_id)
-                          .text("kind", kind)
-                          .text("name", name)
-                          .sub("offset", older),
+                          .text("_id", id_of(user_id, kind, name))
+                          .sub("offset", Bson().number("$lt", signed_bits(offset))),
             .change = std::move(document),
             .upsert = true};
 }
@@ -125,9 +133,7 @@ Status write_modes(Client& client, const std::string& user_id, const Final& fina
     for (const auto& [offset, state] : final.transitions) {
         ASSIGN_OR_RETURN(const Bson document, transition_document(user_id, offset, state));
         transitions.push_back(
-            {.filter = Bson()
-                           .text("userId", user_id)
-                           .number("dyad.offset", static_cast<std::int64_t>(offset)),
+            {.filter = Bson().text("userId", user_id).number("dyad.offset", signed_bits(offset)),
              .change = document,
              .upsert = true});
     }
@@ -136,7 +142,7 @@ Status write_modes(Client& client, const std::string& user_id, const Final& fina
     for (const auto& [instance, last] : final.modes) {
         if (!last.state) continue;
         const Bson older =
-            Bson().sub("dyad.offset", Bson().number("$lt", static_cast<std::int64_t>(last.offset)));
+            Bson().sub("dyad.offset", Bson().number("$lt", signed_bits(last.offset)));
         const Bson others = Bson().sub("dyad", Bson().flag("$exists", false));
         ASSIGN_OR_RETURN(const Bson document, mode_document(user_id, last.offset, *last.state));
         modes.push_back({.filter = Bson()
@@ -203,7 +209,7 @@ Status forget_deletions(Client& client, const std::string& user_id) {
         forgotten = std::max(forgotten, context.version);
         last = std::max(last, one.view().number("offset").value_or(0));
     }
-    const Bson most = Bson().number("forgotten", static_cast<std::int64_t>(forgotten));
+    const Bson most = Bson().number("forgotten", signed_bits(forgotten));
     const Update head{
         .filter = Bson().text("_id", user_id), .change = Bson().sub("$max", most), .upsert = true};
     ASSIGN_OR_RETURN(const Written written, client.update(kHeads, {&head, 1}));
@@ -217,15 +223,15 @@ Status forget_deletions(Client& client, const std::string& user_id) {
 Status move_head(Client& client, const std::string& user_id, const HeadDocument& before,
                  const LogHead& end, std::int64_t first_ms) {
     const Bson projected = Bson()
-                               .number("offset", static_cast<std::int64_t>(end.offset))
-                               .number("epoch", static_cast<std::int64_t>(end.epoch))
+                               .number("offset", signed_bits(end.offset))
+                               .number("epoch", signed_bits(end.epoch))
                                .binary("hash", end.hash)
                                .date("timestamp", end.timestamp_ms);
     Bson set;
     set.sub("projected", projected);
     if (!before.has_oldest) set.date("oldest", first_ms);
     const Bson older =
-        Bson().sub("projected.offset", Bson().number("$lt", static_cast<std::int64_t>(end.offset)));
+        Bson().sub("projected.offset", Bson().number("$lt", signed_bits(end.offset)));
     const Bson none = Bson().sub("projected", Bson().flag("$exists", false));
     const Update move{
         .filter = Bson().text("_id", user_id).array("$or", Bson().sub("0", older).sub("1", none)),
@@ -300,7 +306,7 @@ Status bring_up(Client& client, UserLogs& logs, const std::string& user_id) {
 }
 
 Status drop_places(Client& client, const std::string& user_id, Offset first_kept) {
-    const Bson before = Bson().number("$lt", static_cast<std::int64_t>(first_kept));
+    const Bson before = Bson().number("$lt", signed_bits(first_kept));
     for (const std::string_view mark : {"gone", "deleted"})
         TRY(client.remove(kState,
                           Bson().text("userId", user_id).flag(mark, true).sub("offset", before)));

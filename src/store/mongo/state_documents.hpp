@@ -4,7 +4,7 @@
 //
 // `dyad_state` has one document for each context, mode and open conflict:
 //
-//     userId kind:"context"|"mode"|"conflict" name offset:int64 text
+//     _id userId kind:"context"|"mode"|"conflict" name offset:int64 text
 //     deleted:true      a context that is; text has what is left of it
 //     gone:true         a mode that was forgotten, a conflict that was closed
 //     expires:date      of a live context
