@@ -3,10 +3,7 @@
 #include "base/mutex.hpp"
 #include "cli/on_demand.hpp"
 #include "net/loop.hpp"
-#if __has_include("store/mongo/mongo_store.hpp")
 #include "store/mongo/mongo_store.hpp"
-#define HAS 1
-#endif
 #include "store/sqlite/database.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -103,14 +100,10 @@ bus::RedisOptions redis_options(const Resolved& settings) {
 void add_backends(server::Parts& parts, const Resolved& settings) {
     const auto secret = std::make_shared<Secret>();
     if (settings.follows_master("ENABLE_MONGODB")) {
-#ifdef HAS
         parts.store = store_of<mongo::MongoStore>(
             [options = mongo_options(settings), secret](const server::Settings&) {
                 return open_mongo(options, secret);
             });
-#else
-        static_cast<void>(&open_mongo);
-#endif
     } else {
         // No other node has this store, so nobody else needs to know the secret.
         secret->set(SystemRandom().uuid4());
