@@ -26,6 +26,11 @@ Bson& Bson::number(std::string_view name, std::int64_t value) {
     return *this;
 }
 
+Bson& Bson::small(std::string_view name, std::int32_t value) {
+    CHECK(bson_append_int32(&document_, name.data(), length(name), value));
+    return *this;
+}
+
 Bson& Bson::real(std::string_view name, double value) {
     CHECK(bson_append_double(&document_, name.data(), length(name), value));
     return *this;

@@ -54,6 +54,7 @@ class Bson {
 
     Bson& text(std::string_view name, std::string_view value);
     Bson& number(std::string_view name, std::int64_t value);
+    Bson& small(std::string_view name, std::int32_t value);  // as drivers write numbers
     Bson& real(std::string_view name, double value);
     Bson& flag(std::string_view name, bool value);
     Bson& date(std::string_view name, std::int64_t ms);

@@ -38,9 +38,14 @@ std::vector<Written::Failure> failures_of(BsonView reply) {
     std::vector<Written::Failure> failures;
     reply.sub("writeErrors").members([&](std::string_view, const BsonValue& value) {
         const BsonView one(value);
+        std::vector<std::string> key;
+        one.sub("keyPattern").members([&](std::string_view name, const BsonValue&) {
+            key.emplace_back(name);
+        });
         failures.push_back({.index = static_cast<std::size_t>(one.number("index").value_or(0)),
                             .code = static_cast<std::int32_t>(one.number("code").value_or(0)),
-                            .text = std::string(one.text("errmsg").value_or(""))});
+                            .text = std::string(one.text("errmsg").value_or("")),
+                            .key = std::move(key)});
     });
     return failures;
 }
@@ -55,8 +60,8 @@ std::vector<std::size_t> inserted_of(BsonView reply) {
 
 }  // namespace
 
-bool Written::Failure::of_index(std::string_view name) const {
-    return code == kDuplicateKey && text.find(name) != std::string::npos;
+bool Written::Failure::of_index(std::string_view member) const {
+    return code == kDuplicateKey && std::find(key.begin(), key.end(), member) != key.end();
 }
 
 Bson Client::concern() const {
@@ -164,7 +169,8 @@ Result<Written> Client::update(std::string_view collection, std::span<const Upda
         list.sub(std::to_string(i), Bson()
                                         .sub("q", updates[i].filter)
                                         .sub("u", updates[i].change)
-                                        .flag("upsert", updates[i].upsert));
+                                        .flag("upsert", updates[i].upsert)
+                                        .flag("multi", updates[i].all));
     Bson command;
     command.text("update", collection).array("updates", list).flag("ordered", false);
     return write("update", command);

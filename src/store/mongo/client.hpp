@@ -47,6 +47,7 @@ struct Update {
     Bson filter;
     Bson change;  // operators, or a whole document to put in its place
     bool upsert = false;
+    bool all = false;  // of the documents that match, instead of the first
 };
 
 // What became of the writes of a command.
@@ -55,7 +56,9 @@ struct Written {
         std::size_t index = 0;  // of the write
         std::int32_t code = 0;
         std::string text;
-        bool of_index(std::string_view name) const;  // a duplicate key of it
+        std::vector<std::string> key;  // of a duplicate key: the members of its index
+        // A duplicate key of an index with this member.
+        bool of_index(std::string_view member) const;
     };
     std::int64_t count = 0;               // documents inserted, matched or upserted, or removed
     std::int64_t modified = 0;            // documents that are other ones now

@@ -1,0 +1,177 @@
+#include "store/mongo/schema.hpp"
+
+#include "store/mongo/event_documents.hpp"
+
+#include <array>
+#include <chrono>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace dyad::mongo {
+namespace {
+
+constexpr std::int64_t kForm = 1;            // of what is stored
+constexpr std::int64_t kWireVersionMin = 9;  // MongoDB 4.4
+constexpr std::size_t kSecretBytes = 32;
+// IndexOptionsConflict, IndexKeySpecsConflict, CannotCreateIndex
+constexpr std::array<std::string_view, 3> kIndexConflicts = {"(code 85)", "(code 86)", "(code 67)"};
+
+struct Index {
+    using Keys = std::vector<std::pair<std::string_view, int>>;
+    std::string_view collection;
+    Keys keys;
+    bool unique = false;
+    bool expires = false;         // at the date in the field
+    std::string_view where = {};  // partial: documents with this field
+};
+
+// Those of existing instances (wire.md 1.4) first; never change one.
+std::span<const Index> indexes() {
+    static const std::vector<Index> all = {
+        {kModes, {{"userId", 1}, {"instanceId", 1}}, true},
+        {kModes, {{"updatedAt", -1}}},
+        {kModes, {{"currentMode", 1}, {"userId", 1}}},
+        {kTransitions, {{"userId", 1}, {"timestamp", -1}}},
+        {kTransitions, {{"instanceId", 1}, {"timestamp", -1}}},
+        {kTransitions, {{"toMode", 1}, {"success", 1}}},
+        {kContexts, {{"userId", 1}, {"contextKey", 1}}, true},
+        {kContexts, {{"contextType", 1}, {"mode", 1}}},
+        {kContexts, {{"metadata.version", -1}}},
+        {kContexts, {{"expiresAt", 1}}, false, true},
+        {kResponses, {{"userId", 1}, {"chatId", 1}, {"messageId", 1}}, true},
+        {kResponses, {{"responseHash", 1}}},
+        {kResponses, {{"timestamp", -1}}},
+        {kResponses, {{"mode", 1}, {"sourceType", 1}}},
+        {kEvents, {{"userId", 1}, {"timestamp", -1}}},
+        {kEvents, {{"eventType", 1}, {"priority", 1}}},
+        {kEvents, {{"targetInstances", 1}, {"processedBy", 1}}},
+        {kEvents, {{"expiresAt", 1}}, false, true},
+        // Ours: the first two decide every race.
+        {kEvents, {{"userId", 1}, {"offset", 1}}, true, false, "offset"},
+        {kEvents,
+         {{"userId", 1}, {"sourceInstanceId", 1}, {"operationId", 1}},
+         true,
+         false,
+         "operationId"},
+        {kEvents, {{"userId", 1}, {"scope", 1}, {"offset", -1}}, false, false, "offset"},
+        {kEvents, {{"userId", 1}, {"sourceInstanceId", 1}, {"place", 1}}, false, false, "place"},
+        {kState, {{"userId", 1}, {"kind", 1}, {"name", 1}}, true},
+        {kState, {{"expires", 1}}, false, false, "expires"},
+        {kHeads, {{"oldest", 1}}, false, false, "oldest"},
+        {kTransitions, {{"userId", 1}, {"dyad.offset", 1}}, true, false, "dyad.offset"},
+        {kResponses, {{"userId", 1}, {"dyad.offset", -1}}, false, false, "dyad.offset"},
+    };
+    return all;
+}
+
+// As every driver names it by itself: "userId_1_timestamp_-1".
+std::string name_of(const Index& index) {
+    std::string name;
+    for (const auto& [field, direction] : index.keys)
+        name.append(name.empty() ? "" : "_")
+            .append(field)
+            .append("_")
+            .append(std::to_string(direction));
+    return name;
+}
+
+Bson document_of(const Index& index) {
+    Bson keys;
+    for (const auto& [field, direction] : index.keys)
+        keys.small(field, direction);
+    Bson document;
+    document.sub("key", keys).text("name", name_of(index));
+    if (index.unique) document.flag("unique", true);
+    if (index.expires) document.small("expireAfterSeconds", 0);
+    if (!index.where.empty())
+        document.sub("partialFilterExpression",
+                     Bson().sub(index.where, Bson().flag("$exists", true)));
+    return document;
+}
+
+Error index_error(std::string_view collection, const Error& error) {
+    for (const std::string_view code : kIndexConflicts)
+        if (error.detail.find(code) != std::string::npos)
+            return fail(Errc::invalid_field,
+                        "MONGODB_DATABASE: an index of " + std::string(collection) +
+                            " differs from the one that is needed; drop that index, or choose "
+                            "another database (" +
+                            error.detail + ")");
+    return error;
+}
+
+}  // namespace
+
+Result<Deployment> greet(Client& client, Clock& clock) {
+    const auto before = std::chrono::steady_clock::now();
+    const std::int64_t wall_ms = clock.wall_ms();
+    ASSIGN_OR_RETURN(const Bson hello, client.run(Bson().small("hello", 1), "admin"));
+    Deployment found;
+    found.latency_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                           std::chrono::steady_clock::now() - before)
+                           .count();
+    const BsonView view = hello.view();
+    if (view.number("maxWireVersion").value_or(0) < kWireVersionMin)
+        return fail(Errc::storage_newer,
+                    "MONGODB_URL: this server is older than MongoDB 4.4; "
+                    "update it, or use another one");
+    found.replica_set = view.text("setName") || view.text("msg") == "isdbgrid";
+    if (const auto theirs = view.date("localTime"))
+        found.clock_offset_ms = *theirs - wall_ms - found.latency_us / 2000;
+    return found;
+}
+
+Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
+    std::array<std::uint8_t, kSecretBytes> secret{};
+    random.fill(secret);
+    while (seed == 0)
+        seed = random.next_u64();
+    // The first write that is waited for: a server without a journal refuses it.
+    const Update make{.filter = Bson().text("_id", "store"),
+                      .change = Bson().sub("$setOnInsert", Bson()
+                                                               .number("form", kForm)
+                                                               .number("seed", signed_bits(seed))
+                                                               .binary("secret", secret)),
+                      .upsert = true};
+    const Result<Written> made = client.update(kMeta, {&make, 1});
+    if (!made) {
+        if (made.error().code != Errc::internal) return made.error();
+        return fail(Errc::invalid_field,
+                    "MONGODB_URL: this server does not take writes that wait for its journal, "
+                    "without which nothing is safe (" +
+                        made.error().detail + ")");
+    }
+    ASSIGN_OR_RETURN(const auto found, client.find_one(kMeta, Bson().text("_id", "store")));
+    const auto damaged = [] {
+        return fail(Errc::storage_damaged, "MongoDB: dyad_meta does not say what store this is");
+    };
+    if (!found) return damaged();
+    const BsonView view = found->view();
+    if (view.number("form").value_or(0) > kForm)
+        return fail(Errc::storage_newer,
+                    "MONGODB_DATABASE: a newer version of this server wrote "
+                    "it; use that version");
+    const auto stored = view.number("seed");
+    const auto key = view.binary("secret");
+    if (!stored || *stored == 0 || !key || key->size() != kSecretBytes) return damaged();
+    return Identity{.seed = static_cast<std::uint64_t>(*stored),
+                    .secret = std::string(key->begin(), key->end())};
+}
+
+Status make_indexes(Client& client) {
+    for (const std::string_view collection :
+         {kModes, kTransitions, kContexts, kResponses, kEvents, kState, kHeads}) {
+        Bson list;
+        std::size_t count = 0;
+        for (const Index& index : indexes())
+            if (index.collection == collection)
+                list.sub(std::to_string(count++), document_of(index));
+        const Result<Bson> made =
+            client.run(Bson().text("createIndexes", collection).array("indexes", list));
+        if (!made) return index_error(collection, made.error());
+    }
+    return Done{};
+}
+
+}  // namespace dyad::mongo
