@@ -1,8 +1,8 @@
 #include "store/mongo/bson_json.hpp"
 
-#include "base/utf8.hpp"
 #include "model/json.hpp"
 #include "model/json_reader.hpp"
+#include "model/json_text.hpp"
 
 #include <array>
 #include <chrono>
@@ -10,9 +10,6 @@
 #include <cstdio>
 #include <limits>
 #include <vector>
-
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 
 namespace dyad::mongo {
 namespace {
@@ -169,11 +166,14 @@ Bson& append_number(Bson& to, std::string_view name, std::uint64_t value) {
 namespace {
 
 // As Date.prototype.toISOString has it; a date outside of its four-digit years is a number.
-json::Value date_of(std::int64_t ms) {
+void write_date(json::Writer& out, std::int64_t ms) {
     using namespace std::chrono;
     constexpr std::int64_t kYear0 = -62'167'219'200'000;
     constexpr std::int64_t kYear10000 = 253'402'300'800'000;
-    if (ms < kYear0 || ms >= kYear10000) return ms;
+    if (ms < kYear0 || ms >= kYear10000) {
+        out.integer(ms);
+        return;
+    }
     const sys_time<milliseconds> moment{milliseconds(ms)};
     const auto day = floor<days>(moment);
     const year_month_day date{day};
@@ -185,142 +185,128 @@ json::Value date_of(std::int64_t ms) {
                   static_cast<int>(time.minutes().count()),
                   static_cast<int>(time.seconds().count()),
                   static_cast<int>(time.subseconds().count()));
-    return text.data();
+    out.word(text.data());
 }
 
-json::Value decimal_of(const bson_iter_t* at) {
+void write_decimal(json::Writer& out, const bson_iter_t* at) {
     bson_decimal128_t decimal;
     bson_iter_decimal128(at, &decimal);
     std::array<char, BSON_DECIMAL128_STRING> text;
     bson_decimal128_to_string(&decimal, text.data());
     const std::string_view view = text.data();
-    if (view == "NaN" || view.ends_with("Infinity")) return nullptr;
-    Result<json::Value> number = json::parse(view);
-    return number && number->is_number() ? *std::move(number) : json::Value(view);
+    if (view == "NaN" || view.ends_with("Infinity")) {
+        out.raw("null");
+        return;
+    }
+    const Result<std::string> number = json::canonicalize(view);
+    number ? out.raw(std::string_view(*number)) : out.word(view);
 }
 
-class JsonOfBson {
-  public:
-    Result<json::Value> document(BsonView view, bool is_array, std::size_t depth) {
-        if (depth > limits::json_depth_max)
-            return fail(Errc::too_large, "nested deeper than json_depth_max = " +
-                                             std::to_string(limits::json_depth_max));
-        boost::json::object object;
-        boost::json::array array;
-        bson_iter_t at;
-        if (!view.valid() || !bson_iter_init(&at, view.get())) return no_bson();
-        while (bson_iter_next(&at)) {
-            if (++members_ > limits::json_members_max)
-                return fail(Errc::too_large, "more members and elements than json_members_max = " +
-                                                 std::to_string(limits::json_members_max));
-            ASSIGN_OR_RETURN(json::Value its, value(BsonValue{at}, depth));
-            if (is_array) {
-                array.push_back(std::move(its));
-                continue;
-            }
-            ASSIGN_OR_RETURN(json::Value name, text(bson_iter_key(&at), bson_iter_key_len(&at)));
-            object.insert_or_assign(name.get_string(), std::move(its));
+// Of what is no document: as JSON has it, or comes nearest. Nothing is checked.
+void write_scalar(json::Writer& out, const BsonValue& value) {
+    const bson_iter_t* const at = &value.at;
+    std::uint32_t bytes = 0;
+    switch (value.type()) {
+        case BSON_TYPE_DOUBLE: {
+            const double real = bson_iter_double(at);
+            std::isfinite(real) ? out.real(real) : out.raw("null");
+            return;
         }
-        if (at.err_off != 0) return no_bson();
-        if (is_array) return json::Value(std::move(array));
-        return json::Value(std::move(object));
-    }
-
-    Result<json::Value> value(const BsonValue& value, std::size_t depth) {
-        const bson_iter_t* const at = &value.at;
-        std::uint32_t bytes = 0;
-        switch (value.type()) {
-            case BSON_TYPE_DOUBLE: {
-                const double real = bson_iter_double(at);
-                return std::isfinite(real) ? json::Value(real) : json::Value(nullptr);
-            }
-            case BSON_TYPE_UTF8: {
-                const char* const data = bson_iter_utf8(at, &bytes);
-                return text(data, bytes);
-            }
-            case BSON_TYPE_DOCUMENT:
-            case BSON_TYPE_ARRAY:
-                return document(BsonView(value), value.type() == BSON_TYPE_ARRAY, depth + 1);
-            case BSON_TYPE_BINARY: {
-                const std::uint8_t* data = nullptr;
-                bson_iter_binary(at, nullptr, &bytes, &data);
-                return json::Value(to_base64(std::span(data, bytes)));
-            }
-            case BSON_TYPE_OID:
-                return json::Value(to_hex(bson_iter_oid(at)->bytes));
-            case BSON_TYPE_BOOL:
-                return json::Value(bson_iter_bool(at));
-            case BSON_TYPE_DATE_TIME:
-                return date_of(bson_iter_date_time(at));
-            case BSON_TYPE_REGEX: {
-                const char* options = nullptr;
-                const std::string pattern = bson_iter_regex(at, &options);
-                const std::string whole = "/" + pattern + "/" + options;
-                return text(whole.data(), whole.size());
-            }
-            case BSON_TYPE_CODE: {
-                const char* const data = bson_iter_code(at, &bytes);
-                return text(data, bytes);
-            }
-            case BSON_TYPE_CODEWSCOPE: {
-                std::uint32_t scope_bytes = 0;
-                const std::uint8_t* scope = nullptr;
-                const char* const data = bson_iter_codewscope(at, &bytes, &scope_bytes, &scope);
-                return text(data, bytes);
-            }
-            case BSON_TYPE_SYMBOL: {
-                const char* const data = bson_iter_symbol(at, &bytes);
-                return text(data, bytes);
-            }
-            case BSON_TYPE_INT32:
-                return json::Value(std::int64_t{bson_iter_int32(at)});
-            case BSON_TYPE_INT64:
-                return json::Value(bson_iter_int64(at));
-            case BSON_TYPE_TIMESTAMP: {
-                std::uint32_t seconds = 0;
-                std::uint32_t count = 0;
-                bson_iter_timestamp(at, &seconds, &count);
-                return json::Value(std::uint64_t{seconds} << 32 | count);
-            }
-            case BSON_TYPE_DECIMAL128:
-                return decimal_of(at);
-            case BSON_TYPE_EOD:
-            case BSON_TYPE_UNDEFINED:
-            case BSON_TYPE_NULL:
-            case BSON_TYPE_DBPOINTER:
-            case BSON_TYPE_MAXKEY:
-            case BSON_TYPE_MINKEY:
-                return json::Value(nullptr);
+        case BSON_TYPE_UTF8: {
+            const char* const data = bson_iter_utf8(at, &bytes);
+            out.string({data, bytes});
+            return;
         }
-        return no_bson();
+        case BSON_TYPE_BINARY: {
+            const std::uint8_t* data = nullptr;
+            bson_iter_binary(at, nullptr, &bytes, &data);
+            out.word(to_base64(std::span(data, bytes)));
+            return;
+        }
+        case BSON_TYPE_OID:
+            out.word(to_hex(bson_iter_oid(at)->bytes));
+            return;
+        case BSON_TYPE_BOOL:
+            out.value(bson_iter_bool(at));
+            return;
+        case BSON_TYPE_DATE_TIME:
+            write_date(out, bson_iter_date_time(at));
+            return;
+        case BSON_TYPE_INT32:
+            out.integer(bson_iter_int32(at));
+            return;
+        case BSON_TYPE_INT64:
+            out.integer(bson_iter_int64(at));
+            return;
+        case BSON_TYPE_DECIMAL128:
+            write_decimal(out, at);
+            return;
+        case BSON_TYPE_EOD:
+        case BSON_TYPE_DOCUMENT:
+        case BSON_TYPE_ARRAY:
+        case BSON_TYPE_UNDEFINED:
+        case BSON_TYPE_REGEX:
+        case BSON_TYPE_CODE:
+        case BSON_TYPE_SYMBOL:
+        case BSON_TYPE_TIMESTAMP:
+        case BSON_TYPE_NULL:
+        case BSON_TYPE_DBPOINTER:
+        case BSON_TYPE_CODEWSCOPE:
+        case BSON_TYPE_MAXKEY:
+        case BSON_TYPE_MINKEY:
+            out.raw("null");
     }
+}
 
-  private:
-    static Error no_bson() { return fail(Errc::invalid_json, "the bytes are no BSON"); }
-    static Result<json::Value> text(const char* data, std::size_t bytes) {
-        if (data == nullptr || !valid_utf8({data, bytes}))
-            return fail(Errc::invalid_utf8, "a text or a name is not UTF-8");
-        return json::Value(std::string_view(data, bytes));
+Status write_value(json::Writer& out, const BsonValue& value, std::size_t depth);
+
+Error no_bson() {
+    return fail(Errc::invalid_json, "the bytes are no BSON");
+}
+
+Status write_document(json::Writer& out, BsonView document, bool is_array, std::size_t depth) {
+    if (depth > limits::json_depth_max)
+        return fail(Errc::too_large, "nested deeper than json_depth_max = " +
+                                         std::to_string(limits::json_depth_max));
+    bson_iter_t at;
+    if (!document.valid() || !bson_iter_init(&at, document.get())) return no_bson();
+    out.raw(is_array ? std::string_view("[") : "{");
+    for (bool first = true; bson_iter_next(&at); first = false) {
+        if (!first) out.raw(",");
+        if (!is_array) out.string({bson_iter_key(&at), bson_iter_key_len(&at)}).raw(":");
+        TRY(write_value(out, BsonValue{at}, depth));
     }
+    if (at.err_off != 0) return no_bson();
+    out.raw(is_array ? std::string_view("]") : "}");
+    return Done{};
+}
 
-    std::size_t members_ = 0;
-};
+Status write_value(json::Writer& out, const BsonValue& value, std::size_t depth) {
+    const bool is_array = value.type() == BSON_TYPE_ARRAY;
+    if (is_array || value.type() == BSON_TYPE_DOCUMENT)
+        return write_document(out, BsonView(value), is_array, depth + 1);
+    write_scalar(out, value);
+    return Done{};
+}
 
-Result<std::string> text_of(const json::Value& value) {
-    TRY(json::check(value));
-    return json::canonical(value);
+// Canonical; UTF-8, names and sizes are checked there.
+template <class Write>
+Result<std::string> text_of(std::size_t bytes, Write write) {
+    Status good = Done{};
+    const std::string text = json::written(bytes, [&](json::Writer& out) { good = write(out); });
+    TRY(good);
+    return json::canonicalize(text);
 }
 
 }  // namespace
 
 Result<std::string> json_of(BsonView document) {
-    ASSIGN_OR_RETURN(const json::Value value, JsonOfBson().document(document, false, 1));
-    return text_of(value);
+    return text_of(document.get()->len,
+                   [&](json::Writer& out) { return write_document(out, document, false, 1); });
 }
 
 Result<std::string> json_of(const BsonValue& value) {
-    ASSIGN_OR_RETURN(const json::Value its, JsonOfBson().value(value, 0));
-    return text_of(its);
+    return text_of(64, [&](json::Writer& out) { return write_value(out, value, 0); });
 }
 
 }  // namespace dyad::mongo

@@ -8,10 +8,8 @@
 // exact; beyond 2^53 int64, and a double for what no int64 holds.
 //
 // What JSON has no word for: dates are ISO 8601 text, an ObjectId its hexadecimal digits, a
-// Decimal128 its number where JSON keeps it and else its text, binary base64, a timestamp its 64
-// bits as a number; NaN, Infinity, undefined, the least and the greatest key are null, a regular
-// expression is "/pattern/options", code and symbols are their text. Of two members of one name the
-// last counts.
+// Decimal128 its number where JSON keeps it and else its text, binary base64; NaN, Infinity and
+// what is no value (code, regular expressions, the least and the greatest key …) are null.
 //
 // Threads: pure.
 #pragma once
@@ -32,8 +30,8 @@ Result<Bson> bson_of(std::string_view text);
 Bson& append_number(Bson& to, std::string_view name, std::int64_t value);
 Bson& append_number(Bson& to, std::string_view name, std::uint64_t value);
 
-// Canonical JSON, within the limits of what may be sent. Errors: too_large, invalid_utf8,
-// invalid_json where the bytes are no BSON.
+// Canonical JSON, within the limits of what may be sent. Errors: too_large; invalid_utf8;
+// invalid_field where two members have one name; invalid_json where the bytes are no BSON.
 Result<std::string> json_of(BsonView document);
 Result<std::string> json_of(const BsonValue& value);
 

@@ -50,6 +50,14 @@ std::vector<Written::Failure> failures_of(BsonView reply) {
     return failures;
 }
 
+std::vector<std::size_t> inserted_of(BsonView reply) {
+    std::vector<std::size_t> inserted;
+    reply.sub("upserted").members([&](std::string_view, const BsonValue& value) {
+        inserted.push_back(static_cast<std::size_t>(BsonView(value).number("index").value_or(0)));
+    });
+    return inserted;
+}
+
 }  // namespace
 
 bool Written::Failure::of_index(std::string_view member) const {
@@ -137,6 +145,7 @@ Result<Written> Client::write(std::string_view verb, Bson& command) {
     const BsonView view = reply.view();
     Written written{.count = view.number("n").value_or(0),
                     .modified = view.number("nModified").value_or(0),
+                    .inserted = inserted_of(view),
                     .failures = failures_of(view)};
     if (const BsonView waited = view.sub("writeConcernError"); waited.valid())
         return fail(Errc::outcome_unknown, std::string(verb) +
@@ -172,6 +181,15 @@ Result<Written> Client::remove(std::string_view collection, const Bson& filter, 
     one.sub("q", filter).number("limit", only_one ? 1 : 0);
     Bson command;
     command.text("delete", collection).array("deletes", Bson().sub("0", one)).flag("ordered", true);
+    return write("delete", command);
+}
+
+Result<Written> Client::remove(std::string_view collection, std::span<const Bson> filters) {
+    Bson list;
+    for (std::size_t i = 0; i < filters.size(); ++i)
+        list.sub(std::to_string(i), Bson().sub("q", filters[i]).number("limit", 1));
+    Bson command;
+    command.text("delete", collection).array("deletes", list).flag("ordered", false);
     return write("delete", command);
 }
 

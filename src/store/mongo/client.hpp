@@ -60,9 +60,10 @@ struct Written {
         // A duplicate key of an index with this member.
         bool of_index(std::string_view member) const;
     };
-    std::int64_t count = 0;           // documents inserted, matched or upserted, or removed
-    std::int64_t modified = 0;        // documents that are other ones now
-    std::vector<Failure> failures{};  // an ordered command has one at most, and stops there
+    std::int64_t count = 0;               // documents inserted, matched or upserted, or removed
+    std::int64_t modified = 0;            // documents that are other ones now
+    std::vector<std::size_t> inserted{};  // the updates that found nothing and inserted
+    std::vector<Failure> failures{};      // an ordered command has one at most, and stops there
 };
 
 class Client {
@@ -92,6 +93,8 @@ class Client {
     // Each for itself.
     Result<Written> update(std::string_view collection, std::span<const Update> updates);
     Result<Written> remove(std::string_view collection, const Bson& filter, bool only_one = false);
+    // Of each filter the first that matches.
+    Result<Written> remove(std::string_view collection, std::span<const Bson> filters);
 
   private:
     Bson concern() const;

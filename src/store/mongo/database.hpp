@@ -15,8 +15,7 @@
 #include "base/clock.hpp"
 #include "driver/backlog.hpp"
 #include "driver/caller.hpp"
-#include "store/documents.hpp"
-#include "store/mongo/archive_reads.hpp"
+#include "store/mongo/documents.hpp"
 #include "store/mongo/schema.hpp"
 #include "store/mongo/user_logs.hpp"
 #include "store/store.hpp"
@@ -70,7 +69,7 @@ class Database {
     using Work = std::function<void(Result<Client*>)>;
     void run(Work work);
     Shared& shared() noexcept { return shared_; }
-    WrittenContexts& written() noexcept { return written_; }
+    KnownDocuments& known_documents() noexcept { return known_documents_; }
     // A request has failed so: where it found no server, the keeper looks at once.
     void note(const Error& error);
 
@@ -119,7 +118,7 @@ class Database {
     SystemClock clock_;
     std::unique_ptr<Pool> pool_;
     Shared shared_;
-    WrittenContexts written_;
+    KnownDocuments known_documents_;
     driver::Backlog backlog_;
     driver::Mailbox<Work> mailbox_;
     std::vector<std::thread> threads_;

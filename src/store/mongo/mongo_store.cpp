@@ -45,44 +45,43 @@ void MongoStore::read(const std::string& user_id, Offset after, std::size_t byte
 
 void MongoStore::find(const std::string& user_id, OperationId operation,
                       Callback<std::optional<Offset>> done) {
-    ask(std::move(done), [user_id, operation = std::move(operation),
-                          &shared = database_->shared()](Client& client) {
-        return UserLogs(client, shared).find(user_id, operation);
-    });
+    ask(std::move(done),
+        [user_id, operation = std::move(operation), &shared = database_->shared()](Client& client) {
+            return UserLogs(client, shared).find(user_id, operation);
+        });
 }
 
 void MongoStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
-    ask(std::move(done),
-        [user_ids = std::move(user_ids), &shared = database_->shared()](Client& client) {
-            return UserLogs(client, shared).heads(user_ids);
-        });
+    ask(std::move(done), [user_ids = std::move(user_ids), &shared = database_->shared()](
+                             Client& client) { return UserLogs(client, shared).heads(user_ids); });
 }
 
 // ---- what is derived, brought up first ------------------------------------------------------
 
 template <class T, class Question>
 void MongoStore::ask_derived(const std::string& user_id, Callback<T> done, Question question) {
-    ask(std::move(done), [user_id, question = std::move(question),
-                          &shared = database_->shared()](Client& client) -> Result<T> {
-        UserLogs logs(client, shared);
-        TRY(bring_up(client, logs, user_id));
-        Result<T> answer = question(client);
-        if (answer) TRY(shared.barrier.pass(client));
-        return answer;
-    });
+    ask(std::move(done),
+        [user_id, question = std::move(question),
+         &shared = database_->shared()](Client& client) -> Result<T> {
+            UserLogs logs(client, shared);
+            TRY(bring_up(client, logs, user_id));
+            Result<T> answer = question(client);
+            if (answer) TRY(shared.barrier.pass(client));
+            return answer;
+        });
 }
 
 void MongoStore::history(const std::string& user_id, const std::string& key, PageRequest page,
                          Callback<std::vector<HistoryItem>> done) {
     ask_derived(user_id, std::move(done), [user_id, key, page](Client& client) {
-        return read_history(client, user_id, key, page);
+        return ArchiveReads(client).history(user_id, key, page);
     });
 }
 
 void MongoStore::read_version(const std::string& user_id, const std::string& key, Version version,
                               Callback<ContextPtr> done) {
     ask_derived(user_id, std::move(done), [user_id, key, version](Client& client) {
-        return mongo::read_version(client, user_id, key, version);
+        return ArchiveReads(client).version(user_id, key, version);
     });
 }
 
@@ -90,7 +89,7 @@ void MongoStore::transitions(const std::string& user_id, std::optional<std::stri
                              PageRequest page, Callback<std::vector<Transition>> done) {
     ask_derived(user_id, std::move(done),
                 [user_id, instance_id = std::move(instance_id), page](Client& client) {
-                    return read_transitions(client, user_id, instance_id, page);
+                    return ArchiveReads(client).transitions(user_id, instance_id, page);
                 });
 }
 
@@ -98,24 +97,24 @@ void MongoStore::responses(const std::string& user_id, ResponseFilter filter, Pa
                            Callback<std::vector<ResponseRecord>> done) {
     ask_derived(user_id, std::move(done),
                 [user_id, filter = std::move(filter), page](Client& client) {
-                    return read_responses(client, user_id, filter, page);
+                    return ArchiveReads(client).responses(user_id, filter, page);
                 });
 }
 
 void MongoStore::search(const std::string& user_id, const std::string& query, std::size_t limit,
                         Callback<std::vector<SearchHit>> done) {
     ask_derived(user_id, std::move(done), [user_id, query, limit](Client& client) {
-        return search_contexts(client, user_id, query, limit);
+        return ArchiveReads(client).search(user_id, query, limit);
     });
 }
 
 void MongoStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
                                     Callback<std::vector<std::string>> done) {
     ask(std::move(done),
-        [now_ms, limit, database = database_.get()](
-            Client& client) -> Result<std::vector<std::string>> {
+        [now_ms, limit,
+         database = database_.get()](Client& client) -> Result<std::vector<std::string>> {
             TRY(database->bring_up_all(client));
-            return mongo::users_with_expired(client, now_ms, limit);
+            return ArchiveReads(client).users_with_expired(now_ms, limit);
         });
 }
 
@@ -141,11 +140,10 @@ void MongoStore::load_clock(Callback<ClockMark> done) {
         ASSIGN_OR_RETURN(const auto found, client.find_one(kMeta, Bson().text("_id", "clock")));
         if (found) return decode_clock_mark(found->view().text("mark").value_or(""));
         // The newest event's date, as far as it is projected.
-        ASSIGN_OR_RETURN(
-            const auto newest,
-            client.find_one(kHeads, Bson(),
-                            {.sort = Bson().number("projected.timestamp", -1),
-                             .fields = Bson().number("projected.timestamp", 1)}));
+        ASSIGN_OR_RETURN(const auto newest,
+                         client.find_one(kHeads, Bson(),
+                                         {.sort = Bson().number("projected.timestamp", -1),
+                                          .fields = Bson().number("projected.timestamp", 1)}));
         ClockMark mark;
         if (newest) mark.proven_ms = newest->view().date("projected.timestamp").value_or(0);
         return mark;
@@ -153,17 +151,14 @@ void MongoStore::load_clock(Callback<ClockMark> done) {
 }
 
 void MongoStore::project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) {
-    ask(std::move(done),
-        [request = std::move(request), &written = database_->written()](Client& client) {
-            return project_contexts(client, written, request);
-        });
+    ask(std::move(done), [request = std::move(request), &known = database_->known_documents()](
+                             Client& client) { return mongo::project(client, known, request); });
 }
 
 void MongoStore::look(std::vector<std::string> user_ids,
                       Callback<std::vector<DocumentsLook>> done) {
-    ask(std::move(done), [user_ids = std::move(user_ids)](Client& client) {
-        return look_at_documents(client, user_ids);
-    });
+    ask(std::move(done), [user_ids = std::move(user_ids), &known = database_->known_documents()](
+                             Client& client) { return mongo::look(client, known, user_ids); });
 }
 
 }  // namespace dyad::mongo

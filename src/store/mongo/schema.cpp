@@ -60,6 +60,7 @@ std::span<const Index> indexes() {
         {kState, {{"expires", 1}}, false, false, "expires"},
         {kHeads, {{"oldest", 1}}, false, false, "oldest"},
         {kTransitions, {{"userId", 1}, {"dyad.offset", 1}}, true, false, "dyad.offset"},
+        {kTransitions, {{"userId", 1}, {"dyad.check", 1}}},
         {kResponses, {{"userId", 1}, {"dyad.offset", -1}}, false, false, "dyad.offset"},
     };
     return all;
