@@ -6,8 +6,10 @@
 #include "cli/on_demand.hpp"
 #include "cli/text.hpp"
 #include "net/loop.hpp"
+#include "store/mongo/probe.hpp"
 
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 
 namespace dyad::cli {
@@ -62,11 +64,69 @@ Finding check_redis(const Resolved& settings) {
             "allow its user to publish and subscribe to the channels dyad:*"};
 }
 
+std::string joined(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names)
+        out.append(out.empty() ? "" : ", ").append(name);
+    return out;
+}
+
+Finding describe_indexes(const mongo::IndexReport& indexes) {
+    constexpr const char* kIndexes = "Indexes";
+    if (!indexes.other.empty())
+        return {Verdict::fail, kIndexes, "with other options than needed: " + joined(indexes.other),
+                "drop them, or choose another MONGODB_DATABASE; the server does not start on them"};
+    if (indexes.missing.empty())
+        return {Verdict::ok, kIndexes, "all " + std::to_string(indexes.good) + " are there"};
+    return {Verdict::note, kIndexes,
+            std::to_string(indexes.missing.size()) + " of " +
+                std::to_string(indexes.good + indexes.missing.size()) +
+                " are not there; the server's start makes them"};
+}
+
+// What expires goes by MongoDB's clock: nodes agree on it, whatever theirs say.
+Finding describe_clock(std::int64_t ahead_ms) {
+    constexpr const char* kClocks = "Clock of MongoDB";
+    constexpr std::int64_t kToleratedMs = 1000;
+    const std::string by = std::to_string(std::abs(ahead_ms)) + " ms " +
+                           (ahead_ms > 0 ? "ahead of" : "behind") + " this machine's";
+    if (std::abs(ahead_ms) <= kToleratedMs) return {Verdict::ok, kClocks, by};
+    return {Verdict::warn, kClocks, by + "; what expires goes by MongoDB's",
+            "set the clocks of both by NTP"};
+}
+
+std::vector<Finding> check_mongodb(const Resolved& settings) {
+    constexpr const char* kMongo = "MongoDB";
+    if (const Status loaded = load_mongoc(); !loaded)
+        return {{Verdict::fail, kMongo, loaded.error().detail}};
+    const std::string place = describe_store(settings);
+    SystemClock clock;
+    const Result<mongo::Probe> found = mongo::probe(mongo_options(settings), clock);
+    if (!found)
+        return {{Verdict::fail, kMongo, found.error().detail,
+                 "start it, or correct MONGODB_URL (" + place + ")"}};
+    const mongo::Deployment& is = found->deployment;
+    std::vector<Finding> out{{Verdict::ok, kMongo,
+                              place + ": version " + found->version + ", " +
+                                  (is.replica_set ? "replica set" : "standalone") +
+                                  ", answered after " + milliseconds(is.latency_us)}};
+    if (found->journal_problem.empty())
+        out.push_back({Verdict::ok, "Journal", "writes that wait for it are taken"});
+    else
+        out.push_back({Verdict::fail, "Journal",
+                       "writes that wait for it are refused: " + found->journal_problem,
+                       "switch the journal on, and allow this user readWrite"});
+    out.push_back(describe_indexes(found->indexes));
+    out.push_back(describe_clock(is.clock_offset_ms));
+    return out;
+}
+
 }  // namespace
 
 std::vector<Finding> check_backends(const Resolved& settings) {
     log::configure(log::Level::off, log::Format::text, "");  // what matters is a finding
     std::vector<Finding> out;
+    if (settings.follows_master("ENABLE_MONGODB")) out = check_mongodb(settings);
     if (settings.follows_master("ENABLE_REDIS")) out.push_back(check_redis(settings));
     return out;
 }

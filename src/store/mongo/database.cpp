@@ -125,6 +125,15 @@ Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& r
     return database;
 }
 
+Status Database::with_client(const MongoOptions& options,
+                             const std::function<Status(Client&)>& look) {
+    init_driver();
+    ASSIGN_OR_RETURN(const auto pool, Pool::make(options));
+    const Held held(pool->clients.get());
+    Client client(held.get(), options.database, false);
+    return look(client);
+}
+
 Database::~Database() {
     stop();
 }
