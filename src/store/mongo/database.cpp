@@ -157,11 +157,14 @@ void Database::stop() {
 
 // ---- requests -------------------------------------------------------------------------------
 
+// What is refused is told without the mutex: whoever hears of it may call again.
+Error Database::not_connected() const {
+    const MutexLock held(mutex_);
+    return fail(Errc::storage_unavailable, "MongoDB not connected: " + problem_);
+}
+
 void Database::run(Work work) {
-    if (!up_) {
-        const MutexLock held(mutex_);
-        return work(fail(Errc::storage_unavailable, "MongoDB not connected: " + problem_));
-    }
+    if (!up_) return work(not_connected());
     const Status taken = backlog_.submit(mailbox_, work);
     if (!taken) work(taken.error());
 }
@@ -174,13 +177,7 @@ void Database::work() {
         if (up_) {
             (*next)(&client);
         } else {
-            // What waited while the server went.
-            std::string problem;
-            {
-                const MutexLock lock(mutex_);
-                problem = problem_;
-            }
-            (*next)(fail(Errc::storage_unavailable, "MongoDB not connected: " + problem));
+            (*next)(not_connected());  // it waited while the server went
         }
         backlog_.answered();
     }

@@ -101,6 +101,7 @@ class Database {
     };
 
     Database(MongoOptions options, Random& random);
+    Error not_connected() const;
     void work();
     std::vector<PendingAppend> take_appends(const std::string& user_id);
     void run_appends(const std::string& user_id, const Result<Client*>& client,
