@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Many nodes on this machine, as processes: MongoDB's protocol (tests' own server), Redis, nodes,
-and nginx in front of them. Prints where to look, shows one write of node 1 read on the last node,
-and runs until Ctrl-C or `./x cluster --stop`. Everything is in a temporary folder that goes with it.
+"""Many nodes on this machine, as processes: MongoDB's protocol (the tests' server), Redis,
+nodes, and nginx in front of them. Prints where to look, shows one write of node 1 read on the last
+node, and runs until Ctrl-C or `./x cluster --stop`. Everything is in temporary folders that go with
+it.
 """
 
 import argparse
@@ -120,8 +121,9 @@ def demonstrate(cluster):
     print(seen.stdout.rstrip())
     if '"from": "node 1"' not in seen.stdout:
         raise SystemExit("the last node has something else than what was written")
-    print(f"\nNode {len(cluster.nodes)} has it, {1000 * (time.monotonic() - start):.0f} ms after the "
-          "acknowledgement, the start of the program included.")
+    took_ms = 1000 * (time.monotonic() - start)
+    print(f"\nNode {len(cluster.nodes)} has it, {took_ms:.0f} ms after the acknowledgement, the start "
+          "of the program included.")
 
 
 def running_pid():

@@ -28,8 +28,7 @@ std::string milliseconds(std::int64_t us) {
 // has: they pass it over.
 Finding check_redis(const Resolved& settings) {
     const bus::RedisOptions options = redis_options(settings);
-    const std::string place =
-        shown_setting(*find_setting("REDIS_URL"), settings.text("REDIS_URL"));
+    const std::string place = shown_setting(*find_setting("REDIS_URL"), settings.text("REDIS_URL"));
     if (options.tls || options.url.tls)
         if (const Status loaded = load_ssl(); !loaded)
             return {Verdict::fail, kRedis, loaded.error().detail};
@@ -53,7 +52,8 @@ Finding check_redis(const Resolved& settings) {
     }
     if (heard)
         return {Verdict::ok, kRedis,
-                place + ": what was published came back after " + milliseconds((*heard - *sent) / std::chrono::microseconds(1))};
+                place + ": what was published came back after " +
+                    milliseconds((*heard - *sent) / std::chrono::microseconds(1))};
     const BusHealth health = bus.health();
     if (!health.connected)
         return {Verdict::fail, kRedis, "Redis not connected: " + health.problem,

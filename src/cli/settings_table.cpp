@@ -81,7 +81,8 @@ constexpr SettingRow kTable[] = {
     {"MONGODB_MIN_POOL_SIZE", "", "", integer, "2", 0, 1000, "connections", "", kOthers,
      "Connections to MongoDB at least. Not more than MONGODB_MAX_POOL_SIZE."},
     {"MONGODB_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers,
-     "TLS to MongoDB where its URL does not say it; mongodb+srv:// does. Certificates are verified."},
+     "TLS to MongoDB where its URL does not say it; mongodb+srv:// does. Certificates are "
+     "verified."},
     {"MONGODB_TLS_CA_FILE", "", "", file, "", 0, 0, "", "", kOthers,
      "The authorities that MongoDB's certificate is verified by, as PEM. Default: the system's."},
     {"REDIS_URL", "", "", redis_url, "redis://localhost:6379", 0, 0, "", "", kOthers,

@@ -199,13 +199,11 @@ function offline() {
 
 async function refresh() {
   lastRefresh = Date.now();
-  try {
-    const [status, instances] = await Promise.all([get('status'), get('instances')]);
-    showStatus(status);
-    showInstances(instances.instances);
-  } catch {
-    offline();
-  }
+  // Where the store is down the server still says so.
+  const [status, instances] = await Promise.allSettled([get('status'), get('instances')]);
+  if (status.status === 'fulfilled') showStatus(status.value);
+  else offline();
+  if (instances.status === 'fulfilled') showInstances(instances.value.instances);
 }
 
 function refreshSoon() {

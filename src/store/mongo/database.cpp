@@ -377,6 +377,7 @@ Status Database::look(Client& client) {
     ASSIGN_OR_RETURN(const Deployment found, greet(client, clock_));
     replica_set_ = found.replica_set;
     clock_offset_ms_ = found.clock_offset_ms;
+    if (latency_us_ == 0) latency_us_ = found.latency_us;  // until there is a commit
     if (up_) return Done{};
     Client writer(client.driver(), options_.database, found.replica_set);
     if (!prepared_) TRY(make_indexes(writer));

@@ -102,10 +102,9 @@ std::string essence_of(BsonView index) {
     out.append(index.flag("unique").value_or(false) ? " unique" : "");
     if (const auto seconds = index.real("expireAfterSeconds"))
         out.append(" expires ").append(std::to_string(static_cast<std::int64_t>(*seconds)));
-    index.sub("partialFilterExpression")
-        .members([&](std::string_view field, const BsonValue&) {
-            out.append(" where ").append(field);
-        });
+    index.sub("partialFilterExpression").members([&](std::string_view field, const BsonValue&) {
+        out.append(" where ").append(field);
+    });
     return out;
 }
 
