@@ -33,8 +33,8 @@ std::string in_plain_words(std::string error) {
     if (error.starts_with("NOAUTH"))
         return "Redis wants a password: write redis://user:password@host:port (" + error + ")";
     if (error.starts_with("NOPERM"))
-        return "the Redis user may not do what is needed: allow it +@pubsub, +@connection and the "
-               "channels dyad:* (" +
+        return "the Redis user may not do what is needed: allow it &dyad:* +@pubsub +@connection "
+               "(" +
                error + ")";
     return "Redis refuses: " + error;
 }
@@ -398,9 +398,11 @@ void RedisConnection::check() {
     if (state_ == State::waiting) return;
     if (state_ != State::up) {
         if (now - since_ms_ >= limits::redis_connect_ms)
-            give_up(at(endpoint()) + (state_ == State::resolving
-                                          ? " is a name that nobody answers for in time"
-                                          : " does not answer in time: is Redis running there?"));
+            give_up(at(endpoint()) +
+                    (state_ == State::resolving ? " is a name that nobody answers for in time"
+                     : tls_ ? " does not answer in time: where Redis does not speak TLS there, "
+                              "write redis:// instead of rediss://"
+                            : " does not answer in time: is Redis running there?"));
         return;
     }
     if (now - since_ms_ >= kSettledMs) failures_ = 0;
