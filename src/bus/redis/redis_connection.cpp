@@ -350,7 +350,10 @@ void RedisConnection::flush() {
         const iovec part{wire_.data() + sent_, wire_.size() - sent_};
         const net::IoResult sent = net::send_some(fd_.get(), std::span(&part, 1));
         if (sent.state == net::Io::closed) return give_up("Redis closed the connection");
-        if (sent.state == net::Io::would_block) return watch(EPOLLIN | EPOLLOUT);
+        if (sent.state == net::Io::would_block) {
+            wire_.erase(0, std::exchange(sent_, 0));
+            return watch(EPOLLIN | EPOLLOUT);
+        }
         sent_ += sent.bytes;
     }
     wire_.clear();
