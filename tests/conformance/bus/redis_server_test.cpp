@@ -163,7 +163,7 @@ TEST_F(RedisServerTest, ADatabaseIsSelectedAndOneThatIsNotThereIsToldOf) {
     PlainClient client(redis.port());
     EXPECT_NE(client.ask({"CLIENT", "LIST"}).text.find("db=3"), std::string::npos);
     url.database = 99;
-    expect_says(problem_of({.url = url}), "no database 99");
+    expect_says(problem_of({.url = url}), "no such database");
 }
 
 TEST_F(RedisServerTest, WhyItIsNotReachedIsSaid) {
