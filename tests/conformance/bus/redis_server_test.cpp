@@ -1,101 +1,14 @@
 // What only the bus on Redis promises, on real servers.
 #include "base/metrics.hpp"
-#include "conformance/bus/redis_support.hpp"
-#include "model/change.hpp"
+#include "conformance/bus/redis_rig.hpp"
 #include "model/json.hpp"
 
 #include <csignal>
-#include <cstdlib>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
 namespace dyad::conformance {
 namespace {
-
-using bus::RedisOptions;
-using bus::RedisUrl;
-
-struct Node {
-    Node(net::Loop& loop, Random& random, RedisOptions options, const std::string& secret = "s")
-        : bus(loop, std::move(options), random) {
-        bus.set_secret(secret);
-        bus.set_receiver([this](const BusMessage& message) { heard.push_back(message); });
-    }
-    template <class Kind>
-    std::vector<Kind> all() const {
-        std::vector<Kind> found;
-        for (const BusMessage& message : heard)
-            if (const auto* one = std::get_if<Kind>(&message)) found.push_back(*one);
-        return found;
-    }
-    std::vector<BusMessage> heard;
-    bus::RedisBus bus;
-};
-
-class RedisServerTest : public testing::Test {
-  protected:
-    void SetUp() override {
-        if (redis_is_missing()) GTEST_SKIP() << "redis-server is not installed";
-    }
-    std::unique_ptr<Node> connected_node(const RedisUrl& url, const std::string& secret = "s") {
-        return connected_node(RedisOptions{.url = url, .instance_id = "us"}, secret);
-    }
-    std::unique_ptr<Node> connected_node(const RedisOptions& options,
-                                         const std::string& secret = "s") {
-        auto node = std::make_unique<Node>(loop_, random_, options, secret);
-        EXPECT_TRUE(wait([&] { return node->bus.connected(); })) << node->bus.health().problem;
-        return node;
-    }
-    bool wait(const std::function<bool()>& done, int timeout_ms = 8000) {
-        return run_until(loop_, done, timeout_ms);
-    }
-    // For what must not come.
-    void turn_for(int ms) {
-        run_until(loop_, [] { return false; }, ms);
-    }
-    std::string problem_of(const RedisOptions& options) {
-        Node node(loop_, random_, options);
-        wait(
-            [&] { return node.bus.health().problem.find("not reached yet") == std::string::npos; });
-        EXPECT_FALSE(node.bus.connected());
-        EXPECT_FALSE(node.bus.health().connected);
-        return node.bus.health().problem;
-    }
-    // A round trip of a heartbeat.
-    void expect_alive(Node& node) {
-        node.heard.clear();
-        node.bus.publish(Heartbeat{.node = 7});
-        EXPECT_TRUE(wait([&] { return !node.all<Heartbeat>().empty(); }));
-    }
-
-    static Announcement context_events(const std::string& user, int count,
-                                       std::size_t data_bytes = 2) {
-        auto batch = std::make_shared<EventBatch>();
-        LogHead head = first_head(user, 1);
-        for (int i = 0; i < count; ++i) {
-            auto context = std::make_shared<Context>();
-            context->key = "notes" + std::to_string(i);
-            context->type = ContextType::project;
-            context->data = data_bytes == 2 ? R"({"a":1})"
-                                            : R"({"a":")" + std::string(data_bytes, 'x') + R"("})";
-            context->version = 3;
-            context->offset = head.offset + 1;
-            append_change(*batch, head, ContextChange{.context = context},
-                          {.source_instance_id = "laptop",
-                           .operation_id = "o" + std::to_string(i),
-                           .timestamp_ms = 1000});
-        }
-        return {user, batch};
-    }
-
-    net::Loop loop_;
-    SystemRandom random_;
-};
-
-void expect_says(const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << text;
-}
 
 std::string envelope(const std::string& user, const std::string& type, const std::string& payload,
                      const std::string& instance = "theirs") {
@@ -173,74 +86,6 @@ TEST_F(RedisServerTest, WhyItIsNotReachedIsSaid) {
     expect_says(problem_of({.url = url}), "is Redis running there?");
     url.host = "no-such-host.invalid";
     expect_says(problem_of({.url = url}), "no-such-host.invalid is not found");
-}
-
-// TLS.
-
-class RedisTlsTest : public RedisServerTest {
-  protected:
-    void SetUp() override {
-        RedisServerTest::SetUp();
-        if (IsSkipped()) return;
-        const std::string ca = folder_ / "ca", key = folder_ / "redis";
-        std::ofstream(folder_ / "names") << "subjectAltName=DNS:localhost";
-        run("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout " + ca +
-            ".key -out " + ca + ".crt");
-        run("openssl req -newkey rsa:2048 -nodes -subj /CN=redis -keyout " + key + ".key -out " +
-            key + ".csr");
-        run("openssl x509 -req -days 2 -in " + key + ".csr -CA " + ca + ".crt -CAkey " + ca +
-            ".key -CAcreateserial -extfile " + (folder_ / "names") + " -out " + key + ".crt");
-        const std::uint16_t port = free_port();
-        redis_ = std::make_unique<RedisProcess>(
-            std::vector<std::string>{"--port", "0", "--tls-port", std::to_string(port),
-                                     "--tls-cert-file", key + ".crt", "--tls-key-file",
-                                     key + ".key", "--tls-ca-cert-file", ca + ".crt",
-                                     "--tls-auth-clients", "no"},
-            port);
-        options_ = {.url = redis_->url(), .tls = true, .ca_file = ca + ".crt"};
-        options_.url.host = "localhost";
-    }
-    static void run(const std::string& command) {
-        ASSERT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0) << command;
-    }
-
-    ScratchFolder folder_;
-    std::unique_ptr<RedisProcess> redis_;
-    RedisOptions options_;
-};
-
-TEST_F(RedisTlsTest, ACertificateThatIsTrustedAndMadeOutToTheHostWillDo) {
-    auto a = connected_node(options_);
-    auto b = connected_node(options_);
-    b->bus.follow("ada");
-    ASSERT_TRUE(wait([&] { return b->all<Hint>().size() == 1; }));
-    const Announcement large = context_events("ada", 3, 200'000);  // many TLS records
-    a->bus.publish(large);
-    ASSERT_TRUE(wait([&] { return b->all<Announcement>().size() == 1; }));
-    EXPECT_EQ(b->all<Announcement>()[0].batch->texts, large.batch->texts);
-}
-
-TEST_F(RedisTlsTest, ACertificateOfAnotherHostIsRefused) {
-    options_.url.host = "127.0.0.1";
-    expect_says(problem_of(options_), "not made out to 127.0.0.1");
-}
-
-TEST_F(RedisTlsTest, AnAuthorityThatIsNotTrustedIsRefused) {
-    options_.ca_file.clear();
-    expect_says(problem_of(options_), "is not trusted");
-    options_.ca_file = folder_ / "nothing";
-    expect_says(problem_of(options_), "cannot be read");
-}
-
-TEST_F(RedisTlsTest, WhoSpeaksTheOtherWayIsToldOf) {
-    RedisOptions plain = options_;
-    plain.tls = false;
-    const std::string problem = problem_of(plain);
-    expect_says(problem, "rediss://");
-    RedisProcess redis;
-    options_.url.port = redis.port();
-    options_.url.host = "127.0.0.1";
-    expect_says(problem_of(options_), "redis:// instead of rediss://");
 }
 
 // Loss.
