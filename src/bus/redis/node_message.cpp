@@ -177,18 +177,16 @@ std::optional<NodeId> sender_of(std::string_view text) {
     return take_le<NodeId>(text);
 }
 
-Result<NodeMessages> read_node_message(std::string_view secret, std::string_view channel,
-                                       std::string_view user_id, std::string_view text) {
-    NodeMessages read;
-    const std::optional<NodeId> sender = sender_of(text);
-    if (!sender || text.size() <= kMessageHeadBytes)
+Result<std::vector<BusMessage>> read_node_message(std::string_view secret, std::string_view channel,
+                                                  std::string_view user_id, std::string_view text) {
+    if (!sender_of(text) || text.size() <= kMessageHeadBytes)
         return fail(Errc::invalid_field, "this is no message of a node, or one of another version");
-    read.sender = *sender;
     const std::string_view head = text.substr(0, kMessageHeadBytes - kMacBytes);
     std::string_view parts = text.substr(kMessageHeadBytes);
     if (!same_secretly(view(mac_of(secret, channel, head, parts)),
                        text.substr(head.size(), kMacBytes)))
         return fail(Errc::invalid_field, "it is not signed by a node of this store");
+    std::vector<BusMessage> messages;
     while (!parts.empty()) {
         const auto kind = take_le<std::uint8_t>(parts);
         const auto size = take_le<std::uint32_t>(parts);
@@ -196,9 +194,9 @@ Result<NodeMessages> read_node_message(std::string_view secret, std::string_view
         if (!bytes) return fail(Errc::invalid_field, "a message of a node is cut short");
         ASSIGN_OR_RETURN(BusMessage message,
                          take_message(static_cast<Part>(*kind), *bytes, user_id));
-        read.messages.push_back(std::move(message));
+        messages.push_back(std::move(message));
     }
-    return read;
+    return messages;
 }
 
 }  // namespace dyad::bus

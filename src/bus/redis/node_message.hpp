@@ -38,14 +38,10 @@ void append_part(std::string& parts, const BusMessage& message);
 std::string sign(std::string_view secret, std::string_view channel, NodeId sender,
                  std::string_view parts);
 
-struct NodeMessages {
-    NodeId sender = 0;
-    std::vector<BusMessage> messages;
-};
 // `user_id`: whose channel it is; empty for kNodesChannel. Errors: invalid_field where it is not
 // signed with the secret, or not understood.
-Result<NodeMessages> read_node_message(std::string_view secret, std::string_view channel,
-                                       std::string_view user_id, std::string_view text);
+Result<std::vector<BusMessage>> read_node_message(std::string_view secret, std::string_view channel,
+                                                  std::string_view user_id, std::string_view text);
 // Without looking at what it says, or whether it is signed.
 std::optional<NodeId> sender_of(std::string_view text);
 

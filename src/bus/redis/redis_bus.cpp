@@ -182,11 +182,11 @@ void RedisBus::on_message(const std::string& channel, const Reply& message) {
     if (user == users_.end() && channel != kNodesChannel) return;  // not followed any more
     const bool of_user = user != users_.end();
     if (of_user && sender_of(message.text) == sender_) return;
-    const Result<NodeMessages> read = read_node_message(
+    const auto read = read_node_message(
         secret_, channel, of_user ? std::string_view(user->second) : "", message.text);
     if (!read) return refuse(channel, read.error().detail);
-    metrics::bus_received.add(std::ssize(read->messages));
-    for (const BusMessage& one : read->messages)
+    metrics::bus_received.add(std::ssize(*read));
+    for (const BusMessage& one : *read)
         hear(one);
 }
 
@@ -256,7 +256,7 @@ void RedisBus::flush_soon() {
 }
 
 void RedisBus::flush() {
-    if (!subscriptions_.empty() || listener_.up()) send_subscriptions();
+    send_subscriptions();
     if (outgoing_.empty()) return;
     send_outgoing();
     if (!announced_.empty()) ask_who_listens();

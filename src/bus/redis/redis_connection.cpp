@@ -33,9 +33,12 @@ std::string in_plain_words(std::string error) {
     if (error.starts_with("NOAUTH"))
         return "Redis wants a password: write redis://user:password@host:port (" + error + ")";
     if (error.starts_with("NOPERM"))
-        return "the Redis user may not do what is needed: allow it +@pubsub, +@connection and the "
-               "channels dyad:* (" +
+        return "the Redis user may not do what is needed: allow it &dyad:* +@pubsub +@connection "
+               "(" +
                error + ")";
+    if (error.find("DB index") != std::string::npos || error.find("SELECT") != std::string::npos)
+        return "there is no such database: correct the number at the end of REDIS_URL (" + error +
+               ")";
     return "Redis refuses: " + error;
 }
 
@@ -81,21 +84,16 @@ void RedisConnection::renew(const std::string& why) {
     });
 }
 
-Endpoint RedisConnection::endpoint() const {
-    const std::size_t number = endpoint_ % (server_.others.size() + 1);
-    if (number == 0) return {server_.url.host, server_.url.port};
-    return server_.others[number - 1];
-}
-
 void RedisConnection::begin() {
     pause_timer_.reset();
     state_ = State::resolving;
     since_ms_ = loop_.now_ms();
     attempt_ += 1;
     if (server_.tls && !server_.tls_context) return give_up(server_.tls_context.error().detail);
-    const Endpoint to = endpoint();
+    const std::size_t number = endpoint_ % (server_.others.size() + 1);
+    to_ = number == 0 ? Endpoint{server_.url.host, server_.url.port} : server_.others[number - 1];
     server_.resolver.resolve(
-        caller_, to.host, to.port, [this, attempt = attempt_](Addresses addresses) {
+        caller_, to_.host, to_.port, [this, attempt = attempt_](Addresses addresses) {
             if (attempt != attempt_ || state_ != State::resolving) return;
             if (!addresses) return give_up(addresses.error().detail);
             if (addresses->empty()) return give_up("the name has no address");
@@ -109,7 +107,6 @@ void RedisConnection::begin() {
 }
 
 void RedisConnection::connect_next() {
-    const Endpoint to = endpoint();
     std::string problem;
     while (!addresses_.empty()) {
         const Address address = addresses_.back();
@@ -123,7 +120,7 @@ void RedisConnection::connect_next() {
             if (!loop_.add(fd_.get(), watched_, this)) loop_.fail_later(this);
             return;
         }
-        problem = at(to) + " cannot be reached (" + std::strerror(errno) + ")";
+        problem = at(to_) + " cannot be reached (" + std::strerror(errno) + ")";
         fd_.reset();
     }
     give_up(problem + ": is Redis running there?");
@@ -137,15 +134,14 @@ void RedisConnection::on_connected() {
         loop_.remove(fd_.get(), this);
         fd_.reset();
         if (!addresses_.empty()) return connect_next();
-        return give_up(at(endpoint()) + " cannot be reached (" + std::strerror(error) +
+        return give_up(at(to_) + " cannot be reached (" + std::strerror(error) +
                        "): is Redis running there?");
     }
     const int one = 1;
     setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     state_ = State::greeting;
     reader_.emplace();
-    if (server_.tls)
-        tls_ = std::make_unique<TlsSession>(server_.tls_context->get(), endpoint().host);
+    if (server_.tls) tls_ = std::make_unique<TlsSession>(server_.tls_context->get(), to_.host);
     watch(EPOLLIN);
     greet();
 }
@@ -180,40 +176,33 @@ void RedisConnection::on_hello(Reply&& reply) {
     select_database();
 }
 
-void RedisConnection::log_in_plainly() {
-    const RedisUrl& url = server_.url;
-    if (url.password.empty()) return select_database();
-    if (url.user.empty() || url.user == "default")
-        append_command(plain_, {"AUTH", url.password});
-    else
-        append_command(plain_, {"AUTH", url.user, url.password});
-    waiting_.push_back([this](Reply&& reply) {
-        reply.is_error() ? give_up(in_plain_words(reply.text)) : select_database();
+void RedisConnection::greet_with(std::initializer_list<std::string_view> parts,
+                                 void (RedisConnection::*next)()) {
+    append_command(plain_, parts);
+    waiting_.push_back([this, next](Reply&& reply) {
+        reply.is_error() ? give_up(in_plain_words(reply.text)) : (this->*next)();
     });
 }
 
+void RedisConnection::log_in_plainly() {
+    const RedisUrl& url = server_.url;
+    constexpr auto next = &RedisConnection::select_database;
+    if (url.password.empty()) return select_database();
+    if (url.user.empty() || url.user == "default") return greet_with({"AUTH", url.password}, next);
+    greet_with({"AUTH", url.user, url.password}, next);
+}
+
 void RedisConnection::select_database() {
-    // Messages are of no database, but a database that is not there is a mistake to tell of.
+    // Messages are of no database, but one that is not there is a mistake to tell of.
     if (server_.url.database == 0) return learn_cluster();
-    append_command(plain_, {"SELECT", std::to_string(server_.url.database)});
-    waiting_.push_back([this](Reply&& reply) {
-        reply.is_error()
-            ? give_up("there is no database " + std::to_string(server_.url.database) +
-                      ": correct the number at the end of REDIS_URL (" + reply.text + ")")
-            : learn_cluster();
-    });
+    greet_with({"SELECT", std::to_string(server_.url.database)}, &RedisConnection::learn_cluster);
 }
 
 // Elements: [first slot, last slot, [host, port, …] of the primary, and of each replica] …
 void RedisConnection::learn_cluster() {
-    if (role_ == Role::listens || (knows_mode_ && !server_.is_cluster)) {
-        // Somebody may say nothing but a sign of life where a password is wanted: ask for one.
-        append_command(plain_, {"PING"});
-        waiting_.push_back([this](Reply&& reply) {
-            reply.is_error() ? give_up(in_plain_words(reply.text)) : on_greeted();
-        });
-        return;
-    }
+    // Where a password is wanted that was not given, this is what it takes to be told so.
+    if (role_ == Role::listens || (knows_mode_ && !server_.is_cluster))
+        return greet_with({"PING"}, &RedisConnection::on_greeted);
     append_command(plain_, {"CLUSTER", "SLOTS"});
     waiting_.push_back([this](Reply&& reply) {
         if (reply.is_error() && reply.text.starts_with("NOAUTH"))
@@ -225,7 +214,7 @@ void RedisConnection::learn_cluster() {
                 const std::vector<Reply>& node = range.elements[i].elements;
                 if (node.size() < 2 || node[1].integer <= 0 || node[1].integer > UINT16_MAX)
                     continue;
-                Endpoint one{node[0].text.empty() ? endpoint().host : node[0].text,
+                Endpoint one{node[0].text.empty() ? to_.host : node[0].text,
                              static_cast<std::uint16_t>(node[1].integer)};
                 if (std::find(found.begin(), found.end(), one) == found.end())
                     found.push_back(std::move(one));
@@ -257,7 +246,7 @@ void RedisConnection::read() {
         if (got.state == net::Io::would_block) return;
         if (got.state == net::Io::closed)
             return give_up(state_ == State::greeting
-                               ? "Redis at " + at(endpoint()) +
+                               ? "Redis at " + at(to_) +
                                      " closed the connection before it greeted; where it speaks "
                                      "TLS, write rediss:// instead of redis://"
                                : "Redis closed the connection");
@@ -350,7 +339,10 @@ void RedisConnection::flush() {
         const iovec part{wire_.data() + sent_, wire_.size() - sent_};
         const net::IoResult sent = net::send_some(fd_.get(), std::span(&part, 1));
         if (sent.state == net::Io::closed) return give_up("Redis closed the connection");
-        if (sent.state == net::Io::would_block) return watch(EPOLLIN | EPOLLOUT);
+        if (sent.state == net::Io::would_block) {
+            wire_.erase(0, std::exchange(sent_, 0));
+            return watch(EPOLLIN | EPOLLOUT);
+        }
         sent_ += sent.bytes;
     }
     wire_.clear();
@@ -398,9 +390,11 @@ void RedisConnection::check() {
     if (state_ == State::waiting) return;
     if (state_ != State::up) {
         if (now - since_ms_ >= limits::redis_connect_ms)
-            give_up(at(endpoint()) + (state_ == State::resolving
-                                          ? " is a name that nobody answers for in time"
-                                          : " does not answer in time: is Redis running there?"));
+            give_up(at(to_) +
+                    (state_ == State::resolving ? " is a name that nobody answers for in time"
+                     : tls_ ? " does not answer in time: where Redis does not speak TLS there, "
+                              "write redis:// instead of rediss://"
+                            : " does not answer in time: is Redis running there?"));
         return;
     }
     if (now - since_ms_ >= kSettledMs) failures_ = 0;

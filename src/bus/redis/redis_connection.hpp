@@ -95,6 +95,8 @@ class RedisConnection final : private net::Watcher {
     void on_connected();
     void greet();
     void on_hello(Reply&& reply);
+    // Goes on to `next` where the answer is no error.
+    void greet_with(std::initializer_list<std::string_view> parts, void (RedisConnection::*next)());
     void log_in_plainly();
     void select_database();
     void learn_cluster();
@@ -108,7 +110,6 @@ class RedisConnection final : private net::Watcher {
     void close();
     void check();
     void watch(std::uint32_t epoll_events);
-    Endpoint endpoint() const;
 
     net::Loop& loop_;
     RedisServer& server_;
@@ -125,6 +126,7 @@ class RedisConnection final : private net::Watcher {
     std::string given_up_;            // why; empty: it is not
     std::vector<Address> addresses_;  // still to be tried
     std::size_t endpoint_ = 0;        // 0: the one of the URL; else one of the others
+    Endpoint to_;                     // of this attempt
     std::int64_t failures_ = 0;
     std::uint64_t attempt_ = 0;
     bool knows_mode_ = false;      // the greeting said whether this is a cluster

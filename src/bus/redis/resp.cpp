@@ -28,7 +28,7 @@ std::optional<std::int64_t> signed_number(std::string_view text) {
 
 }  // namespace
 
-Status ReplyReader::feed(std::string_view bytes, const std::function<void(Reply&&)>& take) {
+Status ReplyReader::feed(std::string_view bytes, const Take& take) {
     while (!bytes.empty()) {
         if (missing_ > 0) {
             TRY(read_string(bytes, take));
@@ -53,7 +53,7 @@ Status ReplyReader::feed(std::string_view bytes, const std::function<void(Reply&
     return Done{};
 }
 
-Status ReplyReader::read_line(std::string_view line, const std::function<void(Reply&&)>& take) {
+Status ReplyReader::read_line(std::string_view line, const Take& take) {
     if (line.size() < 2 || line.back() != '\r') return not_resp("a line is too short");
     const char type = line.front();
     line = line.substr(1, line.size() - 2);
@@ -83,9 +83,8 @@ Status ReplyReader::read_line(std::string_view line, const std::function<void(Re
             break;
         case '$':
         case '=':
-            return begin_string(Reply::Kind::text, type == '=', line, take);
         case '!':
-            return begin_string(Reply::Kind::error, false, line, take);
+            return begin_string(type, line, take);
         case '*':
         case '~':
         case '>':
@@ -99,8 +98,7 @@ Status ReplyReader::read_line(std::string_view line, const std::function<void(Re
     return Done{};
 }
 
-Status ReplyReader::begin_string(Reply::Kind kind, bool verbatim, std::string_view count,
-                                 const std::function<void(Reply&&)>& take) {
+Status ReplyReader::begin_string(char type, std::string_view count, const Take& take) {
     if (count == "-1") {
         complete({}, take);
         return Done{};
@@ -108,15 +106,15 @@ Status ReplyReader::begin_string(Reply::Kind kind, bool verbatim, std::string_vi
     const std::optional<std::uint64_t> size = read_number(count);
     if (!size || *size > INT32_MAX) return not_resp("a length is none");
     string_ = {};
-    string_.kind = kind;
+    string_.kind = type == '!' ? Reply::Kind::error : Reply::Kind::text;
     bytes_ += *size;
     string_.cut = bytes_ > static_cast<std::size_t>(limits::redis_reply_bytes_max);
-    verbatim_ = verbatim;
+    verbatim_ = type == '=';
     missing_ = *size + 2;
     return Done{};
 }
 
-Status ReplyReader::read_string(std::string_view& bytes, const std::function<void(Reply&&)>& take) {
+Status ReplyReader::read_string(std::string_view& bytes, const Take& take) {
     const std::string_view taken = bytes.substr(0, missing_);
     bytes.remove_prefix(taken.size());
     const std::size_t left = missing_ - taken.size();
@@ -132,8 +130,7 @@ Status ReplyReader::read_string(std::string_view& bytes, const std::function<voi
     return Done{};
 }
 
-Status ReplyReader::begin_elements(char type, std::string_view count,
-                                   const std::function<void(Reply&&)>& take) {
+Status ReplyReader::begin_elements(char type, std::string_view count, const Take& take) {
     Reply reply;
     if (count == "-1") {
         complete(std::move(reply), take);
@@ -160,7 +157,7 @@ Status ReplyReader::begin_elements(char type, std::string_view count,
     return Done{};
 }
 
-void ReplyReader::complete(Reply&& reply, const std::function<void(Reply&&)>& take) {
+void ReplyReader::complete(Reply&& reply, const Take& take) {
     while (!open_.empty()) {
         Open& outer = open_.back();
         outer.reply.elements.push_back(std::move(reply));

@@ -41,10 +41,12 @@ struct Reply {
 
 class ReplyReader {
   public:
+    using Take = std::function<void(Reply&&)>;
+
     // Reads on, and hands over each reply that is complete. Errors: invalid_field, where this is
     // not RESP, or beyond redis_reply_elements_max or redis_reply_depth_max; nothing may be read
     // after that. What is claimed takes no memory before it arrives.
-    Status feed(std::string_view bytes, const std::function<void(Reply&&)>& take);
+    Status feed(std::string_view bytes, const Take& take);
 
   private:
     struct Open {
@@ -53,13 +55,11 @@ class ReplyReader {
         bool attributes;
     };
 
-    Status read_line(std::string_view line, const std::function<void(Reply&&)>& take);
-    Status begin_string(Reply::Kind kind, bool verbatim, std::string_view count,
-                        const std::function<void(Reply&&)>& take);
-    Status begin_elements(char type, std::string_view count,
-                          const std::function<void(Reply&&)>& take);
-    Status read_string(std::string_view& bytes, const std::function<void(Reply&&)>& take);
-    void complete(Reply&& reply, const std::function<void(Reply&&)>& take);
+    Status read_line(std::string_view line, const Take& take);
+    Status begin_string(char type, std::string_view count, const Take& take);
+    Status begin_elements(char type, std::string_view count, const Take& take);
+    Status read_string(std::string_view& bytes, const Take& take);
+    void complete(Reply&& reply, const Take& take);
 
     std::string line_;         // what there is of one that is not complete
     Reply string_;             // the string under way
