@@ -32,6 +32,8 @@ core::Config heart_config(const Shared& shared, std::size_t cells) {
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
     config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
     config.others_listen = settings.enable_redis;
+    // Without Redis nobody tells of what other nodes wrote.
+    if (settings.enable_mongodb && !settings.enable_redis) config.poll_ms = config.poll_down_ms;
     config.push_events = settings.enable_real_time_events;
     config.feeds_bytes_max = limits::feeds_bytes_max / cells;
     config.commands_bytes_max = limits::commands_queued_bytes_max / cells;
