@@ -58,5 +58,19 @@ inline Metric storage_damages{"dyad_storage_damages_total",
 inline Metric mongodb_commands{"dyad_mongodb_commands_total",
                                "Commands sent to MongoDB, each a round trip.", Kind::counter};
 inline Metric http_requests{"dyad_http_requests_total", "HTTP requests answered.", Kind::counter};
+inline Metric bus_sent{"dyad_bus_messages_sent_total", "Messages handed to Redis for other nodes.",
+                       Kind::counter};
+inline Metric bus_envelopes{"dyad_bus_envelopes_sent_total",
+                            "Events handed to Redis for existing instances.", Kind::counter};
+inline Metric bus_unsent{"dyad_bus_messages_unsent_total",
+                         "Messages dropped because Redis was away or slow.", Kind::counter};
+inline Metric bus_received{"dyad_bus_messages_received_total", "Messages of other nodes taken.",
+                           Kind::counter};
+inline Metric bus_foreign{"dyad_bus_foreign_received_total",
+                          "Envelopes of existing instances taken.", Kind::counter};
+inline Metric bus_refused{"dyad_bus_messages_refused_total",
+                          "Messages that are not signed or not understood.", Kind::counter};
+inline Metric bus_connects{"dyad_bus_connects_total", "Connections to Redis that began.",
+                           Kind::counter};
 
 }  // namespace dyad::metrics

@@ -19,24 +19,6 @@ using json::Writer;
 // About as many bytes as a message has, beside what can be of any length.
 constexpr std::size_t kMessageBytes = 352;
 
-// "hhhhhhhh-hhhh-4hhh-8ooo-oooooooooooo" of the hash and the offset.
-std::array<char, 36> id_of(const EventOrigin& origin) {
-    char hash[16];
-    write_hex(std::span(origin.hash).first(8), hash);
-    std::array<char, 36> id;
-    std::memcpy(id.data(), "hhhhhhhh-hhhh-4hhh-8000-000000000000", id.size());
-    std::memcpy(id.data(), hash, 8);
-    std::memcpy(id.data() + 9, hash + 8, 4);
-    std::memcpy(id.data() + 15, hash + 12, 3);
-    Offset rest = origin.offset;
-    for (std::size_t i = id.size() - 1; rest != 0 && i > 19; --i) {
-        if (i == 23) continue;
-        id[i] = "0123456789abcdef"[rest & 15];
-        rest >>= 4;
-    }
-    return id;
-}
-
 void write_payload(Writer& out, const Context& context) {
     out.object([&] {
         out.member("contextKey", context.key);
@@ -59,6 +41,23 @@ void write_payload(Writer& out, const ModeState& state) {
 
 }  // namespace
 
+std::array<char, 36> plain_event_id(const EventOrigin& origin) {
+    char hash[16];
+    write_hex(std::span(origin.hash).first(8), hash);
+    std::array<char, 36> id;
+    std::memcpy(id.data(), "hhhhhhhh-hhhh-4hhh-8000-000000000000", id.size());
+    std::memcpy(id.data(), hash, 8);
+    std::memcpy(id.data() + 9, hash + 8, 4);
+    std::memcpy(id.data() + 15, hash + 12, 3);
+    Offset rest = origin.offset;
+    for (std::size_t i = id.size() - 1; rest != 0 && i > 19; --i) {
+        if (i == 23) continue;
+        id[i] = "0123456789abcdef"[rest & 15];
+        rest >>= 4;
+    }
+    return id;
+}
+
 void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
                        const Change& change) {
     // The plain protocol has no names for responses and mcp events.
@@ -66,7 +65,7 @@ void write_plain_event(std::string& out, std::string_view user_id, const EventOr
     const auto* mode = std::get_if<ModeChange>(&change);
     if (context == nullptr && mode == nullptr) return;
     TextFrame text(out, kMessageBytes + (context != nullptr ? context->context->data.size() : 0));
-    const std::array<char, 36> id = id_of(origin);
+    const std::array<char, 36> id = plain_event_id(origin);
     write_envelope(text,
                    {.instance_id = origin.source_instance_id,
                     .user_id = user_id,

@@ -6,13 +6,17 @@
 #include "model/change.hpp"
 #include "wire/frames.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 
 namespace dyad::wire {
 
-// Appends the frame. The message id is derived from the event's hash and offset: the same for
-// everyone, and after a restart.
+// "hhhhhhhh-hhhh-4hhh-8ooo-oooooooooooo" of the event's hash and offset, in the form of a UUID: the
+// same for everyone, and after a restart.
+std::array<char, 36> plain_event_id(const EventOrigin& origin);
+
+// Appends the frame. The message id is plain_event_id().
 void write_plain_event(std::string& out, std::string_view user_id, const EventOrigin& origin,
                        const Change& change);
 

@@ -36,6 +36,17 @@ TEST(Sha256, MatchesFips180VectorOverAnySplit) {
     EXPECT_EQ(to_hex(sha256({"a", "", "bc"})), expected);
 }
 
+TEST(Sha256, AuthenticatesAsRfc4231Says) {
+    EXPECT_EQ(to_hex(hmac_sha256("Jefe", {"what do ya want ", "for nothing?"})),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    const std::string longer_than_a_block(131, '\xaa');
+    EXPECT_EQ(to_hex(hmac_sha256(longer_than_a_block,
+                                 {"Test Using Larger Than Block-Size Key - Hash Key First"})),
+              "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    EXPECT_TRUE(same_secretly("ab", "ab"));
+    EXPECT_FALSE(same_secretly("ab", "ac") || same_secretly("ab", "abc"));
+}
+
 TEST(Sha256, HashesEveryLengthAsOpenSslDoes) {
     std::string text;
     for (int size = 0; size < 300; ++size, text += static_cast<char>(7 * size)) {
