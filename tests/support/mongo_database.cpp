@@ -16,7 +16,9 @@ MongoServer* MongoDatabase::server() {
 }
 
 MongoDatabase::Driver MongoDatabase::connect() {
-    return {mongoc_client_new((server()->url() + "?retryWrites=false&retryReads=false").c_str()),
+    return {mongoc_client_new((server()->url() +
+                               "?retryWrites=false&retryReads=false&serverSelectionTimeoutMS=2000")
+                                  .c_str()),
             mongoc_client_destroy};
 }
 

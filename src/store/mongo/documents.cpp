@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
+#include "model/identity.hpp"
 #include "store/mongo/bson_json.hpp"
 #include "store/mongo/foreign_document.hpp"
 #include "store/mongo/wire_documents.hpp"
@@ -174,14 +175,13 @@ class Look {
 Result<ForeignTransition> transition_of(BsonView document) {
     ForeignTransition transition;
     const auto id = document.find("_id");
-    const auto instance = document.text("instanceId");
     const auto to = by_name<Mode>(document.text("toMode").value_or(""));
-    if (!id || !to || !instance || instance->empty() || !valid_utf8(*instance) ||
-        instance->size() > static_cast<std::size_t>(limits::instance_id_bytes_max))
-        return fail(Errc::invalid_field, "instanceId and toMode must be there");
+    const std::string_view instance = document.text("instanceId").value_or("");
+    TRY(check_name("instanceId", instance, limits::instance_id_bytes_max, NameRule::identity));
+    if (!id || !to) return fail(Errc::invalid_field, "toMode: must be " + any_of_names<Mode>());
     transition.id.value("_id", *id);
     transition.fingerprint = fingerprint_of(transition.id.view());
-    transition.instance_id = *instance;
+    transition.instance_id = instance;
     transition.from = by_name<Mode>(document.text("fromMode").value_or(""));
     transition.to = *to;
     transition.timestamp_ms = document.date("timestamp").value_or(0);

@@ -8,6 +8,9 @@
 // other way to say so. Since then nothing stands in the way of a node that is late with what was
 // before, whoever inserts a document looks into the log for what is newer afterwards.
 //
+// Existing instances set updatedAt and metadata.version with every write. Who changes a document of
+// ours by hand and leaves both as they were is found only where it is read as a whole.
+//
 // Indexes, beside those of wire.md 1.4 and the log's (userId, scope, offset):
 //
 //   mode_transitions      (userId, dyad.offset) unique, where dyad.offset is: archive_reads.hpp

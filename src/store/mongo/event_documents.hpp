@@ -6,8 +6,8 @@
 //     prev hash contentHash salt      binary
 //     fingerprint:int64               bits of an unsigned number, as epoch
 //
-// An event that has expired keeps userId, sourceInstanceId, operationId, `expired: true` and
-// `place`, where it stood: its operation stays known by the same index (retention.hpp).
+// An event that has expired keeps userId, sourceInstanceId, operationId, `expired: true` and the
+// negative of its offset: its operation stays known by the same index (retention.hpp).
 #pragma once
 
 #include "model/change.hpp"

@@ -20,13 +20,6 @@ std::int64_t as_date(std::int64_t ms) {
     return std::clamp(ms, kDateMin, kDateMax);
 }
 
-constexpr std::int64_t kPlaceMax = INT64_MAX;
-
-// Of expired events; the index has those alone.
-Bson places(std::int64_t last) {
-    return Bson().number("$gte", 1).number("$lte", last);
-}
-
 // The first event that is kept, and its date, if there is one.
 struct Cut {
     Offset first_kept;
@@ -72,7 +65,7 @@ Result<std::size_t> erase(Client& client, const std::string& user_id, Offset fir
     const Bson range = Bson().number("$gte", 1).number("$lt", signed_bits(first_kept));
     const Update update{.filter = Bson().text("userId", user_id).sub("offset", range),
                         .change = Bson()
-                                      .sub("$rename", Bson().text("offset", "place"))
+                                      .sub("$mul", Bson().number("offset", -1))
                                       .sub("$set", Bson().flag("expired", true))
                                       .sub("$unset", gone),
                         .all = true};
@@ -85,16 +78,15 @@ Result<std::size_t> erase(Client& client, const std::string& user_id, Offset fir
 struct Expired {
     std::string instance_id;
     std::int64_t count;
-    std::int64_t newest;  // place
+    std::int64_t newest;  // where it stood
 };
 
 Result<std::vector<Expired>> expired_by_instance(Client& client, const std::string& user_id) {
-    const Bson match =
-        Bson().sub("$match", Bson().text("userId", user_id).sub("place", places(kPlaceMax)));
+    const Bson match = Bson().sub("$match", Bson().text("userId", user_id).flag("expired", true));
     const Bson group = Bson().sub("$group", Bson()
                                                 .text("_id", "$sourceInstanceId")
                                                 .sub("count", Bson().number("$sum", 1))
-                                                .sub("newest", Bson().text("$max", "$place")));
+                                                .sub("newest", Bson().text("$min", "$offset")));
     ASSIGN_OR_RETURN(const Bson reply,
                      client.run(Bson()
                                     .text("aggregate", kEvents)
@@ -119,23 +111,21 @@ Status forget_operations(Client& client, const std::string& user_id) {
         Bson filter;
         filter.text("userId", user_id)
             .text("sourceInstanceId", all[i].instance_id)
-            .sub("place", places(kPlaceMax));
+            .flag("expired", true);
         if (i >= kInstances) {
             TRY(client.remove(kEvents, filter));
         } else if (all[i].count > kOperations) {
             std::int64_t last = 0;
             TRY(client.each(kEvents, filter,
-                            {.sort = Bson().number("place", 1),
-                             .fields = Bson().number("place", 1),
+                            {.sort = Bson().number("offset", -1),
+                             .fields = Bson().number("offset", 1),
                              .limit = all[i].count - kOperations},
                             [&](BsonView one) {
-                                last = one.number("place").value_or(0);
+                                last = one.number("offset").value_or(0);
                                 return true;
                             }));
-            TRY(client.remove(kEvents, Bson()
-                                           .text("userId", user_id)
-                                           .text("sourceInstanceId", all[i].instance_id)
-                                           .sub("place", places(last))));
+            filter.sub("offset", Bson().number("$gte", last));
+            TRY(client.remove(kEvents, filter));
         }
     }
     return Done{};

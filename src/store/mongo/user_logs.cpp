@@ -156,7 +156,8 @@ Result<std::optional<Offset>> UserLogs::find(const std::string& user_id,
                                       {.fields = Bson().number("offset", 1)}));
     if (!found) return std::optional<Offset>();
     TRY(shared_.barrier.pass(client_));
-    return std::optional(static_cast<Offset>(found->view().number("offset").value_or(0)));
+    const std::int64_t offset = found->view().number("offset").value_or(0);
+    return std::optional(static_cast<Offset>(std::max<std::int64_t>(offset, 0)));  // below: expired
 }
 
 Result<std::vector<Position>> UserLogs::heads(const std::vector<std::string>& user_ids) {

@@ -2,7 +2,7 @@
 
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
-#include "base/utf8.hpp"
+#include "model/identity.hpp"
 #include "store/mongo/bson_json.hpp"
 
 #include <algorithm>
@@ -220,13 +220,13 @@ Fingerprint fingerprint_of(BsonView document) {
 
 namespace {
 
-constexpr std::size_t kNameBytesMax = 64;  // of types and modes
+constexpr std::int64_t kNameBytesMax = 64;  // of types and modes
 
-// Empty where it is no text, or longer than any that an instance says.
-std::string text_at(BsonView document, std::string_view path, std::size_t bytes_max) {
-    const auto text = document.text(path);
-    const bool good = text && text->size() <= bytes_max && valid_utf8(*text);
-    return good ? std::string(*text) : std::string();
+// Empty where it is no text, or none that a client could have sent.
+std::string name_at(BsonView document, std::string_view path, std::int64_t bytes_max,
+                    NameRule rule) {
+    const std::string_view name = document.text(path).value_or("");
+    return check_name(path, name, bytes_max, rule) ? std::string(name) : std::string();
 }
 
 // A count, or a clock: in milliseconds, with a fraction maybe. Nothing sensible: 0.
@@ -248,7 +248,7 @@ std::vector<std::string> tags_of(BsonView metadata) {
         std::uint32_t bytes = 0;
         const char* const data = bson_iter_utf8(&value.at, &bytes);
         const std::string_view tag(data, bytes);
-        if (!tag.empty() && tag.size() <= limits::context_tag_bytes_max && valid_utf8(tag) &&
+        if (check_name("tags", tag, limits::context_tag_bytes_max, NameRule::label) &&
             std::find(tags.begin(), tags.end(), tag) == tags.end())
             tags.emplace_back(tag);
     });
@@ -259,11 +259,8 @@ std::vector<std::string> tags_of(BsonView metadata) {
 
 Result<Context> context_of(BsonView document) {
     Context context;
-    context.key = text_at(document, "contextKey", limits::context_key_bytes_max);
-    if (context.key.empty())
-        return fail(Errc::invalid_field, "contextKey: must be a text of 1 to " +
-                                             std::to_string(limits::context_key_bytes_max) +
-                                             " bytes");
+    context.key = document.text("contextKey").value_or("");
+    TRY(check_name("contextKey", context.key, limits::context_key_bytes_max, NameRule::label));
     const auto data = document.find("data");
     if (data && BSON_ITER_HOLDS_DOCUMENT(&data->at)) {
         ASSIGN_OR_RETURN(context.data, json_of(*data));
@@ -272,14 +269,17 @@ Result<Context> context_of(BsonView document) {
     } else {
         return fail(Errc::invalid_field, "data: must be a document");
     }
-    context.type = by_name<ContextType>(text_at(document, "contextType", kNameBytesMax))
-                       .value_or(ContextType::custom);
-    context.mode = text_at(document, "mode", kNameBytesMax);
+    context.type =
+        by_name<ContextType>(name_at(document, "contextType", kNameBytesMax, NameRule::label))
+            .value_or(ContextType::custom);
+    context.mode = name_at(document, "mode", kNameBytesMax, NameRule::label);
     const BsonView metadata = document.sub("metadata");
     context.tags = tags_of(metadata);
     context.version = version_at(metadata);
-    context.created_by = text_at(metadata, "createdBy", limits::instance_id_bytes_max);
-    context.last_modified_by = text_at(metadata, "lastModifiedBy", limits::instance_id_bytes_max);
+    context.created_by =
+        name_at(metadata, "createdBy", limits::instance_id_bytes_max, NameRule::identity);
+    context.last_modified_by =
+        name_at(metadata, "lastModifiedBy", limits::instance_id_bytes_max, NameRule::identity);
     context.created_at_ms = document.date("createdAt").value_or(0);
     context.updated_at_ms = document.date("updatedAt").value_or(0);
     context.expires_at_ms = document.date("expiresAt");

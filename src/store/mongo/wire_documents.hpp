@@ -48,9 +48,9 @@ Offset offset_of(BsonView document);
 Fingerprint fingerprint_of(BsonView document);
 
 // What stands in a document of distributed_context, whoever wrote it; its offset is 0. What is
-// missing is as in a new context; what is there and of another kind is taken for missing, but for
-// the key and the data. Errors: invalid_field, too_large, invalid_utf8 (it cannot
-// be a context).
+// missing is as in a new context; what no client could have sent is taken for missing, but for the
+// key and the data. Errors: missing_field, invalid_field, too_large, invalid_utf8 (it cannot be a
+// context).
 Result<Context> context_of(BsonView document);
 
 }  // namespace dyad::mongo

@@ -374,6 +374,36 @@ TEST_F(MongoDocuments, NoForeignValueIsLostWhileBothWrite) {
             << value;
 }
 
+TEST_F(MongoDocuments, WhatAServerThatDiedHasNotDoneIsDoneAgain) {
+    std::vector<Entry> entries;
+    for (Offset offset = 1; offset <= 40; ++offset)
+        entries.push_back(
+            {context("k" + std::to_string(offset % 20), offset, 1, offset <= 20), {}});
+    write({entries.begin(), entries.begin() + 20}, 20);
+    theirs().update_one("k7", 100);
+    insert(kMeta, Bson().text("_id", "a write that waits for the journal, for theirs does not"));
+    server()->kill();
+    const ProjectRequest rest{
+        .user_id = "ada", .end = 40, .entries = {entries.begin() + 20, entries.end()}};
+    const auto failed = project(client(), known_, rest);
+    ASSERT_FALSE(failed);
+    EXPECT_TRUE(error_row(failed.error().code).retry) << failed.error().to_string();
+    const std::string user = "ada";
+    EXPECT_FALSE(look(client(), known_, std::span(&user, 1)));
+    server()->restart();
+    // The driver looks at a server that it lost every few seconds only.
+    for (int tries = 0; tries < 100 && !look(client(), known_, std::span(&user, 1)); ++tries)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(look_at().projected, 20u);
+    const auto in_the_way = write(rest.entries, 40);
+    ASSERT_EQ(keys(in_the_way), Keys{"k7"});
+    EXPECT_EQ(look_at().projected, 20u);
+    EXPECT_TRUE(write({{context("k7", 27, 1), in_the_way.front().fingerprint}}, 40).empty());
+    EXPECT_EQ(look_at().projected, 40u);
+    for (Offset offset = 21; offset <= 40; ++offset)
+        EXPECT_EQ(offset_of(theirs().find("k" + std::to_string(offset % 20))->view()), offset);
+}
+
 TEST_F(MongoDocuments, TransitionsThatTheyWroteAreFoundUntilTheyAreAdopted) {
     const auto theirs = [](const char* user, std::int64_t at) {
         return Bson()

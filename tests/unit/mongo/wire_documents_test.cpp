@@ -118,21 +118,25 @@ TEST(WireDocuments, WhatCanBeReadOfAForeignDocumentIsRead) {
 
     Bson odd;
     odd.text("contextKey", "k").text("contextType", "other").number("mode", 3);
-    odd.sub("metadata", Bson().array("tags", Bson().text("0", "a").number("1", 2).text("2", "a")));
+    Bson tags;
+    tags.text("0", "a").number("1", 2).text("2", "a").text("3", "a\nb");
+    odd.sub("metadata", Bson().array("tags", tags).text("lastModifiedBy", " blank "));
     odd.text("createdAt", "yesterday").number("updatedAt", 5);
     const Result<Context> read = context_of(odd.view());
     ASSERT_TRUE(read);
     EXPECT_EQ(read->tags, std::vector<std::string>{"a"});
     EXPECT_EQ(read->mode, "");
+    EXPECT_EQ(read->last_modified_by, "");
     EXPECT_EQ(read->created_at_ms, 0);
     EXPECT_EQ(read->updated_at_ms, 5);
 }
 
 TEST(WireDocuments, WhatIsNoContextIsRefused) {
     const auto code = [](const Bson& document) { return context_of(document.view()).error().code; };
-    EXPECT_EQ(code(Bson()), Errc::invalid_field);
-    EXPECT_EQ(code(Bson().number("contextKey", 1)), Errc::invalid_field);
-    EXPECT_EQ(code(Bson().text("contextKey", "")), Errc::invalid_field);
+    EXPECT_EQ(code(Bson()), Errc::missing_field);
+    EXPECT_EQ(code(Bson().number("contextKey", 1)), Errc::missing_field);
+    EXPECT_EQ(code(Bson().text("contextKey", "a\nb")), Errc::invalid_field);
+    EXPECT_EQ(code(Bson().text("contextKey", std::string(257, 'k'))), Errc::too_large);
     EXPECT_EQ(code(Bson().text("contextKey", "k").text("data", "x")), Errc::invalid_field);
     EXPECT_EQ(code(Bson().text("contextKey", "k").sub("data", Bson().text("a", "\xff"))),
               Errc::invalid_utf8);
