@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SYSROOT=$PWD/build/arm-sysroot
 APT=$PWD/build/arm-apt
 PACKAGES=(libc6-dev libstdc++-12-dev libssl-dev libboost1.81-dev libboost-json1.81-dev
-    libsqlite3-dev libicu-dev libcli11-dev libcurl4-openssl-dev libmongoc-dev libmimalloc-dev libxxhash-dev
-    libgtest-dev librapidcheck-dev)
+    libsqlite3-dev libicu-dev libcli11-dev libcurl4-openssl-dev libmongoc-dev
+    libmimalloc-dev libxxhash-dev libgtest-dev librapidcheck-dev)
 
 unpack() {
     mkdir -p "$APT"/{state/lists/partial,cache/archives/partial,etc}

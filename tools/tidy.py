@@ -37,8 +37,8 @@ ARROWS = {
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "bus", "bus/local", "auth", "net"},
     # The command line puts the server together from its parts.
-    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo", "bus", "bus/redis", "auth", "net",
-            "server", "server/rest", "server/live"},
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo", "bus",
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

@@ -56,9 +56,9 @@ std::string code(std::string_view text) {
 }
 
 // By SettingType.
-constexpr const char* kKinds[] = {"true or false", "whole number", "text", "one of",
-                                  "folder",        "address",      "list", "list",
-                                  "list",          "URL",          "URL",  "URL"};
+constexpr const char* kKinds[] = {"true or false", "whole number", "text", "one of", "folder",
+                                  "address",       "list",         "list", "list",   "URL",
+                                  "URL",           "URL",          "name", "file"};
 
 std::string kind_of(const SettingRow& row) {
     std::string out = kKinds[static_cast<std::size_t>(row.type)];

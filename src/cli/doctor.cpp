@@ -48,9 +48,8 @@ void check_settings(const Inputs& inputs, const Resolved& settings, std::vector<
         out.push_back({problem.fatal ? Verdict::fail : Verdict::warn, "Settings", problem.text,
                        problem.fatal ? "correct it, then: dyad-memory config check" : ""});
     if (!settings.has_fatal())
-        out.push_back({Verdict::ok, "Settings",
-                       "all values are good, MongoDB's and Redis's URLs "
-                       "included (not used in this version)"});
+        out.push_back(
+            {Verdict::ok, "Settings", "all values are good, MongoDB's and Redis's included"});
     const char* const why =
         settings.at("DISTRIBUTED_USER_ID").given ? "" : ", since DISTRIBUTED_USER_ID is not set";
     out.push_back({Verdict::ok, "User", "\"" + settings.user_id() + "\"" + why});
@@ -84,8 +83,10 @@ std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions&
     const Resolved settings = resolve(inputs);
     std::vector<Finding> out;
     check_settings(inputs, settings, out);
-    append(out, check_folder(settings.data_dir()));
-    const bool usable = out.back().verdict != Verdict::fail;
+    const bool embedded = !settings.follows_master("ENABLE_MONGODB");
+    if (embedded) append(out, check_folder(settings.data_dir()));
+    const bool usable = !embedded || out.back().verdict != Verdict::fail;
+    if (!settings.has_fatal()) append(out, check_backends(settings));
     if (!Url::parse(settings.url())) return out;
     RestClient client(settings, common);
     const bool answers = can_connect(client.url());
@@ -93,7 +94,7 @@ std::vector<Finding> check_all(const CommonOptions& common, const DoctorOptions&
     const std::size_t before = out.size();
     if (answers) append(out, check_server(client, on_progress));
     const bool ours = out.size() > before + 1;  // of another one there is nothing but that to say
-    if (!ours && usable) append(out, check_store(settings.data_dir(), on_progress));
+    if (!ours && usable && embedded) append(out, check_store(settings.data_dir(), on_progress));
     if (ours && options.write_test) append(out, test_writing(client));
     return out;
 }

@@ -37,6 +37,10 @@ std::vector<Finding> check_store(const std::string& folder, const OnProgress& on
 std::vector<Finding> describe_check(const CheckReport& report, const std::string& good,
                                     const std::string& advice);
 
+// MongoDB and Redis, where the settings switch them on: asked from here, whatever runs. Changes
+// nothing. Requires: the settings have no fatal problem.
+std::vector<Finding> check_backends(const Resolved& settings);
+
 // Whether anybody can be connected to there.
 bool can_connect(const Url& url);
 

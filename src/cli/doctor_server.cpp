@@ -78,6 +78,17 @@ std::optional<Finding> check_clock(const json::Value& status) {
                    "look whether the date of its machine is right"};
 }
 
+// Where the server runs on another machine, or behind a proxy on one.
+std::optional<Finding> check_other_clock(const json::Value& status) {
+    constexpr std::int64_t kToleratedMs = 5000;
+    const std::int64_t ahead = integer_at(status, "timestamp") - SystemClock().wall_ms();
+    if (std::abs(ahead) <= kToleratedMs) return std::nullopt;
+    return Finding{Verdict::warn, "Clocks",
+                   "the server's clock is " + duration(std::abs(ahead)) +
+                       (ahead > 0 ? " ahead of" : " behind") + " this machine's",
+                   "set the clocks of both by NTP"};
+}
+
 // As an existing Dyad instance does it.
 Result<WebSocketClient> connect_plain(const Url& url) {
     Result<WebSocketClient> client = WebSocketClient::connect(url, "/", "", kWaitMs);
@@ -236,7 +247,9 @@ std::vector<Finding> check_server(RestClient& client, const OnProgress& on_progr
     std::vector<Finding> out{describe_server(client, status.value), check_ready(client),
                              check_indicator(status.value),
                              check_websocket(client.url(), status.value)};
-    if (std::optional<Finding> clock = check_clock(status.value)) out.push_back(*std::move(clock));
+    for (std::optional<Finding>& clock :
+         std::array{check_clock(status.value), check_other_clock(status.value)})
+        if (clock) out.push_back(*std::move(clock));
     for (Finding& finding : check_store_live(client, on_progress))
         out.push_back(std::move(finding));
     return out;

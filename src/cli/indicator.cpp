@@ -18,14 +18,18 @@ bool works(const json::Value& system) {
     return is_true(system, "connected") && is_true(system, "healthy");
 }
 
-// What is used, or a system that was asked for in its place.
+// A part of the server, by its own name where it is a system beside it.
 SystemState state_of(const json::Value& status, const char* name, const char* path,
-                     const std::string& note, const char* asked_name, const char* asked_path) {
-    const json::Value& asked = at(status, asked_path);
-    if (!is_true(asked, "enabled"))
+                     const std::string& note, const char* system_name, const char* system_path) {
+    const json::Value& system = at(status, system_path);
+    if (!is_true(system, "enabled"))
         return {name, is_true(at(status, path), "enabled"), works(at(status, path)), note};
-    const std::string problem = text_at(asked, "problem");
-    return {asked_name, true, works(asked), problem.empty() ? "connected" : problem};
+    const std::string problem = text_at(system, "problem");
+    return {system_name, true, works(system),
+            !problem.empty() ? problem
+            : is_true(system, "connected")
+                ? "connected, " + milliseconds(real_at(system, "latencyMs"))
+                : "not connected"};
 }
 
 Indicator summed(Indicator indicator) {

@@ -1,5 +1,5 @@
-// The sync indicator, as Dyad shows it: connected / enabled of storage, bus and WebSocket, and of
-// MongoDB and Redis in the place of the first two where they were asked for. Pure.
+// The sync indicator, as Dyad shows it: connected / enabled of storage, bus and WebSocket; the
+// first two are called MongoDB and Redis where they are these. Pure.
 #pragma once
 
 #include "cli/terminal.hpp"

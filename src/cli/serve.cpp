@@ -1,14 +1,13 @@
 // `dyad-memory serve`.
 #include "auth/authority.hpp"
 #include "base/log.hpp"
+#include "cli/backends.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
-#include "store/sqlite/database.hpp"
-#include "store/sqlite/sqlite_store.hpp"
 
 #include <filesystem>
 
@@ -38,31 +37,10 @@ void configure_log(const Resolved& settings) {
                    settings.text("DEBUG"));
 }
 
-// Opens the settings' data folder on the first call: one database, shared by all cells. The last
-// cell's store closes it.
-Result<std::unique_ptr<Store>> open_store(std::weak_ptr<sqlite::Database>& shared,
-                                          const server::Settings& settings,
-                                          server::Parts::Post post) {
-    std::shared_ptr<sqlite::Database> database = shared.lock();
-    if (!database) {
-        SystemRandom random;
-        sqlite::DatabaseOptions options;
-        options.folder = settings.data_dir;
-        auto opened = sqlite::Database::open(std::move(options), random);
-        if (!opened) return opened.error();
-        shared = database = *std::move(opened);
-    }
-    return std::unique_ptr<Store>(
-        std::make_unique<sqlite::SqliteStore>(std::move(database), std::move(post)));
-}
-
 // The parts of every cell. Lifetime: until the server's end.
-server::Parts make_parts(const server::live::PlainRenderer& renderer) {
+server::Parts make_parts(const Resolved& settings, const server::live::PlainRenderer& renderer) {
     server::Parts parts;
-    parts.store = [shared = std::weak_ptr<sqlite::Database>()](const server::Settings& settings,
-                                                               server::Parts::Post post) mutable {
-        return open_store(shared, settings, std::move(post));
-    };
+    add_backends(parts, settings);
     parts.http = [](server::Node& node) -> server::HttpHandler {
         return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
             api->handle(std::move(exchange));
@@ -74,12 +52,12 @@ server::Parts make_parts(const server::live::PlainRenderer& renderer) {
 }
 
 // For whoever started it by hand; a service manager reads the log instead.
-void greet(const Resolved& settings, const std::string& data_dir, bool loopback) {
+void greet(const Resolved& settings, bool loopback) {
     const std::string& port = settings.text("WS_SYNC_PORT");
     print_line(paint(Colour::bold, "Dyad Distributed Memory ") + DYAD_VERSION + " is running");
     print_line("  Status page  " + paint(Colour::cyan, settings.own_url()));
     print_line("  WebSocket    ws" + settings.own_url().substr(4) + "/sync");
-    print_line("  Memory       " + printable(data_dir) + " (user \"" +
+    print_line("  Memory       " + printable(describe_store(settings)) + " (user \"" +
                printable(settings.user_id()) + "\" where a client names none)");
     if (!loopback)
         print_line(paint(Colour::amber, "  Open         ") +
@@ -109,7 +87,7 @@ Exit refuse(const Error& error, const Resolved& settings) {
     complain("dyad-memory: " + printable(error.detail.empty()
                                              ? std::string(error_row(error.code).message)
                                              : error.detail));
-    if (error.code == Errc::storage_damaged)
+    if (error.code == Errc::storage_damaged && !settings.follows_master("ENABLE_MONGODB"))
         complain("dyad-memory: nothing was changed; dyad-memory doctor says more about " +
                  printable(settings.data_dir()));
     return error.code == Errc::invalid_field ? Exit::usage : Exit::failed;
@@ -126,23 +104,23 @@ Exit run_serve(const CommonOptions& common) {
         log::warn(kScope, problem.text);
     if (!settings.note.empty()) log::info(kScope, settings.note);
     const std::string data_dir = settings.data_dir();
-    if (data_dir.empty()) {
+    const bool embedded = !settings.follows_master("ENABLE_MONGODB");
+    if (embedded && data_dir.empty()) {
         complain(
             "dyad-memory: there is no HOME to keep the memory in; name a folder with "
             "--data-dir or DYAD_DATA_DIR");
         return Exit::usage;
     }
-    if (is_left_behind(settings, data_dir)) return Exit::usage;
+    if (embedded && is_left_behind(settings, data_dir)) return Exit::usage;
     const server::live::PlainRenderer renderer;
     Result<std::unique_ptr<server::Server>> server =
-        server::Server::start(server_settings(settings), make_parts(renderer),
+        server::Server::start(server_settings(settings), make_parts(settings, renderer),
                               static_cast<std::size_t>(settings.integer("DYAD_CELLS")));
     if (!server) return refuse(server.error(), settings);
     if (mi_collect != nullptr) mi_collect(true);
-    log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " + data_dir +
-                          ", listening at " + settings.own_url());
-    if (output_is_terminal())
-        greet(settings, data_dir, auth::is_loopback(settings.text("DYAD_HOST")));
+    log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " +
+                          describe_store(settings) + ", listening at " + settings.own_url());
+    if (output_is_terminal()) greet(settings, auth::is_loopback(settings.text("DYAD_HOST")));
     (*server)->run();
     return Exit::ok;
 }

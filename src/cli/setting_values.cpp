@@ -1,6 +1,7 @@
 // What may be written as the value of a setting.
 #include "auth/authority.hpp"
 #include "base/utf8.hpp"
+#include "bus/redis/redis_url.hpp"
 #include "cli/settings_table.hpp"
 #include "cli/text.hpp"
 #include "cli/url.hpp"
@@ -33,7 +34,7 @@ constexpr Synonyms kSynonyms[] = {
     {"LOG_FORMAT", "json", "jsonl ndjson"},
 };
 
-// Of the log. The last two are those of later versions, which the setup guide has people look for.
+// Of the log.
 constexpr std::string_view kScopes[] = {"distributed_memory", "sqlite", "websocket_sync",
                                         "mongodb_client", "redis_event_bus"};
 
@@ -99,6 +100,29 @@ bool is_database_url(std::string_view url, std::initializer_list<std::string_vie
     return false;
 }
 
+std::optional<std::string> check_mongodb_url(std::string_view value) {
+    if (!is_database_url(value, {"mongodb://", "mongodb+srv://"}, true))
+        return "must look like mongodb://user:password@host:27017 or mongodb+srv://host";
+    if (!value.starts_with("mongodb+srv://")) return std::nullopt;
+    std::string_view host = value.substr(value.find("://") + 3);
+    host = host.substr(0, host.find_first_of("/?"));
+    if (const std::size_t at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
+    if (host.find_first_of(":,") == host.npos) return std::nullopt;
+    return "must have one host and no port behind mongodb+srv://, since DNS has them; write "
+           "mongodb:// where they are known";
+}
+
+std::optional<std::string> check_database_name(const SettingRow& row, std::string_view value) {
+    if (value.empty() || static_cast<std::int64_t>(value.size()) > row.max)
+        return "must have 1 to " + std::to_string(row.max) + " bytes";
+    if (value.find_first_of("/\\. \"$*<>:|?") != value.npos || has_control_character(value) ||
+        !valid_utf8(value))
+        return "must not hold any of / \\ . \" $ * < > : | ? or blanks: MongoDB refuses them";
+    if (value == "admin" || value == "local" || value == "config")
+        return "must be a database of its own: that one is MongoDB's";
+    return std::nullopt;
+}
+
 // "30s" where 30000 is wanted: what to write instead.
 std::string without_unit(const SettingRow& row, std::string_view value) {
     const std::size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
@@ -151,7 +175,8 @@ Status check_scope(std::string_view text) {
         return Done{};
     return fail(Errc::invalid_field, "\"" + std::string(text) +
                                          "\"; scopes are dyad:distributed:* and dyad:distributed: "
-                                         "with distributed_memory, sqlite or websocket_sync");
+                                         "with distributed_memory, sqlite, websocket_sync, "
+                                         "mongodb_client or redis_event_bus");
 }
 
 // Names the first entry that is wrong, and why.
@@ -193,9 +218,11 @@ std::string normal_setting(const SettingRow& row, std::string_view value) {
         }
         case integer:
         case path:
+        case file:
         case http_url:
         case mongodb_url:
         case redis_url:
+        case database_name:
             return std::string(trimmed(bare));
     }
     return std::string(value);
@@ -215,6 +242,7 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
         case choice:
             return must(is_one_of(row.choices, value), "be one of: " + std::string(row.choices));
         case path:
+        case file:
             return std::nullopt;  // expand_path() has read it
         case address:
             return must(is_address(value), "be an IPv4 or IPv6 address, or localhost");
@@ -229,11 +257,15 @@ std::optional<std::string> check_setting(const SettingRow& row, std::string_view
             if (const Result<Url> url = Url::parse(value); !url) return url.error().detail;
             return std::nullopt;
         case mongodb_url:
-            return must(is_database_url(value, {"mongodb://", "mongodb+srv://"}, true),
-                        "look like mongodb://user:password@host:27017 or mongodb+srv://host");
+            return check_mongodb_url(value);
         case redis_url:
-            return must(is_database_url(value, {"redis://", "rediss://"}, false),
-                        "look like redis://user:password@host:6379 or rediss://host:6380");
+            if (!is_database_url(value, {"redis://", "rediss://"}, false))
+                return "must look like redis://user:password@host:6379 or rediss://host:6380";
+            if (const auto url = bus::RedisUrl::parse(value); !url)
+                return "is not good: " + url.error().detail;
+            return std::nullopt;
+        case database_name:
+            return check_database_name(row, value);
     }
     return std::nullopt;
 }

@@ -21,6 +21,10 @@ std::int64_t Resolved::integer(std::string_view name) const {
     return whole_number(at(name).value).value_or(0);
 }
 
+bool Resolved::follows_master(std::string_view name) const {
+    return boolean(text(name).empty() ? "ENABLE_DISTRIBUTED_MEMORY" : name);
+}
+
 bool Resolved::has_fatal() const {
     return std::any_of(problems.begin(), problems.end(),
                        [](const Problem& problem) { return problem.fatal; });
@@ -72,11 +76,8 @@ server::Settings server_settings(const Resolved& resolved) {
     settings.port = static_cast<std::uint16_t>(resolved.integer("WS_SYNC_PORT"));
     settings.data_dir = resolved.data_dir();
     settings.user_id = resolved.user_id();
-    const auto follows_master = [&](const char* name) {
-        return resolved.boolean(resolved.text(name).empty() ? "ENABLE_DISTRIBUTED_MEMORY" : name);
-    };
-    settings.enable_mongodb = follows_master("ENABLE_MONGODB");
-    settings.enable_redis = follows_master("ENABLE_REDIS");
+    settings.enable_mongodb = resolved.follows_master("ENABLE_MONGODB");
+    settings.enable_redis = resolved.follows_master("ENABLE_REDIS");
     settings.enable_websocket = resolved.boolean("ENABLE_WEBSOCKET");
     settings.enable_glass_box_tracking = resolved.boolean("ENABLE_GLASS_BOX_TRACKING");
     settings.enable_real_time_events = resolved.boolean("ENABLE_REAL_TIME_EVENTS");

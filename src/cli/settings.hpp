@@ -79,6 +79,8 @@ struct Resolved {
     bool boolean(std::string_view name) const;
     std::int64_t integer(std::string_view name) const;
     const std::string& text(std::string_view name) const { return at(name).value; }
+    // Of ENABLE_MONGODB and ENABLE_REDIS: as it is set, or else as the master switch is.
+    bool follows_master(std::string_view name) const;
 
     bool has_fatal() const;
     // The folder of the store: as set, or the default one; absolute. Empty where neither is known.

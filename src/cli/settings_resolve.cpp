@@ -2,6 +2,9 @@
 #include "auth/authority.hpp"
 #include "cli/dotenv.hpp"
 #include "cli/settings.hpp"
+#include "cli/text.hpp"
+
+#include <algorithm>
 
 namespace dyad::cli {
 namespace {
@@ -42,9 +45,19 @@ bool holds_variable(std::string_view value) {
     return false;
 }
 
-constexpr std::string_view kNotPart =
-    "not part of this version: the embedded store and the bus inside the process are used "
-    "instead; what is written is kept, but not shared with instances on MongoDB and Redis";
+// Whether the options of a MongoDB URL switch TLS on (true) or off (false).
+std::optional<bool> tls_of_url(std::string_view url) {
+    std::string_view options = url.substr(std::min(url.find('?'), url.size()));
+    std::optional<bool> tls;
+    if (url.starts_with("mongodb+srv://")) tls = true;
+    while (!options.empty()) {
+        std::string value = to_lower(take_part(options, '&'));
+        if (value.starts_with('?')) value.erase(0, 1);
+        for (const char* const name : {"tls=", "ssl="})
+            if (value.starts_with(name)) tls = value.ends_with("=true");
+    }
+    return tls;
+}
 
 // What a setting is said to be, in one place.
 struct Said {
@@ -208,7 +221,7 @@ class Resolution {
         const auto refuse_it = [&](const std::string& wrong) {
             refuse(row, shown_setting(row, setting.value), setting.source, wrong);
         };
-        if (row.type == SettingType::path) {
+        if (row.type == SettingType::path || row.type == SettingType::file) {
             Result<std::string> path = expand_path(setting.value, surroundings());
             if (!path) return refuse_it(path.error().detail);
             if (*path != setting.value) setting.by_letter = setting.value;
@@ -218,7 +231,7 @@ class Resolution {
             if (file && setting.source.starts_with(file->path + " line ") &&
                 !setting.value.starts_with('/'))
                 return refuse_it(
-                    "would be another folder wherever a command is started; write the path from / "
+                    "would be another one wherever a command is started; write the path from / "
                     "or ~ on");
         }
         if (row.name == kUserId && !setting.literal) {
@@ -254,6 +267,34 @@ class Resolution {
         }
     }
 
+    // Of MongoDB and Redis, where they are used: what of them says one thing and another.
+    void check_many_nodes() {
+        const bool mongodb = out_.follows_master("ENABLE_MONGODB");
+        const bool redis = out_.follows_master("ENABLE_REDIS");
+        if (out_.boolean("ENABLE_DISTRIBUTED_MEMORY") && !mongodb && !redis)
+            problem("ENABLE_DISTRIBUTED_MEMORY",
+                    "is true, but ENABLE_MONGODB and ENABLE_REDIS are both false: this node shares "
+                    "nothing with others",
+                    false);
+        else if (redis && !mongodb)
+            problem("ENABLE_REDIS",
+                    "nodes do not share a memory through Redis alone: this one keeps its own, and "
+                    "existing instances hear of it; other nodes need ENABLE_MONGODB=true, too",
+                    false);
+        const std::optional<bool> in_url = tls_of_url(out_.text("MONGODB_URL"));
+        if (mongodb && out_.boolean("MONGODB_TLS") && in_url == false)
+            problem("MONGODB_TLS",
+                    "is true, but MONGODB_URL switches TLS off; take it out of the URL");
+        if (mongodb && out_.at("MONGODB_TLS_CA_FILE").given && !out_.boolean("MONGODB_TLS") &&
+            in_url != true)
+            problem("MONGODB_TLS_CA_FILE",
+                    "is of no use, since TLS is off; set MONGODB_TLS=true, or take it out");
+        if (redis && out_.at("REDIS_TLS_CA_FILE").given && !out_.boolean("REDIS_TLS") &&
+            !out_.text("REDIS_URL").starts_with("rediss://"))
+            problem("REDIS_TLS_CA_FILE",
+                    "is of no use, since TLS is off; write rediss:// in REDIS_URL, or take it out");
+    }
+
     // What must hold between settings. Only values that are good by themselves are looked at.
     void check_together() {
         const auto is_good = [this](std::string_view name) {
@@ -267,19 +308,12 @@ class Resolution {
         if (is_good("MONGODB_MIN_POOL_SIZE") && is_good("MONGODB_MAX_POOL_SIZE") &&
             out_.integer("MONGODB_MIN_POOL_SIZE") > out_.integer("MONGODB_MAX_POOL_SIZE"))
             problem("MONGODB_MIN_POOL_SIZE", "must not be more than MONGODB_MAX_POOL_SIZE");
-        const bool master = out_.boolean("ENABLE_DISTRIBUTED_MEMORY");
-        if (master && out_.text(kUserId).empty())
+        check_many_nodes();
+        if (out_.boolean("ENABLE_DISTRIBUTED_MEMORY") && out_.text(kUserId).empty())
             problem(
                 kUserId,
                 "is required with ENABLE_DISTRIBUTED_MEMORY=true: set it to an address or a name "
                 "of yours");
-        if (master)
-            problem("ENABLE_DISTRIBUTED_MEMORY", "MongoDB and Redis are " + std::string(kNotPart),
-                    false);
-        for (const auto& [name, system] :
-             {std::pair{"ENABLE_MONGODB", "MongoDB is "}, {"ENABLE_REDIS", "Redis is "}})
-            if (!master && is_good("ENABLE_DISTRIBUTED_MEMORY") && out_.boolean(name))
-                problem(name, system + std::string(kNotPart), false);
         if (out_.boolean("WS_TLS"))
             problem("WS_TLS",
                     "the server has no TLS of its own in this version, and does not go on without; "

@@ -10,7 +10,6 @@ using enum SettingType;
 constexpr std::int64_t kPortMax = 65535;
 constexpr std::int64_t kDaysMax = 36500;
 constexpr std::string_view kOthers = "mongodb and redis";
-constexpr std::string_view kUnused = "Checked; not used in this version.";
 
 // clang-format off
 constexpr SettingRow kTable[] = {
@@ -23,8 +22,8 @@ constexpr SettingRow kTable[] = {
      "Allow a DYAD_HOST that other machines reach. Whoever reaches it can read and write every "
      "user's memory: put an authenticating TLS proxy in front."},
     {"DYAD_DATA_DIR", "", "--data-dir", path, "", 0, 0, "", "", "server",
-     "The folder of the embedded store. Default: $XDG_DATA_HOME/dyad-memory, or "
-     "~/.local/share/dyad-memory."},
+     "The folder of the embedded store; with MongoDB there is none. Default: "
+     "$XDG_DATA_HOME/dyad-memory, or ~/.local/share/dyad-memory."},
     {"DYAD_CELLS", "", "--cells", integer, "1", 1, 64, "threads", "", "server",
      "Threads that serve connections."},
     {"DISTRIBUTED_USER_ID", "", "--user", text, "", 0, 256, "", "", "user",
@@ -64,22 +63,37 @@ constexpr SettingRow kTable[] = {
      "Scopes that log at debug level: dyad:distributed:*, or for example "
      "dyad:distributed:websocket_sync; separated by commas."},
     {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", kOthers,
-     "MongoDB and Redis. They are not part of this version: the embedded store is used, and the "
-     "server says so."},
+     "Be one of many nodes: the memory in MongoDB, the nodes joined by Redis. Off: the embedded "
+     "store and a bus inside the process. Needs DISTRIBUTED_USER_ID."},
     {"ENABLE_MONGODB", "", "", boolean, "", 0, 0, "", "", kOthers,
-     "Follows ENABLE_DISTRIBUTED_MEMORY. Not part of this version."},
+     "Keep the memory in MongoDB. Follows ENABLE_DISTRIBUTED_MEMORY where it is not set. Without "
+     "Redis other nodes' writes are found by looking, after some 250 ms."},
     {"ENABLE_REDIS", "", "", boolean, "", 0, 0, "", "", kOthers,
-     "Follows ENABLE_DISTRIBUTED_MEMORY. Not part of this version."},
+     "Tell other nodes and existing instances through Redis. Follows ENABLE_DISTRIBUTED_MEMORY "
+     "where it is not set."},
     {"MONGODB_URL", "", "", mongodb_url, "mongodb://localhost:27017", 0, 0, "", "", kOthers,
-     kUnused},
-    {"MONGODB_DATABASE", "", "", text, "dyad_distributed", 1, 63, "", "", kOthers, kUnused},
-    {"MONGODB_MAX_POOL_SIZE", "", "", integer, "10", 1, 1000, "connections", "", kOthers, kUnused},
-    {"MONGODB_MIN_POOL_SIZE", "", "", integer, "2", 0, 1000, "connections", "", kOthers, kUnused},
-    {"REDIS_URL", "", "", redis_url, "redis://localhost:6379", 0, 0, "", "", kOthers, kUnused},
+     "Where MongoDB is: mongodb:// or mongodb+srv://, with the credentials and options that its "
+     "drivers know (?authSource=, ?replicaSet=, ?tls=)."},
+    {"MONGODB_DATABASE", "", "", database_name, "dyad_distributed", 1, 63, "", "", kOthers,
+     "The database that existing instances use, too."},
+    {"MONGODB_MAX_POOL_SIZE", "", "", integer, "10", 1, 1000, "connections", "", kOthers,
+     "Connections to MongoDB at most."},
+    {"MONGODB_MIN_POOL_SIZE", "", "", integer, "2", 0, 1000, "connections", "", kOthers,
+     "Connections to MongoDB at least. Not more than MONGODB_MAX_POOL_SIZE."},
+    {"MONGODB_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers,
+     "TLS to MongoDB where its URL does not say it; mongodb+srv:// does. Certificates are "
+     "verified."},
+    {"MONGODB_TLS_CA_FILE", "", "", file, "", 0, 0, "", "", kOthers,
+     "The authorities that MongoDB's certificate is verified by, as PEM. Default: the system's."},
+    {"REDIS_URL", "", "", redis_url, "redis://localhost:6379", 0, 0, "", "", kOthers,
+     "Where Redis is: redis:// or rediss:// (TLS), with credentials and /database; any node of a "
+     "Redis Cluster."},
     {"REDIS_MAX_RECONNECT_ATTEMPTS", "", "", integer, "10", 0, 1'000'000, "attempts", "", kOthers,
-     kUnused},
-    {"MONGODB_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers, kUnused},
-    {"REDIS_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers, kUnused},
+     "The pause between attempts grows for so many of them; then it stays. They never end."},
+    {"REDIS_TLS", "", "", boolean, "false", 0, 0, "", "", kOthers,
+     "TLS to Redis where its URL does not say it; rediss:// does. Certificates are verified."},
+    {"REDIS_TLS_CA_FILE", "", "", file, "", 0, 0, "", "", kOthers,
+     "The authorities that Redis's certificate is verified by, as PEM. Default: the system's."},
     {"WS_TLS", "", "", boolean, "false", 0, 0, "", "", "live",
      "TLS by the server itself is not part of this version: `true` is refused rather than served "
      "without encryption. Put a TLS proxy in front."},

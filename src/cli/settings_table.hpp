@@ -11,18 +11,20 @@
 namespace dyad::cli {
 
 enum class SettingType : std::uint8_t {
-    boolean,      // true false; yes no, on off, 1 0, enabled disabled …
-    integer,      // min..max
-    text,         // up to `max` bytes, no control characters
-    choice,       // one of `choices`
-    path,         // a folder, as expand_path() reads it
-    address,      // an IPv4 or IPv6 address, or "localhost"
-    origins,      // scheme://host[:port], separated by commas
-    hosts,        // host[:port], separated by commas
-    scopes,       // of the log, among those of other programs, separated by commas or blanks
-    http_url,     // as Url::parse() reads it
-    mongodb_url,  // mongodb:// or mongodb+srv://
-    redis_url,    // redis:// or rediss://
+    boolean,        // true false; yes no, on off, 1 0, enabled disabled …
+    integer,        // min..max
+    text,           // up to `max` bytes, no control characters
+    choice,         // one of `choices`
+    path,           // a folder, as expand_path() reads it
+    address,        // an IPv4 or IPv6 address, or "localhost"
+    origins,        // scheme://host[:port], separated by commas
+    hosts,          // host[:port], separated by commas
+    scopes,         // of the log, among those of other programs, separated by commas or blanks
+    http_url,       // as Url::parse() reads it
+    mongodb_url,    // mongodb:// or mongodb+srv://
+    redis_url,      // redis:// or rediss://
+    database_name,  // of MongoDB
+    file,           // as a path
 };
 
 struct SettingRow {

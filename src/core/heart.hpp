@@ -36,7 +36,8 @@ struct Heart {
     std::size_t commands_bytes = 0;
     std::function<void(const std::string& user_id)> on_presence;
 
-    bool shared() const { return ports.log.shared(); }
+    // There are other nodes, or somebody else on the bus.
+    bool shared() const { return ports.log.shared() || config.others_listen; }
     std::int64_t steady_ms() const { return ports.clock.steady_ms(); }
     // Never used twice in a process.
     std::uint64_t next_serial() noexcept { return ++serial_; }

@@ -31,6 +31,9 @@ core::Config heart_config(const Shared& shared, std::size_t cells) {
     config.context_ttl_ms = settings.context_ttl_days * kDayMs;
     config.event_ttl_ms = settings.event_ttl_days * kDayMs;
     config.proof.hold_max_ms = settings.clock_hold_hours * kHourMs;
+    config.others_listen = settings.enable_redis;
+    // Without Redis nobody tells of what other nodes wrote.
+    if (settings.enable_mongodb && !settings.enable_redis) config.poll_ms = config.poll_down_ms;
     config.push_events = settings.enable_real_time_events;
     config.feeds_bytes_max = limits::feeds_bytes_max / cells;
     config.commands_bytes_max = limits::commands_queued_bytes_max / cells;
@@ -67,16 +70,26 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std
     ASSIGN_OR_RETURN(cell->store_, parts.store(shared.settings, [self](std::function<void()> work) {
         self->loop_.post(std::move(work));
     }));
-    cell->bus_ = std::make_unique<bus::LocalBus>(
-        shared.hub, [self] { self->loop_.post([self] { self->bus_->receive_all(); }); });
+    if (parts.bus) {
+        ASSIGN_OR_RETURN(cell->bus_, parts.bus(cell->loop_, cell->random_, shared.instance_id));
+    } else {
+        cell->bus_ = cell->make_local_bus();
+    }
     cell->engine_ = std::make_unique<core::Engine>(
-        heart_config(shared, cells), core::Ports{shared.clock, self->random_, *self->store_,
-                                                 *self->store_, *self->bus_, *parts.renderer});
+        heart_config(shared, cells),
+        core::Ports{shared.clock, self->random_, *self->store_, *self->store_, *self->bus_,
+                    *parts.renderer, dynamic_cast<Documents*>(self->store_.get())});
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);
     cell->loop_.set_end_of_turn([self] { self->end_of_turn(); });
     cell->arm_tick();
     return cell;
+}
+
+std::unique_ptr<Bus> Cell::make_local_bus() {
+    return std::make_unique<bus::LocalBus>(shared_.hub, [this] {
+        loop_.post([this] { static_cast<bus::LocalBus&>(*bus_).receive_all(); });
+    });
 }
 
 bool Cell::is_crowded() const noexcept {

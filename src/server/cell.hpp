@@ -22,7 +22,7 @@ namespace dyad::server {
 
 class Cell final : public Node {
   public:
-    // Errors: the store's.
+    // Errors: the store's and the bus's.
     static Result<std::unique_ptr<Cell>> make(Shared& shared, const Parts& parts,
                                               std::size_t cells);
     ~Cell() override;
@@ -54,6 +54,7 @@ class Cell final : public Node {
     std::int64_t started_at_ms() const override { return shared_.started_at_ms; }
     core::Engine& engine() override { return *engine_; }
     Store& store() override { return *store_; }
+    const Bus& bus() const override { return *bus_; }
     Clock& clock() override { return shared_.clock; }
     Random& random() override { return random_; }
     std::size_t live_client_count() const override {
@@ -76,12 +77,13 @@ class Cell final : public Node {
     void start_drain();
     void drain_step();
     void bury();
+    std::unique_ptr<Bus> make_local_bus();
 
     Shared& shared_;
     SystemRandom random_;
     net::Loop loop_;
     std::unique_ptr<Store> store_;
-    std::unique_ptr<bus::LocalBus> bus_;
+    std::unique_ptr<Bus> bus_;
     std::unique_ptr<core::Engine> engine_;
     std::unique_ptr<LiveService> live_;
     HttpHandler http_;

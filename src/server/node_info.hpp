@@ -22,6 +22,7 @@ class Node {
     virtual std::int64_t started_at_ms() const = 0;
     virtual core::Engine& engine() = 0;  // the calling cell's
     virtual Store& store() = 0;          // the calling cell's
+    virtual const Bus& bus() const = 0;  // the calling cell's
     virtual Clock& clock() = 0;
     virtual Random& random() = 0;
     // Of all cells; of the others as of their last heartbeats.

@@ -18,6 +18,10 @@ namespace dyad::core {
 class Renderer;
 }  // namespace dyad::core
 
+namespace dyad::net {
+class Loop;
+}  // namespace dyad::net
+
 namespace dyad::server {
 
 class Cell;
@@ -28,7 +32,11 @@ using HttpHandler = std::function<void(ExchangePtr)>;
 // server; `post` runs work on the cell's thread and may be called on any.
 struct Parts {
     using Post = std::function<void(std::function<void()>)>;
+    // Where it is a Documents, too, the heart keeps those beside the log.
     std::function<Result<std::unique_ptr<Store>>(const Settings&, Post)> store;
+    // To other nodes, for the node of this instance id; without it cells hear each other alone.
+    // Called after `store`. Lifetime: within that of loop and random numbers.
+    std::function<Result<std::unique_ptr<Bus>>(net::Loop&, Random&, const std::string&)> bus;
     std::function<HttpHandler(Node&)> http;
     std::function<std::unique_ptr<LiveService>(Cell&)> live;
     // Renders events for plain clients. Lifetime: the server's.

@@ -11,10 +11,10 @@ namespace dyad::server {
 struct Settings {
     std::string host = "localhost";  // or an address; net::listen_all says for what it stands
     std::uint16_t port = 8765;
-    std::string data_dir;         // absolute; made if it does not exist
+    std::string data_dir;         // absolute; made if it does not exist, of the embedded store
     std::string user_id;          // whose memory a client shares that does not say; never empty
-    bool enable_mongodb = false;  // asked for; this version has neither
-    bool enable_redis = false;
+    bool enable_mongodb = false;  // the store; else the embedded one
+    bool enable_redis = false;    // the bus; else the one between the cells
     bool enable_websocket = true;
     bool enable_glass_box_tracking = true;
     bool enable_real_time_events = true;  // false: clients are told of nothing they did not ask for

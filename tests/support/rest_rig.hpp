@@ -161,6 +161,7 @@ class RestRig final : public server::Node {
     std::int64_t started_at_ms() const override { return 1'700'000'000'000; }
     core::Engine& engine() override { return engine_; }
     Store& store() override { return store_; }
+    const Bus& bus() const override { return bus_; }
     Clock& clock() override { return clock_; }
     Random& random() override { return random_; }
     std::size_t live_client_count() const override { return engine_.session_count(); }

@@ -47,14 +47,33 @@ async function get(path) {
   return answer.json();
 }
 
+function connection(system) {
+  if (system.problem) return system.problem;
+  return system.connected ? `connected, ${system.latencyMs} ms` : 'not connected';
+}
+
+// As Dyad words it.
+function tooltip(status, enabled) {
+  const lines = enabled.map(([name, system]) => {
+    if (name !== 'WebSocket') {
+      return `${name}: ${system.healthy ? '✓ Connected' : '✗ Disconnected'}`;
+    }
+    return `${name}: ${system.healthy ? `✓ Running (${status.websocket.clientCount} clients)`
+      : '✗ Offline'}`;
+  });
+  return ['Distributed Memory Status', ...lines, `Instance: ${status.instanceId.slice(0, 8)}`,
+    status.isFullyOperational ? 'Changes reach every instance at once.'
+      : 'Some of it does not work: changes may come late, or be refused.'].join('\n');
+}
+
 function showStatus(status) {
   const { storage } = status;
-  // What was asked for stands in the place of what is used without it.
+  // The store and the bus have names of their own where they are systems beside the server.
   const systems = [
-    status.mongodb.enabled ? ['MongoDB', status.mongodb, status.mongodb.problem || 'connected']
+    status.mongodb.enabled ? ['MongoDB', status.mongodb, connection(status.mongodb)]
       : ['Storage', storage,
         storage.problem || `${storage.kind}, last commit ${storage.latencyMs} ms`],
-    status.redis.enabled ? ['Redis', status.redis, status.redis.problem || 'connected']
+    status.redis.enabled ? ['Redis', status.redis, connection(status.redis)]
       : ['Bus', status.bus, status.bus.kind],
     ['WebSocket', { enabled: status.websocket.enabled, healthy: status.websocket.running },
       `${status.websocket.clientCount} clients on port ${status.websocket.port}${
@@ -68,6 +87,7 @@ function showStatus(status) {
   indicator.className = `indicator ${colour}`;
   indicator.textContent =
     `[📡 Sync] [${healthy.length ? '✓' : '✗'} ${healthy.length}/${enabled.length} Sync]`;
+  indicator.title = tooltip(status, enabled);
   byId('subtitle').textContent = `Memory of ${status.userId}, version ${status.version}`;
   byId('instance').textContent = `Node ${status.instanceId.slice(0, 8)}`;
   const list = byId('systems');
@@ -168,6 +188,7 @@ function offline() {
   const indicator = byId('indicator');
   indicator.className = 'indicator gray';
   indicator.textContent = '[📡 Sync] [✗ 0/3 Sync]';
+  indicator.title = 'The server does not answer.';
   byId('subtitle').textContent = 'The server does not answer; trying again…';
   // What was well when it was last seen is not known to be so now.
   for (const value of document.querySelectorAll('#systems dd')) {
@@ -178,13 +199,11 @@ function offline() {
 
 async function refresh() {
   lastRefresh = Date.now();
-  try {
-    const [status, instances] = await Promise.all([get('status'), get('instances')]);
-    showStatus(status);
-    showInstances(instances.instances);
-  } catch {
-    offline();
-  }
+  // Where the store is down the server still says so.
+  const [status, instances] = await Promise.allSettled([get('status'), get('instances')]);
+  if (status.status === 'fulfilled') showStatus(status.value);
+  else offline();
+  if (instances.status === 'fulfilled') showInstances(instances.value.instances);
 }
 
 function refreshSoon() {

@@ -24,12 +24,13 @@ void plain(Call& call, int status, std::string text,
     call.respond(std::move(response));
 }
 
-// Only "ok" or not: what is wrong stands in the status and in the log.
+// Only "ok" or not: what is wrong stands in the status and in the log. Who lives (`ready` false)
+// needs no new start: where MongoDB is down there is nothing that one would mend.
 void health(Call& call, bool ready) {
     Node& node = call.node();
     const StoreHealth storage = node.store().health();
-    const bool good =
-        ready ? (storage.healthy || storage.partial) && !node.draining() : storage.connected;
+    const bool good = ready ? (storage.healthy || storage.partial) && !node.draining()
+                            : storage.connected || node.settings().enable_mongodb;
     plain(call, good ? 200 : 503, good ? "ok\n" : "degraded\n");
 }
 

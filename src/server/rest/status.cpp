@@ -10,21 +10,35 @@
 namespace dyad::server::rest {
 namespace {
 
-// What existing code looks for, and what is asked for though this version does not have it.
-void write_missing(json::Writer& out, bool enabled, std::string_view problem) {
+constexpr std::string_view kDeaf = "what this node says of itself does not come back to it";
+
+// A part of the server, as the status has it. `kind` is empty for the systems that existing code
+// looks for by their names; of those that are not used there is nothing more to say.
+struct SystemHealth {
+    bool enabled = false;
+    bool connected = false;
+    bool healthy = false;
+    std::string_view kind = {};
+    std::int64_t latency_us = 0;
+    std::string_view problem = {};
+};
+
+void write(json::Writer& out, const SystemHealth& system) {
     out.object([&] {
-        out.members("connected", false, "enabled", enabled, "healthy", false);
-        if (enabled) out.member("problem", problem);
+        out.members("connected", system.connected, "enabled", system.enabled, "healthy",
+                    system.healthy);
+        if (!system.kind.empty()) out.member("kind", system.kind);
+        if (system.enabled) out.member("latencyMs", static_cast<double>(system.latency_us) / 1000);
+        if (system.enabled && !system.problem.empty()) out.member("problem", system.problem);
     });
 }
 
-void write_storage(json::Writer& out, const StoreHealth& storage) {
-    out.object([&] {
-        out.members("connected", storage.connected, "enabled", true, "healthy", storage.healthy,
-                    "kind", storage.kind);
-        out.member("latencyMs", static_cast<double>(storage.latency_us) / 1000);
-        if (!storage.problem.empty()) out.member("problem", storage.problem);
-    });
+// The same by the name that existing code looks for, where it is used.
+SystemHealth named(const SystemHealth& system, bool enabled) {
+    if (!enabled) return {};
+    SystemHealth out = system;
+    out.kind = {};
+    return out;
 }
 
 // One that takes part, or has said a mode.
@@ -62,29 +76,32 @@ void write_instances(Call& call, const std::vector<ModeState>& modes,
 void get_status(Call& call) {
     Node& node = call.node();
     const Settings& settings = node.settings();
-    const StoreHealth storage = node.store().health();
+    const StoreHealth store = node.store().health();
+    const SystemHealth storage{true,       store.connected,  store.healthy,
+                               store.kind, store.latency_us, store.problem};
+    const BusHealth told = node.bus().health();
+    // Before the store was reached nobody knows what nodes sign with: they hear nothing yet.
+    const bool hears = told.connected && (node.engine().hears_others() || !store.connected);
+    const SystemHealth bus{
+        true,      told.connected,  hears,
+        told.kind, told.latency_us, told.connected && !hears ? kDeaf : told.problem};
     const bool websocket = settings.enable_websocket;
-    const bool bus = node.engine().hears_others();
-    const bool missing = settings.enable_mongodb || settings.enable_redis;
-    const bool operational = storage.healthy && bus && websocket && !missing && !node.draining();
+    const bool operational = store.healthy && hears && websocket && !node.draining();
     const std::int64_t now_ms = node.clock().wall_ms();
     const core::ProvenTime& time = node.engine().time();
     call.json([&](json::Writer& out) {
         out.object([&] {
-            out.member("bus").object("connected", bus, "enabled", true, "healthy", bus, "kind",
-                                     "local");
+            write(out.member("bus"), bus);
             out.member("clock").object("aheadMs", time.held_by_ms(), "believed",
                                        time.held_by_ms() == 0, "holdLeftMs", time.hold_left_ms());
             out.members("draining", node.draining(), "instanceId", node.instance_id(),
                         "isFullyOperational", operational);
-            write_missing(out.member("mongodb"), settings.enable_mongodb,
-                          "not part of this version: the memory is kept in the embedded store");
+            write(out.member("mongodb"), named(storage, settings.enable_mongodb));
             out.members("product", "dyad-memory", "realTimeEvents",
                         settings.enable_real_time_events);
-            write_missing(out.member("redis"), settings.enable_redis,
-                          "not part of this version: only clients of this server hear of changes");
+            write(out.member("redis"), named(bus, settings.enable_redis));
             out.member("startedAt", node.started_at_ms());
-            write_storage(out.member("storage"), storage);
+            write(out.member("storage"), storage);
             out.members("timestamp", now_ms, "uptimeMs",
                         std::max<std::int64_t>(0, now_ms - node.started_at_ms()), "userId",
                         call.user(), "version", kVersion);

@@ -125,6 +125,15 @@ Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& r
     return database;
 }
 
+Status Database::with_client(const MongoOptions& options,
+                             const std::function<Status(Client&)>& look) {
+    init_driver();
+    ASSIGN_OR_RETURN(const auto pool, Pool::make(options));
+    const Held held(pool->clients.get());
+    Client client(held.get(), options.database, false);
+    return look(client);
+}
+
 Database::~Database() {
     stop();
 }
@@ -148,11 +157,14 @@ void Database::stop() {
 
 // ---- requests -------------------------------------------------------------------------------
 
+// What is refused is told without the mutex: whoever hears of it may call again.
+Error Database::not_connected() const {
+    const MutexLock held(mutex_);
+    return fail(Errc::storage_unavailable, "MongoDB not connected: " + problem_);
+}
+
 void Database::run(Work work) {
-    if (!up_) {
-        const MutexLock held(mutex_);
-        return work(fail(Errc::storage_unavailable, "MongoDB not connected: " + problem_));
-    }
+    if (!up_) return work(not_connected());
     const Status taken = backlog_.submit(mailbox_, work);
     if (!taken) work(taken.error());
 }
@@ -165,13 +177,7 @@ void Database::work() {
         if (up_) {
             (*next)(&client);
         } else {
-            // What waited while the server went.
-            std::string problem;
-            {
-                const MutexLock lock(mutex_);
-                problem = problem_;
-            }
-            (*next)(fail(Errc::storage_unavailable, "MongoDB not connected: " + problem));
+            (*next)(not_connected());  // it waited while the server went
         }
         backlog_.answered();
     }
@@ -373,6 +379,7 @@ Status Database::look(Client& client) {
     ASSIGN_OR_RETURN(const Deployment found, greet(client, clock_));
     replica_set_ = found.replica_set;
     clock_offset_ms_ = found.clock_offset_ms;
+    if (latency_us_ == 0) latency_us_ = found.latency_us;  // until there is a commit
     if (up_) return Done{};
     Client writer(client.driver(), options_.database, found.replica_set);
     if (!prepared_) TRY(make_indexes(writer));

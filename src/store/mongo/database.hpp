@@ -60,6 +60,10 @@ class Database {
     // Errors: what will not get better by itself: invalid_field, storage_newer, storage_damaged,
     // storage_unavailable (wrong credentials). Where no server answers it goes on looking.
     static Result<std::shared_ptr<Database>> open(MongoOptions options, Random& random);
+    // Calls `look` with one connection, for a look from outside: no thread is started. Errors:
+    // those of open(), and what `look` says.
+    static Status with_client(const MongoOptions& options,
+                              const std::function<Status(Client&)>& look);
     // Stops.
     ~Database();
     Database(const Database&) = delete;
@@ -98,6 +102,7 @@ class Database {
     };
 
     Database(MongoOptions options, Random& random);
+    Error not_connected() const;
     void work();
     std::vector<PendingAppend> take_appends(const std::string& user_id);
     void run_appends(const std::string& user_id, const Result<Client*>& client,

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -91,6 +92,22 @@ Bson document_of(const Index& index) {
     return document;
 }
 
+// What an index is, without how its numbers are written.
+std::string essence_of(BsonView index) {
+    std::string out;
+    index.sub("key").members([&](std::string_view field, const BsonValue&) {
+        const auto direction = index.sub("key").real(field);
+        out.append(field).append(direction.value_or(0) < 0 ? "-" : "+");
+    });
+    out.append(index.flag("unique").value_or(false) ? " unique" : "");
+    if (const auto seconds = index.real("expireAfterSeconds"))
+        out.append(" expires ").append(std::to_string(static_cast<std::int64_t>(*seconds)));
+    index.sub("partialFilterExpression").members([&](std::string_view field, const BsonValue&) {
+        out.append(" where ").append(field);
+    });
+    return out;
+}
+
 Error index_error(std::string_view collection, const Error& error) {
     for (const std::string_view code : kIndexConflicts)
         if (error.detail.find(code) != std::string::npos)
@@ -173,6 +190,33 @@ Status make_indexes(Client& client) {
         if (!made) return index_error(collection, made.error());
     }
     return Done{};
+}
+
+Result<IndexReport> look_at_indexes(Client& client) {
+    IndexReport report;
+    std::map<std::string, std::string, std::less<>> there;  // essences, by collection and name
+    for (const std::string_view collection :
+         {kModes, kTransitions, kContexts, kResponses, kEvents, kState, kHeads}) {
+        const Result<Bson> list = client.run(Bson().text("listIndexes", collection));
+        if (!list && list.error().code != Errc::internal) return list.error();
+        if (!list) continue;  // there is no such collection
+        list->view().sub("cursor.firstBatch").members([&](std::string_view, const BsonValue& one) {
+            const BsonView index(one);
+            there[std::string(collection) + "." + std::string(index.text("name").value_or(""))] =
+                essence_of(index);
+        });
+    }
+    for (const Index& index : indexes()) {
+        const std::string name = std::string(index.collection) + "." + name_of(index);
+        const auto found = there.find(name);
+        if (found == there.end())
+            report.missing.push_back(name);
+        else if (found->second != essence_of(document_of(index).view()))
+            report.other.push_back(name);
+        else
+            ++report.good;
+    }
+    return report;
 }
 
 }  // namespace dyad::mongo

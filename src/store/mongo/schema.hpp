@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace dyad::mongo {
 
@@ -34,5 +35,13 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed = 0
 // Makes the indexes that are missing. Errors: the client's; invalid_field where one exists with
 // other options, with the remedy.
 Status make_indexes(Client& client);
+
+// Which of the indexes are there, as "collection.index"; makes none. Errors: the client's.
+struct IndexReport {
+    std::size_t good = 0;
+    std::vector<std::string> missing;
+    std::vector<std::string> other;  // there, with other options
+};
+Result<IndexReport> look_at_indexes(Client& client);
 
 }  // namespace dyad::mongo

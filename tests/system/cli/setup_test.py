@@ -349,20 +349,28 @@ def test_env_file_may_be_named(make_server, tmp_path):
     assert json.loads(done.stdout)["WS_SYNC_PORT"]["value"] == "4321"
 
 
-def test_mongodb_and_redis_switched_on_are_answered_with_a_warning(make_server):
-    server = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true", "DISTRIBUTED_USER_ID": "ada"})
-    server.start()
-    assert "not part of this version" in server.log() and "embedded store" in server.log()
+def test_mongodb_and_redis_that_are_down_are_named_and_looked_for(make_server):
+    server = make_server(env={
+        "ENABLE_DISTRIBUTED_MEMORY": "true", "DISTRIBUTED_USER_ID": "ada",
+        "MONGODB_URL": f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=200",
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}"}).spawn()
+    for line in ("[mongodb_client] MongoDB not connected", "[redis_event_bus] Redis not connected",
+                 "[distributed_memory] Distributed memory systems initialized"):
+        server.wait_log(line)
     status = json.loads(server.get("/api/v1/status")[2])
     for name in ("mongodb", "redis"):
         assert status[name].pop("problem")
+        assert status[name].pop("latencyMs") == 0
         assert status[name] == {"enabled": True, "connected": False, "healthy": False}
     assert not status["isFullyOperational"]
     shown = server.cli("status", "--url", f"http://127.0.0.1:{server.port}").stdout
     assert "[📡 Sync] [✓ 1/3 Sync]" in shown, shown
-    for part in ("MongoDB     ✗ not part of this version", "Redis       ✗ not part of this version",
+    for part in ("MongoDB     ✗ MongoDB not connected", "Redis       ✗ 127.0.0.1:",
                  "dyad-memory doctor"):
         assert part in shown, shown
+    assert server.get("/healthz")[0] == 200 and server.get("/readyz")[0] == 503
+    assert not server.data_dir.exists(), "there is no embedded store beside it"
+    assert server.stop() == 0
     refused = make_server(env={"ENABLE_DISTRIBUTED_MEMORY": "true"}).spawn()
     assert refused.wait_exit() == 2 and "DISTRIBUTED_USER_ID" in refused.log()
 

@@ -96,6 +96,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MONGODB_URL", "mongodb://a:1,b:2/?replicaSet=r", true},
         Case{"MONGODB_URL", "mongo://localhost", false}, Case{"MONGODB_URL", "mongodb://", false},
         Case{"MONGODB_URL", "mongodb://host:port", false},
+        Case{"MONGODB_URL", "mongodb+srv://u:p@a.example:27017", false},
+        Case{"MONGODB_URL", "mongodb+srv://a.example,b.example", false},
+        Case{"MONGODB_URL", "mongodb://admin:secret@localhost:27017/dyad?authSource=admin", true},
+        Case{"MONGODB_DATABASE", "dyad_distributed", true}, Case{"MONGODB_DATABASE", "a.b", false},
+        Case{"MONGODB_DATABASE", "admin", false}, Case{"MONGODB_DATABASE", "a b", false},
+        Case{"REDIS_URL", "redis://h:6379/3", true}, Case{"REDIS_URL", "redis://h:6379/", true},
+        Case{"REDIS_URL", "redis://h:6379/three", false},
+        Case{"REDIS_URL", "redis://h:6379?db=3", true},
+        Case{"REDIS_URL", "redis://u:%zz@h:6379", false},
         Case{"REDIS_URL", "rediss://username:password@redis-cloud.com:6380", true},
         Case{"REDIS_URL", "redis://a:1,b:2", false}, Case{"REDIS_URL", "http://localhost", false},
         Case{"DYAD_URL", "http://127.0.0.1:8765", true}, Case{"DYAD_URL", "ftp://x", false},
@@ -369,20 +378,6 @@ TEST(Settings, TheExampleOfTheGuideIsPointedOut) {
     const Resolved resolved = with_file("DISTRIBUTED_USER_ID=your-email@example.com\n");
     EXPECT_FALSE(resolved.has_fatal());
     EXPECT_NE(problems_of(resolved).find("guide's example"), std::string::npos);
-}
-
-TEST(Settings, TheMasterSwitchNeedsAUserAndSaysThatTheEmbeddedStoreIsUsed) {
-    Resolved resolved = with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"}});
-    EXPECT_TRUE(resolved.has_fatal());
-    EXPECT_NE(problems_of(resolved).find("DISTRIBUTED_USER_ID: is required"), std::string::npos);
-    resolved =
-        with_environment({{"ENABLE_DISTRIBUTED_MEMORY", "true"}, {"DISTRIBUTED_USER_ID", "ada"}});
-    EXPECT_FALSE(resolved.has_fatal()) << problems_of(resolved);
-    EXPECT_NE(problems_of(resolved).find("embedded store"), std::string::npos);
-    resolved = with_environment({{"ENABLE_REDIS", "true"}});
-    EXPECT_FALSE(resolved.has_fatal());
-    EXPECT_NE(problems_of(resolved).find("Redis is not part of this version"), std::string::npos);
-    EXPECT_TRUE(with_environment({{"ENABLE_REDIS", "false"}}).problems.empty());
 }
 
 TEST(Settings, AnAddressThatOthersReachHasToBeMeant) {

@@ -42,20 +42,32 @@ TEST(RestStatus, IsNotFullyOperationalWhereAnySystemIsNot) {
     EXPECT_FALSE(off.ask("GET", "/api/v1/status").at("/isFullyOperational")->as_bool());
 }
 
-TEST(RestStatus, WhatWasAskedForAndIsNotThereIsNamed) {
-    for (const char* name : {"mongodb", "redis"}) {
+TEST(RestStatus, StoreAndBusAreSaidByTheNamesOfTheSystemsThatTheyAre) {
+    for (const auto& [name, part] : {std::pair{"mongodb", "storage"}, {"redis", "bus"}}) {
         RestRig rig;
         (name[0] == 'm' ? rig.change_settings().enable_mongodb
                         : rig.change_settings().enable_redis) = true;
+        rig.sim_store().set_cut(name[0] == 'm');
         const Answer status = rig.ask("GET", "/api/v1/status");
-        const std::string path = std::string("/") + name;
-        EXPECT_TRUE(status.at(path + "/enabled")->as_bool());
-        EXPECT_FALSE(status.at(path + "/connected")->as_bool());
-        EXPECT_FALSE(status.at(path + "/healthy")->as_bool());
-        EXPECT_NE(status.text(path + "/problem"), "");
-        EXPECT_FALSE(status.at("/isFullyOperational")->as_bool());
-        EXPECT_EQ(rig.ask("GET", "/readyz").status, 200) << "it takes what is sent";
+        const auto& system = status.at(std::string("/") + name)->get_object();
+        boost::json::object same = status.at(std::string("/") + part)->get_object();
+        same.erase("kind");
+        EXPECT_EQ(system, same);
+        EXPECT_TRUE(system.at("enabled").as_bool());
+        EXPECT_EQ(system.at("connected").as_bool(), name[0] == 'r');
+        EXPECT_EQ(system.contains("problem"), name[0] == 'm');
+        EXPECT_EQ(status.at("/isFullyOperational")->as_bool(), name[0] == 'r');
     }
+}
+
+TEST(RestStatus, WithoutMongoDBTheServerLivesAndIsNotReady) {
+    RestRig rig;
+    rig.change_settings().enable_mongodb = true;
+    rig.sim_store().set_cut(true);
+    EXPECT_EQ(rig.ask("GET", "/healthz").status, 200) << "a new start would not mend it";
+    EXPECT_EQ(rig.ask("GET", "/readyz").status, 503);
+    rig.sim_store().set_cut(false);
+    EXPECT_EQ(rig.ask("GET", "/readyz").status, 200);
 }
 
 TEST(RestStatus, PushesThatAreSwitchedOffAreSaidAndRefused) {
