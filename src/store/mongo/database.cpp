@@ -278,7 +278,7 @@ void Database::submit_due() {
         const MutexLock held(mutex_);
         const auto now = std::chrono::steady_clock::now();
         for (auto at = due_.begin(); at != due_.end();) {
-            if (at->second > now) {
+            if (at->second > now || !projecting_.insert(at->first).second) {
                 ++at;
                 continue;
             }
@@ -298,12 +298,14 @@ void Database::project(const std::string& user_id, const Result<Client*>& client
     } else {
         status = client.error();
     }
-    if (status) return;
-    note(status.error());
-    if (client)
+    if (!status) {
+        note(status.error());
         log::debug(kScope, "what is derived of a user's log waits: " + status.error().to_string());
+    }
     const MutexLock held(mutex_);
-    due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(kProjectAgainMs));
+    projecting_.erase(user_id);
+    if (!status) due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(kProjectAgainMs));
+    if (due_.contains(user_id)) changed_.notify_all();
 }
 
 Status Database::bring_up_all(Client& client) {
@@ -448,7 +450,7 @@ bool Database::wait_until(Time next_look) {
     Time next = next_look;
     if (up_)
         for (const auto& [user_id, when] : due_)
-            next = std::min(next, when);
+            if (!projecting_.contains(user_id)) next = std::min(next, when);
     const auto now = std::chrono::steady_clock::now();
     if (look_now_ || next <= now) return true;
     changed_.wait_for_ms(

@@ -27,6 +27,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -142,7 +143,8 @@ class Database {
     bool look_now_ GUARDED_BY(mutex_) = false;
     std::string problem_ GUARDED_BY(mutex_) = "no server has answered yet";
     std::unordered_map<std::string, UserQueue> queues_ GUARDED_BY(mutex_);
-    std::map<std::string, Time> due_ GUARDED_BY(mutex_);  // users to project, and when
+    std::map<std::string, Time> due_ GUARDED_BY(mutex_);   // users to project, and when
+    std::set<std::string> projecting_ GUARDED_BY(mutex_);  // those who are being projected
     std::optional<ClockMark> clock_mark_ GUARDED_BY(mutex_);
     bool clock_saving_ GUARDED_BY(mutex_) = false;
     bool clock_dirty_ GUARDED_BY(mutex_) = false;
