@@ -87,7 +87,8 @@ def test_both_are_reached_and_doctor_says_so(make_server, secured):
 def test_a_wrong_password_ends_the_start(make_server, secured):
     server = make_server(env=settings_of(secured, password="wrong")).spawn()
     assert server.wait_exit(20) != 0
-    assert "MongoDB" in server.log() and "wrong" not in server.log(), server.log()
+    assert "correct the user, the password or authSource in MONGODB_URL" in server.log()
+    assert "wrong" not in server.log(), server.log()
 
 
 def test_a_certificate_of_somebody_else_is_not_believed(make_server, secured, tmp_path):
