@@ -9,7 +9,7 @@ notice more than the announced reconnect.
 
 import argparse
 import asyncio
-import json
+import collections
 import logging
 import pathlib
 import random
@@ -99,6 +99,7 @@ class Run:
         await self.until(gone)
         for one in waiting:
             self.history.recoveries[one.name()] = None
+            print(f"  not live: {one.name()}, {one.state()}", flush=True)
         return max((seconds for seconds in self.history.recoveries.values() if seconds),
                    default=0.0)
 
@@ -179,8 +180,9 @@ async def one_schedule(seed, options):
         await run.end()
         await asyncio.to_thread(run.look)
         wrong = checker.check(run.history, checker.RECOVERY_S_MAX * PATIENCE)
+        of = collections.Counter(point for point, _ in wrong)
         print(f"  seed {seed}: {len(plan)} faults, {run.summary()}; live again after "
-              f"{recovery_s:.1f} s; {len(wrong)} violations", flush=True)
+              f"{recovery_s:.1f} s; {len(wrong)} violations {dict(of) or ''}", flush=True)
         if wrong and options.keep:
             keep(topology, seed)
         return wrong
@@ -217,6 +219,7 @@ def main():
     for seed in range(first, first + options.schedules):
         wrong = asyncio.run(one_schedule(seed, options))
         failed += bool(wrong)
+        wrong.sort(key=lambda one: one[0] == 10)
         for point, text in wrong[:20]:
             print(f"  wrong ({point}): {text}", flush=True)
         if wrong:

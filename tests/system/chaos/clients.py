@@ -35,10 +35,18 @@ class Client(SocketClient):
         self.number = 0
         self.heard = 0.0
         self.live_since = None  # with this connection; None: it is not live
+        self.pending = {}       # operation id -> Operation, in the order of sending
+        self.last_error = None  # that an operation got
         self.endings = []       # (code, text) of connections that were up or were refused
 
     def name(self):
         return f"{self.told.user}/{self.instance[:8]}"
+
+    def state(self):
+        """For whoever looks for a reason."""
+        silent_s = time.monotonic() - self.heard
+        return (f"ready {self.ready}, live {bool(self.live_since)}, silent for {silent_s:.1f} s, "
+                f"{len(self.pending)} pending, last error {self.last_error}, {self.endings[-2:]}")
 
     def pause_s(self):
         self.attempt += 1
@@ -104,7 +112,6 @@ class Negotiated(Client):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.pending = {}   # operation id -> Operation, in the order of sending
         self.versions = {}  # key -> the version that this client saw last
         self.token = None
         self.last = None
@@ -159,6 +166,7 @@ class Negotiated(Client):
 
     def on_error(self, message):
         payload, one = message["payload"], self.pending.get(message["id"])
+        self.last_error = payload.get("detail") or payload["message"]
         if one is None:
             self.history.broken.append(f"{self.name()}: {payload}")
         elif payload["retry"]:
@@ -185,6 +193,7 @@ class Negotiated(Client):
         self.command(one)
 
     def command(self, one):
+        one.sent, one.sent_floor = one.sent + 1, self.told.offset
         operation = {"contextKey": one.key}
         if one.data is None:
             operation["op"] = "context.delete"

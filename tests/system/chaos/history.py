@@ -21,6 +21,8 @@ class Operation:
     offset: int | None = None
     version: int | None = None
     refused: str | None = None
+    sent: int = 0         # how often
+    sent_floor: int = 0   # what anybody had been told of when it was last sent
     plain: bool = False  # the plain protocol acknowledges nothing
 
 
