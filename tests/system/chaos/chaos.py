@@ -86,7 +86,17 @@ class Run:
         healed = time.monotonic()
         waiting = {one: one for one in self.everyone()}
 
+        stages = dict.fromkeys(("connected", "live", "acknowledged"), 0.0)
+
         def gone():
+            now = time.monotonic() - healed
+            for one in waiting:
+                for stage, reached in zip(stages, (one.ready, one.live_since, True)):
+                    if not reached:
+                        stages[stage] = now
+                        break
+                else:
+                    stages["acknowledged"] = now
             for one in list(waiting):
                 fresh = isinstance(one, clients.Plain) or one.acknowledged_of > healed
                 if one.live_since and one.ready and fresh:
@@ -97,6 +107,8 @@ class Run:
             return not waiting
 
         await self.until(gone)
+        print("  until everyone was", ", ".join(f"{stage} {seconds:.1f} s"
+                                                for stage, seconds in stages.items()), flush=True)
         for one in waiting:
             self.history.recoveries[one.name()] = None
             print(f"  not live: {one.name()}, {one.state()}", flush=True)
@@ -168,7 +180,8 @@ async def one_schedule(seed, options):
     plan = faults.schedule(seed, options.seconds)
     if options.show:
         print("\n".join(f"  {fault}" for fault in plan), flush=True)
-    topology = await asyncio.to_thread(Topology(standalone=options.standalone).start)
+    topology = await asyncio.to_thread(Topology(
+        standalone=options.standalone, env={"LOG_LEVEL": "debug"} if options.keep else {}).start)
     try:
         run = Run(topology, options)
         run.begin()
@@ -211,7 +224,7 @@ def main():
     parser.add_argument("--standalone", action="store_true",
                         help="the database is no replica set of one")
     parser.add_argument("--show", action="store_true", help="print the schedules")
-    parser.add_argument("--keep", action="store_true", help="keep the logs where something is wrong")
+    parser.add_argument("--keep", action="store_true", help="keep the logs, with debug lines, where something is wrong")
     options = parser.parse_args()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     first = options.seed if options.seed is not None else random.randrange(1 << 32)
