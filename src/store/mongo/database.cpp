@@ -256,7 +256,6 @@ void Database::run_appends(const std::string& user_id, const Result<Client*>& cl
     }
     if (events > 0) {
         metrics::commits.add(1);
-        metrics::events_committed.add(static_cast<std::int64_t>(events));
         committed(user_id);
     }
     for (std::size_t i = 0; i < appends.size(); ++i)
@@ -272,22 +271,30 @@ void Database::committed(const std::string& user_id) {
 
 // ---- what is derived ------------------------------------------------------------------------
 
+// Commits and reads need the connections, too: what is derived gets some of them. Who waits longest
+// is next.
+std::size_t Database::projections_left() const {
+    const std::size_t most =
+        stopping_ ? due_.size() : std::max<std::size_t>(1, options_.pool_max / 4);
+    return most - std::min(most, projecting_.size());
+}
+
 void Database::submit_due() {
-    std::vector<std::string> users;
+    std::vector<std::pair<Time, std::string>> ready;
     {
         const MutexLock held(mutex_);
         const auto now = std::chrono::steady_clock::now();
-        for (auto at = due_.begin(); at != due_.end();) {
-            if (at->second > now || !projecting_.insert(at->first).second) {
-                ++at;
-                continue;
-            }
-            users.push_back(at->first);
-            at = due_.erase(at);
+        for (const auto& [user_id, when] : due_)
+            if (when <= now && !projecting_.contains(user_id)) ready.emplace_back(when, user_id);
+        std::sort(ready.begin(), ready.end());
+        ready.resize(std::min(ready.size(), projections_left()));
+        for (const auto& [when, user_id] : ready) {
+            due_.erase(user_id);
+            projecting_.insert(user_id);
         }
     }
-    for (const std::string& user_id : users)
-        run([this, user_id](const Result<Client*>& client) { project(user_id, client); });
+    for (const auto& [when, user_id] : ready)
+        run([this, user = user_id](const Result<Client*>& client) { project(user, client); });
 }
 
 void Database::project(const std::string& user_id, const Result<Client*>& client) {
@@ -305,7 +312,7 @@ void Database::project(const std::string& user_id, const Result<Client*>& client
     const MutexLock held(mutex_);
     projecting_.erase(user_id);
     if (!status) due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(kProjectAgainMs));
-    if (due_.contains(user_id)) changed_.notify_all();
+    if (!due_.empty()) changed_.notify_all();
 }
 
 Status Database::bring_up_all(Client& client) {
@@ -448,7 +455,7 @@ bool Database::wait_until(Time next_look) {
     const MutexLock held(mutex_);
     if (stopping_) return false;
     Time next = next_look;
-    if (up_)
+    if (up_ && projections_left() > 0)
         for (const auto& [user_id, when] : due_)
             if (!projecting_.contains(user_id)) next = std::min(next, when);
     const auto now = std::chrono::steady_clock::now();

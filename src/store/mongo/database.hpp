@@ -118,6 +118,7 @@ class Database {
     bool wait_until(Time next_look);
     bool take_look_now();
     void submit_due();
+    std::size_t projections_left() const REQUIRES(mutex_);
 
     const MongoOptions options_;
     SystemRandom random_;  // the keeper's

@@ -32,3 +32,19 @@ def test_the_checker_sees_writes_that_were_taken_back():
     done, (_, _, lost, _, _) = run("--count", "4", "--writes", "2000", "--tamper")
     assert done.returncode == 1, done.stdout
     assert lost > 0, done.stdout
+
+
+def test_nothing_is_lost_where_the_server_and_its_mongodb_are_killed():
+    done, (kills, acknowledged, lost, doubled, disordered) = run(
+        "--store", "mongodb", "--count", "10", "--kill-database", "5", "--writes", "1500")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 kills of the database" in done.stdout, done.stdout
+    assert kills == 10 and acknowledged >= 1500
+    assert (lost, doubled, disordered) == (0, 0, 0)
+
+
+def test_the_checker_sees_writes_that_mongodb_lost():
+    done, (_, _, lost, _, _) = run("--store", "mongodb", "--count", "2", "--kill-database", "0",
+                                   "--writes", "1500", "--tamper")
+    assert done.returncode == 1, done.stdout
+    assert lost > 0, done.stdout
