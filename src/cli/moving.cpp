@@ -52,12 +52,10 @@ Status with_database(const Resolved& settings, const std::function<Status(mongo:
 // ---- backup ---------------------------------------------------------------------------------
 
 // The running server puts a copy into its folder, which is read there and taken away.
-Status copy_by_server(const CommonOptions& common, const std::string& folder) {
-    std::optional<RestClient> client = RestClient::open_quietly(common);
+Status copy_by_server(RestClient client, const std::string& folder) {
     const auto refuse = [&](const std::string& why) {
         return fail(Errc::unavailable, "the server that uses " + folder + " made no copy: " + why);
     };
-    if (!client) return refuse("its address is not known; name it with --url");
     std::string last;
     ClientRequest request;
     request.method = "POST";
@@ -72,11 +70,11 @@ Status copy_by_server(const CommonOptions& common, const std::string& folder) {
         if (begin != std::string::npos) last.erase(0, begin + 1);
         return true;
     };
-    const Answer answer = client->stream(std::move(request));
+    const Answer answer = client.stream(std::move(request));
     if (!answer) return refuse(answer.failure->message);
     if (last.find("\"finished\":true") == std::string::npos) return refuse("see its log");
     if (!fs::exists(folder + "/" + sqlite::kCopyFolder + "/" + sqlite::kDatabaseName))
-        return refuse("another server answers at " + client->url().text() +
+        return refuse("another server answers at " + client.url().text() +
                       "; name the right one with --url");
     return Done{};
 }
@@ -92,7 +90,7 @@ Result<dump::BackupReport> backup_folder(const CommonOptions& common, const Reso
     const bool served = !lock && lock.error().code == Errc::storage_locked;
     if (!lock && !served) return lock.error();
     const std::string copy = folder + "/" + sqlite::kCopyFolder;
-    if (served) TRY(copy_by_server(common, folder));
+    if (served) TRY(copy_by_server(RestClient(settings, common), folder));
     const auto write = [&]() -> Result<dump::BackupReport> {
         ASSIGN_OR_RETURN(const auto from, served ? sqlite::MemoryReader::open_copy(copy)
                                                  : sqlite::MemoryReader::open(folder, random));
@@ -113,11 +111,11 @@ Result<dump::BackupReport> backup_mongodb(const Resolved& settings, const std::s
     return report;
 }
 
-// The settings without what is wrong with them; nothing where that was said.
+// Nothing where something is wrong with them, and was said. All users are meant: none need be named.
 std::optional<Resolved> usable_settings(const CommonOptions& common) {
     Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     for (const Problem& problem : settings.problems)
-        if (problem.fatal) {
+        if (problem.fatal && problem.name != "DISTRIBUTED_USER_ID") {
             static_cast<void>(refuse_usage(common, problem.text));
             return std::nullopt;
         }
@@ -194,13 +192,10 @@ Result<dump::RestoreReport> restore_mongodb(const dump::Dump& from, const Resolv
 }
 
 // A server that can be asked and has MongoDB as its store: nobody may write while all is moved.
-Status refuse_served(const CommonOptions& common) {
-    std::optional<RestClient> client = RestClient::open_quietly(common);
-    if (!client) return Done{};
-    const Answer status = client->get("status");
-    if (!status || json::canonical(status.value).find("\"kind\":\"mongodb\"") == std::string::npos)
-        return Done{};
-    return fail(Errc::storage_locked, "the server at " + client->url().text() +
+Status refuse_served(RestClient client) {
+    const Answer status = client.get("status");
+    if (!status || text_at(status.value, "storage/kind") != "mongodb") return Done{};
+    return fail(Errc::storage_locked, "the server at " + client.url().text() +
                                           " uses MongoDB; stop it, and every other one of the "
                                           "same database, first");
 }
@@ -209,7 +204,7 @@ bool confirmed(const MovingOptions& options, const std::string& where) {
     if (options.yes) return true;
     if (isatty(STDIN_FILENO) != 1) return false;
     complain("Everything that is stored in " + printable(where) +
-             " will be removed.\nType drop to go on: ");
+             " will be removed. Type drop to go on:");
     std::string word;
     return std::getline(std::cin, word) && word == "drop";
 }
@@ -252,7 +247,7 @@ Exit run_restore(const CommonOptions& common, const MovingOptions& options) {
                                         "; say --yes, too, if that is meant");
     const auto work = [&]() -> Result<dump::RestoreReport> {
         TRY(load_mongoc());
-        if (mongodb) TRY(refuse_served(common));
+        if (mongodb) TRY(refuse_served(RestClient(*settings, common)));
         ASSIGN_OR_RETURN(const auto from, dump::Dump::open(options.folder, percent("reading ")));
         const dump::RestoreOptions how{.progress = percent("restore ")};
         return mongodb ? restore_mongodb(*from, *settings, options.drop, how)
@@ -269,7 +264,7 @@ Exit run_restore(const CommonOptions& common, const MovingOptions& options) {
 Result<dump::RestoreReport> migrate(const CommonOptions& common, const Resolved& settings,
                                     bool to_mongodb) {
     TRY(load_mongoc());
-    TRY(refuse_served(common));
+    TRY(refuse_served(RestClient(settings, common)));
     const std::string folder = settings.data_dir();
     const std::string between = folder + ".moving";
     std::error_code error;
