@@ -145,6 +145,7 @@ Result<std::int64_t> whole_number(std::string_view name, std::string_view text, 
 // The handlers, as the routes name them (api.cpp). Each answers its call.
 void get_status(Call& call);
 void check(Call& call);
+void copy(Call& call);
 void list_instances(Call& call);
 void list_modes(Call& call);
 void read_mode(Call& call);
