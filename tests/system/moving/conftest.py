@@ -1,0 +1,87 @@
+"""A memory that has something of everything, and all that can be read of one."""
+
+import json
+import subprocess
+
+import pytest
+
+from support.rest import Api, read_log
+from support.server import ROOT
+
+SOURCE = {"sourceType": "local", "provider": "p", "model": "m", "responseText": "t"}
+# What BSON or JavaScript would spoil.
+ODD = {"a.b": 1, "$set": {"nul\u0000": "\u0000"}, "": [9007199254740993, 1.5e300, -0.0, None],
+       "é": "日本語 𝄞", "z": 1, "a": True}
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """By which a server's clock is wrong."""
+    library = tmp_path_factory.mktemp("shim") / "wrong_clock.so"
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", str(library),
+                    str(ROOT / "tests/support/wrong_clock.c"), "-ldl"], check=True)
+    return library
+
+
+def fill(server, user, contexts=30):
+    desk, phone = Api(server, user, "desk"), Api(server, user, "phone")
+    for instance in ("desk", "phone"):
+        for mode in ("didactic", "parallel"):
+            assert Api(server, user, instance).call("PUT", f"modes/{instance}", {"mode": mode}
+                                                    )[0] in (200, 201)
+    for n in range(contexts):
+        assert desk.call("PUT", f"contexts/key-{n}", {"data": {"n": n, "word": f"apple{n} pear"}}
+                         )[0] in (200, 201)
+    assert desk.call("PUT", "contexts/odd", {"data": ODD, "tags": ["x", "y"]})[0] == 201
+    for n in range(5):
+        assert phone.call("PUT", "contexts/key-1", {"data": {"n": n, "of": "phone"}, "force": True}
+                          )[0] == 200
+    for n in range(3):
+        assert phone.call("DELETE", f"contexts/key-{n + 10}")[0] in (200, 204)
+    # Both change the same member: a conflict that stays open.
+    assert desk.call("PUT", "contexts/shared", {"data": {"v": 1}})[0] == 201
+    assert desk.call("PUT", "contexts/shared", {"data": {"v": 2}, "expectedVersion": 1})[0] == 200
+    assert phone.call("PUT", "contexts/shared", {"data": {"v": 3}, "expectedVersion": 1,
+                                                 "mergeStrategy": "merge"})[0] == 200
+    for n in range(4):
+        answer = {"chatId": "c", "messageId": f"m{n % 3}", "mode": "parallel", **SOURCE}
+        assert desk.call("POST", "responses", answer)[0] in (200, 201)
+    assert desk.call("POST", "events/mcp", {"type": "mcp:tool-executed",
+                                            "payload": {"tool": "t"}})[0] in (200, 201)
+
+
+def everything(server, user, log=True):
+    """All that REST says of the user, but for where in time the server is."""
+    api = Api(server, user)
+
+    def listed(path, name):
+        items, place = [], ""
+        while True:
+            page = api.get(path + place)
+            items += page[name]
+            if not page.get("next"):
+                return items
+            place = f"{'&' if '?' in path else '?'}before={page['next']}"
+
+    contexts = api.get("contexts?limit=1000")["contexts"]
+    keys = sorted(one["contextKey"] for one in contexts) + ["key-10"]
+    seen = {
+        "contexts": contexts,
+        "history": {key: api.get(f"contexts/{key}/history?limit=1000")["versions"]
+                    for key in keys},
+        "versions": [api.call("GET", f"contexts/key-1/history/{version}")
+                     for version in (1, 3, 6)],
+        "modes": api.get("modes")["modes"],
+        "transitions": api.get("transitions?limit=1000")["transitions"],
+        "responses": api.get("responses?limit=1000")["responses"],
+        "conflicts": api.get("conflicts")["conflicts"],
+        "search": [api.get(f"search?q={word}")["hits"] for word in ("pear", "apple7", "phone")],
+    }
+    if log:
+        seen["events"] = read_log(server, user)
+    return json.loads(json.dumps(seen))
+
+
+def without_hashes(seen):
+    return {**seen, "events": [{name: value for name, value in event.items() if name != "hash"}
+                               for event in seen["events"]]}
