@@ -203,9 +203,9 @@ Status Dump::index(const std::string& name, Collection& from, std::uint64_t& don
                    bson_validate(&document, BSON_VALIDATE_NONE, nullptr);
         }
         if (!good)
-            return fail(Errc::storage_damaged,
-                        from.path + ": is no list of BSON documents from byte " +
-                            std::to_string(at) + " on; take another backup");
+            return fail(Errc::storage_damaged, from.path +
+                                                   ": is no list of BSON documents from byte " +
+                                                   std::to_string(at) + " on; take another backup");
         const BsonView view(&document);
         const auto user = view.text(user_field);
         const auto offset = view.number("offset");

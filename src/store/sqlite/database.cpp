@@ -346,8 +346,8 @@ void Database::begin_check(std::function<bool(Result<CheckReport>)> report, Look
         return;
     }
     backlog_.answered();
-    report(fail(Errc::unavailable,
-                "another check or backup is running; try again when it has ended"));
+    report(
+        fail(Errc::unavailable, "another check or backup is running; try again when it has ended"));
 }
 
 Result<CheckReport> Database::check_next() {
@@ -365,13 +365,11 @@ Result<CheckReport> Database::check_next() {
 Result<CheckReport> Database::copy_next() {
     if (!check_->copy) {
         TRY(apply());
-        ASSIGN_OR_RETURN(check_->copy,
-                         DatabaseCopy::begin(tables_->connection(),
-                                             options_.folder + "/" + kCopyFolder));
+        ASSIGN_OR_RETURN(check_->copy, DatabaseCopy::begin(tables_->connection(),
+                                                           options_.folder + "/" + kCopyFolder));
     }
     ASSIGN_OR_RETURN(const bool more, check_->copy->step());
-    CheckReport report{
-        .finished = !more, .done = check_->copy->done(), .of = check_->copy->of()};
+    CheckReport report{.finished = !more, .done = check_->copy->done(), .of = check_->copy->of()};
     report.pages = report.of;
     if (!more) check_->copy.reset();  // whoever reads it finds it closed
     return report;

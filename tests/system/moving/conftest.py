@@ -67,7 +67,7 @@ def everything(server, user, log=True):
     keys = sorted(one["contextKey"] for one in contexts) + ["key-10"]
     seen = {
         "contexts": contexts,
-        "history": {key: api.get(f"contexts/{key}/history?limit=1000")["versions"]
+        "history": {key: api.call("GET", f"contexts/{key}/history?limit=1000")
                     for key in keys},
         "versions": [api.call("GET", f"contexts/key-1/history/{version}")
                      for version in (1, 3, 6)],
