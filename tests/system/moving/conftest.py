@@ -1,17 +1,16 @@
-"""A memory that has something of everything, and all that can be read of one."""
+"""A database, a folder with two memories, and a wrong clock."""
 
-import json
+import itertools
+import shutil
 import subprocess
 
 import pytest
 
-from support.rest import Api, read_log
-from support.server import ROOT
+from support.backends import Mongo
+from support.moving import USERS, everything, fill
+from support.server import ROOT, Server
 
-SOURCE = {"sourceType": "local", "provider": "p", "model": "m", "responseText": "t"}
-# What BSON or JavaScript would spoil.
-ODD = {"a.b": 1, "$set": {"nul\u0000": "\u0000"}, "": [9007199254740993, 1.5e300, -0.0, None],
-       "é": "日本語 𝄞", "z": 1, "a": True}
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -23,65 +22,34 @@ def shim(tmp_path_factory):
     return library
 
 
-def fill(server, user, contexts=30):
-    desk, phone = Api(server, user, "desk"), Api(server, user, "phone")
-    for instance in ("desk", "phone"):
-        for mode in ("didactic", "parallel"):
-            assert Api(server, user, instance).call("PUT", f"modes/{instance}", {"mode": mode}
-                                                    )[0] in (200, 201)
-    for n in range(contexts):
-        assert desk.call("PUT", f"contexts/key-{n}", {"data": {"n": n, "word": f"apple{n} pear"}}
-                         )[0] in (200, 201)
-    assert desk.call("PUT", "contexts/odd", {"data": ODD, "tags": ["x", "y"]})[0] == 201
-    for n in range(5):
-        assert phone.call("PUT", "contexts/key-1", {"data": {"n": n, "of": "phone"}, "force": True}
-                          )[0] == 200
-    for n in range(3):
-        assert phone.call("DELETE", f"contexts/key-{n + 10}")[0] in (200, 204)
-    # Both change the same member: a conflict that stays open.
-    assert desk.call("PUT", "contexts/shared", {"data": {"v": 1}})[0] == 201
-    assert desk.call("PUT", "contexts/shared", {"data": {"v": 2}, "expectedVersion": 1})[0] == 200
-    assert phone.call("PUT", "contexts/shared", {"data": {"v": 3}, "expectedVersion": 1,
-                                                 "mergeStrategy": "merge"})[0] == 200
-    for n in range(4):
-        answer = {"chatId": "c", "messageId": f"m{n % 3}", "mode": "parallel", **SOURCE}
-        assert desk.call("POST", "responses", answer)[0] in (200, 201)
-    assert desk.call("POST", "events/mcp", {"type": "mcp:tool-executed",
-                                            "payload": {"tool": "t"}})[0] in (200, 201)
+@pytest.fixture(scope="module")
+def mongo():
+    with Mongo() as running:
+        yield running
 
 
-def everything(server, user, log=True):
-    """All that REST says of the user, but for where in time the server is."""
-    api = Api(server, user)
-
-    def listed(path, name):
-        items, place = [], ""
-        while True:
-            page = api.get(path + place)
-            items += page[name]
-            if not page.get("next"):
-                return items
-            place = f"{'&' if '?' in path else '?'}before={page['next']}"
-
-    contexts = api.get("contexts?limit=1000")["contexts"]
-    keys = sorted(one["contextKey"] for one in contexts) + ["key-10"]
-    seen = {
-        "contexts": contexts,
-        "history": {key: api.call("GET", f"contexts/{key}/history?limit=1000")
-                    for key in keys},
-        "versions": [api.call("GET", f"contexts/key-1/history/{version}")
-                     for version in (1, 3, 6)],
-        "modes": api.get("modes")["modes"],
-        "transitions": api.get("transitions?limit=1000")["transitions"],
-        "responses": api.get("responses?limit=1000")["responses"],
-        "conflicts": api.get("conflicts")["conflicts"],
-        "search": [api.get(f"search?q={word}")["hits"] for word in ("pear", "apple7", "phone")],
-    }
-    if log:
-        seen["events"] = read_log(server, user)
-    return json.loads(json.dumps(seen))
+@pytest.fixture
+def database(mongo):
+    """A database of the test's own, and the settings of a server on it."""
+    name = f"moving_{next(NUMBERS)}"
+    return mongo.client()[name], {"ENABLE_DISTRIBUTED_MEMORY": "true", "ENABLE_REDIS": "false",
+                                  "DISTRIBUTED_USER_ID": "ada", "MONGODB_URL": mongo.url,
+                                  "MONGODB_DATABASE": name}
 
 
-def without_hashes(seen):
-    return {**seen, "events": [{name: value for name, value in event.items() if name != "hash"}
-                               for event in seen["events"]]}
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with the memory of two users, and what is in it. Copy it before changing it."""
+    home = tmp_path_factory.mktemp("filled")
+    with Server(data_dir=home / "data") as server:
+        for user in USERS:
+            fill(server, user)
+        seen = {user: everything(server, user) for user in USERS}
+        assert server.stop() == 0
+    return home / "data", seen
+
+
+@pytest.fixture
+def folder(filled, tmp_path):
+    shutil.copytree(filled[0], tmp_path / "data")
+    return tmp_path, filled[1]

@@ -1,90 +1,27 @@
 """backup, restore and migrate: between the embedded store and MongoDB, and with the tools of others
 that know mongodump's layout."""
 
+import datetime
 import json
-import os
-import pathlib
-import random
 import shutil
-import signal
 import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import everything, fill, without_hashes
-from support.backends import MONGO_VENV, Mongo, pymongo
+from support.backends import pymongo
+from support.moving import (NAME, USERS, fill, needs_mongo, on_folder, on_mongo, run, seen_by,
+                            without_hashes)
 from support.rest import Api, read_json
-from support.server import BINARY, PATIENCE, ROOT, Server, _end_with_parent, wait_until
+from support.server import PATIENCE, ROOT, Server
 
-pytestmark = pytest.mark.skipif(not (MONGO_VENV / "bin/secantusd-py").exists(),
-                                reason="the MongoDB server of the tests is not installed")
-USERS = ["ada", "bob@example.com"]
-NAME = "dyad_distributed"
+pytestmark = needs_mongo
 COLLECTIONS = ["ai_response_sources", "distributed_context", "dyad_heads", "dyad_meta",
                "dyad_state", "mode_state", "mode_transitions", "sync_events"]
 THEIRS = ["ai_response_sources", "distributed_context", "mode_state", "mode_transitions",
           "sync_events"]
 RESTORE = ROOT / "tests/system/node/restore_backup.mjs"
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    with Mongo() as running:
-        yield running
-
-
-@pytest.fixture
-def database(mongo):
-    """A database of the test's own, and the settings of a server on it."""
-    database.count = getattr(database, "count", 0) + 1
-    name = f"moving_{database.count}"
-    return mongo.client()[name], {"ENABLE_DISTRIBUTED_MEMORY": "true", "ENABLE_REDIS": "false",
-                                  "DISTRIBUTED_USER_ID": "ada", "MONGODB_URL": mongo.url,
-                                  "MONGODB_DATABASE": name}
-
-
-def on_folder(home, port=1):
-    return {"HOME": str(home), "PATH": os.environ["PATH"], "DYAD_DATA_DIR": str(home / "data"),
-            "DYAD_URL": f"http://127.0.0.1:{port}", "LANG": "C.UTF-8"}
-
-
-def on_mongo(home, settings, port=1):
-    return {**on_folder(home, port), **settings}
-
-
-def run(*arguments, env, good=True, **more):
-    done = subprocess.run([BINARY, *map(str, arguments)], env=env, text=True, input="",
-                          capture_output=True, timeout=60 * PATIENCE, **more)
-    assert (done.returncode == 0) == good, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def seen_by(settings=None, data_dir=None, log=True):
-    """What a server on this store tells of both users."""
-    with Server(env=settings, data_dir=data_dir) as server:
-        return {user: everything(server, user, log) for user in USERS}
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A folder with the memory of two users, and what is in it. Copy it before changing it."""
-    home = tmp_path_factory.mktemp("filled")
-    with Server(data_dir=home / "data") as server:
-        for user in USERS:
-            fill(server, user)
-        seen = {user: everything(server, user) for user in USERS}
-        positions = {user: read_json(server, "/api/v1/events?after=0&limit=1", user)
-                     for user in USERS}
-        assert server.stop() == 0
-    return home / "data", seen, positions
-
-
-@pytest.fixture
-def folder(filled, tmp_path):
-    shutil.copytree(filled[0], tmp_path / "data")
-    return tmp_path, filled[1]
 
 
 def decode(place, name):
@@ -237,7 +174,7 @@ def test_what_mongodump_wrote_is_restored_in_a_new_epoch(folder, database, tmp_p
 
 
 def test_a_client_notices_a_restore_and_not_a_migration(filled, database, tmp_path):
-    source, seen, _ = filled
+    source = filled[0]
     shutil.copytree(source, tmp_path / "data")
     with Server(data_dir=tmp_path / "data") as server:
         position = Api(server, "ada").call("PUT", "contexts/mark", {"data": {}})[1]["position"]
@@ -295,7 +232,6 @@ def test_a_dump_of_an_existing_instance_is_taken_in(database, mongo, tmp_path, t
 
 
 def pymongo_date():
-    import datetime
     return datetime.datetime.fromtimestamp(int(time.time()), datetime.timezone.utc)
 
 
@@ -339,6 +275,10 @@ def test_a_changed_event_is_found_before_anything_is_written(folder, database, t
         out = run("restore", tmp_path / "b", env=env, good=False)
         assert "its content was changed" in out and "user " in out
     assert not (tmp_path / "again").exists() and db.list_collection_names() == []
+    run("migrate", "--to", "mongodb", env=on_mongo(home, settings))
+    before = list(db.sync_events.find())
+    out = run("restore", tmp_path / "b", "--drop", "--yes", env=on_mongo(home, settings), good=False)
+    assert "its content was changed" in out and list(db.sync_events.find()) == before
     path.write_bytes(content[:-3])
     assert "no list of BSON documents" in run("restore", tmp_path / "b", env=env, good=False)
 
@@ -378,140 +318,3 @@ def test_the_round_trip_is_the_same_to_whoever_reads_it(folder, database, tmp_pa
         events = len(seen["ada"]["events"])
         answer = Api(server, "ada", "desk").call("PUT", "contexts/new", {"data": {}})[1]
         assert answer["context"]["offset"] == events + 1
-
-
-DAY = 86400
-
-
-def test_what_has_expired_stays_known_wherever_it_goes(shim, tmp_path, monkeypatch):
-    """Of the log: the contexts stay, and the operations are not done again. (A server looks for
-    what is over a minute after its start: both at the same time.)"""
-    ahead = tmp_path / "ahead"
-    ahead.write_text("0")
-    clock = {"LD_PRELOAD": str(shim), "DYAD_TEST_CLOCK": str(ahead), "DYAD_CLOCK_HOLD_HOURS": "0"}
-    for name in ("LD_PRELOAD", "DYAD_TEST_CLOCK"):  # nodes go by the database's clock
-        monkeypatch.setenv(name, clock[name])
-    with Mongo() as mongo:
-        monkeypatch.undo()
-        settings = {"ENABLE_DISTRIBUTED_MEMORY": "true", "ENABLE_REDIS": "false",
-                    "DISTRIBUTED_USER_ID": "ada", **mongo.env()}
-        move_what_expired(mongo.db, settings, clock, ahead, tmp_path)
-
-
-def move_what_expired(db, settings, clock, ahead, tmp_path):
-
-    def write(server, key):
-        return Api(server, "ada", "desk").call("PUT", f"contexts/{key}", {"data": {"n": 1}},
-                                               Idempotency_Key=f"op-{key}")
-
-    def is_known(server, key):
-        write(server, key)
-        contexts = {one["contextKey"]: one for one in everything(server, "ada", False)["contexts"]}
-        return contexts[key]["version"] == 1
-
-    def has_expired(server):
-        return server.get("/api/v1/events?after=0", {"Dyad-User": "ada"})[0] != 200
-
-    def tell(server):
-        seen = {user: everything(server, user, False) for user in USERS}
-        assert is_known(server, "early")
-        assert write(server, "later")[0] == 201 and is_known(server, "later")
-        after = {user: everything(server, user, False) for user in USERS}
-        assert server.stop() == 0
-        return seen, after
-
-    servers = [Server(data_dir=tmp_path / "data", env=clock), Server(env={**settings, **clock})]
-    try:
-        for server in servers:
-            server.start()
-            for user in USERS:
-                fill(server, user)
-            assert write(server, "early")[0] == 201
-            assert server.stop() == 0
-        ahead.write_text(str(8 * DAY))
-        for server in servers:
-            server.start()
-        for server in servers:
-            wait_until(lambda: has_expired(server), 90, 0.2, "the events to expire")
-        told = [tell(server) for server in servers]
-    finally:
-        for server in servers:
-            server.close()
-    # Of MongoDB, into a folder; and of a folder, into MongoDB and back.
-    run("backup", tmp_path / "b", env=on_mongo(tmp_path, settings))
-    env = {**on_mongo(tmp_path, settings), "DYAD_DATA_DIR": str(tmp_path / "moved")}
-    run("migrate", "--to", "sqlite", env=env)
-    run("restore", tmp_path / "b",
-        env={**on_folder(tmp_path), "DYAD_DATA_DIR": str(tmp_path / "restored")})
-    for name in list(db.list_collection_names()):
-        db.drop_collection(name)
-    run("migrate", "--to", "mongodb", env=on_mongo(tmp_path, settings))
-    with Server(env={**settings, **clock}) as server:
-        assert {user: everything(server, user, False) for user in USERS} == told[0][1]
-        assert server.stop() == 0
-    env = {**on_mongo(tmp_path, settings), "DYAD_DATA_DIR": str(tmp_path / "back")}
-    run("migrate", "--to", "sqlite", env=env)
-    for name, seen in (("moved", told[1][1]), ("restored", told[1][1]), ("back", told[0][1])):
-        with Server(data_dir=tmp_path / name, env=clock) as server:
-            assert {user: everything(server, user, False) for user in USERS} == seen, name
-            assert is_known(server, "early") and is_known(server, "later"), name
-
-
-# ---- kill -9 ------------------------------------------------------------------------------------
-
-
-def killed_now_and_then(arguments, env, longest, seed):
-    """Runs it again and again, each time killed after a while, until it is done. How often."""
-    chance = random.Random(seed)
-    for kills in range(200):
-        process = subprocess.Popen([BINARY, *map(str, arguments)], env=env,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
-        try:
-            out, _ = process.communicate(timeout=chance.uniform(0, longest * (1 + kills / 4)))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            continue
-        # Killed at its very end, it was done before.
-        assert process.returncode == 0 or (kills and b"not empty" in out), out.decode()
-        return kills
-    raise AssertionError("it is never done")
-
-
-def test_kill_9_in_the_middle_of_everything(folder, database, tmp_path):
-    home, seen = folder
-    db, settings = database
-    kills = killed_now_and_then(["backup", tmp_path / "b"], on_folder(home), 0.02, 1)
-    mongo_env = on_mongo(home, settings)
-    kills += killed_now_and_then(["restore", tmp_path / "b"], mongo_env, 0.1, 2)
-    again = seen_by(settings)
-    for user in USERS:
-        assert without_hashes(again[user]) == without_hashes(seen[user])
-    env = {**on_folder(home), "DYAD_DATA_DIR": str(tmp_path / "again")}
-    kills += killed_now_and_then(["restore", tmp_path / "b"], env, 0.05, 3)
-    for user, one in seen_by(data_dir=tmp_path / "again").items():
-        assert without_hashes(one) == without_hashes(seen[user])
-    for name in db.list_collection_names():
-        db.drop_collection(name)
-    kills += killed_now_and_then(["migrate", "--to", "mongodb"], mongo_env, 0.1, 4)
-    assert seen_by(settings) == seen
-    env = {**mongo_env, "DYAD_DATA_DIR": str(tmp_path / "back")}
-    kills += killed_now_and_then(["migrate", "--to", "sqlite"], env, 0.05, 5)
-    assert seen_by(data_dir=tmp_path / "back") == seen
-    assert kills > 5
-    left = [path.name for path in pathlib.Path(tmp_path).iterdir() if "." in path.name]
-    assert [name for name in left if not name.endswith(".mark")] == [], left
-
-
-def test_no_server_starts_on_half_a_restore(folder, database, tmp_path):
-    home, _ = folder
-    db, settings = database
-    run("migrate", "--to", "mongodb", env=on_mongo(home, settings))
-    db.dyad_meta.update_one({"_id": "store"}, {"$set": {"moving": True}})
-    server = Server(env=settings).spawn()
-    try:
-        assert server.wait_exit() != 0
-        assert "was broken off; run that again" in server.log()
-    finally:
-        server.close()
