@@ -180,7 +180,7 @@ Result<dump::RestoreReport> restore_mongodb(const dump::Dump& from, const Resolv
         ASSIGN_OR_RETURN(const dump::Target target, dump::look_at_target(client));
         const bool taken =
             target == dump::Target::logs || (target == dump::Target::others && !options.same_log);
-        if (taken)
+        if (taken && !options.replace)
             return fail(Errc::invalid_field,
                         "the database " + client.database() +
                             " is not empty; choose another one with MONGODB_DATABASE" +
