@@ -281,8 +281,8 @@ Result<dump::RestoreReport> migrate(const CommonOptions& common, const Resolved&
     }
     ASSIGN_OR_RETURN(const auto from, dump::Dump::open(between, percent("reading ")));
     const dump::RestoreOptions how{.same_log = true, .progress = percent("writing ")};
-    Result<dump::RestoreReport> report = to_mongodb ? restore_mongodb(*from, settings, how)
-                                                    : restore_folder(*from, folder, how);
+    Result<dump::RestoreReport> report =
+        to_mongodb ? restore_mongodb(*from, settings, how) : restore_folder(*from, folder, how);
     fs::remove_all(between, error);
     return report;
 }

@@ -277,7 +277,8 @@ def test_a_changed_event_is_found_before_anything_is_written(folder, database, t
     assert not (tmp_path / "again").exists() and db.list_collection_names() == []
     run("migrate", "--to", "mongodb", env=on_mongo(home, settings))
     before = list(db.sync_events.find())
-    out = run("restore", tmp_path / "b", "--drop", "--yes", env=on_mongo(home, settings), good=False)
+    out = run("restore", tmp_path / "b", "--drop", "--yes", env=on_mongo(home, settings),
+              good=False)
     assert "its content was changed" in out and list(db.sync_events.find()) == before
     path.write_bytes(content[:-3])
     assert "no list of BSON documents" in run("restore", tmp_path / "b", env=env, good=False)
