@@ -154,13 +154,13 @@ Status check_new(const std::string& folder) {
 }
 
 Result<dump::RestoreReport> restore_folder(const dump::Dump& from, const std::string& folder,
-                                           bool replace, const dump::RestoreOptions& options) {
+                                           const dump::RestoreOptions& options) {
     std::unique_ptr<sqlite::FolderLock> old;
     std::error_code error;
     if (fs::exists(folder, error)) {
         ASSIGN_OR_RETURN(old, sqlite::FolderLock::take_to_read(folder));
     }
-    ASSIGN_OR_RETURN(dump::NewFolder made, dump::NewFolder::begin(folder, replace));
+    ASSIGN_OR_RETURN(dump::NewFolder made, dump::NewFolder::begin(folder, options.replace));
     dump::RestoreReport report;
     {
         SystemRandom random;
@@ -173,15 +173,14 @@ Result<dump::RestoreReport> restore_folder(const dump::Dump& from, const std::st
 }
 
 Result<dump::RestoreReport> restore_mongodb(const dump::Dump& from, const Resolved& settings,
-                                            bool replace, const dump::RestoreOptions& options) {
+                                            const dump::RestoreOptions& options) {
     dump::RestoreReport report;
     TRY(with_database(settings, [&](mongo::Client& client) -> Status {
         SystemRandom random;
-        if (replace) TRY(dump::drop_all(client));
         ASSIGN_OR_RETURN(const dump::Target target, dump::look_at_target(client));
         const bool taken =
             target == dump::Target::logs || (target == dump::Target::others && !options.same_log);
-        if (taken)
+        if (taken && !options.replace)
             return fail(Errc::invalid_field,
                         "the database " + client.database() +
                             " is not empty; choose another one with MONGODB_DATABASE" +
@@ -250,9 +249,9 @@ Exit run_restore(const CommonOptions& common, const MovingOptions& options) {
         TRY(load_mongoc());
         if (mongodb) TRY(refuse_served(RestClient(*settings, common)));
         ASSIGN_OR_RETURN(const auto from, dump::Dump::open(options.folder, percent("reading ")));
-        const dump::RestoreOptions how{.progress = percent("restore ")};
-        return mongodb ? restore_mongodb(*from, *settings, options.drop, how)
-                       : restore_folder(*from, settings->data_dir(), options.drop, how);
+        const dump::RestoreOptions how{.replace = options.drop, .progress = percent("restore ")};
+        return mongodb ? restore_mongodb(*from, *settings, how)
+                       : restore_folder(*from, settings->data_dir(), how);
     };
     const auto report = work();
     return report ? show(common, *report, to) : failed(common, report.error());
@@ -282,8 +281,8 @@ Result<dump::RestoreReport> migrate(const CommonOptions& common, const Resolved&
     }
     ASSIGN_OR_RETURN(const auto from, dump::Dump::open(between, percent("reading ")));
     const dump::RestoreOptions how{.same_log = true, .progress = percent("writing ")};
-    Result<dump::RestoreReport> report = to_mongodb ? restore_mongodb(*from, settings, false, how)
-                                                    : restore_folder(*from, folder, false, how);
+    Result<dump::RestoreReport> report =
+        to_mongodb ? restore_mongodb(*from, settings, how) : restore_folder(*from, folder, how);
     fs::remove_all(between, error);
     return report;
 }

@@ -15,7 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMark = "unfinished";  // in a folder that may be removed
 constexpr std::uint32_t kDocumentMin = 5, kDocumentMax = 48 << 20;
 
 Error failed(const std::string& path, const char* what) {
@@ -67,25 +66,21 @@ Result<NewFolder> NewFolder::begin(const std::string& path, bool replace) {
         !(fs::is_directory(place, error) && fs::is_empty(place, error)))
         return fail(Errc::invalid_field, path + ": is there and not empty; name a new folder");
     NewFolder folder(place.string(), place.string() + ".part");
+    fs::create_directories(place.parent_path(), error);
     if (fs::exists(fs::symlink_status(folder.part_, error))) {
-        if (!fs::exists(folder.part_ + "/" + kMark, error))
+        if (!fs::exists(folder.mark(), error))
             return fail(Errc::invalid_field,
                         folder.part_ + ": is there, and needed; remove it, or name another folder");
         fs::remove_all(folder.part_, error);
     }
-    fs::create_directories(folder.part_, error);
-    if (error)
-        return fail(Errc::storage_unavailable,
-                    folder.part_ + ": cannot be made: " + error.message());
-    fs::permissions(folder.part_, fs::perms::owner_all, error);
-    if (!std::ofstream(folder.part_ + "/" + kMark)) return failed(folder.part_, "writing");
+    if (!std::ofstream(folder.mark())) return failed(folder.mark(), "writing");
+    if (::mkdir(folder.part_.c_str(), 0700) != 0) return failed(folder.part_, "making");
     return folder;
 }
 
 Status NewFolder::finish() {
     for (const auto& entry : fs::recursive_directory_iterator(part_))
         TRY(sync_path(entry.path().string()));
-    ::unlink((part_ + "/" + kMark).c_str());
     TRY(sync_path(part_));
     const std::string old = path_ + ".replaced";
     std::error_code error;
@@ -95,6 +90,7 @@ Status NewFolder::finish() {
     }
     if (std::rename(part_.c_str(), path_.c_str()) != 0) return failed(part_, "renaming");
     fs::remove_all(old, error);
+    ::unlink(mark().c_str());
     return sync_path(fs::path(path_).parent_path().string());
 }
 

@@ -49,6 +49,7 @@ class NewFolder {
   private:
     NewFolder(std::string path, std::string part)
         : path_(std::move(path)), part_(std::move(part)) {}
+    std::string mark() const { return part_ + ".mark"; }  // beside it: it may be removed
     std::string path_, part_;
 };
 

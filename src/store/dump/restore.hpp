@@ -20,6 +20,7 @@ namespace dyad::dump {
 
 struct RestoreOptions {
     bool same_log = false;  // as it is
+    bool replace = false;   // what is in the database, once the backup was found whole
     Progress progress;      // users
 };
 
@@ -40,9 +41,7 @@ Result<RestoreReport> restore_to_folder(const Dump& from, const std::string& fol
 // may take away. Errors: the client's.
 enum class Target : std::uint8_t { empty, others, logs, broken_off };
 Result<Target> look_at_target(mongo::Client& client);
-// Removes all collections that the store has. Errors: the client's.
-Status drop_all(mongo::Client& client);
-// Requires: look_at_target() is not `logs`.
+// Requires: look_at_target() is not `logs`, or it is to be replaced.
 Result<RestoreReport> restore_to_database(const Dump& from, mongo::Client& client,
                                           const RestoreOptions& options, Random& random);
 

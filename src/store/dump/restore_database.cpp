@@ -167,6 +167,17 @@ class DatabaseRestore {
     Random& random_;
 };
 
+// Everything but the mark of what goes on.
+Status drop_all(mongo::Client& client) {
+    for (const std::string_view name : kCollections) {
+        if (name == mongo::kMeta) continue;
+        const auto dropped = client.run(Bson().text("drop", name));
+        if (!dropped && dropped.error().code != Errc::internal) return dropped.error();
+    }
+    TRY(client.remove(mongo::kMeta, Bson().sub("_id", Bson().text("$ne", "store"))));
+    return Done{};
+}
+
 // Of an attempt that was broken off. What it took from existing instances is met again.
 Status remove_ours(mongo::Client& client) {
     TRY(client.remove(mongo::kState, Bson()));
@@ -197,14 +208,6 @@ Result<Target> look_at_target(mongo::Client& client) {
     return Target::empty;
 }
 
-Status drop_all(mongo::Client& client) {
-    for (const std::string_view name : kCollections) {
-        const auto dropped = client.run(Bson().text("drop", name));
-        if (!dropped && dropped.error().code != Errc::internal) return dropped.error();
-    }
-    return Done{};
-}
-
 Result<RestoreReport> restore_to_database(const Dump& from, mongo::Client& client,
                                           const RestoreOptions& options, Random& random) {
     SystemClock clock;
@@ -221,9 +224,9 @@ Result<RestoreReport> restore_to_database(const Dump& from, mongo::Client& clien
         options.progress(++done, of);
     }
     ASSIGN_OR_RETURN(const Target target, look_at_target(client));
-    CHECK(target != Target::logs);
+    CHECK(options.replace || target != Target::logs);
     TRY(mongo::begin_move(client, identity));
-    TRY(remove_ours(client));
+    TRY(options.replace ? drop_all(client) : remove_ours(client));
     TRY(mongo::make_indexes(client));
     std::map<std::string, std::int64_t> before;
     for (const std::string& name : from.collections()) {

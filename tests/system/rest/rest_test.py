@@ -222,19 +222,24 @@ def stream(api):
         assert identity == api("GET", "/api/v1/events")[0]["position"]
 
 
-def check_store(api):
+def check_store(api, path="/api/v1/check", method="GET"):
     make(api)
-    status, headers, body = api.server.get("/api/v1/check", {"Dyad-User": api.user})
+    status, headers, body = api.server.request(method, path, None, {"Dyad-User": api.user})
     assert status == 200 and headers["Content-Type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in body.splitlines()]
-    schema = described.DOCUMENT["paths"]["/api/v1/check"]["get"]["responses"]["200"]["content"]
+    answers = described.DOCUMENT["paths"][path][method.lower()]["responses"]["200"]["content"]
     for line in lines:
-        described.check(line, schema["application/x-ndjson"]["schema"], "a line of the check")
+        described.check(line, answers["application/x-ndjson"]["schema"], f"a line of {path}")
     assert lines[-1]["finished"] and lines[-1]["ok"] and lines[-1]["damages"] == []
 
 
+def copy_store(api):
+    check_store(api, "/api/v1/copy", "POST")
+    assert (api.server.data_dir / "copy/memory.db").stat().st_size > 0
+
+
 EXERCISES = {
-    "checkStore": check_store,
+    "checkStore": check_store, "copyStore": copy_store,
     "getStatus": get_status, "listInstances": list_instances, "listModes": modes, "getMode": modes,
     "setMode": modes, "listTransitions": modes, "listContexts": contexts,
     "getContext": get_context, "putContext": put_context, "patchContext": patch_context,
