@@ -25,6 +25,7 @@ from support.server import PATIENCE  # noqa: E402
 import checker  # noqa: E402
 import clients  # noqa: E402
 import faults  # noqa: E402
+import rolling  # noqa: E402
 from history import History, Memory, Told  # noqa: E402
 from topology import Topology  # noqa: E402
 
@@ -226,6 +227,14 @@ async def one_schedule(seed, options):
         await asyncio.to_thread(topology.close)
 
 
+async def one_rolling(options):
+    topology = await asyncio.to_thread(Topology(standalone=options.standalone).start)
+    try:
+        return await rolling.run_rolling(topology, Run(topology, options), options)
+    finally:
+        await asyncio.to_thread(topology.close)
+
+
 def keep(topology, seed):
     """The logs of the processes, for whoever looks for the reason."""
     folder = pathlib.Path(topology.proxy.home).parent / f"dyad-chaos-{seed}"
@@ -250,6 +259,13 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the logs, with debug lines, where something is wrong")
     options = parser.parse_args()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    if options.rolling:
+        wrong = asyncio.run(one_rolling(options))
+        for point, text in wrong[:20]:
+            print(f"  wrong ({point}): {text}", flush=True)
+        print(f"rolling: {0 if wrong else options.rolling} passed, "
+              f"{options.rolling if wrong else 0} failed")
+        return 1 if wrong else 0
     first = options.seed if options.seed is not None else random.randrange(1 << 32)
     failed = 0
     for seed in range(first, first + options.schedules):

@@ -16,7 +16,6 @@ KEYS = 6
 SILENCE_S_MAX = 3.0  # without a byte from the server a client tries another connection
 BACKOFF_S_MAX = 1.0
 RETRY_S = 0.25
-ANNOUNCED = 1012
 
 
 class Client(SocketClient):
@@ -37,6 +36,7 @@ class Client(SocketClient):
         self.live_since = None  # with this connection; None: it is not live
         self.pending = {}       # operation id -> Operation, in the order of sending
         self.last_error = None  # that an operation got
+        self.errors = 0         # of them, such as ask for another try
         self.endings = []       # (code, text) of connections that were up or were refused
 
     def name(self):
@@ -173,6 +173,7 @@ class Negotiated(Client):
         if one is None:
             self.history.broken.append(f"{self.name()}: {payload}")
         elif payload["retry"]:
+            self.errors += 1
             asyncio.get_running_loop().call_later(RETRY_S, self.repeat, one, self.writer)
         else:
             del self.pending[one.id]
