@@ -122,8 +122,8 @@ def demonstrate(cluster):
     if '"from": "node 1"' not in seen.stdout:
         raise SystemExit("the last node has something else than what was written")
     took_ms = 1000 * (time.monotonic() - start)
-    print(f"\nNode {len(cluster.nodes)} has it, {took_ms:.0f} ms after the acknowledgement, the start "
-          "of the program included.")
+    print(f"\nNode {len(cluster.nodes)} has it, {took_ms:.0f} ms after the acknowledgement, "
+          "the start of the program included.")
 
 
 def running_pid():

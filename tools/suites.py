@@ -197,7 +197,8 @@ class Runner:
 
 RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz",
            "bench", "system"]
-SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "clients"]
+SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "clients",
+             "nodes"]
 NAMES = {*RELEASE}
 
 

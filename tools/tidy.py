@@ -13,7 +13,7 @@ ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).reso
 LINES_MAX = 500
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
-SRC_LINES_MAX = 44_100  # docs/decisions/0016-the-size-of-src.md
+SRC_LINES_MAX = 46_600  # docs/decisions/0016-the-size-of-src.md
 HEADER_INCLUDES_MAX = 8  # of our own: a standard header couples nothing
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of
@@ -29,6 +29,8 @@ ARROWS = {
     "driver": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
     "store/mongo": {"base", "model", "search", "store", "driver"},
+    # What moves memories from one store into another one knows both, and is no backend itself.
+    "store/dump": {"base", "model", "store", "store/sqlite", "store/mongo"},
     "bus": {"base", "model"},
     "bus/redis": {"base", "model", "wire", "bus", "net", "driver"},
     "bus/local": {"base", "model", "bus"},
@@ -37,7 +39,8 @@ ARROWS = {
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "bus", "bus/local", "auth", "net"},
     # The command line puts the server together from its parts.
-    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo", "bus",
+    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
+            "store/dump", "bus",
             "bus/redis", "auth", "net", "server", "server/rest", "server/live"},
 }
 for part in ("rest", "live", "mcp", "web"):

@@ -16,10 +16,13 @@
 // Threads: as Store. The receiver is never called inside a call to this object.
 #pragma once
 
+#include "model/command.hpp"
 #include "model/event.hpp"
 #include "model/presence.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -58,14 +61,14 @@ struct Heartbeat {
     std::vector<std::pair<std::string, Position>> heads;  // of logs it wrote to of late, by user
 };
 
-// What an existing instance has published, as it came.
+// What an existing instance has published. The documents that it writes are the truth, where it
+// writes any: `command` counts where it does not.
 struct Foreign {
     std::string user_id;
     std::string instance_id;
     std::string event_id;
-    std::string event_type;  // one of the names of an envelope, for example "context:updated"
     std::int64_t timestamp_ms = 0;
-    std::string payload;  // canonical JSON of an object
+    std::optional<CommandBody> command;  // what it says, as far as it could be read
 };
 
 using BusMessage = std::variant<Announcement, Hint, PresenceReport, Heartbeat, Foreign>;

@@ -42,8 +42,13 @@ Result<std::shared_ptr<mongo::Database>> open_mongo(mongo::MongoOptions options,
                                                     const SecretPtr& secret) {
     TRY(load_mongoc());
     SystemRandom random;
-    ASSIGN_OR_RETURN(auto database, mongo::Database::open(std::move(options), random));
-    database->on_secret([secret](const std::string& value) { secret->set(value); });
+    auto database = mongo::Database::open(std::move(options), random);
+    if (!database && database.error().code == Errc::storage_unavailable)
+        return fail(Errc::storage_unavailable,
+                    database.error().detail +
+                        "; correct the user, the password or authSource in MONGODB_URL");
+    if (!database) return database.error();
+    (*database)->on_secret([secret](const std::string& value) { secret->set(value); });
     return database;
 }
 

@@ -93,6 +93,7 @@ void add_serve(Command& root);
 void add_status(Command& root);
 void add_doctor(Command& root);
 void add_salvage(Command& root);
+void add_moving(Command& root);
 void add_top(Command& root);
 void add_context(Command& root);
 void add_mode(Command& root);

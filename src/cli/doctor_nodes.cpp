@@ -9,6 +9,7 @@
 #include "store/mongo/probe.hpp"
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 
@@ -21,7 +22,9 @@ constexpr std::chrono::seconds kRedisWait{3};
 using Steady = std::chrono::steady_clock;
 
 std::string milliseconds(std::int64_t us) {
-    return std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10) + " ms";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f ms", static_cast<double>(us) / 1000);
+    return text;
 }
 
 // Says something to itself through Redis, as nodes do, and signed with a secret that none of them

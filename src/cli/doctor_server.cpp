@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 namespace dyad::cli {
@@ -78,15 +79,28 @@ std::optional<Finding> check_clock(const json::Value& status) {
                    "look whether the date of its machine is right"};
 }
 
-// Where the server runs on another machine, or behind a proxy on one.
-std::optional<Finding> check_other_clock(const json::Value& status) {
+// Who answers at this address, and by which clock. Behind a balancer it is another node each time.
+std::vector<Finding> check_nodes(RestClient& client, const json::Value& first) {
+    constexpr int kAsked = 12;
     constexpr std::int64_t kToleratedMs = 5000;
-    const std::int64_t ahead = integer_at(status, "timestamp") - SystemClock().wall_ms();
-    if (std::abs(ahead) <= kToleratedMs) return std::nullopt;
-    return Finding{Verdict::warn, "Clocks",
-                   "the server's clock is " + duration(std::abs(ahead)) +
-                       (ahead > 0 ? " ahead of" : " behind") + " this machine's",
-                   "set the clocks of both by NTP"};
+    std::map<std::string, std::int64_t> ahead;  // clocks, by node
+    const auto take = [&ahead](const json::Value& status) {
+        ahead[text_at(status, "instanceId")] =
+            integer_at(status, "timestamp") - SystemClock().wall_ms();
+    };
+    take(first);
+    for (int i = 1; i < kAsked && is_true(first, "mongodb/enabled"); ++i)
+        if (const Answer status = client.get("status")) take(status.value);
+    std::vector<Finding> out;
+    if (ahead.size() > 1)
+        out.push_back({Verdict::ok, "Nodes", std::to_string(ahead.size()) + " answer here"});
+    for (const auto& [node, ms] : ahead)
+        if (std::abs(ms) > kToleratedMs)
+            out.push_back({Verdict::warn, "Clocks",
+                           "that of node " + node.substr(0, 8) + " is " + duration(std::abs(ms)) +
+                               (ms > 0 ? " ahead of" : " behind") + " this machine's",
+                           "set the clocks of both by NTP"});
+    return out;
 }
 
 // As an existing Dyad instance does it.
@@ -247,9 +261,9 @@ std::vector<Finding> check_server(RestClient& client, const OnProgress& on_progr
     std::vector<Finding> out{describe_server(client, status.value), check_ready(client),
                              check_indicator(status.value),
                              check_websocket(client.url(), status.value)};
-    for (std::optional<Finding>& clock :
-         std::array{check_clock(status.value), check_other_clock(status.value)})
-        if (clock) out.push_back(*std::move(clock));
+    if (std::optional<Finding> clock = check_clock(status.value)) out.push_back(*std::move(clock));
+    for (Finding& finding : check_nodes(client, status.value))
+        out.push_back(std::move(finding));
     for (Finding& finding : check_store_live(client, on_progress))
         out.push_back(std::move(finding));
     return out;

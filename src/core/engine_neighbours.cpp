@@ -1,10 +1,17 @@
 // What comes from other nodes, and what they are told.
+#include "base/log.hpp"
+#include "core/adoption.hpp"
 #include "core/engine.hpp"
 #include "core/user_log.hpp"
 
 #include <algorithm>
 
 namespace dyad::core {
+namespace {
+
+constexpr std::string_view kScope = "distributed_memory";
+
+}  // namespace
 
 void Engine::hear(const Announcement& announcement) {
     if (UserLog* const log = find(announcement.user_id)) log->reader().receive(announcement);
@@ -18,9 +25,27 @@ void Engine::hear(const Hint& hint) {
     heart_.look_at_documents(*log);
 }
 
-// The documents that it wrote are the truth.
+// Every node hears it: the operation's id lets it into the log once.
 void Engine::hear(const Foreign& foreign) {
-    hear(Hint{.user_id = foreign.user_id});
+    const auto has_document = [](const CommandBody& body) {
+        return !std::holds_alternative<RecordResponse>(body) &&
+               !std::holds_alternative<AnnounceMcp>(body);
+    };
+    if (!foreign.command || (heart_.ports.documents != nullptr && has_document(*foreign.command)))
+        return hear(Hint{.user_id = foreign.user_id});
+    Pending pending;
+    pending.command = std::make_unique<Command>();
+    Command& command = *pending.command;
+    command.instance_id = kForeignInstance;
+    command.operation_id = adoption_id("bus", foreign.event_id);
+    command.body = *foreign.command;
+    command.brief = true;
+    if (const Status good = validate_content(command); !good) {
+        log::debug(kScope, "what an instance published is dropped: " + good.error().to_string());
+        return;
+    }
+    pending.done = [](const Answer&) {};
+    user(foreign.user_id).writer().submit(std::move(pending));
 }
 
 void Engine::hear(const PresenceReport& report) {

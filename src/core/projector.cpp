@@ -2,10 +2,9 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "core/adoption.hpp"
 #include "core/user_log.hpp"
-
-#include <array>
-#include <charconv>
 
 namespace dyad::core {
 namespace {
@@ -14,10 +13,17 @@ constexpr std::size_t kEntriesMax = 256;
 constexpr std::string_view kScope = "distributed_memory";
 
 std::string operation_id_of(const ForeignDocument& document) {
-    std::array<char, 16> hex;
-    const auto end =
-        std::to_chars(hex.data(), hex.data() + hex.size(), document.fingerprint, 16).ptr;
-    return "adopt:" + std::string(hex.data(), end) + ":" + document.context->key;
+    return adoption_id("adopt", as_hex(document.fingerprint) + ":" + document.context->key);
+}
+
+SetMode command_of(const ModeState& state) {
+    return {.mode = state.attempted.value_or(state.current),
+            .instance_id = state.instance_id,
+            .configuration = state.configuration,
+            .context_snapshot = state.context_snapshot,
+            .transition_duration_ms = state.transition_duration_ms,
+            .success = state.success,
+            .error_message = state.error_message};
 }
 
 }  // namespace
@@ -54,6 +60,8 @@ void Projector::take(const DocumentsLook& look) {
     wanted_ = wanted_ || !dirty_.empty();
     for (const ForeignDocument& document : look.foreign)
         adopt(document);
+    for (const ForeignTransition& transition : look.transitions)
+        adopt(transition);
     user_.mark_dirty();
 }
 
@@ -66,16 +74,40 @@ void Projector::adopt(const ForeignDocument& document) {
     };
     if (is_in(seen_) || is_in(refused_) || adopting_.contains(key)) return;
     adopting_[key] = document.fingerprint;
+    submit(operation_id_of(document), AdoptContext{document.context},
+           [this, key, fingerprint = document.fingerprint](const Answer& answer) {
+               adopted(key, fingerprint, answer);
+           });
+}
+
+void Projector::submit(std::string operation_id, CommandBody body, ReplyFn done) {
     Pending pending;
     pending.command = std::make_unique<Command>();
     pending.command->instance_id = kForeignInstance;
-    pending.command->operation_id = operation_id_of(document);
-    pending.command->body = AdoptContext{document.context};
+    pending.command->operation_id = std::move(operation_id);
+    pending.command->body = std::move(body);
     pending.command->brief = true;
-    pending.done = [this, key, fingerprint = document.fingerprint](const Answer& answer) {
-        adopted(key, fingerprint, answer);
-    };
+    pending.done = std::move(done);
     user_.writer().submit(std::move(pending));
+}
+
+// What is refused stays where it is; the next look finds it again.
+void Projector::adopt(const ForeignTransition& transition) {
+    CHECK(!transition.id.empty());
+    if (!transitions_.insert(transition.id).second) return;
+    submit(adoption_id("mode", transition.id), command_of(transition.state),
+           [this, id = transition.id](const Answer& answer) {
+               const auto* reply = std::get_if<Reply>(&answer);
+               const auto* rejection = std::get_if<Rejection>(&answer);
+               if (rejection != nullptr && rejection->error.code != Errc::already_applied) {
+                   transitions_.erase(id);
+                   return;
+               }
+               metrics::adoptions.add();
+               user_.heart().ports.documents->adopted(
+                   user_.user_id(), id, reply != nullptr ? reply->position.offset : 0,
+                   user_.calls().wrap([this, id](const Result<Done>&) { transitions_.erase(id); }));
+           });
 }
 
 void Projector::adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer) {
@@ -83,6 +115,7 @@ void Projector::adopted(const std::string& key, Fingerprint fingerprint, const A
     CHECK(was_adopting);
     const auto* rejection = std::get_if<Rejection>(&answer);
     if (rejection == nullptr || rejection->error.code == Errc::already_applied) {
+        metrics::adoptions.add();
         seen_[key] = fingerprint;
         dirty_.insert(key);
         wanted_ = true;

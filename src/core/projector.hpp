@@ -41,12 +41,15 @@ class Projector {
     void tick(std::int64_t now_ms);
     std::int64_t next_ms() const noexcept { return retry_at_ms_; }
     bool idle() const noexcept {
-        return !under_way_ && adopting_.empty() && !(wanted_ && !dirty_.empty());
+        return !under_way_ && adopting_.empty() && transitions_.empty() &&
+               !(wanted_ && !dirty_.empty());
     }
 
   private:
     bool is_on() const;
     void adopt(const ForeignDocument& document);
+    void adopt(const ForeignTransition& transition);
+    void submit(std::string operation_id, CommandBody body, ReplyFn done);
     void adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer);
     void projected(const ProjectRequest& request,
                    const Result<std::vector<ForeignDocument>>& in_the_way);
@@ -54,6 +57,7 @@ class Projector {
     UserLog& user_;
     std::set<std::string> dirty_;
     std::map<std::string, Fingerprint> adopting_;
+    std::set<std::string> transitions_;           // ids of those on their way into the log
     std::map<std::string, Fingerprint> seen_;     // in the log: may be written over
     std::map<std::string, Fingerprint> refused_;  // cannot be adopted: never written over
     bool wanted_ = false;                         // this node is to project what is dirty

@@ -225,6 +225,10 @@ Status validate(const Command& command) {
     const bool own = std::holds_alternative<ExpireContext>(command.body) ||
                      std::holds_alternative<AdoptContext>(command.body);
     TRY(own ? Done{} : check_instance(command.instance_id));
+    return validate_content(command);
+}
+
+Status validate_content(const Command& command) {
     TRY(check_name("id", command.operation_id, limits::operation_id_bytes_max,
                    NameRule::operation));
     const auto key_of = [](const std::string& key) {
@@ -255,7 +259,10 @@ Status validate(const Command& command) {
                 return check_document("payload", c.payload, limits::mcp_event_bytes_max);
             },
             [&](const ExpireContext& c) { return key_of(c.key); },
-            [&](const AdoptContext& c) { return key_of(c.document->key); },
+            [&](const AdoptContext& c) -> Status {
+                TRY(check_object("data", c.document->data));
+                return key_of(c.document->key);
+            },
         },
         command.body);
 }

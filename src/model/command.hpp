@@ -132,6 +132,8 @@ bool asks_for_privacy(const Command& command) noexcept;
 // Checks every field against base/limits.def. Errors: missing_field, invalid_field, too_large,
 // naming the field as it is called on the wire.
 Status validate(const Command& command);
+// The same but for who says it: of commands of the server's own.
+Status validate_content(const Command& command);
 
 // The answer to a command that is in the log; a pure function of its event, so that a repeated
 // command gets the same one.

@@ -130,6 +130,11 @@ class Archive {
     virtual void check(std::function<bool(Result<CheckReport>)> report) {
         report(fail(Errc::unavailable, "this store cannot be checked while it runs"));
     }
+    // Puts a copy of all that is stored where `dyad-memory backup` looks for it, in small pieces
+    // between the reads; `report` and errors as those of check().
+    virtual void copy(std::function<bool(Result<CheckReport>)> report) {
+        report(fail(Errc::unavailable, "this store is backed up without its server"));
+    }
 };
 
 }  // namespace dyad

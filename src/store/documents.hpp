@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "model/context.hpp"
 #include "model/event.hpp"
+#include "model/mode.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -45,11 +46,18 @@ struct ProjectRequest {
     std::vector<Entry> entries;
 };
 
+// A change of its mode that an existing instance wrote down itself; nobody changes it later.
+struct ForeignTransition {
+    std::string id;  // the store's own name for it
+    ModeState state;
+};
+
 // What stands beside one user's log.
 struct DocumentsLook {
     std::string user_id;
     Offset projected = 0;  // everything up to this event was written, here or by others
     std::vector<ForeignDocument> foreign;
+    std::vector<ForeignTransition> transitions;  // not adopted yet; the oldest ones, in their order
 };
 
 class Documents {
@@ -61,6 +69,10 @@ class Documents {
 
     // Answers with the documents that were in the way: they are as they were.
     virtual void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) = 0;
+    // The transition has become the event at `offset` (0: one that has expired): no look that comes
+    // after the answer has it.
+    virtual void adopted(const std::string& user_id, std::string transition_id, Offset offset,
+                         Callback<Done> done) = 0;
     // For each of these users, in their order.
     virtual void look(std::vector<std::string> user_ids,
                       Callback<std::vector<DocumentsLook>> done) = 0;

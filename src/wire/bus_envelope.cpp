@@ -100,7 +100,68 @@ Status read_fields(std::string_view text, Fields& fields) {
     return Done{};
 }
 
+constexpr MemberOf<Context> kContextMembers[] = {
+    {"contextKey", into<&Context::key>},
+    {"contextType", into<&Context::type>},
+    {"data",
+     [](Field& field, Context& context) {
+         std::string_view data;
+         if (!field.raw(data)) return false;
+         context.data = data;
+         return true;
+     }},
+    {"version", into<&Context::version>},
+};
+
+Result<CommandBody> context_command(const Envelope& envelope, Source& source) {
+    auto context = std::make_shared<Context>();
+    TRY(read_payload<kContextMembers>(source, false, *context));
+    if (context->key.empty()) return missing("contextKey");
+    if (envelope.type == EnvelopeType::context_deleted)
+        return CommandBody(DeleteContext{std::move(context->key)});
+    if (!context->data.starts_with('{'))
+        return fail(Errc::invalid_field, "data: must be an object");
+    context->last_modified_by = envelope.instance_id;
+    return CommandBody(AdoptContext{std::move(context)});
+}
+
 }  // namespace
+
+Result<CommandBody> command_of(const Envelope& envelope) {
+    Source source;
+    source.open(envelope.payload);
+    Command command;
+    switch (envelope.type) {
+        case EnvelopeType::context_created:
+        case EnvelopeType::context_updated:
+        case EnvelopeType::context_deleted:
+            return context_command(envelope, source);
+        case EnvelopeType::mode_changed: {
+            TRY(read_mode_update(source, {.strict = false}, command));
+            std::get<SetMode>(command.body).instance_id = envelope.instance_id;
+            return std::move(command.body);
+        }
+        case EnvelopeType::response_generated: {
+            std::optional<Result<ResponseRecord>> record;
+            Field field("payload", source);
+            if (!take_response(field, record, true)) return source.lexer().take_error();
+            if (!record) return missing("payload");
+            TRY(*record);
+            return CommandBody(RecordResponse{**std::move(record)});
+        }
+        case EnvelopeType::mcp_tool_executed:
+            return CommandBody(AnnounceMcp{EventKind::mcp_tool_executed, envelope.payload});
+        case EnvelopeType::mcp_server_added:
+            return CommandBody(AnnounceMcp{EventKind::mcp_server_added, envelope.payload});
+        case EnvelopeType::mcp_server_removed:
+            return CommandBody(AnnounceMcp{EventKind::mcp_server_removed, envelope.payload});
+        case EnvelopeType::mode_config_updated:
+        case EnvelopeType::sync_request:
+        case EnvelopeType::sync_heartbeat:
+            break;
+    }
+    return fail(Errc::unknown_type, "it changes nothing of what is kept here");
+}
 
 std::optional<EnvelopeType> write_bus_envelope(std::string& out, std::string_view user_id,
                                                const EventOrigin& origin, EventKind kind,

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "model/change.hpp"
+#include "model/command.hpp"
 #include "model/event.hpp"
 
 #include <array>
@@ -63,5 +64,9 @@ bool is_marked_envelope(std::string_view text) noexcept;
 // Strict about names and sizes; further members are passed over. Errors: invalid_json,
 // invalid_utf8, invalid_field, missing_field, too_large.
 Result<Envelope> read_bus_envelope(std::string_view text);
+
+// What the envelope of an existing instance says, as the command that would have made it so.
+// Errors: as of a message of a plain client; unknown_type where it changes nothing.
+Result<CommandBody> command_of(const Envelope& envelope);
 
 }  // namespace dyad::wire

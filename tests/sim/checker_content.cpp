@@ -197,6 +197,17 @@ std::string judge_server_event(const Evidence& evidence, const std::string& user
                            })
                    ? ""
                    : "nobody wrote it";
+    const auto* mode = std::get_if<ModeChange>(&entry.change);
+    if (mode != nullptr && view.source_instance_id == kForeignInstance)
+        return std::any_of(evidence.history.foreign_modes.begin(),
+                           evidence.history.foreign_modes.end(),
+                           [&](const ForeignMode& written) {
+                               return written.user_id == user_id &&
+                                      written.state.instance_id == mode->state.instance_id &&
+                                      written.state.current == mode->state.current;
+                           })
+                   ? ""
+                   : "nobody said this mode";
     if (change == nullptr || change->action != ContextAction::expired) return "nobody asked for it";
     const auto at = before.contexts.find(change->context->key);
     const ContextPtr old = at == before.contexts.end() ? nullptr : at->second.back();

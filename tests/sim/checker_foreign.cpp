@@ -49,6 +49,23 @@ void check_write(const Evidence& evidence, const ForeignWrite& write, Violations
         out.push_back({16, who + "was overwritten before it was in the log"});
 }
 
+// Its duration tells which of them an event is of.
+void check_mode(const Evidence& evidence, const ForeignMode& written, Violations& out) {
+    int found = 0;
+    if (const auto log = evidence.final_logs.find(written.user_id);
+        log != evidence.final_logs.end())
+        for (const LogEntry* entry : log->second)
+            if (const auto* change = std::get_if<ModeChange>(&entry->change))
+                found +=
+                    change->state.instance_id == written.state.instance_id &&
+                    change->state.current == written.state.current &&
+                    change->state.transition_duration_ms == written.state.transition_duration_ms;
+    if (found != 1)
+        out.push_back({16, written.user_id + ", a mode written beside the log by " +
+                               written.state.instance_id + ", is in it " + std::to_string(found) +
+                               " times"});
+}
+
 }  // namespace
 
 void check_foreign_writes(const Evidence& evidence, Violations& out) {
@@ -56,6 +73,8 @@ void check_foreign_writes(const Evidence& evidence, Violations& out) {
     if (!history.has_documents) return;
     for (const ForeignWrite& write : history.foreign)
         check_write(evidence, write, out);
+    for (const ForeignMode& written : history.foreign_modes)
+        check_mode(evidence, written, out);
     std::map<std::pair<std::string, std::string>, const FinalDocument*> documents;
     for (const FinalDocument& document : history.documents)
         documents[{document.user_id, document.context->key}] = &document;

@@ -135,6 +135,11 @@ struct ForeignWrite {
     std::int64_t gone_us = kNever;  // another one, or ours, took its place
     bool overwritten = false;       // by what was projected
 };
+// A change of its mode that an existing instance wrote down; its duration is its own.
+struct ForeignMode {
+    std::string user_id;
+    ModeState state;
+};
 // A document as it stands at the end.
 struct FinalDocument {
     std::string user_id;
@@ -167,6 +172,7 @@ struct History {
     std::vector<Replica> replicas;
     std::vector<Roll> rolls;
     std::vector<ForeignWrite> foreign;
+    std::vector<ForeignMode> foreign_modes;
     bool has_documents = false;  // beside the log
     std::vector<FinalDocument> documents;
     std::int64_t quiet_us = kNever;      // what is durable by then, everybody has at the end

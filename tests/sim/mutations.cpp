@@ -67,6 +67,8 @@ constexpr Flag<SimDocuments::Flaws> kDocuments[] = {
     {"ignore_foreign_version", &SimDocuments::Flaws::hides_versions},
     {"adopt_twice", &SimDocuments::Flaws::takes_each_look_for_new},
     {"project_backwards", &SimDocuments::Flaws::goes_back},
+    {"ignore_foreign_modes", &SimDocuments::Flaws::hides_transitions},
+    {"adopt_modes_twice", &SimDocuments::Flaws::renames_transitions},
 };
 constexpr Flag<BusFlaws> kBus[] = {
     {"bus_follows_nobody", &BusFlaws::follows_nobody},

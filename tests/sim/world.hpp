@@ -85,6 +85,7 @@ class World {
     void expire_events();
     void plan_restore();
     void write_beside_the_log();
+    void write_mode_beside_the_log(const std::string& user_id);
     void restore(const SimDatabase::Backup& backup);
     void restore_live(const std::shared_ptr<SimDatabase::Backup>& backup);
     void put_in_place(const SimDatabase::Backup& backup);

@@ -39,6 +39,7 @@ void World::call_the_roll() {
 void World::write_beside_the_log() {
     if (!availability_->up) return;
     const std::string user_id = "u" + std::to_string(random_.between(0, scenario_.users - 1));
+    if (random_.chance(250)) return write_mode_beside_the_log(user_id);
     auto context = std::make_shared<Context>();
     context->key =
         "k" + std::to_string(random_.between(0, scenario_.keys_per_user - 1)) + "@" + user_id + "@";
@@ -58,6 +59,18 @@ void World::write_beside_the_log() {
     database_.documents.write(user_id, context);
     trace_.note("written beside the log", 0, context->version,
                 [&] { return user_id + " " + context->key + " " + context->data; });
+    if (random_.chance(500)) network_.send(-1, Hint{.user_id = user_id});
+}
+
+void World::write_mode_beside_the_log(const std::string& user_id) {
+    ModeState state;
+    state.instance_id = "existing" + std::to_string(random_.between(0, 1)) + "@" + user_id + "@";
+    state.current = random_.chance(500) ? Mode::didactic : Mode::parallel;
+    state.transition_duration_ms = static_cast<std::int64_t>(new_value());
+    history_.foreign_modes.push_back({user_id, state});
+    database_.documents.write(user_id, state);
+    trace_.note("mode written beside the log", 0, 0,
+                [&] { return user_id + " " + state.instance_id; });
     if (random_.chance(500)) network_.send(-1, Hint{.user_id = user_id});
 }
 

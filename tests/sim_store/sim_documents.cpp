@@ -16,6 +16,15 @@ void SimDocuments::write(const std::string& user_id, const ContextPtr& context) 
     document.writes += 1;
 }
 
+void SimDocuments::write(const std::string& user_id, const ModeState& state) {
+    transitions_[user_id].push_back({"t" + std::to_string(++transitions_written_), state});
+}
+
+void SimDocuments::adopted(const std::string& user_id, const std::string& transition_id) {
+    std::erase_if(transitions_[user_id],
+                  [&](const ForeignTransition& one) { return one.id == transition_id; });
+}
+
 ForeignDocument SimDocuments::foreign(const std::string& user_id, const Document& document) {
     auto shown = std::make_shared<Context>(*document.context);
     if (flaws.hides_versions) shown->version = 0;
@@ -61,6 +70,10 @@ DocumentsLook SimDocuments::look(const std::string& user_id) {
     for (const auto& [place, document] : documents_)
         if (place.first == user_id && !document.verifies && !flaws.hides_foreign)
             look.foreign.push_back(foreign(user_id, document));
+    if (!flaws.hides_transitions) look.transitions = transitions_[user_id];
+    if (flaws.renames_transitions)
+        for (ForeignTransition& one : look.transitions)
+            one.id += "/" + std::to_string(++looks_);
     return look;
 }
 

@@ -20,6 +20,8 @@ class SimDocuments {
         bool hides_versions = false;           // ... nor of its version
         bool takes_each_look_for_new = false;  // its fingerprint is another one each time
         bool goes_back = false;                // what was written before is written again
+        bool hides_transitions = false;        // nobody is told of a change of mode
+        bool renames_transitions = false;      // each look has another name for it
     };
     struct Document {
         ContextPtr context;
@@ -33,6 +35,9 @@ class SimDocuments {
 
     // An existing instance writes `context`, whatever stands there.
     void write(const std::string& user_id, const ContextPtr& context);
+    // An existing instance writes down a change of its mode.
+    void write(const std::string& user_id, const ModeState& state);
+    void adopted(const std::string& user_id, const std::string& transition_id);
     std::vector<ForeignDocument> project(const ProjectRequest& request);
     DocumentsLook look(const std::string& user_id);
     // Null: there is none.
@@ -44,6 +49,8 @@ class SimDocuments {
 
     std::map<std::pair<std::string, std::string>, Document> documents_;  // by user and key
     std::map<std::string, Offset> projected_;
+    std::map<std::string, std::vector<ForeignTransition>> transitions_;  // not adopted yet
+    std::uint64_t transitions_written_ = 0;
     std::map<std::string, std::vector<ProjectRequest::Entry>> before_;  // for goes_back
     std::uint64_t looks_ = 0;
 };

@@ -356,6 +356,15 @@ void SimStore::project(ProjectRequest request, Callback<std::vector<ForeignDocum
         });
 }
 
+void SimStore::adopted(const std::string& user_id, std::string transition_id, Offset,
+                       Callback<Done> done) {
+    link_->query<Done>(std::move(done),
+                       [user_id, id = std::move(transition_id)](SimDatabase& database) {
+                           database.documents.adopted(user_id, id);
+                           return Done{};
+                       });
+}
+
 void SimStore::look(std::vector<std::string> user_ids, Callback<std::vector<DocumentsLook>> done) {
     link_->query<std::vector<DocumentsLook>>(std::move(done),
                                              [ids = std::move(user_ids)](SimDatabase& database) {

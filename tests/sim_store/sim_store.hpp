@@ -85,6 +85,8 @@ class SimStore final : public Store, public Documents {
     void set_clock_offset(std::int64_t offset_ms);  // as the node measured it last
     StoreHealth health() const override;
     void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) override;
+    void adopted(const std::string& user_id, std::string transition_id, Offset offset,
+                 Callback<Done> done) override;
     void look(std::vector<std::string> user_ids,
               Callback<std::vector<DocumentsLook>> done) override;
 

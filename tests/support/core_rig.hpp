@@ -120,6 +120,10 @@ class GatedStore final : public Store, public Documents {
                            done(std::move(answer));
                        });
     }
+    void adopted(const std::string& user_id, std::string transition_id, Offset offset,
+                 Callback<Done> done) override {
+        inner_.adopted(user_id, std::move(transition_id), offset, std::move(done));
+    }
     void look(std::vector<std::string> user_ids,
               Callback<std::vector<DocumentsLook>> done) override {
         inner_.look(std::move(user_ids), std::move(done));

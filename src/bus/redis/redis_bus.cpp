@@ -201,12 +201,17 @@ void RedisBus::on_envelope(std::string_view channel, const std::string& text) {
         envelope->type == wire::EnvelopeType::sync_heartbeat)
         return;
     metrics::bus_foreign.add();
+    std::optional<CommandBody> command;
+    if (Result<CommandBody> read = wire::command_of(*envelope))
+        command = *std::move(read);
+    else
+        log::debug(kScope, "A message on " + std::string(channel) +
+                               " is taken for a hint alone: " + read.error().detail);
     hear(Foreign{.user_id = std::move(envelope->user_id),
                  .instance_id = std::move(envelope->instance_id),
                  .event_id = std::move(envelope->event_id),
-                 .event_type = std::string(name_of(envelope->type)),
                  .timestamp_ms = envelope->timestamp_ms,
-                 .payload = std::move(envelope->payload)});
+                 .command = std::move(command)});
 }
 
 void RedisBus::refuse(const std::string& channel, const std::string& why) {

@@ -84,6 +84,7 @@ constexpr std::string_view kReading = "GET, HEAD";
 constexpr Route kRoutes[] = {
     {"status", kReading, "", get_status},
     {"check", kReading, "", check},
+    {"copy", "POST", "", copy},
     {"instances", kReading, "fresh", list_instances},
     {"modes", kReading, "fresh", list_modes},
     {"modes/{instanceId}", kReading, "fresh", read_mode},

@@ -134,7 +134,8 @@ class Call : public std::enable_shared_from_this<Call> {
     ExchangePtr exchange_;
     auth::Principal principal_;
     std::string instance_;
-    bool says_age_ = false;  // what is at hand was asked for
+    bool says_age_ = false;          // what is at hand was asked for
+    bool says_age_if_away_ = false;  // ... while the store cannot be reached
 };
 using CallPtr = std::shared_ptr<Call>;
 
@@ -145,6 +146,7 @@ Result<std::int64_t> whole_number(std::string_view name, std::string_view text, 
 // The handlers, as the routes name them (api.cpp). Each answers its call.
 void get_status(Call& call);
 void check(Call& call);
+void copy(Call& call);
 void list_instances(Call& call);
 void list_modes(Call& call);
 void read_mode(Call& call);

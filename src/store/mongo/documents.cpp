@@ -1,11 +1,13 @@
 #include "store/mongo/documents.hpp"
 
+#include "base/bytes.hpp"
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "model/identity.hpp"
 #include "store/mongo/bson_json.hpp"
+#include "store/mongo/event_documents.hpp"
 #include "store/mongo/foreign_document.hpp"
 #include "store/mongo/wire_documents.hpp"
 
@@ -15,6 +17,8 @@
 
 namespace dyad::mongo {
 namespace {
+
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 
 std::uint64_t name_of(const std::string& user_id, const std::string& key) {
     return std::max<std::uint64_t>(hash64(key, hash64(user_id)), 1);
@@ -174,25 +178,27 @@ class Look {
 
 Result<ForeignTransition> transition_of(BsonView document) {
     ForeignTransition transition;
+    ModeState& state = transition.state;
     const auto id = document.find("_id");
     const auto to = by_name<Mode>(document.text("toMode").value_or(""));
     const std::string_view instance = document.text("instanceId").value_or("");
     TRY(check_name("instanceId", instance, limits::instance_id_bytes_max, NameRule::identity));
     if (!id || !to) return fail(Errc::invalid_field, "toMode: must be " + any_of_names<Mode>());
-    transition.id.value("_id", *id);
-    transition.fingerprint = fingerprint_of(transition.id.view());
-    transition.instance_id = instance;
-    transition.from = by_name<Mode>(document.text("fromMode").value_or(""));
-    transition.to = *to;
-    transition.timestamp_ms = document.date("timestamp").value_or(0);
-    transition.duration_ms =
-        static_cast<std::int64_t>(document.real("transitionDuration").value_or(0));
-    transition.success = document.flag("success").value_or(true);
+    const Bson name = Bson().value("_id", *id);
+    transition.id = to_hex(std::span(bson_get_data(name.get()), name.bytes()));
+    state.instance_id = instance;
+    state.previous = by_name<Mode>(document.text("fromMode").value_or(""));
+    state.current = *to;
+    state.updated_at_ms = document.date("timestamp").value_or(0);
+    state.transition_duration_ms = std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(document.real("transitionDuration").value_or(0)), 0, kDayMs);
+    state.success = document.flag("success").value_or(true);
+    if (!state.success) state.attempted = *to;
     if (const auto message = document.text("errorMessage"); message && valid_utf8(*message))
-        transition.error_message = *message;
+        state.error_message = *message;
     const auto snapshot = document.find("contextSnapshot");
     if (snapshot && snapshot->type() != BSON_TYPE_NULL) {
-        ASSIGN_OR_RETURN(transition.context_snapshot, json_of(*snapshot));
+        ASSIGN_OR_RETURN(state.context_snapshot, json_of(*snapshot));
     }
     return transition;
 }
@@ -225,22 +231,21 @@ Result<std::vector<ForeignTransition>> foreign_transitions(Client& client,
     return found;
 }
 
-Status mark_adopted(Client& client, std::span<const Bson> ids, Offset offset) {
-    const Bson none = Bson().flag("$exists", false);
-    const auto marks = [&](Bson mark) {
-        mark.number("check", 0);
-        std::vector<Update> updates;
-        for (const Bson& id : ids)
-            updates.push_back({.filter = Bson(id).sub("dyad", none),
-                               .change = Bson().sub("$set", Bson().sub("dyad", mark))});
-        return updates;
+Status mark_adopted(Client& client, const std::string& transition_id, Offset offset) {
+    std::vector<std::uint8_t> bytes(transition_id.size() / 2);
+    bson_t id;
+    CHECK(read_hex(transition_id, bytes) && bson_init_static(&id, bytes.data(), bytes.size()));
+    const auto mark = [&](Bson dyad) -> Result<Written> {
+        const Update update{
+            .filter = Bson::copy_of(&id).sub("dyad", Bson().flag("$exists", false)),
+            .change = Bson().sub("$set", Bson().sub("dyad", dyad.number("check", 0)))};
+        return client.update(kTransitions, {&update, 1});
     };
-    std::vector<Update> updates = marks(Bson().number("offset", static_cast<std::int64_t>(offset)));
-    ASSIGN_OR_RETURN(Written written, client.update(kTransitions, updates));
+    ASSIGN_OR_RETURN(Written written,
+                     mark(offset == 0 ? Bson() : Bson().number("offset", signed_bits(offset))));
     // Where the event's own document is there already, it has its place.
     if (!written.failures.empty()) {
-        updates = marks({});
-        ASSIGN_OR_RETURN(written, client.update(kTransitions, updates));
+        ASSIGN_OR_RETURN(written, mark(Bson()));
     }
     if (written.failures.empty()) return Done{};
     return fail(Errc::internal, "MongoDB: " + written.failures.front().text);

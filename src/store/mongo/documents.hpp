@@ -78,26 +78,12 @@ Result<std::vector<ForeignDocument>> project(Client& client, KnownDocuments& kno
 Result<std::vector<DocumentsLook>> look(Client& client, KnownDocuments& known,
                                         std::span<const std::string> user_ids);
 
-// A change of its mode that an existing instance wrote down itself.
-struct ForeignTransition {
-    Bson id;                      // {_id: …}
-    Fingerprint fingerprint = 0;  // of its id: transitions are written once
-    std::string instance_id;
-    std::optional<Mode> from;
-    Mode to = Mode::inspired;
-    std::int64_t timestamp_ms = 0;
-    std::int64_t duration_ms = 0;
-    bool success = true;
-    std::optional<std::string> error_message;
-    std::optional<std::string> context_snapshot;  // canonical JSON
-};
 // The oldest ones that no event was made of. What cannot be read as one is left out, with a line in
 // the log.
 Result<std::vector<ForeignTransition>> foreign_transitions(Client& client,
                                                            const std::string& user_id,
                                                            std::int64_t limit);
-// They have become the event at `offset`; the projection then writes its own document in the place
-// of the first.
-Status mark_adopted(Client& client, std::span<const Bson> ids, Offset offset);
+// It has become the event at `offset`; the projection then writes its own document in its place.
+Status mark_adopted(Client& client, const std::string& transition_id, Offset offset);
 
 }  // namespace dyad::mongo

@@ -102,6 +102,14 @@ Result<LogHead> head_in(BsonView document) {
     return head;
 }
 
+Bson head_document(const LogHead& head) {
+    return Bson()
+        .number("offset", signed_bits(head.offset))
+        .number("epoch", signed_bits(head.epoch))
+        .binary("hash", head.hash)
+        .date("timestamp", head.timestamp_ms);
+}
+
 Bson head_fields() {
     return Bson().number("offset", 1).number("epoch", 1).number("hash", 1).number("timestamp", 1);
 }

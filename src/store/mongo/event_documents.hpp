@@ -29,6 +29,8 @@ Status add_event(EventBatch& batch, BsonView document);
 
 // The end of a log, as the document of its last event has it. Errors: storage_damaged.
 Result<LogHead> head_in(BsonView document);
+// What head_in() reads.
+Bson head_document(const LogHead& head);
 // What head_in() needs.
 Bson head_fields();
 

@@ -7,6 +7,11 @@
 #include <utility>
 
 namespace dyad::mongo {
+namespace {
+
+constexpr std::int64_t kTransitionsMax = 256;  // of a user, at one look
+
+}  // namespace
 
 MongoStore::MongoStore(std::shared_ptr<Database> database, driver::Caller::Post post)
     : database_(std::move(database)), cell_(driver::Caller::make(std::move(post))) {}
@@ -155,10 +160,26 @@ void MongoStore::project(ProjectRequest request, Callback<std::vector<ForeignDoc
                              Client& client) { return mongo::project(client, known, request); });
 }
 
+void MongoStore::adopted(const std::string&, std::string transition_id, Offset offset,
+                         Callback<Done> done) {
+    ask(std::move(done), [id = std::move(transition_id), offset](Client& client) {
+        return mark_adopted(client, id, offset);
+    });
+}
+
 void MongoStore::look(std::vector<std::string> user_ids,
                       Callback<std::vector<DocumentsLook>> done) {
-    ask(std::move(done), [user_ids = std::move(user_ids), &known = database_->known_documents()](
-                             Client& client) { return mongo::look(client, known, user_ids); });
+    using Looks = std::vector<DocumentsLook>;
+    ask(std::move(done),
+        [user_ids = std::move(user_ids),
+         &known = database_->known_documents()](Client& client) -> Result<Looks> {
+            ASSIGN_OR_RETURN(Looks looks, mongo::look(client, known, user_ids));
+            for (DocumentsLook& look : looks) {
+                ASSIGN_OR_RETURN(look.transitions,
+                                 foreign_transitions(client, look.user_id, kTransitionsMax));
+            }
+            return looks;
+        });
 }
 
 }  // namespace dyad::mongo

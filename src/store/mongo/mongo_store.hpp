@@ -45,6 +45,8 @@ class MongoStore final : public Store, public Documents {
     std::int64_t clock_offset_ms() const override { return database_->clock_offset_ms(); }
     StoreHealth health() const override { return database_->health(); }
     void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) override;
+    void adopted(const std::string& user_id, std::string transition_id, Offset offset,
+                 Callback<Done> done) override;
     void look(std::vector<std::string> user_ids,
               Callback<std::vector<DocumentsLook>> done) override;
 

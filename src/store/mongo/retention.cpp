@@ -34,16 +34,18 @@ Result<Cut> find_cut(Client& client, const std::string& user_id, Offset from,
         const Bson range = Bson()
                                .number("$gte", signed_bits(start))
                                .number("$lte", signed_bits(start + kAtOnce - 1));
-        const FindOptions options{.sort = Bson().number("offset", 1),
-                                  .fields = Bson().number("offset", 1).number("timestamp", 1)};
+        FindOptions options;
+        options.sort.number("offset", 1);
+        options.fields.number("offset", 1).number("timestamp", 1);
+        const auto take = [&](BsonView event) {
+            const std::int64_t at_ms = event.date("timestamp").value_or(0);
+            if (at_ms >= before_ms) cut.oldest_ms = at_ms;
+            if (cut.oldest_ms) return false;
+            cut.first_kept = static_cast<Offset>(*event.number("offset")) + 1;
+            return true;
+        };
         TRY(client.each(kEvents, Bson().text("userId", user_id).sub("offset", range), options,
-                        [&](BsonView event) {
-                            const std::int64_t at_ms = event.date("timestamp").value_or(0);
-                            if (at_ms >= before_ms) cut.oldest_ms = at_ms;
-                            if (cut.oldest_ms) return false;
-                            cut.first_kept = static_cast<Offset>(*event.number("offset")) + 1;
-                            return true;
-                        }));
+                        take));
         if (cut.oldest_ms || cut.first_kept == start) return cut;
     }
 }

@@ -170,6 +170,10 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
         return fail(Errc::storage_newer,
                     "MONGODB_DATABASE: a newer version of this server wrote "
                     "it; use that version");
+    if (view.flag("moving").value_or(false))
+        return fail(Errc::storage_damaged,
+                    "MONGODB_DATABASE: a restore or a migration into it was broken off; run that "
+                    "again");
     const auto stored = view.number("seed");
     const auto key = view.binary("secret");
     if (!stored || *stored == 0 || !key || key->size() != kSecretBytes) return damaged();
@@ -177,16 +181,46 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
                     .secret = std::string(key->begin(), key->end())};
 }
 
+Status begin_move(Client& client, const Identity& identity) {
+    const std::string& secret = identity.secret;
+    const Bson store =
+        Bson()
+            .number("form", kForm)
+            .number("seed", signed_bits(identity.seed))
+            .binary("secret", {reinterpret_cast<const std::uint8_t*>(secret.data()), secret.size()})
+            .flag("moving", true);
+    const Update put{.filter = Bson().text("_id", "store"), .change = store, .upsert = true};
+    ASSIGN_OR_RETURN(const Written written, client.update(kMeta, {&put, 1}));
+    if (written.failures.empty()) return Done{};
+    return fail(Errc::internal, "MongoDB: " + written.failures.front().text);
+}
+
+Status end_move(Client& client) {
+    const Update put{.filter = Bson().text("_id", "store"),
+                     .change = Bson().sub("$unset", Bson().text("moving", ""))};
+    TRY(client.update(kMeta, {&put, 1}));
+    return Done{};
+}
+
+Result<bool> is_moving(Client& client) {
+    ASSIGN_OR_RETURN(const auto found,
+                     client.find_one(kMeta, Bson().text("_id", "store").flag("moving", true)));
+    return found.has_value();
+}
+
+Bson index_list(std::string_view collection) {
+    Bson list;
+    std::size_t count = 0;
+    for (const Index& index : indexes())
+        if (index.collection == collection) list.sub(std::to_string(count++), document_of(index));
+    return list;
+}
+
 Status make_indexes(Client& client) {
     for (const std::string_view collection :
          {kModes, kTransitions, kContexts, kResponses, kEvents, kState, kHeads}) {
-        Bson list;
-        std::size_t count = 0;
-        for (const Index& index : indexes())
-            if (index.collection == collection)
-                list.sub(std::to_string(count++), document_of(index));
-        const Result<Bson> made =
-            client.run(Bson().text("createIndexes", collection).array("indexes", list));
+        const Result<Bson> made = client.run(
+            Bson().text("createIndexes", collection).array("indexes", index_list(collection)));
         if (!made) return index_error(collection, made.error());
     }
     return Done{};

@@ -32,6 +32,15 @@ struct Identity {
 // `seed`: for a new store, where it is not 0. Errors: the client's; storage_newer; storage_damaged.
 Result<Identity> identify(Client& client, Random& random, std::uint64_t seed = 0);
 
+// Before a log is written into a database by something else than a server, and after it: until then
+// no server takes it for a store.
+Status begin_move(Client& client, const Identity& identity);
+Status end_move(Client& client);
+// A move into it was begun and not ended. Errors: the client's.
+Result<bool> is_moving(Client& client);
+
+// Those of a collection, as listIndexes shows them.
+Bson index_list(std::string_view collection);
 // Makes the indexes that are missing. Errors: the client's; invalid_field where one exists with
 // other options, with the remedy.
 Status make_indexes(Client& client);

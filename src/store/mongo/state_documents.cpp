@@ -55,38 +55,14 @@ struct Final {
     }
 };
 
-// A name of its own for each document, so that one index does it all.
-std::string id_of(const std::string& user_id, std::string_view kind, std::string_view name) {
-    return std::string(kind)
-        .append("/")
-        .append(std::to_string(user_id.size()))
-        .append("/")
-        .append(user_id)
-        .append("/")
-        .append(name);
-}
-
 // Replaces the document of `name` by one of a later event; where the stored one is as late, its id
 // refuses the insert.
 Update state_update(const std::string& user_id, std::string_view kind, const std::string& name,
                     Offset offset, std::string_view text, const Context* context) {
-    Bson document;
-    document.text("userId", user_id)
-        .text("kind", kind)
-        .text("name", name)
-        .number("offset", signed_bits(offset))
-        .text("text", text);
-    if (context == nullptr) {
-        if (text.empty()) document.flag("gone", true);
-    } else if (context->deleted) {
-        document.flag("deleted", true);
-    } else if (context->expires_at_ms) {
-        document.date("expires", *context->expires_at_ms);
-    }
     return {.filter = Bson()
-                          .text("_id", id_of(user_id, kind, name))
+                          .text("_id", state_id(user_id, kind, name))
                           .sub("offset", Bson().number("$lt", signed_bits(offset))),
-            .change = std::move(document),
+            .change = state_document({}, user_id, kind, name, offset, text, context),
             .upsert = true};
 }
 
@@ -222,13 +198,8 @@ Status forget_deletions(Client& client, const std::string& user_id) {
 // The documents have everything up to `end`. `first`: the date of the first event among them.
 Status move_head(Client& client, const std::string& user_id, const HeadDocument& before,
                  const LogHead& end, std::int64_t first_ms) {
-    const Bson projected = Bson()
-                               .number("offset", signed_bits(end.offset))
-                               .number("epoch", signed_bits(end.epoch))
-                               .binary("hash", end.hash)
-                               .date("timestamp", end.timestamp_ms);
     Bson set;
-    set.sub("projected", projected);
+    set.sub("projected", head_document(end));
     if (!before.has_oldest) set.date("oldest", first_ms);
     const Bson older =
         Bson().sub("projected.offset", Bson().number("$lt", signed_bits(end.offset)));
@@ -242,6 +213,36 @@ Status move_head(Client& client, const std::string& user_id, const HeadDocument&
 }
 
 }  // namespace
+
+std::string state_id(const std::string& user_id, std::string_view kind, std::string_view name) {
+    return std::string(kind)
+        .append("/")
+        .append(std::to_string(user_id.size()))
+        .append("/")
+        .append(user_id)
+        .append("/")
+        .append(name);
+}
+
+Bson state_document(std::string_view id, const std::string& user_id, std::string_view kind,
+                    const std::string& name, Offset offset, std::string_view text,
+                    const Context* context) {
+    Bson document;
+    if (!id.empty()) document.text("_id", id);
+    document.text("userId", user_id)
+        .text("kind", kind)
+        .text("name", name)
+        .number("offset", signed_bits(offset))
+        .text("text", text);
+    if (context == nullptr) {
+        if (text.empty()) document.flag("gone", true);
+    } else if (context->deleted) {
+        document.flag("deleted", true);
+    } else if (context->expires_at_ms) {
+        document.date("expires", *context->expires_at_ms);
+    }
+    return document;
+}
 
 Status for_each_change(const EventBatch& batch,
                        const std::function<Status(Offset, const Change&)>& take) {

@@ -30,6 +30,13 @@ class UserLogs;
 Status for_each_change(const EventBatch& batch,
                        const std::function<Status(Offset, const Change&)>& take);
 
+// A name of its own for each document, so that one index does it all.
+std::string state_id(const std::string& user_id, std::string_view kind, std::string_view name);
+// `id`: state_id(), or empty where it is told elsewhere. `context`: of a context.
+Bson state_document(std::string_view id, const std::string& user_id, std::string_view kind,
+                    const std::string& name, Offset offset, std::string_view text,
+                    const Context* context);
+
 // Folds the state as it is stored into `state`.
 Status read_state(Client& client, const std::string& user_id, State& state);
 

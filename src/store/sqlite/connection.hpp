@@ -173,6 +173,7 @@ class Connection {
 
   private:
     friend class Rows;
+    friend class DatabaseCopy;
     using Lifetime = Rows::Lifetime;
     explicit Connection(const Options& options);
     Status begin();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <future>
 
 namespace dyad::sqlite {
@@ -24,6 +25,8 @@ void give_results(std::vector<PendingAppend> answered) {
 Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random& random) {
     ASSIGN_OR_RETURN(auto lock, FolderLock::take(options.folder));
     options.store.database = options.folder + "/" + kDatabaseName;
+    std::error_code none;  // of a backup that was broken off
+    std::filesystem::remove_all(options.folder + "/" + kCopyFolder, none);
     ASSIGN_OR_RETURN(OpenedStore store, open_store(options.store, random));
     TRY(lock->name_holder());
     std::shared_ptr<Database> database(new Database(std::move(options)));
@@ -81,8 +84,8 @@ void Database::expire(std::int64_t before_ms, std::function<void(Result<std::siz
     if (!taken) done(taken.error());
 }
 
-void Database::check(std::function<bool(Result<CheckReport>)> report) {
-    TablesTask task{.alone = [this, report] { begin_check(report); }};
+void Database::check(std::function<bool(Result<CheckReport>)> report, Look look) {
+    TablesTask task{.alone = [this, report, look] { begin_check(report, look); }};
     const Status taken = backlog_.submit(to_tables_, task);
     if (!taken) report(taken.error());
 }
@@ -138,6 +141,7 @@ void Database::commit() {
         latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
                           std::memory_order_relaxed);
         metrics::commits.add();
+        metrics::commit_seconds.observe(took);
         // Taking it can wait for something to be read, or for more.
         quiet_bytes_ += round.committed.front().record_bytes;
         const bool now = quiet_bytes_ >= kQuietBytes;
@@ -337,27 +341,48 @@ void Database::erase_journal() {
     if (!open) end_expiry(backlog_.closing());
 }
 
-void Database::begin_check(std::function<bool(Result<CheckReport>)> report) {
+void Database::begin_check(std::function<bool(Result<CheckReport>)> report, Look look) {
     if (!check_) {
-        check_.emplace(std::move(report));
+        check_.emplace(CheckJob{.report = std::move(report), .look = look});
         return;
     }
     backlog_.answered();
-    report(fail(Errc::unavailable, "another check is running; try again when it has ended"));
+    report(
+        fail(Errc::unavailable, "another check or backup is running; try again when it has ended"));
 }
 
-void Database::check_some() {
-    constexpr std::int64_t kReportMs = 200;
+Result<CheckReport> Database::check_next() {
     if (!check_->walk)
         check_->walk.emplace(
             tables_->connection(),
             [this](Journal::Cursor& cursor) { return check_records(cursor); }, false);
     const bool more = check_->walk->step();
+    CheckReport report = check_->walk->report();
+    report.finished = !more;
+    return report;
+}
+
+// What was committed before it was asked for is in the copy.
+Result<CheckReport> Database::copy_next() {
+    if (!check_->copy) {
+        TRY(apply());
+        ASSIGN_OR_RETURN(check_->copy, DatabaseCopy::begin(tables_->connection(),
+                                                           options_.folder + "/" + kCopyFolder));
+    }
+    ASSIGN_OR_RETURN(const bool more, check_->copy->step());
+    CheckReport report{.finished = !more, .done = check_->copy->done(), .of = check_->copy->of()};
+    report.pages = report.of;
+    if (!more) check_->copy.reset();  // whoever reads it finds it closed
+    return report;
+}
+
+void Database::check_some() {
+    constexpr std::int64_t kReportMs = 200;
+    Result<CheckReport> report = check_->look == Look::check ? check_next() : copy_next();
+    const bool more = report && !report->finished;
     const std::int64_t now_ms = clock_.steady_ms();
     if (more && now_ms < check_->next_report_ms) return;
     check_->next_report_ms = now_ms + kReportMs;
-    CheckReport report = check_->walk->report();
-    report.finished = !more;
     if (check_->report(std::move(report)) && more) return;
     backlog_.answered();
     check_.reset();

@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/mutex.hpp"
 #include "driver/backlog.hpp"
+#include "store/sqlite/database_copy.hpp"
 #include "store/sqlite/folder.hpp"
 #include "store/sqlite/opening.hpp"
 #include "store/sqlite/store_check.hpp"
@@ -53,8 +54,9 @@ class Database {
     using Read = std::function<void(Result<Reads*>)>;
     void read(Read read);
     void expire(std::int64_t before_ms, std::function<void(Result<std::size_t>)> done);
-    // See Store::check; `report` is called on the tables thread.
-    void check(std::function<bool(Result<CheckReport>)> report);
+    // See Store::check and Store::copy; `report` is called on the tables thread.
+    enum class Look : std::uint8_t { check, copy };
+    void check(std::function<bool(Result<CheckReport>)> report, Look look = Look::check);
     // Where it is storage_damaged: says so in the log once, counts it, and keeps it in health().
     void note(const Error& error);
     StoreHealth health() const;
@@ -87,7 +89,9 @@ class Database {
     };
     struct CheckJob {
         std::function<bool(Result<CheckReport>)> report;
+        Look look = Look::check;
         std::optional<StoreCheck> walk{};  // nothing before its first step
+        std::unique_ptr<DatabaseCopy> copy{};
         std::int64_t next_report_ms = 0;
     };
 
@@ -114,8 +118,10 @@ class Database {
     void end_expiry(const Status& done);
     void go_to_journal();
     void erase_journal();
-    void begin_check(std::function<bool(Result<CheckReport>)> report);
+    void begin_check(std::function<bool(Result<CheckReport>)> report, Look look);
     void check_some();
+    Result<CheckReport> check_next();
+    Result<CheckReport> copy_next();
     Result<bool> check_records(Journal::Cursor& cursor);
     void close();
 

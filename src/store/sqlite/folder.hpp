@@ -10,6 +10,9 @@
 namespace dyad::sqlite {
 
 inline constexpr const char* kDatabaseName = "memory.db";
+// Of the folder of a store: where a running server puts the copy of its database. One is there at
+// most; whoever asked for it takes it away.
+inline constexpr const char* kCopyFolder = "copy";
 
 // Makes the names in it durable, as far as its disk does that.
 void sync_folder(const std::string& folder);

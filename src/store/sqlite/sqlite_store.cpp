@@ -95,15 +95,24 @@ void SqliteStore::save_clock(const ClockMark& mark) {
 }
 
 void SqliteStore::check(std::function<bool(Result<CheckReport>)> report) {
+    look(std::move(report), Database::Look::check);
+}
+
+void SqliteStore::copy(std::function<bool(Result<CheckReport>)> report) {
+    look(std::move(report), Database::Look::copy);
+}
+
+void SqliteStore::look(std::function<bool(Result<CheckReport>)> report, Database::Look look) {
     // What the cell said last, for the writer to read.
     auto wanted = std::make_shared<std::atomic<bool>>(true);
     auto shared = std::make_shared<std::function<bool(Result<CheckReport>)>>(std::move(report));
-    database_->check([cell = cell_, wanted, shared](Result<CheckReport> now) {
+    const auto pass_on = [cell = cell_, wanted, shared](Result<CheckReport> now) {
         const bool open = cell->post([wanted, shared, held = std::move(now)] {
             if (*wanted && !(*shared)(held)) *wanted = false;
         });
         return open && *wanted;
-    });
+    };
+    database_->check(pass_on, look);
 }
 
 StoreHealth SqliteStore::health() const {

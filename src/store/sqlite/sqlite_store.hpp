@@ -40,8 +40,10 @@ class SqliteStore final : public Store {
     void save_clock(const ClockMark& mark) override;
     StoreHealth health() const override;
     void check(std::function<bool(Result<CheckReport>)> report) override;
+    void copy(std::function<bool(Result<CheckReport>)> report) override;
 
   private:
+    void look(std::function<bool(Result<CheckReport>)> report, Database::Look look);
     // Gives `done` what `question` answers on the tables thread.
     template <class T, class... Params, class... Args>
     void ask(Callback<T> done, Result<T> (Reads::*question)(Params...), Args... args);

@@ -231,10 +231,14 @@ TEST_F(RedisServerTest, WhatInstancesPublishIsForeignAndAnythingElseIsDropped) {
     EXPECT_EQ(foreign.user_id, "ada");
     EXPECT_EQ(foreign.instance_id, "theirs");
     EXPECT_EQ(foreign.event_id, "8f14e45f-ceea-467f-a9e3-000000000001");
-    EXPECT_EQ(foreign.event_type, "context:updated");
     EXPECT_EQ(foreign.timestamp_ms, 1'700'000'000'000);
-    EXPECT_EQ(foreign.payload, R"({"contextKey":"k","contextType":"chat","data":{"a":1,"z":1},)"
-                               R"("version":1700000000000})");
+    ASSERT_TRUE(foreign.command && std::holds_alternative<AdoptContext>(*foreign.command));
+    const Context& context = *std::get<AdoptContext>(*foreign.command).document;
+    EXPECT_EQ(context.key, "k");
+    EXPECT_EQ(context.type, ContextType::chat);
+    EXPECT_EQ(context.data, R"({"a":1,"z":1})");
+    EXPECT_EQ(context.version, 1'700'000'000'000u);
+    EXPECT_EQ(context.last_modified_by, "theirs");
 }
 
 // Nodes.

@@ -226,9 +226,17 @@ TEST_F(MongoDocuments, ADeletedContextHasNoDocument) {
 }
 
 TEST_F(MongoDocuments, WhoIsLateDoesNotBringADeletedContextBack) {
-    insert(kEvents, Bson().text("userId", "ada").text("scope", "ctx:a").number("offset", 6));
-    insert(kEvents, Bson().text("userId", "ada").text("scope", "ctx:b").number("offset", 4));
-    insert(kEvents, Bson().text("userId", "bob").text("scope", "ctx:b").number("offset", 9));
+    const auto event = [&](const char* user, const char* scope, std::int64_t offset) {
+        insert(kEvents, Bson()
+                            .text("userId", user)
+                            .text("scope", scope)
+                            .text("sourceInstanceId", "laptop")
+                            .text("operationId", std::to_string(offset))
+                            .number("offset", offset));
+    };
+    event("ada", "ctx:a", 6);
+    event("ada", "ctx:b", 4);
+    event("bob", "ctx:b", 9);
     for (const bool is_new : {true, false}) {
         KnownDocuments nothing;
         write(nothing, {{context("a", 5, 1, is_new), {}}, {context("b", 5, 1, is_new), {}}});
@@ -432,24 +440,24 @@ TEST_F(MongoDocuments, TransitionsThatTheyWroteAreFoundUntilTheyAreAdopted) {
     ASSERT_TRUE(found);
     ASSERT_EQ(found->size(), 2u);
     const ForeignTransition& first = found->front();
-    EXPECT_EQ(first.timestamp_ms, 10);
-    EXPECT_EQ(first.instance_id, "electron-1");
-    EXPECT_EQ(first.from, Mode::inspired);
-    EXPECT_EQ(first.to, Mode::didactic);
-    EXPECT_EQ(first.duration_ms, 12);
-    EXPECT_TRUE(first.success);
-    EXPECT_EQ(first.context_snapshot, R"({"chats":2})");
-    EXPECT_FALSE((*found)[1].success);
-    EXPECT_EQ((*found)[1].error_message, "no");
-    EXPECT_NE(first.fingerprint, (*found)[1].fingerprint);
+    EXPECT_EQ(first.state.updated_at_ms, 10);
+    EXPECT_EQ(first.state.instance_id, "electron-1");
+    EXPECT_EQ(first.state.previous, Mode::inspired);
+    EXPECT_EQ(first.state.current, Mode::didactic);
+    EXPECT_EQ(first.state.transition_duration_ms, 12);
+    EXPECT_TRUE(first.state.success);
+    EXPECT_EQ(first.state.context_snapshot, R"({"chats":2})");
+    EXPECT_FALSE((*found)[1].state.success);
+    EXPECT_EQ((*found)[1].state.error_message, "no");
+    EXPECT_NE(first.id, (*found)[1].id);
 
     // One before its event's own document, one after it.
-    ASSERT_TRUE(mark_adopted(client(), std::span(&first.id, 1), 5));
-    ASSERT_TRUE(mark_adopted(client(), std::span(&(*found)[1].id, 1), 4));
+    ASSERT_TRUE(mark_adopted(client(), first.id, 5));
+    ASSERT_TRUE(mark_adopted(client(), (*found)[1].id, 4));
     const auto rest = foreign_transitions(client(), "ada", 9);
     ASSERT_TRUE(rest);
     ASSERT_EQ(rest->size(), 1u);
-    EXPECT_EQ(rest->front().timestamp_ms, 30);
+    EXPECT_EQ(rest->front().state.updated_at_ms, 30);
 }
 
 }  // namespace
