@@ -16,7 +16,6 @@ KEYS = 6
 SILENCE_S_MAX = 3.0  # without a byte from the server a client tries another connection
 BACKOFF_S_MAX = 1.0
 RETRY_S = 0.25
-ANNOUNCED = 1012
 
 
 class Client(SocketClient):
@@ -37,6 +36,7 @@ class Client(SocketClient):
         self.live_since = None  # with this connection; None: it is not live
         self.pending = {}       # operation id -> Operation, in the order of sending
         self.last_error = None  # that an operation got
+        self.errors = 0         # of them, such as ask for another try
         self.endings = []       # (code, text) of connections that were up or were refused
 
     def name(self):
@@ -50,7 +50,7 @@ class Client(SocketClient):
 
     def pause_s(self):
         self.attempt += 1
-        return self.random.random() * min(0.05 * 2 ** self.attempt, BACKOFF_S_MAX)
+        return self.random.random() * min(0.05 * 2 ** min(self.attempt, 10), BACKOFF_S_MAX)
 
     def ended(self, error):
         self.ready, self.live_since = False, None
@@ -58,7 +58,8 @@ class Client(SocketClient):
 
     async def handshake(self, reader):
         try:
-            await asyncio.wait_for(super().handshake(reader), SILENCE_S_MAX)
+            async with asyncio.timeout(SILENCE_S_MAX):
+                await super().handshake(reader)
         except asyncio.TimeoutError:
             raise Ended(None, "no answer to the handshake") from None
         self.heard = time.monotonic()
@@ -115,7 +116,8 @@ class Negotiated(Client):
         self.versions = {}  # key -> the version that this client saw last
         self.token = None
         self.last = None
-        self.acknowledged_of = 0.0  # when the newest acknowledged operation was begun
+        self.acknowledged_of = 0.0  # when the newest acknowledged operation was begun,
+        self.acknowledged_at = 0    # and its offset
 
     def on_connect(self, message):
         payload = {"protocol": 2, "userId": self.told.user, "instanceId": self.instance}
@@ -162,7 +164,8 @@ class Negotiated(Client):
         one.offset = int(message["payload"]["position"].split(".")[1])
         one.version = message["payload"]["version"]
         self.told.saw(one.offset)
-        self.acknowledged_of = max(self.acknowledged_of, one.begun)
+        if one.begun > self.acknowledged_of:
+            self.acknowledged_of, self.acknowledged_at = one.begun, one.offset
 
     def on_error(self, message):
         payload, one = message["payload"], self.pending.get(message["id"])
@@ -170,6 +173,7 @@ class Negotiated(Client):
         if one is None:
             self.history.broken.append(f"{self.name()}: {payload}")
         elif payload["retry"]:
+            self.errors += 1
             asyncio.get_running_loop().call_later(RETRY_S, self.repeat, one, self.writer)
         else:
             del self.pending[one.id]
@@ -252,7 +256,8 @@ class Reader:
         while True:
             await asyncio.sleep(random.expovariate(1 / self.pace_s))
             try:
-                await asyncio.wait_for(self.read(f"key-{random.randrange(KEYS)}"), SILENCE_S_MAX)
+                async with asyncio.timeout(SILENCE_S_MAX):
+                    await self.read(f"key-{random.randrange(KEYS)}")
             except (OSError, EOFError, asyncio.TimeoutError, asyncio.IncompleteReadError):
                 continue  # an answer that does not come claims nothing
 

@@ -93,8 +93,8 @@ class Client:
         deadline = time.monotonic() + GIVE_UP_S * PATIENCE
         while time.monotonic() < deadline:
             try:
-                status, answer = await asyncio.wait_for(
-                    self.request(self.ports[self.at], key, operation, body), ATTEMPT_S_MAX)
+                async with asyncio.timeout(ATTEMPT_S_MAX):
+                    status, answer = await self.request(self.ports[self.at], key, operation, body)
                 if status in FINAL:
                     return status, answer
                 assert status in (408, 503), (status, answer)
