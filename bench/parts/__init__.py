@@ -1,8 +1,8 @@
 """The parts of the benchmark. Each is a function of the rig and the number of the repeat, and
 returns {figure: value}; None is a measurement that failed. Ratios are taken between servers that
 ran right after each other."""
-from parts import (connections, durable, fanout, latency, logs, nodes, reads, replay, stalled, start,
-                   users)
+from parts import (connections, durable, fanout, latency, logs, nodes, reads, replay, stalled,
+                   start, users)
 
 ALL = {
     'fanout': fanout.measure,

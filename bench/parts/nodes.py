@@ -24,21 +24,31 @@ def measure(rig, repeat):
     if not have_mongodb():
         raise Failed('there is no MongoDB server: ./x setup-tests installs it')
     figures = {}
-    for part in (latency, writing, traffic, memory, start):
-        try:
-            figures.update(part(rig, repeat))
-        except (Failed, OSError, AssertionError) as failure:
-            print(f'    failed: {failure}', flush=True)
-            figures[f'nodes.{part.__name__}.failed'] = None
+    with Nodes(rig, 2, with_redis=True) as nodes:
+        for part in (durable, commands, traffic, latency):  # the last one ends Redis
+            measure_part(figures, part, rig, repeat, nodes)
+    for part in (memory, start):
+        measure_part(figures, part, rig)
     return figures
+
+
+def measure_part(figures, part, rig, *more):
+    began = time.monotonic()
+    try:
+        figures.update(part(rig, *more))
+    except (Failed, OSError, AssertionError) as failure:
+        print(f'    failed: {failure}', flush=True)
+        figures[f'nodes.{part.__name__}.failed'] = None
+    print(f'    {part.__name__}: {time.monotonic() - began:.0f} s', flush=True)
 
 
 # ---- from node to node --------------------------------------------------------------------------
 
-def latency(rig, _):
+def latency(rig, _, nodes):
     """Bare hops and nodes in turn, message by message: what the machine does falls on all."""
     rounds = 50 if rig.smoke else 1000
-    with Nodes(rig, 2, with_redis=True) as nodes, rig.serving('epoll') as raw:
+    Commands(rig, nodes.servers[0]).quiet()
+    with rig.serving('epoll') as raw:
         first, second = (server.port for server in nodes.servers)
         hops = tool(rig, 'hops', DRIVER_CPU, rounds=rounds, user=USER, redis=nodes.redis.port,
                     websocket=raw.port, **{'from': first}, to=second)
@@ -61,14 +71,6 @@ def latency(rig, _):
 
 
 # ---- what a write takes -------------------------------------------------------------------------
-
-def writing(rig, repeat):
-    figures = {}
-    with Nodes(rig, 2, with_redis=True) as nodes:
-        figures.update(durable(rig, repeat, nodes))
-        figures.update(commands(rig, nodes.servers[0]))
-    return figures
-
 
 def durable(rig, repeat, nodes):
     """Through a whole node, against bare inserts of the documents that it wrote. `batches`: as a
@@ -107,10 +109,11 @@ def durable(rig, repeat, nodes):
     }
 
 
-def commands(rig, server):
+def commands(rig, _, nodes):
     """Commands of MongoDB for writes and reads of a user whose log is followed: until the answer,
     at rest; and of writes one after the other with everything that they bring about."""
-    turns = 3 if rig.smoke else 15
+    turns = 2 if rig.smoke else 15
+    server = nodes.servers[0]
     with live_client.Socket(server.port) as sock:
         live_client.hello(sock, USER, 'bench-writer')
         live_client.write_on(sock, 1)
@@ -156,27 +159,26 @@ def commands(rig, server):
 
 # ---- Redis --------------------------------------------------------------------------------------
 
-def traffic(rig, _):
+def traffic(rig, _, nodes):
     """Commands of Redis for an event, and what others' events cost a node that serves none of
     their users: messages that nodes did send are sent again at 10,000 a second."""
-    with Nodes(rig, 2, with_redis=True) as nodes:
-        first, second = nodes.servers
-        with rig.connected(second, mode='dyad', subs=1, rooms=1):  # it follows the user
-            alone = redis_commands(rig, nodes)
-            with redis_load.Listener(nodes.redis.port) as listener:
-                beside = redis_commands(rig, nodes)
-                redis_load.capture(rig, first, listener, USERS)
-        seconds = 1 if rig.smoke else 4
-        time.sleep(1)  # the last clients have gone
-        idle = cpu_share(second, seconds)
-        cost = {}
-        for kind, messages in (('log', listener.logs), ('envelopes', listener.envelopes)):
-            before, begin = live_client.cpu_seconds(second.pid), time.monotonic()
-            rate = redis_load.publish(nodes.redis.port, messages, MESSAGES_PER_S, seconds)
-            took = time.monotonic() - begin
-            if rate < MESSAGES_PER_S * 0.8 and not rig.smoke:
-                raise Failed(f'only {rate:,.0f} messages/s were published')
-            cost[kind] = (live_client.cpu_seconds(second.pid) - before) / took - idle
+    first, second = nodes.servers
+    with rig.connected(second, mode='dyad', subs=1, rooms=1):  # it follows the user
+        alone = redis_commands(rig, nodes)
+        with redis_load.Listener(nodes.redis.port) as listener:
+            beside = redis_commands(rig, nodes)
+            redis_load.capture(rig, first, listener, USERS)
+    seconds = 1 if rig.smoke else 4
+    time.sleep(1)  # the last clients have gone
+    idle = cpu_share(second, seconds)
+    cost = {}
+    for kind, messages in (('log', listener.logs), ('envelopes', listener.envelopes)):
+        before, begin = live_client.cpu_seconds(second.pid), time.monotonic()
+        rate = redis_load.publish(nodes.redis.port, messages, MESSAGES_PER_S, seconds)
+        took = time.monotonic() - begin
+        if rate < MESSAGES_PER_S * 0.8 and not rig.smoke:
+            raise Failed(f'only {rate:,.0f} messages/s were published')
+        cost[kind] = (live_client.cpu_seconds(second.pid) - before) / took - idle
     figures = {
         'nodes.redis.commands_per_event': alone,
         'nodes.redis.commands_per_event.with_existing': beside,
@@ -203,7 +205,7 @@ def cpu_share(server, seconds):
 
 # ---- memory -------------------------------------------------------------------------------------
 
-def memory(rig, _):
+def memory(rig):
     """Users that have written and are connected; the same with the embedded store."""
     users = 40 if rig.smoke else 1000
     load = {'mode': 'acked', 'rooms': users, 'window': 64, 'count': users * 3, 'secs': 120}
@@ -219,11 +221,11 @@ def memory(rig, _):
 
 # ---- start --------------------------------------------------------------------------------------
 
-def start(rig, _):
+def start(rig):
     """From the start of the process, which is before the driver's connection, to the first
     acknowledgement. The tests' server takes some minutes for 100,000 events, which is where this
     ends: `growth` is how much longer it takes than with a tenth of them."""
-    sizes = (1000, 2000) if rig.smoke else START_SIZES
+    sizes = (200, 400) if rig.smoke else START_SIZES
     seconds = {}
     for size in sizes:
         with PinnedMongo(rig, folder=mongo_store(rig, size)) as mongo:
