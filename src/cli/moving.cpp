@@ -34,8 +34,8 @@ dump::Progress percent(const char* what) {
 }
 
 Exit failed(const CommonOptions& common, const Error& error) {
-    return report(common, {.code = std::string(error_row(error.code).name),
-                           .message = error.detail});
+    return report(common,
+                  {.code = std::string(error_row(error.code).name), .message = error.detail});
 }
 
 // Gives `work` a connection that waits as the server does.
@@ -111,7 +111,8 @@ Result<dump::BackupReport> backup_mongodb(const Resolved& settings, const std::s
     return report;
 }
 
-// Nothing where something is wrong with them, and was said. All users are meant: none need be named.
+// Nothing where something is wrong with them, and was said. All users are meant: none need be
+// named.
 std::optional<Resolved> usable_settings(const CommonOptions& common) {
     Resolved settings = resolve(read_inputs(common.flags, common.env_file));
     for (const Problem& problem : settings.problems)
@@ -178,8 +179,8 @@ Result<dump::RestoreReport> restore_mongodb(const dump::Dump& from, const Resolv
         SystemRandom random;
         if (replace) TRY(dump::drop_all(client));
         ASSIGN_OR_RETURN(const dump::Target target, dump::look_at_target(client));
-        const bool taken = target == dump::Target::logs ||
-                           (target == dump::Target::others && !options.same_log);
+        const bool taken =
+            target == dump::Target::logs || (target == dump::Target::others && !options.same_log);
         if (taken)
             return fail(Errc::invalid_field,
                         "the database " + client.database() +
@@ -281,9 +282,8 @@ Result<dump::RestoreReport> migrate(const CommonOptions& common, const Resolved&
     }
     ASSIGN_OR_RETURN(const auto from, dump::Dump::open(between, percent("reading ")));
     const dump::RestoreOptions how{.same_log = true, .progress = percent("writing ")};
-    Result<dump::RestoreReport> report = to_mongodb
-                                             ? restore_mongodb(*from, settings, false, how)
-                                             : restore_folder(*from, folder, false, how);
+    Result<dump::RestoreReport> report = to_mongodb ? restore_mongodb(*from, settings, false, how)
+                                                    : restore_folder(*from, folder, false, how);
     fs::remove_all(between, error);
     return report;
 }

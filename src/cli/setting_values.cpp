@@ -35,8 +35,8 @@ constexpr Synonyms kSynonyms[] = {
 };
 
 // Of the log.
-constexpr std::string_view kScopes[] = {"distributed_memory", "sqlite", "websocket_sync",
-                                        "mongodb_client", "redis_event_bus"};
+constexpr std::string_view kScopes[] = {"distributed_memory", "sqlite",          "websocket_sync",
+                                        "mongodb_client",     "redis_event_bus", "access"};
 
 // Units that people put behind a number, in the unit of the setting.
 struct Unit {
@@ -176,7 +176,7 @@ Status check_scope(std::string_view text) {
     return fail(Errc::invalid_field, "\"" + std::string(text) +
                                          "\"; scopes are dyad:distributed:* and dyad:distributed: "
                                          "with distributed_memory, sqlite, websocket_sync, "
-                                         "mongodb_client or redis_event_bus");
+                                         "mongodb_client, redis_event_bus or access");
 }
 
 // Names the first entry that is wrong, and why.

@@ -61,7 +61,7 @@ constexpr SettingRow kTable[] = {
      "Lines of text, or one JSON object per line."},
     {"DEBUG", "", "--debug", scopes, "", 0, 1024, "", "", "log",
      "Scopes that log at debug level: dyad:distributed:*, or for example "
-     "dyad:distributed:websocket_sync; separated by commas."},
+     "dyad:distributed:access (a line for each HTTP request); separated by commas."},
     {"ENABLE_DISTRIBUTED_MEMORY", "", "", boolean, "false", 0, 0, "", "", kOthers,
      "Be one of many nodes: the memory in MongoDB, the nodes joined by Redis. Off: the embedded "
      "store and a bus inside the process. Needs DISTRIBUTED_USER_ID."},

@@ -91,6 +91,10 @@ template <class Run>
 void Engine::read(const std::string& user_id, const Freshness& fresh, Run run) {
     UserLog& log = followed(user_id);
     log.reader().when_fresh(fresh, [&log, fresh, run = std::move(run)](const Status& status) {
+        const bool away = !status && (status.error().code == Errc::storage_unavailable ||
+                                      status.error().code == Errc::outcome_unknown);
+        if (away && fresh.kind == Freshness::Kind::best && log.ready())
+            return run(log, Status(Done{}));
         if (status && fresh.kind == Freshness::Kind::at_least &&
             (log.head().epoch != fresh.position.epoch || log.head().offset < fresh.position.offset))
             run(log, Status(fail(Errc::invalid_field, "fresh: this log does not have position " +

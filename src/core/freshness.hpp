@@ -11,12 +11,14 @@ struct Freshness {
         latest,    // after everything that was acknowledged anywhere before the read
         at_least,  // after what `position` has
         at_hand,   // whatever is held; Engine::age_ms says how old that may be
+        best,      // latest; at_hand while the store cannot be reached
     };
     Kind kind = Kind::latest;
     Position position{};
 
     static Freshness at_least(const Position& position) { return {Kind::at_least, position}; }
     static Freshness at_hand() { return {Kind::at_hand, {}}; }
+    static Freshness best() { return {Kind::best, {}}; }
 };
 
 }  // namespace dyad::core

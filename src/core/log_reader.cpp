@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "core/mutation.hpp"
 #include "core/user_log.hpp"
 
@@ -195,7 +196,13 @@ void LogReader::receive(const Announcement& announcement) {
     const bool next = broken(Mutation::trust_announcement_offset)
                           ? batch.first == head.offset + 1
                           : head.offset != 0 && user_.follows(batch);
-    if (next && user_.adopt_texts(announcement.batch)) return;
+    const std::int64_t dated_ms = batch.entries.back().timestamp_ms;
+    if (next && user_.adopt_texts(announcement.batch)) {
+        const Ports& ports = user_.heart().ports;
+        const std::int64_t now_ms = ports.clock.wall_ms() + ports.archive.clock_offset_ms();
+        return metrics::node_lag_seconds.observe_us((now_ms - dated_ms) * 1000);
+    }
+    metrics::gaps.add();
     catch_up([](const Status&) {});
 }
 

@@ -226,6 +226,7 @@ void LogWriter::answered(const AppendResult& result) {
         case AppendOutcome::refused:
             return refused(result.error ? *result.error : fail(Errc::storage_unavailable));
         case AppendOutcome::unknown:
+            metrics::retries.add();
             in_flight_->outcome = Outcome::unsettled;
             for (Pending& pending : in_flight_->writes)
                 pending.may_be_late = true;
@@ -234,6 +235,7 @@ void LogWriter::answered(const AppendResult& result) {
             found_duplicates(result.duplicates);
             [[fallthrough]];
         case AppendOutcome::conflict:
+            metrics::conflicts.add();
             in_flight_->outcome = Outcome::unsettled;
             user_.reader().catch_up([this](const Status& read) { settle(read); });
             return;

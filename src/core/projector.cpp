@@ -2,6 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "core/adoption.hpp"
 #include "core/user_log.hpp"
 
@@ -108,6 +109,7 @@ void Projector::adopt(const ForeignTransition& transition) {
                    transitions_.erase(id);
                    return;
                }
+               metrics::adoptions.add();
                user_.heart().ports.documents->adopted(
                    user_.user_id(), id, reply != nullptr ? reply->position.offset : 0,
                    user_.calls().wrap([this, id](const Result<Done>&) { transitions_.erase(id); }));
@@ -119,6 +121,7 @@ void Projector::adopted(const std::string& key, Fingerprint fingerprint, const A
     CHECK(was_adopting);
     const auto* rejection = std::get_if<Rejection>(&answer);
     if (rejection == nullptr || rejection->error.code == Errc::already_applied) {
+        metrics::adoptions.add();
         seen_[key] = fingerprint;
         dirty_.insert(key);
         wanted_ = true;

@@ -1,18 +1,39 @@
 #include "server/http_exchange.hpp"
 
 #include "base/check.hpp"
+#include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "server/cell.hpp"
 #include "server/client.hpp"
 #include "server/http_session.hpp"
 
 namespace dyad::server {
+namespace {
+
+constexpr std::string_view kAccess = "access";
+
+// Without what a query says: it may be somebody's words.
+void log_access(const net::Request& request, const net::Response& response,
+                std::chrono::steady_clock::duration took) {
+    if (!log::enabled(log::Level::debug, kAccess)) return;
+    const std::string_view target = request.target;
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    log::debug(kAccess, request.method + " " + std::string(target.substr(0, target.find('?'))) +
+                            " " + std::to_string(response.status) + " " +
+                            std::to_string(response.body.size()) + " bytes " + std::to_string(us) +
+                            " us");
+}
+
+}  // namespace
 
 void HttpExchange::respond(net::Response response) {
     if (session_ == nullptr) return;
     CHECK(session_->phase_ == HttpSession::Phase::answering);
     HttpSession& session = *std::exchange(session_, nullptr);
     const bool keep_alive = request_.keep_alive && !session.client_.cell().draining();
+    const auto took = std::chrono::steady_clock::now() - began_;
+    metrics::http_seconds.observe(took);
+    log_access(request_, response, took);
     session.send_response(std::move(response), keep_alive, head_only());
     session.answered(keep_alive);  // may destroy *this
 }

@@ -3,6 +3,8 @@
 
 #include "server/exchange.hpp"
 
+#include <chrono>
+
 namespace dyad::server {
 
 class HttpSession;
@@ -33,6 +35,7 @@ class HttpExchange final : public Exchange {
 
     HttpSession* session_;  // null once the exchange is over
     net::Request request_;
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     std::function<void()> writable_;
     std::function<void()> closed_;
 };

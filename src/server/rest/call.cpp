@@ -107,7 +107,9 @@ Result<PageRequest> Call::page() const {
 
 Result<core::Freshness> Call::freshness() {
     const auto text = request().query_value("fresh");
-    if (!text || *text == "latest") return core::Freshness{};
+    says_age_if_away_ = !text;
+    if (!text) return core::Freshness::best();
+    if (*text == "latest") return core::Freshness{};
     says_age_ = *text == "any";
     if (says_age_) return core::Freshness::at_hand();
     const Result<Position> position = Position::parse(*text);
@@ -124,7 +126,7 @@ std::string Call::media_type() const {
 
 void Call::respond(net::Response response) {
     constexpr std::int64_t kSecond = 1000;
-    if (says_age_)  // RFC 9111, section 5.1
+    if (says_age_ || (says_age_if_away_ && !node_.store().health().connected))  // RFC 9111, 5.1
         response.headers.emplace_back(
             "Age", std::to_string((node_.engine().age_ms(user()) + kSecond - 1) / kSecond));
     apply_conditions(request(), response);

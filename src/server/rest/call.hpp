@@ -134,7 +134,8 @@ class Call : public std::enable_shared_from_this<Call> {
     ExchangePtr exchange_;
     auth::Principal principal_;
     std::string instance_;
-    bool says_age_ = false;  // what is at hand was asked for
+    bool says_age_ = false;          // what is at hand was asked for
+    bool says_age_if_away_ = false;  // ... while the store cannot be reached
 };
 using CallPtr = std::shared_ptr<Call>;
 

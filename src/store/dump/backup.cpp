@@ -60,8 +60,7 @@ class UserBackup {
             if (!oldest_ms) oldest_ms = batch.entries.front().timestamp_ms;
             events += batch.size();
             return mongo::for_each_change(batch, [&](Offset offset, const Change& change) {
-                return to_.add(kEvents,
-                               mongo::event_document(user_, batch, offset, change).view());
+                return to_.add(kEvents, mongo::event_document(user_, batch, offset, change).view());
             });
         }));
         Bson head;
@@ -148,13 +147,13 @@ class EventsBackup {
     // Errors: history_gone where events expired since then.
     Status run(std::size_t of) {
         Status good = Done{};
-        TRY(client_.each(
-            kEvents, {}, {.sort = Bson().number("userId", 1).number("offset", 1)},
-            [&](BsonView document) {
-                good = add(document);
-                if (to_.count(kEvents) % kToldEach == 0) progress_(to_.count(kEvents), of);
-                return good.has_value();
-            }));
+        TRY(client_.each(kEvents, {}, {.sort = Bson().number("userId", 1).number("offset", 1)},
+                         [&](BsonView document) {
+                             good = add(document);
+                             if (to_.count(kEvents) % kToldEach == 0)
+                                 progress_(to_.count(kEvents), of);
+                             return good.has_value();
+                         }));
         TRY(std::move(good));
         return end_user();
     }
@@ -186,9 +185,8 @@ class EventsBackup {
     }
 
     Status fill(Offset before) {
-        const Bson range = Bson()
-                               .number("$gte", signed_bits(walk_->next()))
-                               .number("$lt", signed_bits(before));
+        const Bson range =
+            Bson().number("$gte", signed_bits(walk_->next())).number("$lt", signed_bits(before));
         ASSIGN_OR_RETURN(const auto between,
                          client_.find(kEvents, Bson().text("userId", user_).sub("offset", range),
                                       {.sort = Bson().number("offset", 1)}));
@@ -232,8 +230,9 @@ Bson described_indexes(std::string_view collection) {
         list.sub(std::to_string(count++), one);
     };
     add(Bson().sub("key", Bson().small("_id", 1)).text("name", "_id_").view());
-    mongo::index_list(collection).view().members(
-        [&](std::string_view, const mongo::BsonValue& index) { add(BsonView(index)); });
+    mongo::index_list(collection)
+        .view()
+        .members([&](std::string_view, const mongo::BsonValue& index) { add(BsonView(index)); });
     return list;
 }
 
@@ -254,8 +253,9 @@ Status describe_live(mongo::Client& client, DumpWriter& to) {
         const auto list = client.run(Bson().text("listIndexes", name));
         if (!list && list.error().code != Errc::internal) return list.error();
         if (list)  // or there is no such collection
-            list->view().sub("cursor.firstBatch").members(
-                [&](std::string_view, const mongo::BsonValue& one) {
+            list->view()
+                .sub("cursor.firstBatch")
+                .members([&](std::string_view, const mongo::BsonValue& one) {
                     indexes.value(std::to_string(count++), one);
                 });
         TRY(to.describe(name, indexes, ids[std::string(name)]));

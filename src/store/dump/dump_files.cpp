@@ -75,8 +75,8 @@ Result<NewFolder> NewFolder::begin(const std::string& path, bool replace) {
     }
     fs::create_directories(folder.part_, error);
     if (error)
-        return fail(Errc::storage_unavailable, folder.part_ + ": cannot be made: " +
-                                                   error.message());
+        return fail(Errc::storage_unavailable,
+                    folder.part_ + ": cannot be made: " + error.message());
     fs::permissions(folder.part_, fs::perms::owner_all, error);
     if (!std::ofstream(folder.part_ + "/" + kMark)) return failed(folder.part_, "writing");
     return folder;
@@ -207,9 +207,9 @@ Status Dump::index(const std::string& name, Collection& from, std::uint64_t& don
                    bson_validate(&document, BSON_VALIDATE_NONE, nullptr);
         }
         if (!good)
-            return fail(Errc::storage_damaged,
-                        from.path + ": is no list of BSON documents from byte " +
-                            std::to_string(at) + " on; take another backup");
+            return fail(Errc::storage_damaged, from.path +
+                                                   ": is no list of BSON documents from byte " +
+                                                   std::to_string(at) + " on; take another backup");
         const BsonView view(&document);
         const auto user = view.text(user_field);
         const auto offset = view.number("offset");

@@ -47,7 +47,8 @@ class NewFolder {
     Status finish();
 
   private:
-    NewFolder(std::string path, std::string part) : path_(std::move(path)), part_(std::move(part)) {}
+    NewFolder(std::string path, std::string part)
+        : path_(std::move(path)), part_(std::move(part)) {}
     std::string path_, part_;
 };
 

@@ -55,9 +55,9 @@ Status LogWalk::flush() {
                : batch.prev_hash == old_end_.hash && batch.first == old_end_.offset + 1 &&
                      batch.entries.front().timestamp_ms >= old_end_.timestamp_ms;
     if (!linked)
-        return damaged(fail(Errc::storage_damaged,
-                            "event " + std::to_string(batch.first) +
-                                ": it does not chain to the event before it"));
+        return damaged(fail(
+            Errc::storage_damaged,
+            "event " + std::to_string(batch.first) + ": it does not chain to the event before it"));
     old_end_ = batch.head();
     if (epoch_) {
         if (begins)

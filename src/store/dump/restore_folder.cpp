@@ -81,12 +81,14 @@ class UserRestore {
         }
         mode.current = *current;
         mode.previous = by_name<Mode>(document.text("previousMode").value_or(""));
-        if (const auto set = document.find("configuration"); set && BSON_ITER_HOLDS_DOCUMENT(&set->at))
-            if (Result<std::string> json = mongo::json_of(*set)) mode.configuration = *std::move(json);
+        if (const auto set = document.find("configuration");
+            set && BSON_ITER_HOLDS_DOCUMENT(&set->at))
+            if (Result<std::string> json = mongo::json_of(*set))
+                mode.configuration = *std::move(json);
         mode.activated_at_ms = document.date("activatedAt").value_or(0);
         mode.updated_at_ms = document.date("updatedAt").value_or(0);
-        mode.sync_version = static_cast<std::uint64_t>(
-            std::max(document.real("syncVersion").value_or(1), 1.0));
+        mode.sync_version =
+            static_cast<std::uint64_t>(std::max(document.real("syncVersion").value_or(1), 1.0));
         modes_.push_back(std::move(mode));
     }
 
@@ -97,8 +99,8 @@ class UserRestore {
             const std::string name(document.text("name").value_or(""));
             if (kind == "operations") {
                 const auto keys = document.binary("keys");
-                Keys& known = expired_[static_cast<std::uint64_t>(
-                    document.number("instance").value_or(0))];
+                Keys& known =
+                    expired_[static_cast<std::uint64_t>(document.number("instance").value_or(0))];
                 known.last = static_cast<Offset>(document.number("offset").value_or(0));
                 if (keys) known.keys.assign(keys->begin(), keys->end());
                 return Done{};
@@ -173,7 +175,8 @@ class UserRestore {
         ASSIGN_OR_RETURN(const std::optional<Context> stored, to_.find(document.context->key));
         Context next = *document.context;
         ContextChange change;
-        change.action = stored && !stored->deleted ? ContextAction::updated : ContextAction::created;
+        change.action =
+            stored && !stored->deleted ? ContextAction::updated : ContextAction::created;
         if (stored) {
             change.previous_version = stored->version;
             if (next.created_by.empty()) next.created_by = stored->created_by;

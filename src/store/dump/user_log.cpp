@@ -31,8 +31,7 @@ Status find_ahead(const Dump& from, DumpedLog& log) {
     TRY(from.each(mongo::kState, log.user, [&](BsonView document) -> Status {
         const std::string_view kind = document.text("kind").value_or("");
         const std::string_view text = document.text("text").value_or("");
-        if (text.empty() || !log.is_after_end(document.number("offset").value_or(0)))
-            return Done{};
+        if (text.empty() || !log.is_after_end(document.number("offset").value_or(0))) return Done{};
         if (kind == "context") {
             ASSIGN_OR_RETURN(Context context, read_context(text));
             ContextChange change;
@@ -74,13 +73,14 @@ Result<DumpedLog> survey(const Dump& from, const std::string& user, std::uint64_
     }));
     log.exists = head || !walk.empty();
     if (!log.exists) return log;
-    // The head may be of later than the events; of earlier, where it says how far the documents are.
+    // The head may be of later than the events; of earlier, where it says how far the documents
+    // are.
     log.old_end = walk.empty() ? *head : walk.old_end();
     log.first_kept = walk.empty() ? log.old_end.offset + 1 : walk.first();
     if (!walk.empty() && head && walk.first() > head->offset + 1)
-        return fail(Errc::storage_damaged,
-                    "user " + user + ": events between " + std::to_string(head->offset) + " and " +
-                        std::to_string(walk.first()) + " are missing");
+        return fail(Errc::storage_damaged, "user " + user + ": events between " +
+                                               std::to_string(head->offset) + " and " +
+                                               std::to_string(walk.first()) + " are missing");
     const Epoch own = head && head->offset >= log.old_end.offset ? head->epoch : log.old_end.epoch;
     const Epoch epoch = new_seed != 0 ? first_head(user, new_seed).epoch : own;
     if (epoch != (walk.empty() ? own : walk.first_epoch()) || epoch != log.old_end.epoch)

@@ -16,8 +16,8 @@ struct DumpedLog {
     std::string user;
     bool exists = false;  // or there is only what existing instances wrote
     Offset first_kept = 1;
-    LogHead old_end;   // as it is in the backup
-    LogHead end;       // as it is written, as far as it was
+    LogHead old_end;    // as it is in the backup
+    LogHead end;        // as it is written, as far as it was
     LogHead projected;  // what the documents have everything up to, as it is written
     Version forgotten = 0;
     std::optional<Epoch> epoch;  // that its events are written anew in

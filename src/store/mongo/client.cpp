@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 
 namespace dyad::mongo {
@@ -21,6 +22,18 @@ constexpr std::array<std::uint32_t, 2> kFull = {14031, 12501};  // OutOfDiskSpac
 bool is_one_of(const auto& codes, std::uint32_t code) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
+
+// Counts a command, and how long it takes.
+class Timed {
+  public:
+    Timed() { metrics::mongodb_commands.add(); }
+    ~Timed() { metrics::mongodb_seconds.observe(std::chrono::steady_clock::now() - began_); }
+    Timed(const Timed&) = delete;
+    Timed& operator=(const Timed&) = delete;
+
+  private:
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
 
 Error error_of(const bson_error_t& error) {
     const std::string text = error.message;
@@ -74,7 +87,7 @@ Bson Client::concern() const {
 }
 
 Result<Bson> Client::run(const Bson& command, std::string_view database) {
-    metrics::mongodb_commands.add(1);
+    const Timed timed;
     bson_error_t error{};
     Bson reply;
     bson_destroy(reply.get());
@@ -87,7 +100,7 @@ Result<Bson> Client::run(const Bson& command, std::string_view database) {
 
 Status Client::each(std::string_view collection, const Bson& filter, const FindOptions& options,
                     const std::function<bool(BsonView)>& take) {
-    metrics::mongodb_commands.add(1);
+    const Timed timed;
     Bson rest;
     if (!options.sort.empty()) rest.sub("sort", options.sort);
     if (!options.fields.empty()) rest.sub("projection", options.fields);
@@ -128,7 +141,7 @@ Result<std::optional<Bson>> Client::find_one(std::string_view collection, const 
 // `command` begins with its verb; what all writes have is added.
 Result<Written> Client::write(std::string_view verb, Bson& command) {
     command.sub("writeConcern", concern());
-    metrics::mongodb_commands.add(1);
+    const Timed timed;
     bson_error_t error{};
     Bson reply;
     bson_destroy(reply.get());

@@ -169,17 +169,23 @@ Error Database::not_connected() const {
 
 void Database::run(Work work) {
     if (!up_) return work(not_connected());
+    metrics::mongodb_waiting.add();
     const Status taken = backlog_.submit(mailbox_, work);
-    if (!taken) work(taken.error());
+    if (taken) return;
+    metrics::mongodb_waiting.add(-1);
+    work(taken.error());
 }
 
 void Database::work() {
     name_thread("mongodb");
     const Held held(pool_->clients.get());
     while (std::optional<Work> next = mailbox_.take_one()) {
+        metrics::mongodb_waiting.add(-1);
         Client client(held.get(), options_.database, replica_set_);
         if (up_) {
+            metrics::mongodb_busy.add(1);
             (*next)(&client);
+            metrics::mongodb_busy.add(-1);
         } else {
             (*next)(not_connected());  // it waited while the server went
         }
@@ -260,6 +266,7 @@ void Database::run_appends(const std::string& user_id, const Result<Client*>& cl
     }
     if (events > 0) {
         metrics::commits.add(1);
+        metrics::commit_seconds.observe_us(latency_us_);
         committed(user_id);
     }
     for (std::size_t i = 0; i < appends.size(); ++i)
@@ -423,6 +430,7 @@ void Database::came_up(const Identity& identity) {
             take(secret_);
     }
     up_ = true;
+    metrics::mongodb_up.set(1);
 }
 
 void Database::went_down(const Error& why) {
@@ -430,6 +438,7 @@ void Database::went_down(const Error& why) {
     std::string problem = why.detail;
     if (problem.starts_with(kWord)) problem.erase(0, kWord.size());
     if (up_.exchange(false)) told_ = false;
+    metrics::mongodb_up.set(0);
     if (!std::exchange(told_, true))
         log::warn(kScope, std::string(kWord) + problem + "; looking for it");
     const MutexLock held(mutex_);

@@ -212,17 +212,15 @@ Bson index_list(std::string_view collection) {
     Bson list;
     std::size_t count = 0;
     for (const Index& index : indexes())
-        if (index.collection == collection)
-            list.sub(std::to_string(count++), document_of(index));
+        if (index.collection == collection) list.sub(std::to_string(count++), document_of(index));
     return list;
 }
 
 Status make_indexes(Client& client) {
     for (const std::string_view collection :
          {kModes, kTransitions, kContexts, kResponses, kEvents, kState, kHeads}) {
-        const Result<Bson> made = client.run(Bson()
-                                                 .text("createIndexes", collection)
-                                                 .array("indexes", index_list(collection)));
+        const Result<Bson> made = client.run(
+            Bson().text("createIndexes", collection).array("indexes", index_list(collection)));
         if (!made) return index_error(collection, made.error());
     }
     return Done{};

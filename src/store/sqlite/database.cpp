@@ -141,6 +141,7 @@ void Database::commit() {
         latency_us_.store(std::chrono::duration_cast<std::chrono::microseconds>(took).count(),
                           std::memory_order_relaxed);
         metrics::commits.add();
+        metrics::commit_seconds.observe(took);
         // Taking it can wait for something to be read, or for more.
         quiet_bytes_ += round.committed.front().record_bytes;
         const bool now = quiet_bytes_ >= kQuietBytes;
@@ -346,8 +347,8 @@ void Database::begin_check(std::function<bool(Result<CheckReport>)> report, Look
         return;
     }
     backlog_.answered();
-    report(fail(Errc::unavailable,
-                "another check or backup is running; try again when it has ended"));
+    report(
+        fail(Errc::unavailable, "another check or backup is running; try again when it has ended"));
 }
 
 Result<CheckReport> Database::check_next() {
@@ -365,13 +366,11 @@ Result<CheckReport> Database::check_next() {
 Result<CheckReport> Database::copy_next() {
     if (!check_->copy) {
         TRY(apply());
-        ASSIGN_OR_RETURN(check_->copy,
-                         DatabaseCopy::begin(tables_->connection(),
-                                             options_.folder + "/" + kCopyFolder));
+        ASSIGN_OR_RETURN(check_->copy, DatabaseCopy::begin(tables_->connection(),
+                                                           options_.folder + "/" + kCopyFolder));
     }
     ASSIGN_OR_RETURN(const bool more, check_->copy->step());
-    CheckReport report{
-        .finished = !more, .done = check_->copy->done(), .of = check_->copy->of()};
+    CheckReport report{.finished = !more, .done = check_->copy->done(), .of = check_->copy->of()};
     report.pages = report.of;
     if (!more) check_->copy.reset();  // whoever reads it finds it closed
     return report;

@@ -46,17 +46,17 @@ Result<State> MemoryReader::state(std::int64_t user) {
     return state;
 }
 
-Status MemoryReader::transitions(
-    std::int64_t user, const std::function<Status(Offset, std::string_view json)>& take) {
-    Rows rows = db_->query(
-        "SELECT offset, json FROM mode_transition WHERE user = ? ORDER BY offset", user);
+Status MemoryReader::transitions(std::int64_t user,
+                                 const std::function<Status(Offset, std::string_view json)>& take) {
+    Rows rows =
+        db_->query("SELECT offset, json FROM mode_transition WHERE user = ? ORDER BY offset", user);
     while (rows.next())
         TRY(take(rows.natural(0), rows.text(1)));
     return rows.status();
 }
 
-Status MemoryReader::responses(
-    std::int64_t user, const std::function<Status(Offset, std::string_view json)>& take) {
+Status MemoryReader::responses(std::int64_t user,
+                               const std::function<Status(Offset, std::string_view json)>& take) {
     Rows rows =
         db_->query("SELECT offset, json FROM response WHERE user = ? ORDER BY offset", user);
     while (rows.next())
@@ -87,8 +87,7 @@ Status MemoryReader::events(const StoredHead& log,
 }
 
 Result<std::unique_ptr<MemoryWriter>> MemoryWriter::make(const std::string& folder,
-                                                         std::uint64_t epoch_seed,
-                                                         Random& random) {
+                                                         std::uint64_t epoch_seed, Random& random) {
     StoreOptions options;
     options.database = folder + "/" + kDatabaseName;
     TRY(open_store(options, random));  // as a first start makes it
@@ -123,8 +122,7 @@ Status MemoryWriter::conflict(const std::string& id, std::string_view json) {
     return db_->execute("INSERT INTO conflict(user, id, json) VALUES(?, ?, ?)", user_, id, json);
 }
 
-Status MemoryWriter::transition(Offset offset, const std::string& instance,
-                                std::string_view json) {
+Status MemoryWriter::transition(Offset offset, const std::string& instance, std::string_view json) {
     return db_->execute(
         "INSERT INTO mode_transition(user, offset, instance, json) VALUES(?, ?, ?, ?)", user_,
         offset, instance, json);
@@ -145,9 +143,8 @@ Status MemoryWriter::expired(const ExpiredKeys& keys) {
 }
 
 Result<std::optional<Context>> MemoryWriter::find(const std::string& key) {
-    ASSIGN_OR_RETURN(
-        const auto json,
-        db_->text("SELECT json FROM context WHERE user = ? AND key = ?", user_, key));
+    ASSIGN_OR_RETURN(const auto json,
+                     db_->text("SELECT json FROM context WHERE user = ? AND key = ?", user_, key));
     if (!json) return std::optional<Context>();
     ASSIGN_OR_RETURN(Context context, read_context(*json));
     return std::optional(std::move(context));

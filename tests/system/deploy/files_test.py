@@ -273,3 +273,37 @@ def test_systemd_takes_the_unit(tmp_path):
     done = subprocess.run(["systemd-analyze", "verify", tmp_path / "dyad-memory.service"],
                           capture_output=True, text=True)
     assert done.returncode == 0 and "dyad-memory.service" not in done.stderr, done
+
+
+def test_the_dashboard_asks_for_what_the_server_measures(server):
+    measured = set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics")[2].decode(), re.M))
+    board = json.loads((DEPLOY / "grafana/dyad-memory.json").read_text())
+    asked = set()
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            asked |= set(re.findall(r"\bdyad_\w+", target["expr"]))
+    assert len(asked) > 15
+    missing = {name for name in asked if re.sub(r"_bucket$", "", name) not in measured}
+    assert not missing
+
+
+def test_metrics_are_as_prometheus_reads_them(server):
+    text = server.get("/metrics")[2].decode()
+    buckets = [(float(bound.replace("+Inf", "inf")), int(count)) for bound, count in
+               re.findall(r'^dyad_http_request_seconds_bucket\{le="([^"]+)"\} (\d+)$', text, re.M)]
+    assert len(buckets) == 17 and buckets == sorted(buckets)
+    assert buckets[-1][1] == int(re.search(r"^dyad_http_request_seconds_count (\d+)$", text,
+                                           re.M).group(1))
+    assert all(re.fullmatch(r'# (HELP|TYPE) .+|\w+(\{le="[^"]+"\})? [0-9.]+', line)
+               for line in text.splitlines())
+
+
+def test_the_access_log_is_a_scope_of_its_own(make_server):
+    server = make_server(env={"DEBUG": "dyad:distributed:access"})
+    server.start()
+    server.get("/api/v1/search?q=my-secret-words")
+    server.get("/healthz")
+    wait_until(lambda: "/healthz" in server.log())
+    lines = [line for line in server.log().splitlines() if "[access]" in line]
+    assert any(re.search(r"GET /healthz 200 \d+ bytes \d+ us$", line) for line in lines)
+    assert "my-secret-words" not in server.log()
