@@ -101,6 +101,33 @@ for kind, text in READS.items():
 GOALS.append(('reads.first_write_ms.1000000', 12, 'first write, 1 M events',
               'what the first write after a start on 1,000,000 events of one user waits: ms', 5,
               -1))
+GOALS += [
+    ('nodes.hop.p50.x_bare', 13, 'node to node, p50 / bare hops',
+     'acknowledgement of a node to delivery at another one, over Redis: p50 / (p50 of a bare Redis '
+     'hop + of a bare WebSocket hop)', 1.25, -1),
+    ('nodes.hop.p99.x_bare', 13, 'node to node, p99 / bare hops', 'the same: p99 / those', 3, -1),
+    ('nodes.hop.without_redis.p99_ms', 13, 'node to node without Redis, ms',
+     'the same with Redis away: p99 in ms', 300, -1),
+    ('nodes.durable.x_libmongoc', 13, 'durable on MongoDB / bare libmongoc',
+     "16 users with 8 in flight each, on the tests' MongoDB server: events/s / bare libmongoc that "
+     'inserts the same documents (the better of 16 threads with 8 at once, 128 with one)', 0.8, 1),
+    ('nodes.commands.write', 13, 'MongoDB commands of a write',
+     'commands of MongoDB until a write is acknowledged, where there was none for a while', 2, -1),
+    ('nodes.commands.batch64', 13, 'MongoDB commands of 64 writes',
+     'the same of 64 writes of a user that come together, while he writes', 1, -1),
+    ('nodes.commands.read_any', 13, 'MongoDB commands of a read',
+     'the same of a read (`fresh=any`) of a user whose log is followed', 0.01, -1),
+    ('nodes.redis.commands_per_event', 13, 'Redis commands of an event',
+     'one user, 64 in flight: commands of Redis an event, everything counted', 0.05, -1),
+    ('nodes.bystander.cpu_at_10000', 13, "a node's CPU for others' events",
+     '10,000 messages a second of users without a client at the node: its CPU beyond idle (1 is '
+     'one CPU)', 0.001, -1),
+    ('nodes.rss.x_embedded', 13, 'memory with 1,000 users / embedded',
+     'memory with 1,000 users that write, on MongoDB / on the embedded store', 1.2, -1),
+    ('nodes.start_s', 13, 'start on MongoDB, s',
+     'start of the process on 100,000 events of 100 users in MongoDB to the first acknowledgement: '
+     's', 1, -1),
+]
 # Bounds of exponents and differences do not become a ratio: how far from it is as good as twice.
 EXPONENT_SCALE = 0.1
 # Worth a line of their own, though no goal is set.
@@ -130,6 +157,28 @@ FURTHER = [
     ('growth.log.one_user.first_resume_us.1000000', 'the same, the first after a start: us'),
     ('growth.log.many_users.first_resume_us.1000000',
      'the first after a start, 1,000,000 events of 100 users: us'),
+    ('nodes.hop.p50_us', 'acknowledgement of a node to delivery at another one: p50, us'),
+    ('nodes.hop.bare_redis.p50_us', 'a bare Redis hop: p50, us'),
+    ('nodes.hop.bare_websocket.p50_us', 'a bare WebSocket hop: p50, us'),
+    ('nodes.hop.p99.x_bare_p99', 'node to node: p99 / p99 of the bare hops'),
+    ('nodes.hop.without_redis.p50_ms', 'node to node without Redis: p50, ms'),
+    ('nodes.durable.events_per_s',
+     "128 in flight of 16 users on the tests' MongoDB server: events/s"),
+    ('nodes.durable.x_libmongoc_single', 'the same / bare inserts one by one, 128 at a time'),
+    ('nodes.commands.batch64.at_rest',
+     'commands of MongoDB of 64 writes where there was none for a while'),
+    ('nodes.commands.write_with_projection',
+     'one in flight: all commands of MongoDB a write, with what is derived'),
+    ('nodes.commands.read_latest', 'commands of MongoDB of a read after everything that was '
+     'acknowledged anywhere (`fresh=latest`)'),
+    ('nodes.redis.commands_per_event.with_existing',
+     'commands of Redis an event beside an existing instance, which gets an envelope of each'),
+    ('nodes.bystander.cpu_at_10000_envelopes',
+     "a node's CPU where 10,000 envelopes a second are sent for existing instances"),
+    ('nodes.bystander.cpu_while_others_write',
+     "a node's CPU beyond idle while another one writes as fast as MongoDB takes it"),
+    ('nodes.rss_mb', 'memory of a node with 1,000 users on MongoDB, MB'),
+    ('nodes.start.growth', 'start on MongoDB with 100,000 events / with 10,000'),
 ]
 
 
@@ -192,8 +241,7 @@ def report(medians, results, run, pictures):
     lines += [f'| {text} | {number_text(medians[figure])} |' for figure, text in FURTHER
               if figure in medians]
     lines += ['', 'There is no mode without durability. "Store in memory" is the same server with '
-              'its folder in memory,', 'where a sync has nothing to wait for. Goal 9 (several '
-              'nodes) does not apply to the embedded store.', '']
+              'its folder in memory,', 'where a sync has nothing to wait for.', '']
     lines += [f'![{title}]({name})' for name, title in pictures]
     return '\n'.join(lines) + '\n'
 

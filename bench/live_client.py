@@ -100,24 +100,29 @@ def position(port, user):
 
 def write_contexts(port, user, count, window=256):
     """Writes `count` events, acknowledged; `window` in flight."""
-    run = os.urandom(6).hex()
     with Socket(port) as sock:
         hello(sock, user, 'bench-writer')
-        sent = acknowledged = 0
-        while acknowledged < count:
-            frames = []
-            while sent < count and sent - acknowledged < window:
-                frames.append(sock.frame({'type': 'command', 'id': f'{run}-{sent}', 'payload': {
-                    'op': 'context.put', 'contextKey': f'chat:{sent % 100}', 'force': True,
-                    'data': {'n': sent, 'pad': 'abcdefghijklmnopqrstuvwxyzabcdef'}}}))
-                sent += 1
-            if frames:
-                sock.sock.sendall(b''.join(frames))
-            message = sock.receive()
-            if b'"type":"ack"' in message[:64]:
-                acknowledged += 1
-            elif b'"type":"error"' in message[:64]:
-                raise OSError(message.decode())
+        write_on(sock, count, window)
+
+
+def write_on(sock, count, window=256):
+    """The same on a connection that has said hello."""
+    run = os.urandom(6).hex()
+    sent = acknowledged = 0
+    while acknowledged < count:
+        frames = []
+        while sent < count and sent - acknowledged < window:
+            frames.append(sock.frame({'type': 'command', 'id': f'{run}-{sent}', 'payload': {
+                'op': 'context.put', 'contextKey': f'chat:{sent % 100}', 'force': True,
+                'data': {'n': sent, 'pad': 'abcdefghijklmnopqrstuvwxyzabcdef'}}}))
+            sent += 1
+        if frames:
+            sock.sock.sendall(b''.join(frames))
+        message = sock.receive()
+        if b'"type":"ack"' in message[:64]:
+            acknowledged += 1
+        elif b'"type":"error"' in message[:64]:
+            raise OSError(message.decode())
 
 
 def resume_seconds(port, user, token, missed):

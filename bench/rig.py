@@ -124,7 +124,7 @@ class Rig:
         return [self.binary, 'serve', '--port', str(port), '--data-dir', folder,
                 '--event-ttl-days', '0', '--context-ttl-days', '0', *flags], 'dyad'
 
-    def start(self, name, folder=None, flags=()):
+    def start(self, name, folder=None, flags=(), env=None):
         """Starts a server without waiting for it."""
         port = self.free_port()
         own = None
@@ -133,7 +133,8 @@ class Rig:
             own = folder = tempfile.mkdtemp(dir='/dev/shm' if memory else self.path('data'),
                                             prefix='dyad-bench-')
         command, mode = self.command(name, port, folder, flags)
-        env = dict(os.environ, NODE_ENV='production', NODE_PATH=self.path('node_modules'))
+        env = dict(os.environ, NODE_ENV='production', NODE_PATH=self.path('node_modules'),
+                   **(env or {}))
         with open(self.path('run', f'{name}.log'), 'w') as log:
             process = subprocess.Popen([self.program('pinned'), SERVER_CPU, *command], env=env,
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -173,8 +174,8 @@ class Rig:
                 self.stop(server)
 
     @contextlib.contextmanager
-    def serving(self, name, folder=None, flags=(), stop_with=signal.SIGKILL):
-        server = self.start(name, folder, flags)
+    def serving(self, name, folder=None, flags=(), stop_with=signal.SIGKILL, env=None):
+        server = self.start(name, folder, flags, env)
         try:
             self.wait_ready(server)
             time.sleep(0.1 if self.smoke else 0.3)

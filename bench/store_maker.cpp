@@ -1,10 +1,11 @@
 // store_maker: makes a store with many events, through the store itself, as a server would.
 //
-//     store_maker --folder F --events N [--users N] [--keys N]
+//     store_maker --folder F | --mongodb URL  --events N [--users N] [--keys N]
 //
 // The users are room-0, room-1 …, with as many events each; an event replaces one of `keys`
 // contexts of its user.
 #include "model/change.hpp"
+#include "store/mongo/mongo_store.hpp"
 #include "store_rig.hpp"
 
 #include <cstring>
@@ -14,6 +15,7 @@ namespace {
 
 struct Plan {
     std::string folder;
+    std::string mongodb;
     std::size_t events = 0;
     std::size_t users = 1;
     std::size_t keys = 100;
@@ -77,12 +79,28 @@ class Writer {
     LogHead head_;
 };
 
+std::shared_ptr<mongo::Database> open_mongodb(StoreRig& rig, const std::string& url) {
+    static SystemRandom random;
+    auto opened = mongo::Database::open({.url = url, .seed = kEpochSeed}, random);
+    if (!opened) {
+        std::fprintf(stderr, "%s\n", opened.error().to_string().c_str());
+        std::exit(1);
+    }
+    rig.open_other(
+        [&](auto post) { return std::make_unique<mongo::MongoStore>(*opened, std::move(post)); });
+    return *opened;
+}
+
 void make(const Plan& plan) {
     constexpr std::size_t kBatchEvents = 256;
     SystemRandom random;
     const SystemClock clock;
     StoreRig rig(plan.folder);
-    rig.open();
+    std::shared_ptr<mongo::Database> database;
+    if (plan.mongodb.empty())
+        rig.open();
+    else
+        database = open_mongodb(rig, plan.mongodb);
     const std::size_t each = plan.events / plan.users;
     for (std::size_t user = 0; user < plan.users; ++user) {
         Writer writer("room-" + std::to_string(user), plan.keys, random);
@@ -92,6 +110,8 @@ void make(const Plan& plan) {
             rig.append(one, 1);
         }
     }
+    rig.close();
+    if (database) database->stop();  // everything is projected
 }
 
 int run(int count, char** words) {
@@ -100,6 +120,8 @@ int run(int count, char** words) {
         const std::string flag = words[i];
         if (flag == "--folder")
             plan.folder = words[i + 1];
+        else if (flag == "--mongodb")
+            plan.mongodb = words[i + 1];
         else if (flag == "--events")
             plan.events = std::strtoul(words[i + 1], nullptr, 10);
         else if (flag == "--users")
@@ -107,10 +129,12 @@ int run(int count, char** words) {
         else if (flag == "--keys")
             plan.keys = std::strtoul(words[i + 1], nullptr, 10);
     }
-    if (plan.folder.empty() || plan.users == 0 || plan.keys == 0 || plan.events < plan.users) {
-        std::fprintf(stderr,
-                     "usage: store_maker --folder F --events N [--users N] [--keys N]\n"
-                     "with at least one event for each user\n");
+    if (plan.folder.empty() == plan.mongodb.empty() || plan.users == 0 || plan.keys == 0 ||
+        plan.events < plan.users) {
+        std::fprintf(
+            stderr,
+            "usage: store_maker --folder F | --mongodb URL --events N [--users N] [--keys N]\n"
+            "with at least one event for each user\n");
         return 2;
     }
     make(plan);

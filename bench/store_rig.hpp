@@ -74,6 +74,11 @@ class StoreRig {
         store_ = std::make_unique<sqlite::SqliteStore>(
             database_, [this](std::function<void()> work) { loop_.post(std::move(work)); });
     }
+    // Another backend instead, which goes before this does.
+    using Open = std::function<std::unique_ptr<Store>(std::function<void(std::function<void()>)>)>;
+    void open_other(const Open& open) {
+        store_ = open([this](std::function<void()> work) { loop_.post(std::move(work)); });
+    }
     void close() {
         store_.reset();
         if (database_) database_->stop();
@@ -132,7 +137,7 @@ class StoreRig {
     SystemRandom random_;
     CallbackLoop loop_;
     std::shared_ptr<sqlite::Database> database_;
-    std::unique_ptr<sqlite::SqliteStore> store_;
+    std::unique_ptr<Store> store_;
 };
 
 }  // namespace dyad::bench

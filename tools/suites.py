@@ -187,7 +187,7 @@ class Runner:
     def bench(self):
         """Every measurement at a small size: it runs, and each gives a figure."""
         python = str(ROOT / ".venv/bin/python")
-        self.run("bench", [python, str(ROOT / "bench/run.py"), "--smoke"], seconds_max=240)
+        self.run("bench", [python, str(ROOT / "bench/run.py"), "--smoke"], seconds_max=420)
 
     def system(self):
         for folder in sorted((ROOT / "tests/system").iterdir()):

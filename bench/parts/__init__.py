@@ -1,7 +1,8 @@
 """The parts of the benchmark. Each is a function of the rig and the number of the repeat, and
 returns {figure: value}; None is a measurement that failed. Ratios are taken between servers that
 ran right after each other."""
-from parts import connections, durable, fanout, latency, logs, reads, replay, stalled, start, users
+from parts import (connections, durable, fanout, latency, logs, nodes, reads, replay, stalled,
+                   start, users)
 
 ALL = {
     'fanout': fanout.measure,
@@ -14,6 +15,7 @@ ALL = {
     'reads': reads.measure,
     'stalled': stalled.measure,
     'start': start.measure,
+    'nodes': nodes.measure,
 }
 WHAT = {
     'fanout': 'goals 1 and 4: deliveries per CPU second, large and small rooms',
@@ -26,4 +28,5 @@ WHAT = {
     'reads': 'each read against the length of the log, and the writers beside it',
     'stalled': 'goal 10: one client that does not read',
     'start': 'goal 11: start on a store of 1,000,000 events, memory of an empty one',
+    'nodes': 'goals 9 and 13: many nodes on MongoDB and Redis',
 }

@@ -6,10 +6,16 @@
 #include "core/adoption.hpp"
 #include "core/user_log.hpp"
 
+#include <algorithm>
+
 namespace dyad::core {
 namespace {
 
 constexpr std::size_t kEntriesMax = 256;
+// Commits need the database, too: so many times as long as the last call took there is none of the
+// same user, and what changes again meanwhile is written once.
+constexpr std::int64_t kRestTimes = 16;
+constexpr std::int64_t kRestMaxMs = 1000;
 constexpr std::string_view kScope = "distributed_memory";
 
 std::string operation_id_of(const ForeignDocument& document) {
@@ -132,6 +138,11 @@ void Projector::adopted(const std::string& key, Fingerprint fingerprint, const A
 void Projector::flush() {
     if (!is_on() || under_way_ || !wanted_ || dirty_.empty() || !user_.ready()) return;
     if (retry_at_ms_ != INT64_MAX) return;
+    const std::int64_t now_ms = user_.heart().steady_ms();
+    if (now_ms < rest_until_ms_) {
+        retry_at_ms_ = rest_until_ms_;
+        return user_.look_by(retry_at_ms_);
+    }
     auto request = std::make_shared<ProjectRequest>();
     request->user_id = user_.user_id();
     for (const std::string& key : dirty_) {
@@ -145,6 +156,7 @@ void Projector::flush() {
     if (request->entries.empty()) return;
     if (request->entries.size() == dirty_.size()) request->end = user_.head().offset;
     under_way_ = true;
+    began_ms_ = now_ms;
     user_.heart().ports.documents->project(
         *request,
         user_.calls().wrap([this, request](const Result<std::vector<ForeignDocument>>& answer) {
@@ -156,8 +168,10 @@ void Projector::flush() {
 
 void Projector::projected(const ProjectRequest& request,
                           const Result<std::vector<ForeignDocument>>& in_the_way) {
+    const std::int64_t now_ms = user_.heart().steady_ms();
+    rest_until_ms_ = now_ms + std::min(kRestMaxMs, kRestTimes * (now_ms - began_ms_));
     if (!in_the_way) {
-        retry_at_ms_ = user_.heart().steady_ms() + user_.heart().config.poll_ms;
+        retry_at_ms_ = now_ms + user_.heart().config.poll_ms;
         return user_.look_by(retry_at_ms_);
     }
     for (const ForeignDocument& document : *in_the_way)

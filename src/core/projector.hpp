@@ -62,6 +62,8 @@ class Projector {
     std::map<std::string, Fingerprint> refused_;  // cannot be adopted: never written over
     bool wanted_ = false;                         // this node is to project what is dirty
     bool under_way_ = false;                      // a call to the store
+    std::int64_t began_ms_ = 0;                   // the call that is or was the last one
+    std::int64_t rest_until_ms_ = 0;
     std::int64_t retry_at_ms_ = INT64_MAX;
 };
 

@@ -35,7 +35,7 @@ class HandClock final : public Clock {
     mutable int looks = 0;
 };
 
-enum class Call : std::uint8_t { load, append, read, find, heads, read_version };
+enum class Call : std::uint8_t { load, append, read, find, heads, read_version, project };
 
 // Passes everything on to a store, counts it, and can hold answers back. What a held answer says
 // was true when the question arrived.
@@ -115,10 +115,12 @@ class GatedStore final : public Store, public Documents {
     StoreHealth health() const override { return inner_.health(); }
     void project(ProjectRequest request, Callback<std::vector<ForeignDocument>> done) override {
         inner_.project(documents_fail ? ProjectRequest{} : std::move(request),
-                       [fails = documents_fail, done](auto answer) {
-                           if (fails) answer = fail(Errc::storage_unavailable);
-                           done(std::move(answer));
-                       });
+                       gate(Call::project, Callback<std::vector<ForeignDocument>>(
+                                               [fails = documents_fail, done](auto answer) {
+                                                   if (fails)
+                                                       answer = fail(Errc::storage_unavailable);
+                                                   done(std::move(answer));
+                                               })));
     }
     void adopted(const std::string& user_id, std::string transition_id, Offset offset,
                  Callback<Done> done) override {

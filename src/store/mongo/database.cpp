@@ -16,6 +16,10 @@ namespace {
 constexpr std::string_view kScope = "mongodb_client";
 constexpr std::int64_t kRetryMinMs = 100;
 constexpr std::int64_t kProjectAgainMs = 1000;  // after one that failed
+// Where the database has much to do what is derived waits: so many times as long as the last user
+// took, and is written together.
+constexpr std::int64_t kProjectRestTimes = 32;
+constexpr std::int64_t kProjectRestMaxMs = 2000;
 constexpr std::int32_t kSelectionMs = 3000;
 constexpr std::int32_t kConnectMs = 3000;
 constexpr std::int32_t kSocketMs = 8000;  // without an answer
@@ -272,7 +276,9 @@ void Database::run_appends(const std::string& user_id, const Result<Client*>& cl
 void Database::committed(const std::string& user_id) {
     const MutexLock held(mutex_);
     const bool first = due_.empty();
-    due_.try_emplace(user_id, std::chrono::steady_clock::now() + ms(options_.project_after_ms));
+    const std::int64_t rest_ms = std::min(kProjectRestMaxMs, kProjectRestTimes * project_took_ms_);
+    due_.try_emplace(user_id, std::chrono::steady_clock::now() +
+                                  ms(std::max(options_.project_after_ms, rest_ms)));
     if (first) changed_.notify_all();
 }
 
@@ -307,8 +313,12 @@ void Database::submit_due() {
 void Database::project(const std::string& user_id, const Result<Client*>& client) {
     Status status = Done{};
     if (client) {
+        const auto started = std::chrono::steady_clock::now();
         UserLogs logs(**client, shared_);
         status = mongo::bring_up(**client, logs, user_id);
+        project_took_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(
+                               std::chrono::steady_clock::now() - started)
+                               .count();
     } else {
         status = client.error();
     }

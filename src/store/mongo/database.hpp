@@ -44,7 +44,7 @@ struct MongoOptions {
     std::string ca_file;                  // of the authorities to trust beside the system's
     std::uint64_t seed = 0;               // of a new store's epochs; 0: random
     std::size_t requests_max = 65536;     // without an answer
-    std::int64_t project_after_ms = 200;  // after a commit
+    std::int64_t project_after_ms = 200;  // after a commit, and later where that takes long
     std::int64_t ping_ms = 2000;
     std::int64_t retry_max_ms = 2000;  // between two looks for a server
 };
@@ -137,6 +137,7 @@ class Database {
     std::atomic<bool> replica_set_{false};
     std::atomic<std::int64_t> clock_offset_ms_{0};
     std::atomic<std::int64_t> latency_us_{0};
+    std::atomic<std::int64_t> project_took_ms_{0};  // the last one
 
     mutable Mutex mutex_;
     Condition changed_;  // for the keeper

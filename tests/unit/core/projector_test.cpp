@@ -105,6 +105,24 @@ TEST_F(Documents, WhatANodeLeftUndoneAnotherOneWrites) {
     EXPECT_EQ(document("k").context->data, "{\"n\":1}");
 }
 
+TEST_F(Documents, RestAfterAWriteThatTookLong) {
+    constexpr auto kProject = test::Call::project;
+    test::GatedStore& store = rig_.node(0).gated;
+    store.hold(kProject);
+    ASSERT_TRUE(reply_in(rig_.submit(rig_.put("k", "{\"n\":1}"))));
+    rig_.pass(20);
+    store.release(kProject);
+    rig_.settle();
+    const int before = store.count(kProject);
+    for (int n = 2; n < 6; ++n)
+        ASSERT_TRUE(reply_in(rig_.submit(rig_.put("k", "{\"n\":" + std::to_string(n) + "}"))));
+    EXPECT_EQ(store.count(kProject), before);
+    EXPECT_EQ(document("k").context->data, "{\"n\":1}");
+    rig_.pass(1000);
+    EXPECT_EQ(store.count(kProject), before + 1) << "what changed several times is written once";
+    EXPECT_EQ(document("k").context->data, "{\"n\":5}");
+}
+
 TEST_F(Documents, AFailedWriteIsTriedAgain) {
     rig_.node(0).gated.documents_fail = true;
     ASSERT_TRUE(reply_in(rig_.submit(rig_.put("k", "{\"n\":1}"))));
