@@ -91,7 +91,7 @@ class History:
 
 @dataclass
 class Told:
-    """The largest offset of a user that anybody was told of so far; shared by the user's clients."""
+    """The largest offset of a user that anybody was told of so far; of all the user's clients."""
 
     user: str
     offset: int = 0
