@@ -125,12 +125,12 @@ def test_two_clients_saw_different_events(history):
 def test_hole_in_what_a_client_received(history):
     client = history[2]
     client.epoch, client.last_seen = EPOCH, 3
-    client.on_events({"events": [{"offset": 5, "hash": history[0].events[4]["hash"]}]}, None)
+    client.on_events({"events": [{"offset": 5, "hash": history[0].events[4]["hash"]}]})
     assert verdict_on(history).wrong
 
 
 def test_reset_after_a_crash(history):
-    history[2].on_reset({"type": "reset", "payload": {"reason": "unknown"}}, None)
+    history[2].on_reset({"type": "reset", "payload": {"reason": "unknown"}})
     assert verdict_on(history).wrong
 
 

@@ -86,6 +86,12 @@ Bson Client::concern() const {
     return concern.flag("j", true);
 }
 
+Status Client::may_ask() const {
+    if (stop_by_ != nullptr && std::chrono::steady_clock::now() > stop_by_->load())
+        return fail(Errc::draining, "the store is closing");
+    return Done{};
+}
+
 Result<Bson> Client::run(const Bson& command, std::string_view database) {
     const Timed timed;
     bson_error_t error{};
@@ -100,6 +106,7 @@ Result<Bson> Client::run(const Bson& command, std::string_view database) {
 
 Status Client::each(std::string_view collection, const Bson& filter, const FindOptions& options,
                     const std::function<bool(BsonView)>& take) {
+    TRY(may_ask());
     const Timed timed;
     Bson rest;
     if (!options.sort.empty()) rest.sub("sort", options.sort);
@@ -140,6 +147,7 @@ Result<std::optional<Bson>> Client::find_one(std::string_view collection, const 
 
 // `command` begins with its verb; what all writes have is added.
 Result<Written> Client::write(std::string_view verb, Bson& command) {
+    TRY(may_ask());
     command.sub("writeConcern", concern());
     const Timed timed;
     bson_error_t error{};

@@ -14,6 +14,8 @@
 #include "base/result.hpp"
 #include "store/mongo/bson.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -68,9 +70,14 @@ struct Written {
 
 class Client {
   public:
-    // Lifetime: `client` is the pool's, for as long as this.
-    Client(mongoc_client_t* client, std::string database, bool replica_set)
-        : client_(client), database_(std::move(database)), replica_set_(replica_set) {}
+    using Time = std::chrono::steady_clock::time_point;
+
+    // Lifetime: `client` is the pool's, for as long as this; so is `stop_by`, after which nothing
+    // new is asked (Errc::draining).
+    Client(mongoc_client_t* client, std::string database, bool replica_set,
+           const std::atomic<Time>* stop_by = nullptr)
+        : client_(client), database_(std::move(database)), replica_set_(replica_set),
+          stop_by_(stop_by) {}
 
     mongoc_client_t* driver() noexcept { return client_; }
     const std::string& database() const noexcept { return database_; }
@@ -98,11 +105,13 @@ class Client {
 
   private:
     Bson concern() const;
+    Status may_ask() const;
     Result<Written> write(std::string_view verb, Bson& command);
 
     mongoc_client_t* client_;
     std::string database_;
     bool replica_set_;
+    const std::atomic<Time>* stop_by_;
 };
 
 }  // namespace dyad::mongo

@@ -20,6 +20,7 @@ constexpr std::int64_t kProjectAgainMs = 1000;  // after one that failed
 // took, and is written together.
 constexpr std::int64_t kProjectRestTimes = 32;
 constexpr std::int64_t kProjectRestMaxMs = 2000;
+constexpr std::int64_t kStopMs = 1000;  // for what waits when the store is closed
 constexpr std::int32_t kSelectionMs = 3000;
 constexpr std::int32_t kConnectMs = 3000;
 constexpr std::int32_t kSocketMs = 8000;  // without an answer
@@ -146,6 +147,8 @@ void Database::stop() {
     {
         const MutexLock held(mutex_);
         if (std::exchange(stopping_, true)) return;
+        // What is derived and is not written by then, the next one writes who reads or projects it.
+        stop_by_ = std::chrono::steady_clock::now() + ms(kStopMs);
         for (auto& [user_id, when] : due_)
             when = Time{};
     }
@@ -181,7 +184,7 @@ void Database::work() {
     const Held held(pool_->clients.get());
     while (std::optional<Work> next = mailbox_.take_one()) {
         metrics::mongodb_waiting.add(-1);
-        Client client(held.get(), options_.database, replica_set_);
+        Client client(held.get(), options_.database, replica_set_, &stop_by_);
         if (up_) {
             metrics::mongodb_busy.add(1);
             (*next)(&client);

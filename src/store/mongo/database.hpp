@@ -139,6 +139,8 @@ class Database {
     std::atomic<std::int64_t> latency_us_{0};
     std::atomic<std::int64_t> project_took_ms_{0};  // the last one
 
+    std::atomic<Time> stop_by_{Time::max()};  // what waits longer is not done any more
+
     mutable Mutex mutex_;
     Condition changed_;  // for the keeper
     bool stopping_ GUARDED_BY(mutex_) = false;

@@ -169,6 +169,8 @@ def main():
             verdict = judge(path)
             counted += len(lines)
             unanswered += sum(line["return"] is None for line in lines)
+            if number % 20 == 19:
+                print(f"  {number + 1} histories", flush=True)
             if verdict == ["ok"]:
                 good += 1
                 if not options.folder:
