@@ -45,6 +45,9 @@ Error error_of(const bson_error_t& error) {
     if (error.domain == MONGOC_ERROR_STREAM || is_one_of(kPassing, error.code))
         return fail(Errc::outcome_unknown, "MongoDB did not answer: " + text);
     if (is_one_of(kFull, error.code)) return fail(Errc::storage_full, "MongoDB: " + text);
+    if (error.domain == MONGOC_ERROR_PROTOCOL &&
+        error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
+        return fail(Errc::storage_newer, "MONGODB_URL: " + text);
     if (error.domain == MONGOC_ERROR_CLIENT || error.code == 18 || error.code == 13)
         return fail(Errc::storage_unavailable, "MongoDB refuses this server: " + text);
     return fail(Errc::internal, "MongoDB: " + text + " (code " + std::to_string(error.code) + ")");

@@ -15,7 +15,8 @@ namespace {
 constexpr std::int64_t kForm = 1;            // of what is stored
 constexpr std::int64_t kWireVersionMin = 9;  // MongoDB 4.4
 constexpr std::size_t kSecretBytes = 32;
-constexpr std::string_view kNoSuchCommand = "(code 59)";
+// CommandNotFound, and the driver's own words.
+constexpr std::array<std::string_view, 2> kTooOld = {"(code 59)", "requires at least"};
 // IndexOptionsConflict, IndexKeySpecsConflict, CannotCreateIndex
 constexpr std::array<std::string_view, 3> kIndexConflicts = {"(code 85)", "(code 86)", "(code 67)"};
 
@@ -132,9 +133,11 @@ Result<Deployment> greet(Client& client, Clock& clock) {
     const auto before = std::chrono::steady_clock::now();
     const std::int64_t wall_ms = clock.wall_ms();
     const Result<Bson> hello = client.run(Bson().small("hello", 1), "admin");
-    // The driver's own greeting knows older servers by another command.
-    if (!hello && hello.error().detail.find(kNoSuchCommand) != std::string::npos) return too_old();
-    if (!hello) return hello.error();
+    if (!hello) {
+        for (const std::string_view words : kTooOld)
+            if (hello.error().detail.find(words) != std::string::npos) return too_old();
+        return hello.error();
+    }
     Deployment found;
     found.latency_us = std::chrono::duration_cast<std::chrono::microseconds>(
                            std::chrono::steady_clock::now() - before)

@@ -227,7 +227,11 @@ Result<bool> UserLogs::may_follow(const std::string& user_id, const EventBatch& 
     if (last) return follows(batch, *last);
     // The log is empty, or its last event has expired.
     ASSIGN_OR_RETURN(const HeadDocument head, head_document(user_id));
-    return follows(batch, head.projected);
+    if (!follows(batch, head.projected)) return false;
+    if (before < head.first_kept) return true;
+    return fail(Errc::storage_damaged,
+                "MongoDB: the log ends before event " + std::to_string(before) +
+                    ", of which dyad_state knows; restore all collections of one time");
 }
 
 std::vector<AppendResult> UserLogs::append(const std::string& user_id,
