@@ -19,6 +19,9 @@ constexpr std::array<std::uint32_t, 15> kPassing = {10107, 13435, 189,  13436, 1
                                                     7,     89,    9001, 262,   50,    64,    100};
 constexpr std::array<std::uint32_t, 2> kFull = {14031, 12501};  // OutOfDiskSpace, QuotaExceeded
 
+// Less than what the driver waits for an answer: so the server says what it waits for.
+constexpr std::int64_t kMajorityMs = 5000;
+
 bool is_one_of(const auto& codes, std::uint32_t code) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
@@ -42,6 +45,9 @@ Error error_of(const bson_error_t& error) {
     if (error.domain == MONGOC_ERROR_STREAM || is_one_of(kPassing, error.code))
         return fail(Errc::outcome_unknown, "MongoDB did not answer: " + text);
     if (is_one_of(kFull, error.code)) return fail(Errc::storage_full, "MongoDB: " + text);
+    if (error.domain == MONGOC_ERROR_PROTOCOL &&
+        error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
+        return fail(Errc::storage_newer, "MONGODB_URL: " + text);
     if (error.domain == MONGOC_ERROR_CLIENT || error.code == 18 || error.code == 13)
         return fail(Errc::storage_unavailable, "MongoDB refuses this server: " + text);
     return fail(Errc::internal, "MongoDB: " + text + " (code " + std::to_string(error.code) + ")");
@@ -73,6 +79,14 @@ std::vector<std::size_t> inserted_of(BsonView reply) {
 
 }  // namespace
 
+Error error_of(const Written::Failure& failure) {
+    const auto code = static_cast<std::uint32_t>(failure.code);
+    const std::string text = "MongoDB: " + failure.text;
+    if (is_one_of(kFull, code)) return fail(Errc::storage_full, text);
+    if (is_one_of(kPassing, code)) return fail(Errc::storage_unavailable, text);
+    return fail(Errc::internal, text + " (code " + std::to_string(failure.code) + ")");
+}
+
 bool Written::Failure::of_index(std::string_view member) const {
     return code == kDuplicateKey && std::find(key.begin(), key.end(), member) != key.end();
 }
@@ -80,7 +94,7 @@ bool Written::Failure::of_index(std::string_view member) const {
 Bson Client::concern() const {
     Bson concern;
     if (replica_set_)
-        concern.text("w", "majority");
+        concern.text("w", "majority").number("wtimeout", kMajorityMs);
     else
         concern.number("w", 1);
     return concern.flag("j", true);
@@ -123,8 +137,10 @@ Status Client::each(std::string_view collection, const Bson& filter, const FindO
     while (mongoc_cursor_next(cursor.get(), &document))
         if (!take(BsonView(document))) return Done{};
     bson_error_t error{};
-    if (mongoc_cursor_error(cursor.get(), &error)) return error_of(error);
-    return Done{};
+    if (!mongoc_cursor_error(cursor.get(), &error)) return Done{};
+    Error what = error_of(error);
+    if (what.code == Errc::outcome_unknown) what.code = Errc::storage_unavailable;
+    return what;
 }
 
 Result<std::vector<Bson>> Client::find(std::string_view collection, const Bson& filter,

@@ -5,8 +5,8 @@
 // and there of what a majority has. Nothing is ever sent twice: the driver's retries are off.
 //
 // Errors of all: storage_unavailable ("MongoDB not connected: …": not sent, or certainly without
-// effect), outcome_unknown (a write that may yet have been, or be, applied; a read that broke off),
-// storage_full, internal (the server refuses the command: its code and words).
+// effect; a read that broke off), outcome_unknown (a write that may yet have been, or be, applied),
+// storage_full, storage_newer (the driver and the server have no version in common), internal (the server refuses the command: its code and words).
 //
 // Threads: one at a time; a Client is one connection of the pool, held by a driver thread.
 #pragma once
@@ -67,6 +67,8 @@ struct Written {
     std::vector<std::size_t> inserted{};  // the updates that found nothing and inserted
     std::vector<Failure> failures{};      // an ordered command has one at most, and stops there
 };
+// Why a write was certainly not done.
+Error error_of(const Written::Failure& failure);
 
 class Client {
   public:

@@ -58,7 +58,8 @@ struct Database::Pool {
     Uri uri{nullptr, mongoc_uri_destroy};
     Clients clients{nullptr, mongoc_client_pool_destroy};
 
-    static Result<std::unique_ptr<Pool>> make(const MongoOptions& options) {
+    // `shared`: who hears of primaries; null: nobody.
+    static Result<std::unique_ptr<Pool>> make(const MongoOptions& options, Shared* shared) {
         auto pool = std::make_unique<Pool>();
         bson_error_t error{};
         pool->uri.reset(mongoc_uri_new_with_error(options.url.c_str(), &error));
@@ -85,7 +86,25 @@ struct Database::Pool {
         if (!pool->clients)
             return fail(Errc::invalid_field, std::string("MONGODB_URL: ") + error.message);
         mongoc_client_pool_set_error_api(pool->clients.get(), MONGOC_ERROR_API_VERSION_2);
+        if (shared != nullptr) pool->tell(*shared);
         return pool;
+    }
+
+    void tell(Shared& shared) {
+        const std::unique_ptr<mongoc_apm_callbacks_t, void (*)(mongoc_apm_callbacks_t*)> callbacks(
+            mongoc_apm_callbacks_new(), mongoc_apm_callbacks_destroy);
+        mongoc_apm_set_server_changed_cb(
+            callbacks.get(), [](const mongoc_apm_server_changed_t* change) {
+                if (is_primary(mongoc_apm_server_changed_get_new_description(change)) &&
+                    !is_primary(mongoc_apm_server_changed_get_previous_description(change)))
+                    static_cast<Shared*>(mongoc_apm_server_changed_get_context(change))
+                        ->heads.begin_era();
+            });
+        mongoc_client_pool_set_apm_callbacks(clients.get(), callbacks.get(), &shared);
+    }
+    static bool is_primary(const mongoc_server_description_t* server) {
+        const std::string_view type = mongoc_server_description_type(server);
+        return type == "RSPrimary" || type == "Standalone" || type == "Mongos";
     }
 };
 
@@ -116,11 +135,11 @@ Database::Database(MongoOptions options, Random& random)
 Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& random) {
     init_driver();
     std::shared_ptr<Database> database(new Database(std::move(options), random));
-    ASSIGN_OR_RETURN(database->pool_, Pool::make(database->options_));
+    ASSIGN_OR_RETURN(database->pool_, Pool::make(database->options_, &database->shared_));
     {
         const Held held(database->pool_->clients.get());
         Client client(held.get(), database->options_.database, false);
-        const Status found = database->look(client);
+        const Status found = database->look(client, false);
         if (!found && is_lasting(found.error())) return found.error();
         if (!found) database->went_down(found.error());
     }
@@ -133,7 +152,7 @@ Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& r
 Status Database::with_client(const MongoOptions& options,
                              const std::function<Status(Client&)>& look) {
     init_driver();
-    ASSIGN_OR_RETURN(const auto pool, Pool::make(options));
+    ASSIGN_OR_RETURN(const auto pool, Pool::make(options, nullptr));
     const Held held(pool->clients.get());
     Client client(held.get(), options.database, false);
     return look(client);
@@ -199,7 +218,10 @@ void Database::work() {
 void Database::note(const Error& error) {
     if (error.code != Errc::storage_unavailable && error.code != Errc::outcome_unknown) return;
     const MutexLock held(mutex_);
+    if (!up_) return;  // the keeper is at it, in its own time
     look_now_ = true;
+    // Nobody looks any more: what still waits would be tried, one after the other.
+    if (stopping_) up_ = false;
     changed_.notify_all();
 }
 
@@ -215,7 +237,7 @@ void Database::append(PendingAppend append) {
         for (;;) {
             const std::vector<PendingAppend> taken = take_appends(user_id);
             if (taken.empty()) return;
-            run_appends(user_id, client, taken);
+            run_appends(user_id, up_ ? client : not_connected(), taken);
         }
     });
 }
@@ -402,13 +424,15 @@ void Database::on_secret(std::function<void(const std::string&)> take) {
 }
 
 // Is there a server, is it as it must be, and is it the one of before?
-Status Database::look(Client& client) {
+// `doubted`: a request has failed since the last look.
+Status Database::look(Client& client, bool doubted) {
     ASSIGN_OR_RETURN(const Deployment found, greet(client, clock_));
     replica_set_ = found.replica_set;
     clock_offset_ms_ = found.clock_offset_ms;
     if (latency_us_ == 0) latency_us_ = found.latency_us;  // until there is a commit
-    if (up_) return Done{};
     Client writer(client.driver(), options_.database, found.replica_set);
+    if (up_) TRY(look_again(writer, doubted));
+    if (up_) return Done{};
     if (!prepared_) TRY(make_indexes(writer));
     ASSIGN_OR_RETURN(const Identity identity, identify(writer, random_, options_.seed));
     prepared_ = true;
@@ -416,9 +440,24 @@ Status Database::look(Client& client) {
     return Done{};
 }
 
+// Not up any more where it is another store, or has lost its indexes.
+Status Database::look_again(Client& writer, bool doubted) {
+    ASSIGN_OR_RETURN(const bool stands, still_stands(writer, identity_));
+    if (!stands) {
+        prepared_ = false;
+        went_down(fail(Errc::storage_unavailable, "the database was replaced"));
+        return Done{};
+    }
+    if (!doubted) return Done{};
+    // It answers questions, but does it take writes?
+    const Status passed = shared_.barrier.pass(writer);
+    if (passed || passed.error().code != Errc::storage_full) return passed;
+    return Done{};  // it gets better by what is removed; reads go on
+}
+
 void Database::came_up(const Identity& identity) {
-    // What was seen before may be of another time.
-    shared_.heads.clear();
+    identity_ = identity;
+    shared_.heads.begin_era();
     const std::uint64_t before = shared_.seed.exchange(identity.seed);
     if (before != 0 && before != identity.seed) {
         log::warn(kScope, "the database is another one than before; everybody starts anew");
@@ -440,12 +479,16 @@ void Database::went_down(const Error& why) {
     constexpr std::string_view kWord = "MongoDB not connected: ";
     std::string problem = why.detail;
     if (problem.starts_with(kWord)) problem.erase(0, kWord.size());
-    if (up_.exchange(false)) told_ = false;
-    metrics::mongodb_up.set(0);
+    if (up_) told_ = false;
     if (!std::exchange(told_, true))
         log::warn(kScope, std::string(kWord) + problem + "; looking for it");
-    const MutexLock held(mutex_);
-    problem_ = std::move(problem);
+    {
+        const MutexLock held(mutex_);
+        problem_ = std::move(problem);
+        up_ = false;
+    }
+    metrics::mongodb_up.set(0);
+    shared_.heads.begin_era();
 }
 
 void Database::keep() {
@@ -456,9 +499,10 @@ void Database::keep() {
     if (!up_) next_look = std::chrono::steady_clock::now() + ms(retry_ms);
     while (wait_until(next_look)) {
         submit_due();
-        if (std::chrono::steady_clock::now() < next_look && !take_look_now()) continue;
+        const bool doubted = take_look_now();
+        if (std::chrono::steady_clock::now() < next_look && !doubted) continue;
         Client client(held.get(), options_.database, replica_set_);
-        const Status found = look(client);
+        const Status found = look(client, doubted);
         if (found) {
             retry_ms = kRetryMinMs;
             next_look = std::chrono::steady_clock::now() + ms(options_.ping_ms);

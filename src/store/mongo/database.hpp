@@ -4,7 +4,10 @@
 //   looking   no server was found yet, or it was not as it must be: every request is refused at
 //             once ("MongoDB not connected"), the keeper tries for ever
 //   up        requests run
-//   down      a request or the keeper's question found no server: as looking, until one answers
+//   down      a request or the keeper's question found no server, or one that takes no writes:
+//             as looking, until one does
+//
+// The keeper asks every ping whether the database is still the same store.
 //
 // The appends of one user run one after the other, those that wait together as one insert. What is
 // derived follows a little later (state_documents.hpp).
@@ -112,7 +115,8 @@ class Database {
     void write_clock(const Result<Client*>& client);
 
     void keep();
-    Status look(Client& client);
+    Status look(Client& client, bool doubted);
+    Status look_again(Client& writer, bool doubted);
     void came_up(const Identity& identity);
     void went_down(const Error& why);
     bool wait_until(Time next_look);
@@ -123,14 +127,15 @@ class Database {
     const MongoOptions options_;
     SystemRandom random_;  // the keeper's
     SystemClock clock_;
-    std::unique_ptr<Pool> pool_;
     Shared shared_;
+    std::unique_ptr<Pool> pool_;  // it tells `shared_` of primaries
     KnownDocuments known_documents_;
     driver::Backlog backlog_;
     driver::Mailbox<Work> mailbox_;
     std::vector<std::thread> threads_;
     std::thread keeper_;
     bool told_ = false;  // that no server is there; the keeper's
+    Identity identity_;  // of the store as it was found; the keeper's
 
     std::atomic<bool> up_{false};
     std::atomic<bool> prepared_{false};  // its indexes were seen

@@ -68,10 +68,11 @@ void MongoStore::ask_derived(const std::string& user_id, Callback<T> done, Quest
     ask(std::move(done),
         [user_id, question = std::move(question),
          &shared = database_->shared()](Client& client) -> Result<T> {
+            const std::uint64_t era = shared.heads.era();
             UserLogs logs(client, shared);
             TRY(bring_up(client, logs, user_id));
             Result<T> answer = question(client);
-            if (answer) TRY(shared.barrier.pass(client));
+            if (answer) TRY(shared.prove(client, era));
             return answer;
         });
 }

@@ -15,6 +15,8 @@ namespace {
 constexpr std::int64_t kForm = 1;            // of what is stored
 constexpr std::int64_t kWireVersionMin = 9;  // MongoDB 4.4
 constexpr std::size_t kSecretBytes = 32;
+// CommandNotFound, and the driver's own words.
+constexpr std::array<std::string_view, 2> kTooOld = {"(code 59)", "requires at least"};
 // IndexOptionsConflict, IndexKeySpecsConflict, CannotCreateIndex
 constexpr std::array<std::string_view, 3> kIndexConflicts = {"(code 85)", "(code 86)", "(code 67)"};
 
@@ -119,21 +121,32 @@ Error index_error(std::string_view collection, const Error& error) {
     return error;
 }
 
+Error too_old() {
+    return fail(Errc::storage_newer,
+                "MONGODB_URL: this server is older than MongoDB 4.4; update it, or use another "
+                "one");
+}
+
 }  // namespace
 
 Result<Deployment> greet(Client& client, Clock& clock) {
     const auto before = std::chrono::steady_clock::now();
     const std::int64_t wall_ms = clock.wall_ms();
-    ASSIGN_OR_RETURN(const Bson hello, client.run(Bson().small("hello", 1), "admin"));
+    const Result<Bson> hello = client.run(Bson().small("hello", 1), "admin");
+    if (!hello) {
+        for (const std::string_view words : kTooOld)
+            if (hello.error().detail.find(words) != std::string::npos) return too_old();
+        return hello.error();
+    }
     Deployment found;
     found.latency_us = std::chrono::duration_cast<std::chrono::microseconds>(
                            std::chrono::steady_clock::now() - before)
                            .count();
-    const BsonView view = hello.view();
-    if (view.number("maxWireVersion").value_or(0) < kWireVersionMin)
-        return fail(Errc::storage_newer,
-                    "MONGODB_URL: this server is older than MongoDB 4.4; "
-                    "update it, or use another one");
+    const BsonView view = hello->view();
+    if (view.number("maxWireVersion").value_or(0) < kWireVersionMin) return too_old();
+    if (!view.flag("isWritablePrimary").value_or(false))
+        return fail(Errc::storage_unavailable,
+                    "MongoDB not connected: this server is not the primary of its set at present");
     found.replica_set = view.text("setName") || view.text("msg") == "isdbgrid";
     if (const auto theirs = view.date("localTime"))
         found.clock_offset_ms = *theirs - wall_ms - found.latency_us / 2000;
@@ -179,6 +192,25 @@ Result<Identity> identify(Client& client, Random& random, std::uint64_t seed) {
     if (!stored || *stored == 0 || !key || key->size() != kSecretBytes) return damaged();
     return Identity{.seed = static_cast<std::uint64_t>(*stored),
                     .secret = std::string(key->begin(), key->end())};
+}
+
+Result<bool> still_stands(Client& client, const Identity& identity) {
+    ASSIGN_OR_RETURN(const auto store, client.find_one(kMeta, Bson().text("_id", "store")));
+    if (!store || store->view().flag("moving").value_or(false) ||
+        store->view().number("seed") != signed_bits(identity.seed))
+        return false;
+    const Result<Bson> list = client.run(Bson().text("listIndexes", kEvents));
+    if (!list && list.error().code == Errc::internal) return false;  // there is no such collection
+    if (!list) return list.error();
+    std::size_t unique = 0;
+    list->view().sub("cursor.firstBatch").members([&](std::string_view, const BsonValue& one) {
+        const BsonView index(one);
+        for (const Index& needed : indexes())
+            if (needed.unique && needed.collection == kEvents &&
+                essence_of(index) == essence_of(document_of(needed).view()))
+                ++unique;
+    });
+    return unique == 2;
 }
 
 Status begin_move(Client& client, const Identity& identity) {

@@ -21,7 +21,8 @@ struct Deployment {
     std::int64_t clock_offset_ms = 0;  // what to add to our clock for its own
     std::int64_t latency_us = 0;
 };
-// One round trip. Errors: the client's; storage_newer where it is older than 4.4.
+// One round trip. Errors: the client's; storage_unavailable where it is no primary; storage_newer
+// where it is older than 4.4.
 Result<Deployment> greet(Client& client, Clock& clock);
 
 // The store's own word, made by whoever comes first.
@@ -31,6 +32,10 @@ struct Identity {
 };
 // `seed`: for a new store, where it is not 0. Errors: the client's; storage_newer; storage_damaged.
 Result<Identity> identify(Client& client, Random& random, std::uint64_t seed = 0);
+
+// Whether the database is still this store, with the indexes that decide every race. Who replaces a
+// database under a running server takes both away for a while. Errors: the client's.
+Result<bool> still_stands(Client& client, const Identity& identity);
 
 // Before a log is written into a database by something else than a server, and after it: until then
 // no server takes it for a store.

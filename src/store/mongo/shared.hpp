@@ -1,6 +1,11 @@
 // What the driver threads of one database have in common: the seed of its epochs, where logs were
 // seen to end, and the barrier.
 //
+// An era ends when a server is found that can be written to, another one or the same again, and
+// when it is lost: what was read before says nothing about what is there now. Two nodes of a set
+// may both take themselves for the primary, and a server that was killed may have lost what was
+// read and not in its journal yet.
+//
 // Threads: any.
 #pragma once
 
@@ -16,7 +21,7 @@
 
 namespace dyad::mongo {
 
-// Where logs end, as this process saw it last: where to look first, and nothing more.
+// Where logs durably end, as this process saw it last in this era.
 class KnownHeads {
   public:
     using Clock = std::chrono::steady_clock;
@@ -36,8 +41,10 @@ class KnownHeads {
         const auto at = known_.find(user_id);
         return at == known_.end() ? std::nullopt : std::optional(at->second);
     }
-    void saw(const std::string& user_id, const LogHead& head) EXCLUDES(mutex_) {
+    // Requires: what was seen is durable, and was read in `era`; of another one it is not taken.
+    void saw(const std::string& user_id, const LogHead& head, std::uint64_t era) EXCLUDES(mutex_) {
         const MutexLock held(mutex_);
+        if (era != era_) return;
         if (known_.size() >= kUsersMax) known_.clear();
         known_.insert_or_assign(user_id, Known{head, Clock::now()});
     }
@@ -45,19 +52,25 @@ class KnownHeads {
         const MutexLock held(mutex_);
         known_.erase(user_id);
     }
-    void clear() EXCLUDES(mutex_) {
+    std::uint64_t era() const EXCLUDES(mutex_) {
         const MutexLock held(mutex_);
+        return era_;
+    }
+    void begin_era() EXCLUDES(mutex_) {
+        const MutexLock held(mutex_);
+        era_ += 1;
         known_.clear();
     }
 
   private:
     mutable Mutex mutex_;
+    std::uint64_t era_ GUARDED_BY(mutex_) = 0;
     std::unordered_map<std::string, Known> known_ GUARDED_BY(mutex_);
 };
 
 // A journaled write (on a replica set: of a majority) that began after the call: what was read
-// before is durable then, and the server that it was read from was still the primary. Whoever
-// waits at the same time shares one.
+// before is durable then, and the server that it was read from was still the primary, if the era is
+// the same. Whoever waits at the same time shares one, and its failure.
 class Barrier {
   public:
     explicit Barrier(std::string name) : name_(std::move(name)) {}
@@ -71,6 +84,8 @@ class Barrier {
     Condition passed_;
     std::uint64_t asked_ GUARDED_BY(mutex_) = 0;  // calls
     std::uint64_t done_ GUARDED_BY(mutex_) = 0;   // of them, the first so many have passed
+    std::uint64_t failed_ GUARDED_BY(mutex_) = 0;  // of them, those up to here have failed
+    std::optional<Error> failure_ GUARDED_BY(mutex_);
     std::uint64_t writes_ GUARDED_BY(mutex_) = 0;
     bool writing_ GUARDED_BY(mutex_) = false;
 };
@@ -81,6 +96,9 @@ struct Shared {
     std::atomic<std::uint64_t> seed{0};  // of epochs; 0: not known yet
     KnownHeads heads;
     Barrier barrier;
+
+    // What was read since `era` is durable, and was the latest. Errors: storage_unavailable.
+    Status prove(Client& client, std::uint64_t era);
 };
 
 }  // namespace dyad::mongo

@@ -95,10 +95,7 @@ Result<LogHead> UserLogs::end_of(const std::string& user_id, std::optional<LogHe
     }
     for (LogHead at = *from;;) {
         ASSIGN_OR_RETURN(const auto last, last_between(user_id, at.offset, at.offset + kReach));
-        if (last && last->offset < at.offset + kReach) {
-            shared_.heads.saw(user_id, *last);
-            return *last;
-        }
+        if (last && last->offset < at.offset + kReach) return *last;
         if (last) {
             at = *last;
         } else if (!std::exchange(sure, true)) {
@@ -107,11 +104,15 @@ Result<LogHead> UserLogs::end_of(const std::string& user_id, std::optional<LogHe
             at = head.projected;
         } else {
             ASSIGN_OR_RETURN(const auto any, last_between(user_id, at.offset, kOffsetMax));
-            const LogHead end = any ? *any : at;
-            shared_.heads.saw(user_id, end);
-            return end;
+            return any ? *any : at;
         }
     }
+}
+
+Status UserLogs::prove(const std::string& user_id, const LogHead& end) {
+    TRY(shared_.prove(client_, era_));
+    shared_.heads.saw(user_id, end, era_);
+    return Done{};
 }
 
 Result<LogSlice> UserLogs::read(const std::string& user_id, Offset after, std::size_t bytes_max) {
@@ -139,11 +140,9 @@ Result<LogSlice> UserLogs::read(const std::string& user_id, Offset after, std::s
             slice.batches.push_back(std::make_shared<const EventBatch>(std::move(window.batch)));
             if (window.more) {
                 ASSIGN_OR_RETURN(slice.head, end_of(user_id, last));
-            } else {
-                shared_.heads.saw(user_id, last);
             }
         }
-        TRY(shared_.barrier.pass(client_));
+        TRY(prove(user_id, slice.head));
         return slice;
     }
     return fail(Errc::storage_unavailable, "the log changes faster than it can be read");
@@ -154,19 +153,22 @@ Result<std::optional<Offset>> UserLogs::find(const std::string& user_id,
     ASSIGN_OR_RETURN(const auto found,
                      client_.find_one(kEvents, operation_filter(user_id, operation),
                                       {.fields = Bson().number("offset", 1)}));
+    TRY(shared_.prove(client_, era_));
     if (!found) return std::optional<Offset>();
-    TRY(shared_.barrier.pass(client_));
     const std::int64_t offset = found->view().number("offset").value_or(0);
     return std::optional(static_cast<Offset>(std::max<std::int64_t>(offset, 0)));  // below: expired
 }
 
 Result<std::vector<Position>> UserLogs::heads(const std::vector<std::string>& user_ids) {
     std::vector<Position> positions;
+    std::vector<LogHead> ends;
     for (const std::string& user_id : user_ids) {
-        ASSIGN_OR_RETURN(const LogHead head, end_of(user_id));
-        positions.push_back(head.position());
+        ASSIGN_OR_RETURN(ends.emplace_back(), end_of(user_id));
+        positions.push_back(ends.back().position());
     }
-    if (!user_ids.empty()) TRY(shared_.barrier.pass(client_));
+    if (!user_ids.empty()) TRY(shared_.prove(client_, era_));
+    for (std::size_t i = 0; i < user_ids.size(); ++i)
+        shared_.heads.saw(user_ids[i], ends[i], era_);
     return positions;
 }
 
@@ -198,7 +200,7 @@ Result<LoadedLog> UserLogs::load(const std::string& user_id) {
         if (!loaded) continue;
         ASSIGN_OR_RETURN(const LogHead end, end_of(user_id, loaded->head));
         if (end.offset != loaded->head.offset) continue;
-        TRY(shared_.barrier.pass(client_));
+        TRY(prove(user_id, end));
         return *std::move(loaded);
     }
     return fail(Errc::storage_unavailable, "the log changes faster than it can be read");
@@ -225,7 +227,11 @@ Result<bool> UserLogs::may_follow(const std::string& user_id, const EventBatch& 
     if (last) return follows(batch, *last);
     // The log is empty, or its last event has expired.
     ASSIGN_OR_RETURN(const HeadDocument head, head_document(user_id));
-    return follows(batch, head.projected);
+    if (!follows(batch, head.projected)) return false;
+    if (before < head.first_kept) return true;
+    return fail(Errc::storage_damaged,
+                "MongoDB: the log ends before event " + std::to_string(before) +
+                    ", of which dyad_state knows; restore all collections of one time");
 }
 
 std::vector<AppendResult> UserLogs::append(const std::string& user_id,
@@ -260,14 +266,17 @@ std::vector<AppendResult> UserLogs::append(const std::string& user_id,
         end = request.batch->head();
     }
     const Result<Written> written = client_.insert(kEvents, documents);
-    if (written && written->failures.empty()) {
-        shared_.heads.saw(user_id, end);
+    const bool all = written && written->count == static_cast<std::int64_t>(documents.size());
+    if (all && written->failures.empty()) {
+        shared_.heads.saw(user_id, end, era_);
         insert.answer(0, {.outcome = AppendOutcome::committed});
         return results;
     }
     shared_.heads.forget(user_id);
-    if (written)
+    if (written && !written->failures.empty())
         failed(insert, written->failures.front());
+    else if (written)
+        insert.answer(0, {.outcome = AppendOutcome::unknown});
     else if (written.error().code == Errc::storage_unavailable)
         insert.answer(0, {AppendOutcome::refused, written.error()});
     else
@@ -290,8 +299,7 @@ void UserLogs::failed(Insert& insert, const Written::Failure& failure) {
         insert.results[i] = repeated(insert.user_id, *insert.requests[i]->batch, event);
     else if (failure.code != kDuplicateKey)
         insert.results[i] = event == 0
-                                ? AppendResult{AppendOutcome::refused,
-                                               fail(Errc::internal, "MongoDB: " + failure.text)}
+                                ? AppendResult{AppendOutcome::refused, error_of(failure)}
                                 : AppendResult{.outcome = AppendOutcome::unknown};
 }
 

@@ -4,7 +4,7 @@
 // where this process has not seen the log's end within the last second (KnownHeads): the unique
 // indexes refuse an offset that is taken, but not one that is too far.
 //
-// Threads: one at a time, a driver thread's.
+// Threads: one at a time, a driver thread's. Lifetime: of one question.
 #pragma once
 
 #include "store/log.hpp"
@@ -29,7 +29,8 @@ struct HeadDocument {
 
 class UserLogs {
   public:
-    UserLogs(Client& client, Shared& shared) : client_(client), shared_(shared) {}
+    UserLogs(Client& client, Shared& shared)
+        : client_(client), shared_(shared), era_(shared.heads.era()) {}
 
     // Appends requests of one user, in their order, as one insert; an answer for each.
     std::vector<AppendResult> append(const std::string& user_id,
@@ -63,8 +64,12 @@ class UserLogs {
     AppendResult repeated(const std::string& user_id, const EventBatch& batch, std::size_t event);
     Result<std::optional<LoadedLog>> try_load(const std::string& user_id);
 
+    // What was read is durable; so is the end of the log that was seen.
+    Status prove(const std::string& user_id, const LogHead& end);
+
     Client& client_;
     Shared& shared_;
+    const std::uint64_t era_;
 };
 
 }  // namespace dyad::mongo
