@@ -98,7 +98,7 @@ Result<std::vector<Expired>> expired_by_instance(Client& client, const std::stri
     reply.view().sub("cursor.firstBatch").members([&](std::string_view, const BsonValue& value) {
         const BsonView one(value);
         all.push_back({std::string(one.text("_id").value_or("")), one.number("count").value_or(0),
-                       one.number("newest").value_or(0)});
+                       -one.number("newest").value_or(0)});
     });
     return all;
 }
