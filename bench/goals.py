@@ -164,6 +164,8 @@ FURTHER = [
     ('nodes.hop.without_redis.p50_ms', 'node to node without Redis: p50, ms'),
     ('nodes.durable.events_per_s',
      "128 in flight of 16 users on the tests' MongoDB server: events/s"),
+    ('nodes.durable.events_per_insert', 'the same: events of an insert'),
+    ('nodes.durable.x_libmongoc_same_batches', 'the same / bare inserts of as many at once'),
     ('nodes.durable.x_libmongoc_single', 'the same / bare inserts one by one, 128 at a time'),
     ('nodes.commands.batch64.at_rest',
      'commands of MongoDB of 64 writes where there was none for a while'),

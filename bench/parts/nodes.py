@@ -73,20 +73,28 @@ def latency(rig, _, nodes):
 # ---- what a write takes -------------------------------------------------------------------------
 
 def durable(rig, repeat, nodes):
-    """Through a whole node, against bare inserts of the documents that it wrote. `batches`: as a
-    node inserts them, what a user has in flight in one command; `single`: one each."""
+    """Through a whole node, against bare inserts of the documents that it wrote. `batches`: what a
+    user has in flight in one command, `same`: as many in one as the node had (what comes while an
+    insert runs waits for the next one: about half), `single`: one each."""
     server, bystander = nodes.servers
     seconds = 1 if rig.smoke else 6
     at_rest = Commands(rig, server)
     idle = cpu_share(bystander, seconds)
     found = {}
 
+    def commits():
+        return [live_client.metric(server.port, name)
+                for name in ('dyad_events_committed_total', 'dyad_commits_total')]
+
     def through_node():
+        committed = commits()
         before, begin = live_client.cpu_seconds(bystander.pid), time.monotonic()
         found['node'] = rig.load(server, mode='acked', rooms=USERS, window=USERS * EACH,
                                  secs=seconds, warm=0.5)
         found['share'] = ((live_client.cpu_seconds(bystander.pid) - before) /
                           (time.monotonic() - begin))
+        events, inserts = (now - then for now, then in zip(commits(), committed))
+        found['batch'] = events / inserts
 
     def bare(batch, threads):
         return tool(rig, 'mongo_inserts', SERVER_CPU, url=nodes.mongo.url, to='bare', secs=seconds,
@@ -94,17 +102,20 @@ def durable(rig, repeat, nodes):
 
     through_node()  # there must be documents to take, and everyone a log
     runs = [through_node, lambda: found.update(batches=bare(EACH, USERS)),
+            lambda: found.update(same=bare(max(1, round(found['batch'])), USERS)),
             lambda: found.update(single=bare(1, USERS * EACH))]
     for run in runs if repeat % 2 == 0 else runs[::-1]:
         at_rest.quiet()
         run()
-    node, batches, single = (found['node']['dps'], found['batches']['events_per_s'],
-                             found['single']['events_per_s'])
-    say(node=node, batches=batches, single=single)
+    node = found['node']['dps']
+    batches, same, single = (found[name]['events_per_s'] for name in ('batches', 'same', 'single'))
+    say(node=node, batches=batches, same=same, single=single, batch=found['batch'])
     return {
         'nodes.durable.events_per_s': node,
         'nodes.durable.x_libmongoc': node / max(batches, single),
+        'nodes.durable.x_libmongoc_same_batches': node / same,
         'nodes.durable.x_libmongoc_single': node / single,
+        'nodes.durable.events_per_insert': found['batch'],
         'nodes.bystander.cpu_while_others_write': found['share'] - idle,
     }
 

@@ -15,18 +15,20 @@ namespace {
 
 constexpr std::string_view kScope = "mongodb_client";
 constexpr std::int64_t kRetryMinMs = 100;
-constexpr std::int64_t kProjectAgainMs = 1000;  // after one that failed
-// Where the database has much to do what is derived waits: so many times as long as the last user
-// took, and is written together.
-constexpr std::int64_t kProjectRestTimes = 32;
-constexpr std::int64_t kProjectRestMaxMs = 2000;
-constexpr std::int64_t kStopMs = 1000;  // for what waits when the store is closed
+constexpr std::int64_t kProjectAgainMs = 1000;    // after one that failed
+constexpr std::int64_t kProjectRestTimes = 32;    // as long as the last one took, so that commits
+constexpr std::int64_t kProjectRestMaxMs = 2000;  // have the database
+constexpr std::int64_t kStopMs = 1000;            // for what waits when the store is closed
 constexpr std::int32_t kSelectionMs = 3000;
 constexpr std::int32_t kConnectMs = 3000;
 constexpr std::int32_t kSocketMs = 8000;  // without an answer
 
 std::chrono::milliseconds ms(std::int64_t count) {
     return std::chrono::milliseconds(count);
+}
+
+std::int64_t us_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count() / 1000;
 }
 
 // The driver's own words are for whoever debugs it.
@@ -274,9 +276,7 @@ void Database::run_appends(const std::string& user_id, const Result<Client*>& cl
             requests.push_back(&one.request);
         const auto started = std::chrono::steady_clock::now();
         results = UserLogs(**client, shared_).append(user_id, requests);
-        latency_us_ = std::chrono::duration_cast<std::chrono::microseconds>(
-                          std::chrono::steady_clock::now() - started)
-                          .count();
+        latency_us_ = us_since(started);
     } else {
         results.assign(appends.size(), {AppendOutcome::refused, client.error()});
     }
@@ -302,8 +302,8 @@ void Database::committed(const std::string& user_id) {
     const MutexLock held(mutex_);
     const bool first = due_.empty();
     const std::int64_t rest_ms = std::min(kProjectRestMaxMs, kProjectRestTimes * project_took_ms_);
-    due_.try_emplace(user_id, std::chrono::steady_clock::now() +
-                                  ms(std::max(options_.project_after_ms, rest_ms)));
+    const auto after = ms(std::max(options_.project_after_ms, rest_ms));
+    due_.try_emplace(user_id, std::chrono::steady_clock::now() + after);
     if (first) changed_.notify_all();
 }
 
@@ -336,16 +336,12 @@ void Database::submit_due() {
 }
 
 void Database::project(const std::string& user_id, const Result<Client*>& client) {
-    Status status = Done{};
+    Status status = client ? Status(Done{}) : client.error();
     if (client) {
-        const auto started = std::chrono::steady_clock::now();
+        const Time started = std::chrono::steady_clock::now();
         UserLogs logs(**client, shared_);
         status = mongo::bring_up(**client, logs, user_id);
-        project_took_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(
-                               std::chrono::steady_clock::now() - started)
-                               .count();
-    } else {
-        status = client.error();
+        project_took_ms_ = us_since(started) / 1000;
     }
     if (!status) {
         note(status.error());
