@@ -76,7 +76,9 @@ class Client {
     // new is asked (Errc::draining).
     Client(mongoc_client_t* client, std::string database, bool replica_set,
            const std::atomic<Time>* stop_by = nullptr)
-        : client_(client), database_(std::move(database)), replica_set_(replica_set),
+        : client_(client),
+          database_(std::move(database)),
+          replica_set_(replica_set),
           stop_by_(stop_by) {}
 
     mongoc_client_t* driver() noexcept { return client_; }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kScope = "mongodb_client";
 constexpr std::int64_t kRetryMinMs = 100;
 constexpr std::int64_t kProjectAgainMs = 1000;  // after one that failed
-constexpr std::int64_t kStopMs = 1000;  // for what waits when the store is closed
+constexpr std::int64_t kStopMs = 1000;          // for what waits when the store is closed
 constexpr std::int32_t kSelectionMs = 3000;
 constexpr std::int32_t kConnectMs = 3000;
 constexpr std::int32_t kSocketMs = 8000;  // without an answer

@@ -256,7 +256,8 @@ def main():
     parser.add_argument("--standalone", action="store_true",
                         help="the database is no replica set of one")
     parser.add_argument("--show", action="store_true", help="print the schedules")
-    parser.add_argument("--keep", action="store_true", help="keep the logs, with debug lines, where something is wrong")
+    parser.add_argument("--keep", action="store_true",
+                        help="keep the logs, with debug lines, where something is wrong")
     options = parser.parse_args()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if options.rolling:

@@ -91,7 +91,7 @@ class History:
 
 @dataclass
 class Told:
-    """The largest offset of a user that anybody was told of so far; shared by the user's clients."""
+    """The largest offset of a user that anybody was told of so far; the user's clients share it."""
 
     user: str
     offset: int = 0
