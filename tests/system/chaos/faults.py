@@ -101,7 +101,7 @@ class Injector:
         if fault.target.startswith("node"):
             process.spawn()
         else:
-            process.start()
+            process.start(60)
 
     def stop(self, fault):
         self.process(fault.target).process.send_signal(signal.SIGSTOP)

@@ -51,7 +51,7 @@ def test_a_history_that_is_right_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("lines", [
-    changed(2, call=10, **{"return": 11}, version=0),  # read after it was acknowledged, and not seen
+    changed(2, call=10, **{"return": 11}, version=0),  # read after the answer, and not seen
     changed(7, value=2, version=4),                # a version that nothing wrote
     changed(6, value=1, version=1),                # the old value, after a newer one was written
     changed(4, ok=True, version=3),                # a second one of the same base was accepted
