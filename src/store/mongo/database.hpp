@@ -19,6 +19,7 @@
 #include "driver/backlog.hpp"
 #include "driver/caller.hpp"
 #include "store/mongo/documents.hpp"
+#include "store/mongo/pool.hpp"
 #include "store/mongo/schema.hpp"
 #include "store/mongo/user_logs.hpp"
 #include "store/store.hpp"
@@ -37,20 +38,6 @@
 #include <vector>
 
 namespace dyad::mongo {
-
-struct MongoOptions {
-    std::string url = "mongodb://localhost:27017";
-    std::string database = "dyad_distributed";
-    std::size_t pool_max = 10;            // connections that work; the keeper has another one
-    std::size_t pool_min = 2;             // of them opened at once
-    bool tls = false;                     // where the URL does not say it
-    std::string ca_file;                  // of the authorities to trust beside the system's
-    std::uint64_t seed = 0;               // of a new store's epochs; 0: random
-    std::size_t requests_max = 65536;     // without an answer
-    std::int64_t project_after_ms = 200;  // after a commit, and later where that takes long
-    std::int64_t ping_ms = 2000;
-    std::int64_t retry_max_ms = 2000;  // between two looks for a server
-};
 
 struct PendingAppend {
     AppendRequest request;
@@ -98,7 +85,6 @@ class Database {
 
   private:
     using Time = std::chrono::steady_clock::time_point;
-    struct Pool;
     struct UserQueue {
         std::deque<PendingAppend> appends;
         bool running = false;
@@ -106,7 +92,7 @@ class Database {
 
     Database(MongoOptions options, Random& random);
     Error not_connected() const;
-    void work();
+    void work(bool opens_at_once);
     std::vector<PendingAppend> take_appends(const std::string& user_id);
     void run_appends(const std::string& user_id, const Result<Client*>& client,
                      const std::vector<PendingAppend>& appends);
