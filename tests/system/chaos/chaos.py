@@ -123,6 +123,7 @@ class Run:
                                                 for stage, seconds in stages.items()), flush=True)
         for one in waiting:
             history.recoveries[one.name()] = None
+        for one in sorted(waiting, key=lambda one: one.name())[:5]:
             print(f"  not live: {one.name()}, {one.state()}", flush=True)
         return max(stages.values())
 
