@@ -39,6 +39,7 @@ struct Flag {
 constexpr Flag<Flaws> kStore[] = {
     {"store_without_offset_index", &Flaws::no_offset_index},
     {"store_serves_unjournaled", &Flaws::serves_unjournaled},
+    {"store_reads_deposed_primary", &Flaws::reads_deposed},
     {"store_commits_unjournaled", &Flaws::commits_unjournaled},
     {"store_forgets_expired", &Flaws::forgets_expired},
     {"epoch_by_node", &Flaws::epoch_by_node},

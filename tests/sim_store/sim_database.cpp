@@ -146,11 +146,15 @@ void SimDatabase::journal() {
 }
 
 void SimDatabase::crash() {
+    constexpr std::int64_t kDeposedMs = 1500;
     for (const std::string& user_id : unjournaled_) {
         UserRecord& record = users_[user_id];
         truncate(record, record.journaled);
     }
     unjournaled_.clear();
+    for (auto& [user_id, record] : users_)
+        record.deposed = record.journaled;
+    deposed_until_ms_ = now_ms + kDeposedMs;
 }
 
 bool SimDatabase::durable(const std::string& user_id, Offset offset, const Hash& hash) const {

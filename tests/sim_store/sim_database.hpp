@@ -11,6 +11,7 @@
 #include "sim_store/sim_documents.hpp"
 #include "store/store.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -39,6 +40,7 @@ struct UserRecord {
     std::vector<StoredEvent> events;  // from offset 1 on; expired ones too
     Offset journaled = 0;             // durable up to here
     Offset first_kept = 1;
+    Offset deposed = 0;  // where it ended at the last crash, for the flaw
     // Derived from the events up to `projected`:
     Offset projected = 0;
     State state;
@@ -75,6 +77,7 @@ class SimDatabase {
         bool no_offset_index = false;       // an append moves to the log's end, wherever that is
         bool no_operation_index = false;    // an operation id may repeat
         bool serves_unjournaled = false;    // readers see what a crash can still drop
+        bool reads_deposed = false;  // a while after a failover the old primary still answers reads
         bool commits_unjournaled = false;   // `committed` does not wait for the journal
         bool forgets_expired = false;       // the operation ids of expired events
         bool epoch_by_node = false;         // each node chooses the epoch of an empty log
@@ -103,7 +106,7 @@ class SimDatabase {
     SimDocuments documents;
     ClockMark clock;
     std::uint64_t epoch_seed = 1;  // of the epochs of logs without events
-    std::int64_t now_ms = 0;       // for drops_expired
+    std::int64_t now_ms = 0;       // for drops_expired and reads_deposed
 
     // Inserts one event of `batch`: committed, or what a unique index said.
     AppendOutcome insert(const std::string& user_id, const EventBatchPtr& batch, Offset offset,
@@ -140,6 +143,9 @@ class SimDatabase {
     std::map<std::string, UserRecord, std::less<>>& users() noexcept { return users_; }
     // The end of what readers are given.
     Offset readable(const UserRecord& record) const noexcept {
+        if (flaws.reads_deposed && now_ms < deposed_until_ms_)
+            return std::min(record.journaled,
+                            std::max({record.deposed, record.projected, record.first_kept - 1}));
         return flaws.serves_unjournaled ? record.events.size() : record.journaled;
     }
 
@@ -148,6 +154,7 @@ class SimDatabase {
 
     std::map<std::string, UserRecord, std::less<>> users_;
     std::set<std::string> unjournaled_;
+    std::int64_t deposed_until_ms_ = 0;
 };
 
 }  // namespace dyad::sim
