@@ -130,6 +130,7 @@ Result<CommandBody> context_command(const Envelope& envelope, Source& source) {
 Result<CommandBody> command_of(const Envelope& envelope) {
     Source source;
     source.open(envelope.payload);
+    source.pass_unknown = true;
     Command command;
     switch (envelope.type) {
         case EnvelopeType::context_created:
