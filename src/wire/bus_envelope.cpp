@@ -148,6 +148,7 @@ Result<CommandBody> command_of(const Envelope& envelope) {
             if (!take_response(field, record, true)) return source.lexer().take_error();
             if (!record) return missing("payload");
             TRY(*record);
+            (*record)->instance_id = envelope.instance_id;
             return CommandBody(RecordResponse{**std::move(record)});
         }
         case EnvelopeType::mcp_tool_executed:

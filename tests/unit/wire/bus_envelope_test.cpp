@@ -98,7 +98,7 @@ TEST(BusEnvelope, WhatIsWrittenIsReadAgain) {
 
 // Existing instances announce the whole document, with members that are no response's.
 TEST(BusEnvelope, AResponseIsReadOutOfTheDocumentOfExistingInstances) {
-    Envelope envelope{.type = EnvelopeType::response_generated};
+    Envelope envelope{.type = EnvelopeType::response_generated, .instance_id = "laptop"};
     envelope.payload =
         R"({"chatId":"c","confidence":0.5,"instanceId":"laptop","messageId":"m","metadata":)"
         R"({"localProvider":"ollama","mcpToolsUsed":["search"]},"mode":"didactic","model":"gpt",)"
@@ -110,6 +110,7 @@ TEST(BusEnvelope, AResponseIsReadOutOfTheDocumentOfExistingInstances) {
     EXPECT_EQ(record.final.provider, "openai");
     EXPECT_EQ(record.final.timestamp_ms, 1795726755088);
     EXPECT_EQ(record.local_provider, "ollama");
+    EXPECT_EQ(record.instance_id, "laptop");
     envelope.payload = R"({"chatId":"c","messageId":"m","mode":"didactic","provider":"openai"})";
     EXPECT_FALSE(command_of(envelope).has_value()) << "what must be there must be there";
 }
