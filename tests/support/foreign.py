@@ -78,6 +78,7 @@ class ForeignInstance:
         answer = answers.get(timeout=60 * PATIENCE)
         if "error" in answer:
             raise Refused(answer["error"])
+        del answer["call"], answer["ok"]
         return answer
 
     def heard_of(self, user):

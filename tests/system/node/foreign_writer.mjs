@@ -91,13 +91,18 @@ async function openRedis() {
   return publisher;
 }
 
+// How many received it; null where Redis takes it later, or never.
+async function send(channel, text) {
+  const late = new Promise((resolve) => setTimeout(resolve, 2000, null));
+  return Promise.race([redis.publish(channel, text).catch(() => null), late]);
+}
+
 async function publish(eventType, userId, payload, given = {}) {
   const envelope = {
     eventId: randomUUID(), eventType, userId, instanceId, timestamp: Date.now(), payload, ...given,
   };
-  const late = new Promise((resolve) => setTimeout(resolve, 2000, null));
-  const sent = redis.publish(`dyad:event:${eventType}`, JSON.stringify(envelope)).catch(() => null);
-  return { eventId: envelope.eventId, receivers: await Promise.race([sent, late]) };
+  const receivers = await send(`dyad:event:${eventType}`, JSON.stringify(envelope));
+  return { eventId: envelope.eventId, receivers };
 }
 
 // What stood in the document just before, where that can be told: `before.data`.
@@ -128,8 +133,15 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
     }
     case "deleteInsert": {
       const before = await contexts.findOneAndDelete(place);
-      await contexts.insertOne({ ...whole });
-      return before;
+      try {
+        await contexts.insertOne({ ...whole });
+        return before;
+      } catch (error) {
+        if (error.code !== 11000) throw error;
+      }
+      // Somebody has made it meanwhile.
+      const since = await contexts.findOneAndUpdate(place, update, { upsert: true, returnDocument: "before" });
+      return since ?? before;
     }
     default:
       throw new Error(`there is no way '${how}' to write`);
@@ -172,13 +184,13 @@ const operations = {
   },
 
   async raw({ channel, text }) {
-    return { receivers: await redis.publish(channel, text) };
+    return { receivers: await send(channel, text) };
   },
 
   async read({ userId }) {
     const found = {};
     for (const name of ["distributed_context", "mode_state", "mode_transitions", "ai_response_sources"])
-      found[name] = await db.collection(name).find({ userId }).sort({ timestamp: 1 }).toArray();
+      found[name] = await db.collection(name).find({ userId }).sort({ timestamp: 1, _id: 1 }).toArray();
     return found;
   },
 
