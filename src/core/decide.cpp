@@ -461,7 +461,9 @@ std::vector<std::string> Decider::make_room(const ModeState* before, const ModeS
 
 Decided Decider::operator()(const RecordResponse& response) const {
     ResponseChange change{response.record};
-    change.record.instance_id = command_.instance_id;
+    // What an existing instance announced names it; it came by the bus.
+    if (command_.instance_id != kForeignInstance || change.record.instance_id.empty())
+        change.record.instance_id = command_.instance_id;
     change.record.offset = at_.offset;
     if (change.record.timestamp_ms == 0) change.record.timestamp_ms = at_.now_ms;
     if (change.record.final.timestamp_ms == 0)

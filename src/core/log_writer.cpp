@@ -267,6 +267,10 @@ void LogWriter::requeue() {
     CHECK(in_flight_ && in_flight_->outcome == Outcome::unsettled);
     InFlightBatch flight = std::move(*in_flight_);
     in_flight_.reset();
+    // Nobody else tells of what got in of it.
+    if (flight.inserted != 0)
+        user_.heart().announce(user_.user_id(), std::make_shared<const EventBatch>(
+                                                    batch_up_to(*flight.batch, flight.inserted)));
     std::vector<Pending> again;
     for (Pending& pending : flight.writes) {
         if (!pending.done) continue;
@@ -340,6 +344,9 @@ void LogWriter::finish() {
 void LogWriter::adopted(const EventEntry& entry, Offset offset) {
     CHECK(offset > user_.head().offset);
     if (!in_flight_) return;
+    const EventBatch& batch = *in_flight_->batch;
+    if (offset >= batch.first && offset <= batch.last() && batch.entry(offset).hash == entry.hash)
+        in_flight_->inserted = offset;
     for (Pending& pending : in_flight_->writes) {
         if (pending.key != entry.operation_key) continue;
         pending.applied_at = offset;

@@ -65,6 +65,7 @@ class LogWriter {
         std::vector<PendingAnswer> dependents;
         Outcome outcome = Outcome::awaited;
         bool has_duplicates = false;
+        Offset inserted = 0;  // the last event of it that was read in the log; 0: none was
         std::int64_t since_ms = INT64_MAX;  // of the oldest command without an answer
         std::int64_t sent_ms = 0;           // steady
     };

@@ -259,6 +259,13 @@ EventBatch batch_from(const EventBatch& batch, Offset from) {
     return rest;
 }
 
+EventBatch batch_up_to(const EventBatch& batch, Offset last) {
+    EventBatch part = batch;
+    part.entries.resize(last - batch.first + 1);
+    part.texts.resize(part.entries.back().text_end);
+    return part;
+}
+
 Status verify_batch(const EventBatch& batch) {
     EventBatch again;
     LogHead head{.epoch = batch.epoch,

@@ -170,6 +170,8 @@ void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft, std
 
 // The events of `batch` from `from` on. Requires: first <= from <= last().
 EventBatch batch_from(const EventBatch& batch, Offset from);
+// Its events up to `last`. Requires: first <= last <= last().
+EventBatch batch_up_to(const EventBatch& batch, Offset last);
 
 // Recomputes every hash from the texts. Errors: storage_damaged, with the offset.
 Status verify_batch(const EventBatch& batch);

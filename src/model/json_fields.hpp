@@ -30,6 +30,10 @@ class Source {
     // for Lexer.
     void open(std::string_view text, std::size_t start = 0, bool is_utf8 = false);
 
+    // Whether objects inside may have members that are not known: others than our clients write
+    // them, too.
+    bool pass_unknown = false;
+
     Lexer& lexer() noexcept { return *lexer_; }
     Canonicalizer& canonicalizer() noexcept { return canonicalizer_; }
     // Requires: the next byte is '"'.
@@ -249,7 +253,7 @@ Taken<bool> Field::object(Out& out) {
     if (source_.lexer().peek() != '{') return {null_or_wrong("an object"), std::nullopt};
     Members members;
     if (!read_members<known>(source_, members, out)) return {false, true};
-    if (members.others.empty()) return {true, true};
+    if (members.others.empty() || source_.pass_unknown) return {true, true};
     return {source_.lexer().refuse(not_known_in(known, members.others.front())), true};
 }
 

@@ -130,6 +130,7 @@ Result<CommandBody> context_command(const Envelope& envelope, Source& source) {
 Result<CommandBody> command_of(const Envelope& envelope) {
     Source source;
     source.open(envelope.payload);
+    source.pass_unknown = true;
     Command command;
     switch (envelope.type) {
         case EnvelopeType::context_created:
@@ -147,6 +148,7 @@ Result<CommandBody> command_of(const Envelope& envelope) {
             if (!take_response(field, record, true)) return source.lexer().take_error();
             if (!record) return missing("payload");
             TRY(*record);
+            (*record)->instance_id = envelope.instance_id;
             return CommandBody(RecordResponse{**std::move(record)});
         }
         case EnvelopeType::mcp_tool_executed:

@@ -37,6 +37,33 @@ TEST(UserLog, TwoNodesAtOneOffsetBothGetIn) {
     EXPECT_EQ(rig.log_end(), 3u);
 }
 
+// Existing instances hear of an event from the node that wrote it, and from nobody else.
+TEST(UserLog, WhatGotInOfABatchWithoutAnAnswerIsAnnounced) {
+    for (const auto fault : {&sim::StoreFaults::partial, &sim::StoreFaults::lose_answer,
+                             &sim::StoreFaults::lose_request}) {
+        CoreRig rig(2);
+        rig.grow(1);
+        rig.carry = false;
+        rig.node().store.set_faults(always(fault));
+        std::vector<std::shared_ptr<CommandAnswer>> answers;
+        for (const char* const key : {"k", "l", "m", "n"})
+            answers.push_back(rig.begin(rig.put(key, "{}")));
+        rig.settle();
+        rig.node().store.set_faults({});
+        rig.pass(3000);
+        for (const auto& answer : answers)
+            EXPECT_TRUE(reply_in(*answer));
+        ASSERT_EQ(rig.log_end(), 5u);
+        std::vector<Offset> announced;
+        for (const Announcement& one : rig.node().bus.sent) {
+            EXPECT_TRUE(verify_batch(*one.batch));
+            for (Offset at = one.batch->first; at <= one.batch->last(); ++at)
+                announced.push_back(at);
+        }
+        EXPECT_EQ(announced, (std::vector<Offset>{2, 3, 4, 5}));
+    }
+}
+
 TEST(UserLog, ALostRaceIsDecidedAnewOnWhatWon) {
     CoreRig rig(2);
     rig.submit(rig.put("k", "{}"), 0);

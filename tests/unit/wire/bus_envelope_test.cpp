@@ -96,6 +96,25 @@ TEST(BusEnvelope, WhatIsWrittenIsReadAgain) {
     EXPECT_EQ(written(EventKind::event_lost, McpChange{EventKind::event_lost, "{}"}).text, "");
 }
 
+// Existing instances announce the whole document, with members that are no response's.
+TEST(BusEnvelope, AResponseIsReadOutOfTheDocumentOfExistingInstances) {
+    Envelope envelope{.type = EnvelopeType::response_generated, .instance_id = "laptop"};
+    envelope.payload =
+        R"({"chatId":"c","confidence":0.5,"instanceId":"laptop","messageId":"m","metadata":)"
+        R"({"localProvider":"ollama","mcpToolsUsed":["search"]},"mode":"didactic","model":"gpt",)"
+        R"("provider":"openai","responseHash":"abc","sourceType":"external",)"
+        R"("timestamp":"2026-11-26T20:59:15.088Z","userId":"ada"})";
+    const auto read = command_of(envelope);
+    ASSERT_TRUE(read.has_value()) << read.error().detail;
+    const ResponseRecord& record = std::get<RecordResponse>(*read).record;
+    EXPECT_EQ(record.final.provider, "openai");
+    EXPECT_EQ(record.final.timestamp_ms, 1795726755088);
+    EXPECT_EQ(record.local_provider, "ollama");
+    EXPECT_EQ(record.instance_id, "laptop");
+    envelope.payload = R"({"chatId":"c","messageId":"m","mode":"didactic","provider":"openai"})";
+    EXPECT_FALSE(command_of(envelope).has_value()) << "what must be there must be there";
+}
+
 TEST(BusEnvelope, WhatIsNotOfTheShapeIsRefused) {
     ASSERT_TRUE(read_bus_envelope(with("payload", R"({"a":1})")).has_value());
     ASSERT_TRUE(read_bus_envelope(with("timestamp", R"(7,"metadata":{"x":[1]})")).has_value());
