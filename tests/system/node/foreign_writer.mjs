@@ -175,7 +175,8 @@ const operations = {
 
   async response({ userId, document, own }) {
     const full = { userId, instanceId, mode: "didactic", sourceType: "external", confidence: 0.5, metadata: {}, ...document };
-    if (own) await db.collection("ai_response_sources").insertOne({ ...full, timestamp: new Date() });
+    const documents = db.collection("ai_response_sources");
+    if (own) await documents.insertOne({ ...full, timestamp: new Date() });
     return publish("response:generated", userId, full);
   },
 
@@ -189,8 +190,11 @@ const operations = {
 
   async read({ userId }) {
     const found = {};
-    for (const name of ["distributed_context", "mode_state", "mode_transitions", "ai_response_sources"])
-      found[name] = await db.collection(name).find({ userId }).sort({ timestamp: 1, _id: 1 }).toArray();
+    for (const name of ["distributed_context", "mode_state", "mode_transitions",
+                        "ai_response_sources"]) {
+      const documents = db.collection(name).find({ userId });
+      found[name] = await documents.sort({ timestamp: 1, _id: 1 }).toArray();
+    }
     return found;
   },
 
