@@ -47,19 +47,42 @@ const INDEXES = {
 };
 
 const CAPABILITIES = {
-  inspired: { localAI: true, externalAI: false, multiChannel: false, offlineCapable: true, realTimeSync: false },
-  didactic: { localAI: false, externalAI: true, multiChannel: false, offlineCapable: false, realTimeSync: true },
-  parallel: { localAI: true, externalAI: true, multiChannel: true, offlineCapable: false, realTimeSync: true },
+  inspired: {
+    localAI: true,
+    externalAI: false,
+    multiChannel: false,
+    offlineCapable: true,
+    realTimeSync: false,
+  },
+  didactic: {
+    localAI: false,
+    externalAI: true,
+    multiChannel: false,
+    offlineCapable: false,
+    realTimeSync: true,
+  },
+  parallel: {
+    localAI: true,
+    externalAI: true,
+    multiChannel: true,
+    offlineCapable: false,
+    realTimeSync: true,
+  },
 };
 
 const mongo = new MongoClient(mongoUrl, {
-  maxPoolSize: 10, minPoolSize: 2, connectTimeoutMS: 5000, serverSelectionTimeoutMS: 10000,
+  maxPoolSize: 10,
+  minPoolSize: 2,
+  connectTimeoutMS: 5000,
+  serverSelectionTimeoutMS: 10000,
 });
 const db = mongo.db(database);
 const contexts = db.collection("distributed_context");
 
 async function createIndexes() {
-  const there = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map((c) => c.name));
+  const there = new Set(
+    (await db.listCollections({}, { nameOnly: true }).toArray()).map((c) => c.name),
+  );
   for (const [name, indexes] of Object.entries(INDEXES)) {
     if (!there.has(name)) {
       // Another instance may have made it at the same moment.
@@ -72,7 +95,10 @@ async function createIndexes() {
 }
 
 async function openRedis() {
-  const options = { url: redisUrl, socket: { reconnectStrategy: (n) => Math.min(n * 100, 3000) } };
+  const options = {
+    url: redisUrl,
+    socket: { reconnectStrategy: (n) => Math.min(n * 100, 3000) },
+  };
   const publisher = createClient(options);
   const subscriber = createClient(options);
   for (const client of [publisher, subscriber]) {
@@ -99,7 +125,13 @@ async function send(channel, text) {
 
 async function publish(eventType, userId, payload, given = {}) {
   const envelope = {
-    eventId: randomUUID(), eventType, userId, instanceId, timestamp: Date.now(), payload, ...given,
+    eventId: randomUUID(),
+    eventType,
+    userId,
+    instanceId,
+    timestamp: Date.now(),
+    payload,
+    ...given,
   };
   const receivers = await send(`dyad:event:${eventType}`, JSON.stringify(envelope));
   return { eventId: envelope.eventId, receivers };
@@ -109,11 +141,29 @@ async function publish(eventType, userId, payload, given = {}) {
 async function writeContext({ userId, key, data, contextType, mode, version, how }) {
   const place = { userId, contextKey: key };
   const now = new Date();
-  const set = { contextType, mode, data, "metadata.lastModifiedBy": instanceId, "metadata.version": version, updatedAt: now };
-  const first = { createdAt: now, expiresAt: null, "metadata.createdBy": instanceId, "metadata.tags": [] };
+  const set = {
+    contextType,
+    mode,
+    data,
+    "metadata.lastModifiedBy": instanceId,
+    "metadata.version": version,
+    updatedAt: now,
+  };
+  const first = {
+    createdAt: now,
+    expiresAt: null,
+    "metadata.createdBy": instanceId,
+    "metadata.tags": [],
+  };
   const update = { $set: set, $setOnInsert: first };
   const whole = {
-    ...place, contextType, mode, data, createdAt: now, updatedAt: now, expiresAt: null,
+    ...place,
+    contextType,
+    mode,
+    data,
+    createdAt: now,
+    updatedAt: now,
+    expiresAt: null,
     metadata: { createdBy: instanceId, lastModifiedBy: instanceId, version, tags: [] },
   };
   switch (how) {
@@ -140,7 +190,10 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
         if (error.code !== 11000) throw error;
       }
       // Somebody has made it meanwhile.
-      const since = await contexts.findOneAndUpdate(place, update, { upsert: true, returnDocument: "before" });
+      const since = await contexts.findOneAndUpdate(place, update, {
+        upsert: true,
+        returnDocument: "before",
+      });
       return since ?? before;
     }
     default:
@@ -151,10 +204,21 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
 const operations = {
   async context(request) {
     const version = request.version === undefined ? Date.now() : request.version;
-    const before = await writeContext({ contextType: "project", mode: "didactic", ...request, version });
+    const before = await writeContext({
+      contextType: "project",
+      mode: "didactic",
+      ...request,
+      version,
+    });
     const { userId, key, data } = request;
-    const event = request.silent ? {} : await publish("context:updated", userId,
-      { contextKey: key, contextType: request.contextType ?? "project", data, version });
+    const event = request.silent
+      ? {}
+      : await publish("context:updated", userId, {
+          contextKey: key,
+          contextType: request.contextType ?? "project",
+          data,
+          version,
+        });
     return { version, before: before && { data: before.data }, ...event };
   },
 
@@ -162,19 +226,47 @@ const operations = {
     const instance = as ?? instanceId;
     const now = new Date();
     const started = await db.collection("mode_transitions").insertOne({
-      userId, instanceId: instance, fromMode, toMode, contextSnapshot: null, transitionDuration: 12,
-      success: true, errorMessage: null, timestamp: now, syncedAt: null,
+      userId,
+      instanceId: instance,
+      fromMode,
+      toMode,
+      contextSnapshot: null,
+      transitionDuration: 12,
+      success: true,
+      errorMessage: null,
+      timestamp: now,
+      syncedAt: null,
     });
-    await db.collection("mode_state").updateOne({ userId, instanceId: instance }, {
-      $set: { currentMode: toMode, previousMode: fromMode, capabilities: CAPABILITIES[toMode], configuration: null, activatedAt: now, updatedAt: now },
-      $inc: { syncVersion: 1 },
-    }, { upsert: true });
-    const event = silent ? {} : await publish("mode:changed", userId, { fromMode, toMode }, as ? { instanceId: as } : {});
+    await db.collection("mode_state").updateOne(
+      { userId, instanceId: instance },
+      {
+        $set: {
+          currentMode: toMode,
+          previousMode: fromMode,
+          capabilities: CAPABILITIES[toMode],
+          configuration: null,
+          activatedAt: now,
+          updatedAt: now,
+        },
+        $inc: { syncVersion: 1 },
+      },
+      { upsert: true },
+    );
+    const by = as ? { instanceId: as } : {};
+    const event = silent ? {} : await publish("mode:changed", userId, { fromMode, toMode }, by);
     return { transition: started.insertedId.toHexString(), timestamp: now.getTime(), ...event };
   },
 
   async response({ userId, document, own }) {
-    const full = { userId, instanceId, mode: "didactic", sourceType: "external", confidence: 0.5, metadata: {}, ...document };
+    const full = {
+      userId,
+      instanceId,
+      mode: "didactic",
+      sourceType: "external",
+      confidence: 0.5,
+      metadata: {},
+      ...document,
+    };
     const documents = db.collection("ai_response_sources");
     if (own) await documents.insertOne({ ...full, timestamp: new Date() });
     return publish("response:generated", userId, full);
@@ -190,8 +282,12 @@ const operations = {
 
   async read({ userId }) {
     const found = {};
-    for (const name of ["distributed_context", "mode_state", "mode_transitions",
-                        "ai_response_sources"]) {
+    for (const name of [
+      "distributed_context",
+      "mode_state",
+      "mode_transitions",
+      "ai_response_sources",
+    ]) {
       const documents = db.collection(name).find({ userId });
       found[name] = await documents.sort({ timestamp: 1, _id: 1 }).toArray();
     }
