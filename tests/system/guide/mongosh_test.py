@@ -19,7 +19,8 @@ from support.rest import Api, as_user
 from support.server import PATIENCE, ROOT, Server, wait_until
 
 USER = "john.doe@example.com"
-SHELL = pathlib.Path(os.environ.get("MONGOSH", ROOT / "tests/system/mongosh/node_modules/.bin/mongosh"))
+INSTALLED = ROOT / "tests/system/mongosh/node_modules/.bin/mongosh"
+SHELL = pathlib.Path(os.environ.get("MONGOSH", INSTALLED))
 
 pytestmark = pytest.mark.skipif(not (MONGO_VENV / "bin/secantusd-py").exists(),
                                 reason="the MongoDB server of the tests is not installed")

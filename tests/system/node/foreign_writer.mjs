@@ -4,8 +4,8 @@
 //
 // Usage: node foreign_writer.mjs MONGODB_URL DATABASE REDIS_URL INSTANCE_ID
 // stdin: a line {"call": n, "op": name, ...} for each request, several may be under way;
-// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or {"call": n, "error": text}, and
-// {"heard": envelope} for each message of others, {"other": text} where that is none.
+// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or {"call": n, "error": text},
+// and {"heard": envelope} for each message of others, {"other": text} where that is none.
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { MongoClient } from "mongodb";
