@@ -270,7 +270,7 @@ class Reader:
         begun, floor = time.monotonic(), self.told.offset
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(f"GET /api/v1/contexts/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            writer.write(f"GET /api/v1/contexts/{key}?fresh=latest HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                          f"Dyad-User: {self.told.user}\r\nConnection: close\r\n\r\n".encode())
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         finally:

@@ -108,7 +108,10 @@ class Client:
         text = b"" if body is None else json.dumps(body).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            writer.write((f"{'GET' if body is None else 'PUT'} /api/v1/contexts/{key} HTTP/1.1\r\n"
+            # Without `fresh` a node whose database is away answers from what it has.
+            line = f"GET /api/v1/contexts/{key}?fresh=latest" if body is None else \
+                f"PUT /api/v1/contexts/{key}"
+            writer.write((f"{line} HTTP/1.1\r\n"
                           f"Host: 127.0.0.1\r\nConnection: close\r\nDyad-User: {self.user}\r\n"
                           f"Dyad-Instance: client-{self.number}\r\n"
                           f"Idempotency-Key: {operation}\r\nContent-Type: application/json\r\n"
