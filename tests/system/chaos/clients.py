@@ -36,7 +36,8 @@ class Client(SocketClient):
         self.live_since = None  # with this connection; None: it is not live
         self.pending = {}       # operation id -> Operation, in the order of sending
         self.last_error = None  # that an operation got
-        self.errors = 0         # of them, such as ask for another try
+        self.errors = 0         # of them, such as ask for another try and were not announced
+        self.leaving = False    # the node has said that it stops
         self.endings = []       # (code, text) of connections that were up or were refused
 
     def name(self):
@@ -134,7 +135,11 @@ class Negotiated(Client):
         self.history.slices.append(self.slice)
         for one in list(self.pending.values()):
             self.command(one)
-        self.ready, self.attempt = True, 0
+        self.ready, self.attempt, self.leaving = True, 0, False
+
+    def on_goaway(self, message):
+        """The node finishes what it has, and closes."""
+        self.leaving = True
 
     def on_reset(self, message):
         self.slice.reset = True
@@ -173,7 +178,7 @@ class Negotiated(Client):
         if one is None:
             self.history.broken.append(f"{self.name()}: {payload}")
         elif payload["retry"]:
-            self.errors += 1
+            self.errors += not (self.leaving and payload["code"] == "draining")
             asyncio.get_running_loop().call_later(RETRY_S, self.repeat, one, self.writer)
         else:
             del self.pending[one.id]
@@ -187,7 +192,7 @@ class Negotiated(Client):
             self.command(one)
 
     def write(self):
-        if len(self.pending) >= 2:
+        if len(self.pending) >= 2 or self.leaving:
             return
         chance = self.random.random()
         one = self.begin(data=chance >= 0.05)
@@ -265,7 +270,7 @@ class Reader:
         begun, floor = time.monotonic(), self.told.offset
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(f"GET /api/v1/contexts/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            writer.write(f"GET /api/v1/contexts/{key}?fresh=latest HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                          f"Dyad-User: {self.told.user}\r\nConnection: close\r\n\r\n".encode())
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         finally:
