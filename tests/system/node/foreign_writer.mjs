@@ -52,7 +52,10 @@ const CAPABILITIES = {
   parallel: { localAI: true, externalAI: true, multiChannel: true, offlineCapable: false, realTimeSync: true },
 };
 
+// Journaled, which is the default of replica sets alone: what a database that is killed forgets after
+// it has acknowledged it, nobody else can keep.
 const mongo = new MongoClient(mongoUrl, {
+  writeConcern: { w: "majority", journal: true },
   maxPoolSize: 10, minPoolSize: 2, connectTimeoutMS: 5000, serverSelectionTimeoutMS: 10000,
 });
 const db = mongo.db(database);
