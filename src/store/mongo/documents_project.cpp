@@ -246,17 +246,28 @@ Status Projection::withdraw_what_is_over() {
                  Bson().number("$gt", static_cast<std::int64_t>(least)).number("$lte", INT64_MAX));
     Bson fields;
     fields.number("scope", 1).number("offset", 1).number("_id", 0);
+    std::vector<const Context*> over;
     TRY(client_.each(kEvents, filter, {.fields = std::move(fields)}, [&](BsonView event) {
         const auto at = by_scope.find(std::string(event.text("scope").value_or("")));
         if (at == by_scope.end()) return true;
         const Context& context = *at->second->context;
         const auto offset = static_cast<std::int64_t>(context.offset);
         if (event.number("offset").value_or(0) <= offset) return true;
-        known_.forget(request_.user_id, context.key);
-        removals_.push_back(place_of(context).number("dyad.offset", offset));
+        over.push_back(&context);
         by_scope.erase(at);
         return true;
     }));
+    for (const Context* const context : over) {
+        known_.forget(request_.user_id, context->key);
+        // Who set fields in it since has left the offset behind: that is not over.
+        ASSIGN_OR_RETURN(const Bson document, context_document(request_.user_id, *context));
+        removals_.push_back(
+            place_of(*context)
+                .number("dyad.offset", static_cast<std::int64_t>(context->offset))
+                .number("dyad.check", *document.view().number("dyad.check"))
+                .number("metadata.version", static_cast<std::int64_t>(context->version))
+                .date("updatedAt", context->updated_at_ms));
+    }
     if (removals_.empty()) return Done{};
     TRY(client_.remove(kContexts, std::exchange(removals_, {})));
     return Done{};

@@ -70,11 +70,18 @@ const CAPABILITIES = {
   },
 };
 
+// Journaled, which is the default of replica sets alone: what a database that is killed forgets after
+// it has acknowledged it, nobody else can keep.
 const mongo = new MongoClient(mongoUrl, {
+<<<<<<< HEAD
   maxPoolSize: 10,
   minPoolSize: 2,
   connectTimeoutMS: 5000,
   serverSelectionTimeoutMS: 10000,
+=======
+  writeConcern: { w: "majority", journal: true },
+  maxPoolSize: 10, minPoolSize: 2, connectTimeoutMS: 5000, serverSelectionTimeoutMS: 10000,
+>>>>>>> foreign
 });
 const db = mongo.db(database);
 const contexts = db.collection("distributed_context");
