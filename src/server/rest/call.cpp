@@ -126,10 +126,12 @@ std::string Call::media_type() const {
 
 void Call::respond(net::Response response) {
     constexpr std::int64_t kSecond = 1000;
-    const std::int64_t age_ms = node_.engine().age_ms(user());
-    const bool away = !node_.store().health().connected || age_ms > kSecond;
-    if (says_age_ || (says_age_if_away_ && away))  // RFC 9111, section 5.1
-        response.headers.emplace_back("Age", std::to_string((age_ms + kSecond - 1) / kSecond));
+    if (says_age_ || says_age_if_away_) {  // RFC 9111, section 5.1
+        const std::int64_t age_ms = node_.engine().age_ms(user());
+        const bool away = !node_.store().health().connected || age_ms > kSecond;
+        if (says_age_ || away)
+            response.headers.emplace_back("Age", std::to_string((age_ms + kSecond - 1) / kSecond));
+    }
     apply_conditions(request(), response);
     protect(response.headers);
     exchange_->respond(std::move(response));

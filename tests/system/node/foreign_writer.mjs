@@ -4,8 +4,8 @@
 //
 // Usage: node foreign_writer.mjs MONGODB_URL DATABASE REDIS_URL INSTANCE_ID
 // stdin: a line {"call": n, "op": name, ...} for each request, several may be under way;
-// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or {"call": n, "error": text},
-// and {"heard": envelope} for each message of others, {"other": text} where that is none.
+// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or an "error", and
+// {"heard": envelope} for each message of others, {"other": text} where that is none.
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { MongoClient } from "mongodb";
@@ -73,15 +73,11 @@ const CAPABILITIES = {
 // Journaled, which is the default of replica sets alone: what a database that is killed forgets after
 // it has acknowledged it, nobody else can keep.
 const mongo = new MongoClient(mongoUrl, {
-<<<<<<< HEAD
+  writeConcern: { w: "majority", journal: true },
   maxPoolSize: 10,
   minPoolSize: 2,
   connectTimeoutMS: 5000,
   serverSelectionTimeoutMS: 10000,
-=======
-  writeConcern: { w: "majority", journal: true },
-  maxPoolSize: 10, minPoolSize: 2, connectTimeoutMS: 5000, serverSelectionTimeoutMS: 10000,
->>>>>>> foreign
 });
 const db = mongo.db(database);
 const contexts = db.collection("distributed_context");
@@ -259,8 +255,9 @@ const operations = {
       },
       { upsert: true },
     );
-    const by = as ? { instanceId: as } : {};
-    const event = silent ? {} : await publish("mode:changed", userId, { fromMode, toMode }, by);
+    const event = silent
+      ? {}
+      : await publish("mode:changed", userId, { fromMode, toMode }, as ? { instanceId: as } : {});
     return { transition: started.insertedId.toHexString(), timestamp: now.getTime(), ...event };
   },
 
@@ -274,8 +271,8 @@ const operations = {
       metadata: {},
       ...document,
     };
-    const documents = db.collection("ai_response_sources");
-    if (own) await documents.insertOne({ ...full, timestamp: new Date() });
+    if (own)
+      await db.collection("ai_response_sources").insertOne({ ...full, timestamp: new Date() });
     return publish("response:generated", userId, full);
   },
 
@@ -294,10 +291,12 @@ const operations = {
       "mode_state",
       "mode_transitions",
       "ai_response_sources",
-    ]) {
-      const documents = db.collection(name).find({ userId });
-      found[name] = await documents.sort({ timestamp: 1, _id: 1 }).toArray();
-    }
+    ])
+      found[name] = await db
+        .collection(name)
+        .find({ userId })
+        .sort({ timestamp: 1, _id: 1 })
+        .toArray();
     return found;
   },
 
