@@ -91,11 +91,7 @@ class History:
 
 @dataclass
 class Told:
-<<<<<<< HEAD
-    """The largest offset of a user that anybody was told of so far; of all the user's clients."""
-=======
     """The largest offset of a user that anybody was told of so far; the user's clients share it."""
->>>>>>> chaos
 
     user: str
     offset: int = 0

@@ -70,7 +70,7 @@ const CAPABILITIES = {
   },
 };
 
-// Journaled, which is the default of replica sets alone: what a database that is killed forgets after
+// Journaled, which is the default of replica sets alone: what a killed database forgets after
 // it has acknowledged it, nobody else can keep.
 const mongo = new MongoClient(mongoUrl, {
   writeConcern: { w: "majority", journal: true },
