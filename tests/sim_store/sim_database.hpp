@@ -74,9 +74,9 @@ class SimDatabase {
     // What the database is built without, for variants that must be caught.
     struct Flaws {
         // Writing
-        bool no_offset_index = false;       // an append moves to the log's end, wherever that is
-        bool no_operation_index = false;    // an operation id may repeat
-        bool serves_unjournaled = false;    // readers see what a crash can still drop
+        bool no_offset_index = false;     // an append moves to the log's end, wherever that is
+        bool no_operation_index = false;  // an operation id may repeat
+        bool serves_unjournaled = false;  // readers see what a crash can still drop
         bool reads_deposed = false;  // a while after a failover the old primary still answers reads
         bool commits_unjournaled = false;   // `committed` does not wait for the journal
         bool forgets_expired = false;       // the operation ids of expired events

@@ -6,7 +6,8 @@
 //
 // Errors of all: storage_unavailable ("MongoDB not connected: …": not sent, or certainly without
 // effect; a read that broke off), outcome_unknown (a write that may yet have been, or be, applied),
-// storage_full, storage_newer (the driver and the server have no version in common), internal (the server refuses the command: its code and words).
+// storage_full, storage_newer (the driver and the server have no version in common), internal (the
+// server refuses the command: its code and words).
 //
 // Threads: one at a time; a Client is one connection of the pool, held by a driver thread.
 #pragma once

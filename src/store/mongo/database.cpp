@@ -4,10 +4,10 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/thread_name.hpp"
+#include "store/mongo/pool.hpp"
 #include "store/mongo/state_documents.hpp"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 namespace dyad::mongo {
@@ -16,25 +16,9 @@ namespace {
 constexpr std::string_view kScope = "mongodb_client";
 constexpr std::int64_t kRetryMinMs = 100;
 constexpr std::int64_t kProjectAgainMs = 1000;  // after one that failed
-constexpr std::int32_t kSelectionMs = 3000;
-constexpr std::int32_t kConnectMs = 3000;
-constexpr std::int32_t kSocketMs = 8000;  // without an answer
 
 std::chrono::milliseconds ms(std::int64_t count) {
     return std::chrono::milliseconds(count);
-}
-
-// The driver's own words are for whoever debugs it.
-void take_log(mongoc_log_level_t level, const char* domain, const char* text, void*) {
-    if (level <= MONGOC_LOG_LEVEL_WARNING) log::debug(kScope, std::string(domain) + ": " + text);
-}
-
-void init_driver() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        mongoc_init();
-        mongoc_log_set_handler(take_log, nullptr);
-    });
 }
 
 bool is_lasting(const Error& error) {
@@ -46,93 +30,16 @@ bool is_lasting(const Error& error) {
 
 }  // namespace
 
-struct Database::Pool {
-    using Uri = std::unique_ptr<mongoc_uri_t, void (*)(mongoc_uri_t*)>;
-    using Clients = std::unique_ptr<mongoc_client_pool_t, void (*)(mongoc_client_pool_t*)>;
-
-    Uri uri{nullptr, mongoc_uri_destroy};
-    Clients clients{nullptr, mongoc_client_pool_destroy};
-
-    // `shared`: who hears of primaries; null: nobody.
-    static Result<std::unique_ptr<Pool>> make(const MongoOptions& options, Shared* shared) {
-        auto pool = std::make_unique<Pool>();
-        bson_error_t error{};
-        pool->uri.reset(mongoc_uri_new_with_error(options.url.c_str(), &error));
-        if (!pool->uri)
-            return fail(Errc::invalid_field, std::string("MONGODB_URL: ") + error.message);
-        mongoc_uri_t* const uri = pool->uri.get();
-        mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
-        mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
-        mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE,
-                                       static_cast<std::int32_t>(options.pool_max + 1));
-        const auto unless_said = [uri](const char* option, std::int32_t value) {
-            if (!mongoc_uri_has_option(uri, option))
-                mongoc_uri_set_option_as_int32(uri, option, value);
-        };
-        unless_said(MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionMs);
-        unless_said(MONGOC_URI_CONNECTTIMEOUTMS, kConnectMs);
-        unless_said(MONGOC_URI_SOCKETTIMEOUTMS, kSocketMs);
-        mongoc_uri_set_appname(uri, "dyad-memory");
-        if (options.tls && !mongoc_uri_has_option(uri, MONGOC_URI_TLS))
-            mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, true);
-        if (!options.ca_file.empty() && mongoc_uri_get_tls(uri))
-            mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_TLSCAFILE, options.ca_file.c_str());
-        pool->clients.reset(mongoc_client_pool_new_with_error(uri, &error));
-        if (!pool->clients)
-            return fail(Errc::invalid_field, std::string("MONGODB_URL: ") + error.message);
-        mongoc_client_pool_set_error_api(pool->clients.get(), MONGOC_ERROR_API_VERSION_2);
-        if (shared != nullptr) pool->tell(*shared);
-        return pool;
-    }
-
-    void tell(Shared& shared) {
-        const std::unique_ptr<mongoc_apm_callbacks_t, void (*)(mongoc_apm_callbacks_t*)> callbacks(
-            mongoc_apm_callbacks_new(), mongoc_apm_callbacks_destroy);
-        mongoc_apm_set_server_changed_cb(
-            callbacks.get(), [](const mongoc_apm_server_changed_t* change) {
-                if (is_primary(mongoc_apm_server_changed_get_new_description(change)) &&
-                    !is_primary(mongoc_apm_server_changed_get_previous_description(change)))
-                    static_cast<Shared*>(mongoc_apm_server_changed_get_context(change))
-                        ->heads.begin_era();
-            });
-        mongoc_client_pool_set_apm_callbacks(clients.get(), callbacks.get(), &shared);
-    }
-    static bool is_primary(const mongoc_server_description_t* server) {
-        const std::string_view type = mongoc_server_description_type(server);
-        return type == "RSPrimary" || type == "Standalone" || type == "Mongos";
-    }
-};
-
-// A connection of the pool, for as long as a thread has it.
-namespace {
-
-class Held {
-  public:
-    explicit Held(mongoc_client_pool_t* pool)
-        : pool_(pool), client_(mongoc_client_pool_pop(pool)) {}
-    ~Held() { mongoc_client_pool_push(pool_, client_); }
-    Held(const Held&) = delete;
-    Held& operator=(const Held&) = delete;
-    mongoc_client_t* get() const noexcept { return client_; }
-
-  private:
-    mongoc_client_pool_t* pool_;
-    mongoc_client_t* client_;
-};
-
-}  // namespace
-
 Database::Database(MongoOptions options, Random& random)
     : options_(std::move(options)),
       shared_(random.uuid4()),
       backlog_("the store", options_.requests_max) {}
 
 Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& random) {
-    init_driver();
     std::shared_ptr<Database> database(new Database(std::move(options), random));
     ASSIGN_OR_RETURN(database->pool_, Pool::make(database->options_, &database->shared_));
     {
-        const Held held(database->pool_->clients.get());
+        const Pool::Held held(*database->pool_);
         Client client(held.get(), database->options_.database, false);
         const Status found = database->look(client, false);
         if (!found && is_lasting(found.error())) return found.error();
@@ -146,9 +53,8 @@ Result<std::shared_ptr<Database>> Database::open(MongoOptions options, Random& r
 
 Status Database::with_client(const MongoOptions& options,
                              const std::function<Status(Client&)>& look) {
-    init_driver();
     ASSIGN_OR_RETURN(const auto pool, Pool::make(options, nullptr));
-    const Held held(pool->clients.get());
+    const Pool::Held held(*pool);
     Client client(held.get(), options.database, false);
     return look(client);
 }
@@ -193,7 +99,7 @@ void Database::run(Work work) {
 
 void Database::work() {
     name_thread("mongodb");
-    const Held held(pool_->clients.get());
+    const Pool::Held held(*pool_);
     while (std::optional<Work> next = mailbox_.take_one()) {
         metrics::mongodb_waiting.add(-1);
         Client client(held.get(), options_.database, replica_set_);
@@ -480,7 +386,7 @@ void Database::went_down(const Error& why) {
 
 void Database::keep() {
     name_thread("mongodb-keeper");
-    const Held held(pool_->clients.get());
+    const Pool::Held held(*pool_);
     std::int64_t retry_ms = kRetryMinMs;
     auto next_look = std::chrono::steady_clock::now() + ms(options_.ping_ms);
     if (!up_) next_look = std::chrono::steady_clock::now() + ms(retry_ms);

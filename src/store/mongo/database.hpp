@@ -38,6 +38,8 @@
 
 namespace dyad::mongo {
 
+class Pool;
+
 struct MongoOptions {
     std::string url = "mongodb://localhost:27017";
     std::string database = "dyad_distributed";
@@ -98,7 +100,6 @@ class Database {
 
   private:
     using Time = std::chrono::steady_clock::time_point;
-    struct Pool;
     struct UserQueue {
         std::deque<PendingAppend> appends;
         bool running = false;

@@ -82,8 +82,8 @@ class Barrier {
     const std::string name_;  // of this process: nobody else writes the same document
     Mutex mutex_;
     Condition passed_;
-    std::uint64_t asked_ GUARDED_BY(mutex_) = 0;  // calls
-    std::uint64_t done_ GUARDED_BY(mutex_) = 0;   // of them, the first so many have passed
+    std::uint64_t asked_ GUARDED_BY(mutex_) = 0;   // calls
+    std::uint64_t done_ GUARDED_BY(mutex_) = 0;    // of them, the first so many have passed
     std::uint64_t failed_ GUARDED_BY(mutex_) = 0;  // of them, those up to here have failed
     std::optional<Error> failure_ GUARDED_BY(mutex_);
     std::uint64_t writes_ GUARDED_BY(mutex_) = 0;

@@ -298,9 +298,8 @@ void UserLogs::failed(Insert& insert, const Written::Failure& failure) {
     if (failure.of_index("operationId"))
         insert.results[i] = repeated(insert.user_id, *insert.requests[i]->batch, event);
     else if (failure.code != kDuplicateKey)
-        insert.results[i] = event == 0
-                                ? AppendResult{AppendOutcome::refused, error_of(failure)}
-                                : AppendResult{.outcome = AppendOutcome::unknown};
+        insert.results[i] = event == 0 ? AppendResult{AppendOutcome::refused, error_of(failure)}
+                                       : AppendResult{.outcome = AppendOutcome::unknown};
 }
 
 // The event's operation is in the log: where? Somebody may have written this very batch.

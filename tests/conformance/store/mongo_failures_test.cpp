@@ -116,12 +116,12 @@ class MongoFailures : public testing::Test {
     // What is in sync_events of a user, in the order of offsets.
     std::vector<std::int64_t> offsets_of(const std::string& user) {
         std::vector<std::int64_t> offsets;
-        const Status read = raw_->each(mongo::kEvents, Bson().text("userId", user),
-                                       {.sort = Bson().number("offset", 1)},
-                                       [&](mongo::BsonView event) {
-                                           offsets.push_back(event.number("offset").value_or(0));
-                                           return true;
-                                       });
+        const Status read =
+            raw_->each(mongo::kEvents, Bson().text("userId", user),
+                       {.sort = Bson().number("offset", 1)}, [&](mongo::BsonView event) {
+                           offsets.push_back(event.number("offset").value_or(0));
+                           return true;
+                       });
         EXPECT_TRUE(read);
         return offsets;
     }
@@ -191,8 +191,7 @@ TEST_F(MongoFailures, AnAppendIsToldWhatIsKnownOfIt) {
         {"WriteConcernFailed", [] { return concern_error(64); }, AppendOutcome::unknown},
         {"wtimeout in a shutdown", [] { return concern_error(91); }, AppendOutcome::unknown},
         // It is applied after the store has given up.
-        {"late",
-         [] { return Bson().flag("blockConnection", true).small("blockTimeMS", 1500); },
+        {"late", [] { return Bson().flag("blockConnection", true).small("blockTimeMS", 1500); },
          AppendOutcome::unknown},
     };
     for (const Fault& fault : faults) {
