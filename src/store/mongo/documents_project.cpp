@@ -261,12 +261,12 @@ Status Projection::withdraw_what_is_over() {
         known_.forget(request_.user_id, context->key);
         // Who set fields in it since has left the offset behind: that is not over.
         ASSIGN_OR_RETURN(const Bson document, context_document(request_.user_id, *context));
-        removals_.push_back(place_of(*context)
-                                .number("dyad.offset", static_cast<std::int64_t>(context->offset))
-                                .number("dyad.check", *document.view().number("dyad.check"))
-                                .number("metadata.version",
-                                        static_cast<std::int64_t>(context->version))
-                                .date("updatedAt", context->updated_at_ms));
+        removals_.push_back(
+            place_of(*context)
+                .number("dyad.offset", static_cast<std::int64_t>(context->offset))
+                .number("dyad.check", *document.view().number("dyad.check"))
+                .number("metadata.version", static_cast<std::int64_t>(context->version))
+                .date("updatedAt", context->updated_at_ms));
     }
     if (removals_.empty()) return Done{};
     TRY(client_.remove(kContexts, std::exchange(removals_, {})));
