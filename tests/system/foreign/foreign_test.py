@@ -93,7 +93,7 @@ def test_each_way_to_write_a_document_is_adopted_in_time(systems, redis_is_up):
             answer = foreign.call("context", userId=user, key="k", how=how, data={"id": number},
                                   silent=not redis_is_up)
             versions.append(answer["version"])
-            wait_until(lambda: api.get("contexts/k")["context"]["data"] == {"id": number},
+            wait_until(lambda: api.get("contexts/k")["data"] == {"id": number},
                        6, what=f"{how} to be seen")
         events = [event["data"]["context"] for event in read_log(node, user)[1:]]
         assert [event["data"]["id"] for event in events] == list(range(1, len(versions) + 1))

@@ -4,8 +4,8 @@
 //
 // Usage: node foreign_writer.mjs MONGODB_URL DATABASE REDIS_URL INSTANCE_ID
 // stdin: a line {"call": n, "op": name, ...} for each request, several may be under way;
-// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or an "error", and
-// {"heard": envelope} for each message of others, {"other": text} where that is none.
+// stdout: {"ready": instanceId}, then {"call": n, "ok": true, ...} or {"call": n, "error": text},
+// and {"heard": envelope} for each message of others, {"other": text} where that is none.
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { MongoClient } from "mongodb";
@@ -46,46 +46,26 @@ const INDEXES = {
   ],
 };
 
+const capabilities = (localAI, externalAI, multiChannel, offlineCapable, realTimeSync) =>
+  ({ localAI, externalAI, multiChannel, offlineCapable, realTimeSync });
 const CAPABILITIES = {
-  inspired: {
-    localAI: true,
-    externalAI: false,
-    multiChannel: false,
-    offlineCapable: true,
-    realTimeSync: false,
-  },
-  didactic: {
-    localAI: false,
-    externalAI: true,
-    multiChannel: false,
-    offlineCapable: false,
-    realTimeSync: true,
-  },
-  parallel: {
-    localAI: true,
-    externalAI: true,
-    multiChannel: true,
-    offlineCapable: false,
-    realTimeSync: true,
-  },
+  inspired: capabilities(true, false, false, true, false),
+  didactic: capabilities(false, true, false, false, true),
+  parallel: capabilities(true, true, true, false, true),
 };
 
-// Journaled, which is the default of replica sets alone: what a killed database forgets after
-// it has acknowledged it, nobody else can keep.
+// Journaled, which is the default of replica sets alone: what a database that is killed forgets
+// after it has acknowledged it, nobody else can keep.
 const mongo = new MongoClient(mongoUrl, {
   writeConcern: { w: "majority", journal: true },
-  maxPoolSize: 10,
-  minPoolSize: 2,
-  connectTimeoutMS: 5000,
-  serverSelectionTimeoutMS: 10000,
+  maxPoolSize: 10, minPoolSize: 2, connectTimeoutMS: 5000, serverSelectionTimeoutMS: 10000,
 });
 const db = mongo.db(database);
 const contexts = db.collection("distributed_context");
 
 async function createIndexes() {
-  const there = new Set(
-    (await db.listCollections({}, { nameOnly: true }).toArray()).map((c) => c.name),
-  );
+  const all = await db.listCollections({}, { nameOnly: true }).toArray();
+  const there = new Set(all.map((collection) => collection.name));
   for (const [name, indexes] of Object.entries(INDEXES)) {
     if (!there.has(name)) {
       // Another instance may have made it at the same moment.
@@ -98,10 +78,7 @@ async function createIndexes() {
 }
 
 async function openRedis() {
-  const options = {
-    url: redisUrl,
-    socket: { reconnectStrategy: (n) => Math.min(n * 100, 3000) },
-  };
+  const options = { url: redisUrl, socket: { reconnectStrategy: (n) => Math.min(n * 100, 3000) } };
   const publisher = createClient(options);
   const subscriber = createClient(options);
   for (const client of [publisher, subscriber]) {
@@ -128,52 +105,35 @@ async function send(channel, text) {
 
 async function publish(eventType, userId, payload, given = {}) {
   const envelope = {
-    eventId: randomUUID(),
-    eventType,
-    userId,
-    instanceId,
-    timestamp: Date.now(),
-    payload,
-    ...given,
+    eventId: randomUUID(), eventType, userId, instanceId, timestamp: Date.now(), payload, ...given,
   };
   const receivers = await send(`dyad:event:${eventType}`, JSON.stringify(envelope));
   return { eventId: envelope.eventId, receivers };
 }
+
+const BEFORE = { upsert: true, returnDocument: "before" };
 
 // What stood in the document just before, where that can be told: `before.data`.
 async function writeContext({ userId, key, data, contextType, mode, version, how }) {
   const place = { userId, contextKey: key };
   const now = new Date();
   const set = {
-    contextType,
-    mode,
-    data,
-    "metadata.lastModifiedBy": instanceId,
-    "metadata.version": version,
-    updatedAt: now,
+    contextType, mode, data, updatedAt: now,
+    "metadata.lastModifiedBy": instanceId, "metadata.version": version,
   };
   const first = {
-    createdAt: now,
-    expiresAt: null,
-    "metadata.createdBy": instanceId,
-    "metadata.tags": [],
+    createdAt: now, expiresAt: null, "metadata.createdBy": instanceId, "metadata.tags": [],
   };
   const update = { $set: set, $setOnInsert: first };
   const whole = {
-    ...place,
-    contextType,
-    mode,
-    data,
-    createdAt: now,
-    updatedAt: now,
-    expiresAt: null,
+    ...place, contextType, mode, data, createdAt: now, updatedAt: now, expiresAt: null,
     metadata: { createdBy: instanceId, lastModifiedBy: instanceId, version, tags: [] },
   };
   switch (how) {
     case "findOneAndUpdate":
-      return contexts.findOneAndUpdate(place, update, { upsert: true, returnDocument: "before" });
+      return contexts.findOneAndUpdate(place, update, BEFORE);
     case "findOneAndReplace":
-      return contexts.findOneAndReplace(place, whole, { upsert: true, returnDocument: "before" });
+      return contexts.findOneAndReplace(place, whole, BEFORE);
     case "updateOne": {
       const before = await contexts.findOne(place);
       await contexts.updateOne(place, update, { upsert: true });
@@ -193,11 +153,7 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
         if (error.code !== 11000) throw error;
       }
       // Somebody has made it meanwhile.
-      const since = await contexts.findOneAndUpdate(place, update, {
-        upsert: true,
-        returnDocument: "before",
-      });
-      return since ?? before;
+      return (await contexts.findOneAndUpdate(place, update, BEFORE)) ?? before;
     }
     default:
       throw new Error(`there is no way '${how}' to write`);
@@ -207,21 +163,11 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
 const operations = {
   async context(request) {
     const version = request.version === undefined ? Date.now() : request.version;
-    const before = await writeContext({
-      contextType: "project",
-      mode: "didactic",
-      ...request,
-      version,
-    });
+    const full = { contextType: "project", mode: "didactic", ...request, version };
+    const before = await writeContext(full);
     const { userId, key, data } = request;
-    const event = request.silent
-      ? {}
-      : await publish("context:updated", userId, {
-          contextKey: key,
-          contextType: request.contextType ?? "project",
-          data,
-          version,
-        });
+    const event = request.silent ? {} : await publish("context:updated", userId,
+      { contextKey: key, contextType: request.contextType ?? "project", data, version });
     return { version, before: before && { data: before.data }, ...event };
   },
 
@@ -229,50 +175,28 @@ const operations = {
     const instance = as ?? instanceId;
     const now = new Date();
     const started = await db.collection("mode_transitions").insertOne({
-      userId,
-      instanceId: instance,
-      fromMode,
-      toMode,
-      contextSnapshot: null,
-      transitionDuration: 12,
-      success: true,
-      errorMessage: null,
-      timestamp: now,
-      syncedAt: null,
+      userId, instanceId: instance, fromMode, toMode, contextSnapshot: null, transitionDuration: 12,
+      success: true, errorMessage: null, timestamp: now, syncedAt: null,
     });
-    await db.collection("mode_state").updateOne(
-      { userId, instanceId: instance },
-      {
-        $set: {
-          currentMode: toMode,
-          previousMode: fromMode,
-          capabilities: CAPABILITIES[toMode],
-          configuration: null,
-          activatedAt: now,
-          updatedAt: now,
-        },
-        $inc: { syncVersion: 1 },
+    await db.collection("mode_state").updateOne({ userId, instanceId: instance }, {
+      $set: {
+        currentMode: toMode, previousMode: fromMode, capabilities: CAPABILITIES[toMode],
+        configuration: null, activatedAt: now, updatedAt: now,
       },
-      { upsert: true },
-    );
-    const event = silent
-      ? {}
-      : await publish("mode:changed", userId, { fromMode, toMode }, as ? { instanceId: as } : {});
+      $inc: { syncVersion: 1 },
+    }, { upsert: true });
+    const given = as ? { instanceId: as } : {};
+    const event = silent ? {} : await publish("mode:changed", userId, { fromMode, toMode }, given);
     return { transition: started.insertedId.toHexString(), timestamp: now.getTime(), ...event };
   },
 
   async response({ userId, document, own }) {
     const full = {
-      userId,
-      instanceId,
-      mode: "didactic",
-      sourceType: "external",
-      confidence: 0.5,
-      metadata: {},
+      userId, instanceId, mode: "didactic", sourceType: "external", confidence: 0.5, metadata: {},
       ...document,
     };
-    if (own)
-      await db.collection("ai_response_sources").insertOne({ ...full, timestamp: new Date() });
+    const timestamp = new Date();
+    if (own) await db.collection("ai_response_sources").insertOne({ ...full, timestamp });
     return publish("response:generated", userId, full);
   },
 
@@ -286,17 +210,10 @@ const operations = {
 
   async read({ userId }) {
     const found = {};
-    for (const name of [
-      "distributed_context",
-      "mode_state",
-      "mode_transitions",
-      "ai_response_sources",
-    ])
-      found[name] = await db
-        .collection(name)
-        .find({ userId })
-        .sort({ timestamp: 1, _id: 1 })
-        .toArray();
+    for (const name of Object.keys(INDEXES).filter((name) => name !== "sync_events")) {
+      const cursor = db.collection(name).find({ userId }).sort({ timestamp: 1, _id: 1 });
+      found[name] = await cursor.toArray();
+    }
     return found;
   },
 
