@@ -235,20 +235,18 @@ Status mark_adopted(Client& client, const std::string& transition_id, Offset off
     std::vector<std::uint8_t> bytes(transition_id.size() / 2);
     bson_t id;
     CHECK(read_hex(transition_id, bytes) && bson_init_static(&id, bytes.data(), bytes.size()));
-    const auto mark = [&](Bson dyad) -> Result<Written> {
-        const Update update{
-            .filter = Bson::copy_of(&id).sub("dyad", Bson().flag("$exists", false)),
-            .change = Bson().sub("$set", Bson().sub("dyad", dyad.number("check", 0)))};
-        return client.update(kTransitions, {&update, 1});
-    };
-    ASSIGN_OR_RETURN(Written written,
-                     mark(offset == 0 ? Bson() : Bson().number("offset", signed_bits(offset))));
-    // Where the event's own document is there already, it has its place.
-    if (!written.failures.empty()) {
-        ASSIGN_OR_RETURN(written, mark(Bson()));
-    }
+    Bson dyad;
+    dyad.number("check", 0);
+    if (offset != 0) dyad.number("offset", signed_bits(offset));
+    const Bson theirs = Bson::copy_of(&id).sub("dyad", Bson().flag("$exists", false));
+    const Update mark{.filter = theirs, .change = Bson().sub("$set", Bson().sub("dyad", dyad))};
+    ASSIGN_OR_RETURN(const Written written, client.update(kTransitions, {&mark, 1}));
     if (written.failures.empty()) return Done{};
-    return fail(Errc::internal, "MongoDB: " + written.failures.front().text);
+    if (!written.failures.front().of_index("dyad.offset"))
+        return fail(Errc::internal, "MongoDB: " + written.failures.front().text);
+    // The event's own document is there already, and says the same.
+    TRY(client.remove(kTransitions, theirs));
+    return Done{};
 }
 
 }  // namespace dyad::mongo

@@ -83,7 +83,8 @@ Result<std::vector<DocumentsLook>> look(Client& client, KnownDocuments& known,
 Result<std::vector<ForeignTransition>> foreign_transitions(Client& client,
                                                            const std::string& user_id,
                                                            std::int64_t limit);
-// It has become the event at `offset`; the projection then writes its own document in its place.
+// It has become the event at `offset`: the projection writes its own document in its place; where
+// that is there already, theirs goes.
 Status mark_adopted(Client& client, const std::string& transition_id, Offset offset);
 
 }  // namespace dyad::mongo

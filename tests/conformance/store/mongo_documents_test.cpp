@@ -458,6 +458,10 @@ TEST_F(MongoDocuments, TransitionsThatTheyWroteAreFoundUntilTheyAreAdopted) {
     ASSERT_TRUE(rest);
     ASSERT_EQ(rest->size(), 1u);
     EXPECT_EQ(rest->front().state.updated_at_ms, 30);
+    const auto doubled =
+        client().find(kTransitions, Bson().text("userId", "ada").text("errorMessage", "no"));
+    ASSERT_TRUE(doubled);
+    EXPECT_TRUE(doubled->empty()) << "the event has a document already";
 }
 
 }  // namespace
