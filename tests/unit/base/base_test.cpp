@@ -1,5 +1,6 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
@@ -95,6 +96,21 @@ TEST(Random, BelowStaysInRangeAndUuidsAreVersion4) {
     ASSERT_EQ(id.size(), 36u);
     EXPECT_EQ(id[14], '4');
     EXPECT_NE(id, random.uuid4());
+}
+
+TEST(Metrics, AHistogramCountsWhatIsNotLongerThanEachBound) {
+    static metrics::Histogram histogram("test_seconds", "Of this test.");
+    for (const std::int64_t us : {-5, 100, 101, 60'000'000})
+        histogram.observe_us(us);
+    const std::string text = metrics::render();
+    const auto has = [&](const char* line) { return text.find(line) != std::string::npos; };
+    EXPECT_TRUE(has("# TYPE test_seconds histogram\n"));
+    EXPECT_TRUE(has("test_seconds_bucket{le=\"0.0001\"} 2\n"));
+    EXPECT_TRUE(has("test_seconds_bucket{le=\"0.00025\"} 3\n"));
+    EXPECT_TRUE(has("test_seconds_bucket{le=\"10\"} 3\n"));
+    EXPECT_TRUE(has("test_seconds_bucket{le=\"+Inf\"} 4\n"));
+    EXPECT_TRUE(has("test_seconds_sum 60.000201\n"));
+    EXPECT_TRUE(has("test_seconds_count 4\n"));
 }
 
 TEST(Text, IsTrimmedLoweredAndCounted) {
