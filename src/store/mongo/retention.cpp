@@ -26,14 +26,15 @@ struct Cut {
     std::optional<std::int64_t> oldest_ms;
 };
 
-Result<Cut> find_cut(Client& client, const std::string& user_id, Offset from,
+// Looks at events up to `last`: what is not projected yet is kept, however old it is.
+Result<Cut> find_cut(Client& client, const std::string& user_id, Offset from, Offset last,
                      std::int64_t before_ms) {
     Cut cut{.first_kept = from, .oldest_ms = {}};
-    for (;;) {
+    while (cut.first_kept <= last) {
         const Offset start = cut.first_kept;
         const Bson range = Bson()
                                .number("$gte", signed_bits(start))
-                               .number("$lte", signed_bits(start + kAtOnce - 1));
+                               .number("$lte", signed_bits(std::min(start + kAtOnce - 1, last)));
         FindOptions options;
         options.sort.number("offset", 1);
         options.fields.number("offset", 1).number("timestamp", 1);
@@ -46,8 +47,9 @@ Result<Cut> find_cut(Client& client, const std::string& user_id, Offset from,
         };
         TRY(client.each(kEvents, Bson().text("userId", user_id).sub("offset", range), options,
                         take));
-        if (cut.oldest_ms || cut.first_kept == start) return cut;
+        if (cut.oldest_ms || cut.first_kept == start) break;
     }
+    return cut;
 }
 
 Status update_one(Client& client, std::string_view collection, Bson filter, Bson change) {
@@ -150,7 +152,8 @@ Result<std::size_t> expire_user(Client& client, UserLogs& logs, const std::strin
                                 std::int64_t before_ms) {
     TRY(bring_up(client, logs, user_id));
     ASSIGN_OR_RETURN(const HeadDocument head, logs.head_document(user_id));
-    ASSIGN_OR_RETURN(const Cut cut, find_cut(client, user_id, head.first_kept, before_ms));
+    ASSIGN_OR_RETURN(const Cut cut,
+                     find_cut(client, user_id, head.first_kept, head.projected.offset, before_ms));
     // First nobody takes them for kept any more; then they go; then the user is not due.
     if (cut.first_kept != head.first_kept)
         TRY(update_one(
