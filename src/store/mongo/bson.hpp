@@ -3,7 +3,7 @@
 //     Bson filter = Bson().text("userId", user).number("offset", 7).sub("dyad", Bson().flag("x",
 //     true));
 //
-// Names and texts may hold anything but NUL in a name, which BSON cannot have: has_nul() says so.
+// Names and texts may hold anything but NUL in a name, which BSON cannot have (bson_json.hpp).
 // Threads: as a value.
 #pragma once
 
@@ -19,11 +19,6 @@
 #include <bson/bson.h>
 
 namespace dyad::mongo {
-
-// True where `name` cannot be the name of a member.
-inline bool has_nul(std::string_view name) noexcept {
-    return name.find('\0') != std::string_view::npos;
-}
 
 class BsonView;
 
