@@ -40,6 +40,7 @@ def test_nothing_foreign_is_lost_and_ours_is_seen():
     assert sum(figures[f"kills of {what}"] for what in ("node", "redis", "mongo")) > 2, done.stdout
     # The excuse must stay the exception, or it would hide what is lost.
     assert figures["overwritten by its own writer"] < figures["foreign writes"] / 3, done.stdout
+    assert figures.get("not known what overwrote it", 0) < figures["foreign writes"] / 10, done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,14 @@ def good():
 
 def test_the_checker_finds_nothing_in_what_is_good():
     assert Checker(good()).run() == []
+
+
+def test_a_write_that_found_itself_does_not_tell_what_was_there():
+    history = good()
+    history.foreign[2].before = 5
+    checker = Checker(history)
+    assert checker.run() == []
+    assert checker.figures["not known what overwrote it"] == 1
 
 
 BROKEN = {
