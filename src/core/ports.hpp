@@ -21,7 +21,7 @@ struct Config {
     std::int64_t context_ttl_ms = 30LL * 24 * 3600 * 1000;  // 0 = for ever
     std::int64_t event_ttl_ms = 7LL * 24 * 3600 * 1000;     // 0 = for ever
     std::int64_t poll_ms = 5000;          // for what others wrote, while the bus is up
-    std::int64_t poll_down_ms = 250;      // while it is down
+    std::int64_t poll_down_ms = 200;      // while it is down: delivered within 250
     std::int64_t retry_ms = 50;           // first pause after an unknown outcome; doubles
     std::int64_t command_ms = 10000;      // a command gets its answer by then
     std::int64_t sweep_ms = 30'000;       // for contexts of users whom nobody is connected for

@@ -2,6 +2,8 @@
 
 #include "store/mongo/schema.hpp"
 
+#include <utility>
+
 #include <unistd.h>
 
 namespace dyad::test {
@@ -34,6 +36,30 @@ void MongoDatabase::SetUp() {
 
 void MongoDatabase::TearDown() {
     if (client_) (void)client_->run(Bson().number("dropDatabase", 1));
+}
+
+Before::Before(mongo::Client& client, When when, std::function<void()> act)
+    : driver_(client.driver()), when_(std::move(when)), act_(std::move(act)) {
+    const std::unique_ptr<mongoc_apm_callbacks_t, void (*)(mongoc_apm_callbacks_t*)> callbacks(
+        mongoc_apm_callbacks_new(), mongoc_apm_callbacks_destroy);
+    mongoc_apm_set_command_started_cb(callbacks.get(), started);
+    EXPECT_TRUE(mongoc_client_set_apm_callbacks(driver_, callbacks.get(), this));
+}
+
+Before::~Before() {
+    mongoc_client_set_apm_callbacks(driver_, nullptr, nullptr);
+}
+
+Before::When Before::is(std::string command, std::string collection, std::string member) {
+    return [=](BsonView asked) {
+        return asked.text(command) == collection && asked.find(member).has_value();
+    };
+}
+
+void Before::started(const mongoc_apm_command_started_t* event) {
+    auto& self = *static_cast<Before*>(mongoc_apm_command_started_get_context(event));
+    if (self.act_ && self.when_(BsonView(mongoc_apm_command_started_get_command(event))))
+        std::exchange(self.act_, nullptr)();
 }
 
 void ExistingInstance::run(const Bson& command) {

@@ -6,6 +6,7 @@
 #include "store/mongo/client.hpp"
 #include "support/mongo_server.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,28 @@ class MongoDatabase : public ::testing::Test {
     std::string database_;
     Driver driver_{nullptr, mongoc_client_destroy};
     std::optional<mongo::Client> client_;
+};
+
+// Does something right before the first command that `when` picks goes to the server, on the thread
+// that asks: what comes between two commands of one job. Lifetime: within the client's.
+class Before {
+  public:
+    using When = std::function<bool(mongo::BsonView command)>;
+    Before(mongo::Client& client, When when, std::function<void()> act);
+    ~Before();
+    Before(const Before&) = delete;
+    Before& operator=(const Before&) = delete;
+
+    bool happened() const { return !act_; }
+    // `command` on the collection, the member being there.
+    static When is(std::string command, std::string collection, std::string member);
+
+  private:
+    static void started(const mongoc_apm_command_started_t* event);
+
+    mongoc_client_t* driver_;
+    When when_;
+    std::function<void()> act_;
 };
 
 // What it writes is a number under a key, with its clock as the version.

@@ -57,6 +57,8 @@ class UserLogs {
     LogHead first_head_of(const std::string& user_id) const {
         return first_head(user_id, shared_.seed);
     }
+    Result<std::optional<LogSlice>> behind(const std::string& user_id, Offset after,
+                                           std::size_t bytes_max);
     Result<LogHead> end_of(const std::string& user_id, std::optional<LogHead> from = {});
     Result<std::optional<LogHead>> last_between(const std::string& user_id, Offset from, Offset to);
     Result<bool> may_follow(const std::string& user_id, const EventBatch& batch);

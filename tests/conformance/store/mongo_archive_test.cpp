@@ -207,6 +207,36 @@ TEST_F(MongoArchive, WhatExpiredIsGoneFromTheHistoryAlone) {
     EXPECT_GT(gone, 20u);
 }
 
+TEST_F(MongoArchive, WhatComesWhileItExpiresIsKeptHoweverOld) {
+    SampleLog log("ada", random_);
+    append(log, 10);
+    const Driver other = connect();
+    Client writer(other.get(), database(), true);
+    UserLogs theirs(writer, shared_);
+    const AppendRequest request = log.draft(1);
+    const AppendRequest* const requests[] = {&request};
+    {
+        // It is in the log, and in no table yet.
+        const test::Before cut(
+            client(), test::Before::is("find", std::string(kEvents), "projection.timestamp"), [&] {
+                const auto results = theirs.append("ada", requests);
+                ASSERT_EQ(results.at(0).outcome, AppendOutcome::committed);
+            });
+        const auto erased = expire_user(client(), *logs_, "ada", INT64_MAX);
+        ASSERT_TRUE(erased) << erased.error().to_string();
+        EXPECT_TRUE(cut.happened());
+        EXPECT_EQ(*erased, 10u);
+    }
+    log.take(*request.batch, request.changes);
+    const auto rest = logs_->read("ada", 10, 1 << 20);
+    ASSERT_TRUE(rest) << rest.error().to_string();
+    EXPECT_EQ(rest->head.position(), log.head().position());
+    ASSERT_EQ(rest->batches.size(), 1u);
+    EXPECT_EQ(rest->batches[0]->first, 11u);
+    ASSERT_TRUE(bring_up(client(), *logs_, "ada"));
+    expect_history(log, 11);
+}
+
 TEST_F(MongoArchive, AVersionThatNeverWasIsNotGone) {
     SampleLog log("ada", random_, {.keys = 1, .data_bytes = 20, .only_contexts = true});
     append(log, 2);

@@ -249,6 +249,26 @@ TEST_F(MongoDocuments, WhoIsLateDoesNotBringADeletedContextBack) {
     }
 }
 
+TEST_F(MongoDocuments, WhoIsLateLeavesWhatTheyWroteIntoItsDocument) {
+    insert(kEvents, Bson()
+                        .text("userId", "ada")
+                        .text("scope", "ctx:a")
+                        .text("sourceInstanceId", "laptop")
+                        .text("operationId", "6")
+                        .number("offset", 6));
+    const Driver other = connect();
+    ExistingInstance existing(Client(other.get(), database(), true), "ada");
+    // Between the insert of a context that is deleted since, and its removal.
+    const test::Before look(client(),
+                            test::Before::is("find", std::string(kEvents), "filter.scope"),
+                            [&] { existing.update_one("a", 77); });
+    KnownDocuments nothing;
+    write(nothing, {{context("a", 5, 1, true), {}}});
+    EXPECT_TRUE(look.happened());
+    EXPECT_EQ(theirs().value("a"), 77);
+    EXPECT_EQ(keys(look_at().foreign), Keys{"a"});
+}
+
 TEST_F(MongoDocuments, ADocumentThatWentIsWrittenAgain) {
     write({{context("a", 1, 1, true), {}}});
     theirs().delete_one("a");
