@@ -120,6 +120,12 @@ void MongoStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
         [now_ms, limit,
          database = database_.get()](Client& client) -> Result<std::vector<std::string>> {
             TRY(database->bring_up_all(client));
+            ASSIGN_OR_RETURN(auto users, ArchiveReads(client).users_with_expired(now_ms, limit));
+            if (users.empty()) return users;
+            // A server that died may have left undone what keeps their contexts, or ended them.
+            UserLogs logs(client, database->shared());
+            for (const std::string& user_id : users)
+                TRY(bring_up(client, logs, user_id));
             return ArchiveReads(client).users_with_expired(now_ms, limit);
         });
 }

@@ -8,7 +8,7 @@
 namespace dyad::conformance {
 
 void StoreLaw::wait(const std::function<bool()>& done) {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!done() && std::chrono::steady_clock::now() < give_up)
         backend_->pump();
 }
