@@ -25,6 +25,7 @@ ARROWS = {
     "core": {"base", "model", "store/log.hpp", "store/archive.hpp", "store/documents.hpp",
              "bus/bus.hpp"},
     "store": {"base", "model"},
+    "store/checked": {"base", "model", "store"},
     "search": {"base", "model"},
     "driver": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
@@ -37,7 +38,7 @@ ARROWS = {
     "auth": {"base", "model"},
     "net": {"base"},
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
-               "store", "bus", "bus/local", "auth", "net"},
+               "store", "store/checked", "bus", "bus/local", "auth", "net"},
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",

@@ -75,10 +75,13 @@ Result<std::unique_ptr<Cell>> Cell::make(Shared& shared, const Parts& parts, std
     } else {
         cell->bus_ = cell->make_local_bus();
     }
+    cell->checked_ = std::make_unique<CheckedStore>(*cell->store_);
+    if (auto* const documents = dynamic_cast<Documents*>(cell->store_.get()))
+        cell->documents_ = std::make_unique<CheckedDocuments>(*documents);
     cell->engine_ = std::make_unique<core::Engine>(
         heart_config(shared, cells),
-        core::Ports{shared.clock, self->random_, *self->store_, *self->store_, *self->bus_,
-                    *parts.renderer, dynamic_cast<Documents*>(self->store_.get())});
+        core::Ports{shared.clock, self->random_, *self->checked_, *self->checked_, *self->bus_,
+                    *parts.renderer, self->documents_.get()});
     cell->live_ = parts.live(*self);
     cell->http_ = parts.http(*self);
     cell->loop_.set_end_of_turn([self] { self->end_of_turn(); });

@@ -12,6 +12,7 @@
 #include "net/loop.hpp"
 #include "server/client.hpp"
 #include "server/parts.hpp"
+#include "store/checked/checked_store.hpp"
 
 #include <functional>
 #include <memory>
@@ -53,7 +54,7 @@ class Cell final : public Node {
     const std::string& instance_id() const override { return shared_.instance_id; }
     std::int64_t started_at_ms() const override { return shared_.started_at_ms; }
     core::Engine& engine() override { return *engine_; }
-    Store& store() override { return *store_; }
+    Store& store() override { return *checked_; }
     const Bus& bus() const override { return *bus_; }
     Clock& clock() override { return shared_.clock; }
     Random& random() override { return random_; }
@@ -83,6 +84,8 @@ class Cell final : public Node {
     SystemRandom random_;
     net::Loop loop_;
     std::unique_ptr<Store> store_;
+    std::unique_ptr<CheckedStore> checked_;        // before store_, for all who ask
+    std::unique_ptr<CheckedDocuments> documents_;  // the same, where it has some
     std::unique_ptr<Bus> bus_;
     std::unique_ptr<core::Engine> engine_;
     std::unique_ptr<LiveService> live_;

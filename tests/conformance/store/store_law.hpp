@@ -7,7 +7,7 @@
 // in a program made by store_conformance() (CMakeLists.txt).
 #pragma once
 
-#include "store/store.hpp"
+#include "store/checked/checked_store.hpp"
 #include "support/sample_log.hpp"
 
 #include <functional>
@@ -42,7 +42,8 @@ class StoreLaw : public testing::TestWithParam<MakeBackend> {
         if (!backend_) GTEST_SKIP() << "the server of this store is not installed";
     }
 
-    Store& store() { return backend_->first(); }
+    // Through its doors, as the heart asks it.
+    Store& store() { return checked_.emplace(backend_->first()); }
     // Waits for the answer to one question, and sees to it that it comes later, and once.
     template <class T>
     Result<T> ask(const std::function<void(Store::Callback<T>)>& question) {
@@ -73,6 +74,7 @@ class StoreLaw : public testing::TestWithParam<MakeBackend> {
     void expect_holds(const test::SampleLog& log);
 
     std::unique_ptr<Backend> backend_;
+    std::optional<CheckedStore> checked_;
     test::SeededRandom random_{42};
 };
 
