@@ -92,7 +92,9 @@ Exit follow(RestClient& client, Subscription& subscription) {
             if (std::exchange(told, false)) note(client, "Connected again.");
             connected_once = true;
             pause_ms = 100;
-            wanted = parser.feed(bytes, subscription.on_event) && flush_output();
+            wanted = parser.feed(bytes, subscription.on_event);
+            if (wanted && subscription.on_bytes) subscription.on_bytes();
+            wanted = wanted && flush_output();
             return wanted && !interrupt.asked();
         };
         parser.restart();

@@ -4,6 +4,7 @@
 #include "cli/backends.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
+#include "server/hooks/door.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/rest/api.hpp"
@@ -42,7 +43,9 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
     server::Parts parts;
     add_backends(parts, settings);
     parts.http = [](server::Node& node) -> server::HttpHandler {
-        return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
+        return [api = std::make_shared<server::rest::Api>(node),
+                hooks = std::make_shared<server::hooks::Door>(node)](server::ExchangePtr exchange) {
+            if (server::hooks::Door::takes(exchange->request())) return hooks->handle(exchange);
             api->handle(std::move(exchange));
         };
     };
