@@ -46,6 +46,7 @@ ARROWS = {
 }
 for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
+ARROWS["server/hooks"] |= {"server/mcp"}  # what sessions were shown is known once
 
 # Foreign headers and the only layers that may see them.
 FOREIGN = {

@@ -4,7 +4,7 @@
 // Threads: one owner.
 #pragma once
 
-#include "base/limits_tmp.hpp"
+#include "base/limits.hpp"
 #include "model/json.hpp"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // `dyad-memory import`: what other memories and notes have, brought into this one. Every context has
 // an operation id that is made from what it says: imported twice, it is there once.
-#include "base/limits_tmp.hpp"
+#include "base/limits.hpp"
 #include "base/sha256.hpp"
 #include "cli/command.hpp"
 #include "cli/path_expansion.hpp"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/mutex.hpp"
-#include "model/context.hpp"
+#include "server/mcp/shown.hpp"
 #include "server/node_info.hpp"
 
 #include <cstdint>
@@ -17,33 +17,27 @@
 
 namespace dyad::server::hooks {
 
-// What each session was shown, for the last hook_sessions_max of them; of each the last
-// hook_shown_max contexts. One for all cells of a process, as the events of a session come to any
-// of them; it does not outlive the process: then things are shown again. Threads: any.
-class Shown {
+// The events of sessions, so that none is taken twice; of the last hook_sessions_max sessions. One
+// for all cells of a process, as the events of a session come to any of them. Threads: any.
+class Sessions {
   public:
-    static Shown& of_process();
+    static Sessions& of_process();
 
-    // 0: not shown.
-    Version version(const std::string& session, const std::string& key) const;
-    void note(const std::string& session, const std::string& key, Version version);
-    // The session has forgotten what it was shown.
-    void forget(const std::string& session);
     // Notes the event; true where the same came within hook_repeat_ms.
-    bool is_repeat(const std::string& session, std::uint64_t event, std::int64_t now_ms);
-    // Its compaction was announced; true where that was so before.
-    bool note_compaction(const std::string& session, bool announced);
+    bool is_repeat(const std::string& session, std::uint64_t event, std::int64_t now_ms)
+        EXCLUDES(mutex_);
+    // `announced`: its compaction is; true where one was before.
+    bool note_compaction(const std::string& session, bool announced) EXCLUDES(mutex_);
 
   private:
     struct Session {
         std::string id;
-        std::map<std::string, Version, std::less<>> versions;
-        std::map<std::uint64_t, std::int64_t> events;  // when they came
-        bool announces = false;                        // that it will be compacted
+        std::map<std::uint64_t, std::int64_t> events{};  // when they came
+        bool announces = false;                          // that it will be compacted
     };
     Session& of(const std::string& id) REQUIRES(mutex_);
 
-    mutable Mutex mutex_;
+    Mutex mutex_;
     std::list<Session> sessions_ GUARDED_BY(mutex_);  // the latest first
     std::unordered_map<std::string, std::list<Session>::iterator> by_id_ GUARDED_BY(mutex_);
 };
@@ -57,9 +51,10 @@ struct Wanted {
     std::size_t bytes_max = 0;
 };
 
-// A text for the session, or an empty one; and it counts as shown. Errors: those of the reads.
-// Lifetime: `shown` is the process's, or outlives the node. Threads: the cell's.
-void brief(Node& node, Shown& shown, Wanted wanted, std::function<void(Result<std::string>)> done);
+// A text for the session, or an empty one; and what is in it counts as shown. Errors: those of the
+// reads. Lifetime: `shown` is the process's, or outlives the node. Threads: the cell's.
+void brief(Node& node, mcp::Shown& shown, Wanted wanted,
+           std::function<void(Result<std::string>)> done);
 
 // The key of what is kept of a session.
 std::string session_key(std::string_view session);

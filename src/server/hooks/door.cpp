@@ -17,7 +17,8 @@ namespace {
 // One event on its way to its answer.
 struct Visit {
     Node& node;
-    Shown& shown;
+    mcp::Shown& shown;
+    Sessions& sessions;
     ExchangePtr exchange;
     Event event;
     std::string user;
@@ -58,7 +59,8 @@ Status check_request(const net::Request& request) {
     return Done{};
 }
 
-Result<VisitPtr> visit_of(Node& node, Shown& shown, const ExchangePtr& exchange) {
+Result<VisitPtr> visit_of(Node& node, mcp::Shown& shown, Sessions& sessions,
+                          const ExchangePtr& exchange) {
     const net::Request& request = exchange->request();
     TRY(check_request(request));
     ASSIGN_OR_RETURN(const Assistant assistant, assistant_of(request));
@@ -69,7 +71,7 @@ Result<VisitPtr> visit_of(Node& node, Shown& shown, const ExchangePtr& exchange)
     ASSIGN_OR_RETURN(Event event, read_event(assistant, request.body,
                                              request.query_value("event").value_or("")));
     return std::make_shared<const Visit>(
-        Visit{node, shown, exchange, std::move(event), std::move(principal.user),
+        Visit{node, shown, sessions, exchange, std::move(event), std::move(principal.user),
               instance.value_or(std::string(name_of(assistant)))});
 }
 
@@ -111,6 +113,9 @@ void keep(const VisitPtr& visit) {
     const Hash content = sha256({event.session, "\n", *data});
     command.operation_id = "hook-" + to_hex(std::span(content).first(16));
     command.brief = true;
+    command.provenance =
+        Provenance{Author::model, std::string(cut(event.model, limits::provenance_model_bytes_max)),
+                   Trust::unverified};
     command.body = PutContext{.key = session_key(event.session),
                               .data = *data,
                               .strategy = MergeStrategy::replace,
@@ -133,15 +138,11 @@ void keep(const VisitPtr& visit) {
 
 std::vector<Claimed> claims_of_others(const core::Snapshot& state, const Visit& visit) {
     std::vector<Claimed> out;
-#if __has_include("model/claim.hpp")
     for (const Claim& claim : state.claims) {
         const bool own = claim.instance_id == visit.instance ||
                          (!claim.session.empty() && claim.session == visit.event.session);
         if (!own) out.push_back({claim.resource, claim.instance_id, claim.expires_at_ms});
     }
-#else
-    (void)state, (void)visit;
-#endif
     return out;
 }
 
@@ -165,25 +166,28 @@ std::uint64_t fingerprint(const Event& event) {
 
 void answer_visit(const VisitPtr& visit) {
     const Event& event = visit->event;
-    Shown& shown = visit->shown;
-    const bool repeat =
-        shown.is_repeat(event.session, fingerprint(event), visit->node.clock().steady_ms());
+    Sessions& sessions = visit->sessions;
+    const std::int64_t now_ms = visit->node.clock().steady_ms();
+    const bool repeat = sessions.is_repeat(event.session, fingerprint(event), now_ms);
+    const auto forget = [&] {
+        visit->shown.with(visit->user, event.session, [](auto& facts) { facts.clear(); });
+    };
     switch (event.moment) {
         case Moment::session_start:
             if (repeat) return visit->say("");
-            if (event.source != "resume") shown.forget(event.session);
+            if (event.source != "resume") forget();
             return inform(visit, true);
         case Moment::prompt:
             return repeat || !takes_context(event) ? visit->say("") : inform(visit, false);
         case Moment::before_tool:
             return guard(visit);
         case Moment::before_compaction:
-            shown.forget(event.session);
-            shown.note_compaction(event.session, true);
+            forget();
+            sessions.note_compaction(event.session, true);
             return keep(visit);
         case Moment::after_compaction:
             // What was told since the compaction was announced is told after it.
-            if (!shown.note_compaction(event.session, false)) shown.forget(event.session);
+            if (!sessions.note_compaction(event.session, false)) forget();
             return visit->say("");
         case Moment::stop:
         case Moment::session_end:
@@ -196,7 +200,7 @@ void answer_visit(const VisitPtr& visit) {
 }  // namespace
 
 void Door::handle(const ExchangePtr& exchange) {
-    const Result<VisitPtr> visit = visit_of(node_, shown_, exchange);
+    const Result<VisitPtr> visit = visit_of(node_, shown_, sessions_, exchange);
     if (visit) return answer_visit(*visit);
     net::Response response = problem(visit.error(), exchange->request().target);
     if (visit.error().code == Errc::method_not_allowed)

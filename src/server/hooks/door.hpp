@@ -15,15 +15,18 @@ namespace dyad::server::hooks {
 
 class Door {
   public:
-    // Lifetime: `shown` is the process's, or outlives the node.
-    explicit Door(Node& node, Shown& shown = Shown::of_process()) : node_(node), shown_(shown) {}
+    // Lifetime: `shown` and `sessions` are the process's, or outlive the node.
+    explicit Door(Node& node, mcp::Shown& shown = mcp::Shown::of_process(),
+                  Sessions& sessions = Sessions::of_process())
+        : node_(node), shown_(shown), sessions_(sessions) {}
     static bool takes(const net::Request& request) { return request.path.starts_with("/hooks/"); }
     // Requires: takes() the request. Answers it, sooner or later; never blocks.
     void handle(const ExchangePtr& exchange);
 
   private:
     Node& node_;
-    Shown& shown_;
+    mcp::Shown& shown_;
+    Sessions& sessions_;
 };
 
 }  // namespace dyad::server::hooks

@@ -5,7 +5,7 @@
 // Threads: pure functions.
 #pragma once
 
-#include "base/limits_tmp.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "model/names.hpp"
 

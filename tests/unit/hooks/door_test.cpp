@@ -51,8 +51,9 @@ class HooksDoor : public testing::Test {
     }
 
     test::RestRig rig;
-    Shown shown;
-    Door door{rig, shown};
+    mcp::Shown shown;
+    Sessions sessions;
+    Door door{rig, shown, sessions};
 };
 
 TEST_F(HooksDoor, TellsASessionThatBeginsWhatTheMemoryHas) {
@@ -154,12 +155,44 @@ TEST_F(HooksDoor, StaysOutOfTheWayWhereTheMemoryDoesNotAnswer) {
     EXPECT_EQ(hook("/hooks/codex", event("SessionStart")).body, "{}");
 }
 
-TEST_F(HooksDoor, RemembersABoundedNumberOfSessions) {
+TEST_F(HooksDoor, RemembersTheEventsOfABoundedNumberOfSessions) {
     const auto count = static_cast<std::size_t>(limits::hook_sessions_max);
     for (std::size_t i = 0; i <= count; ++i)
-        shown.note("s" + std::to_string(i), "plan", 1);
-    EXPECT_EQ(shown.version("s0", "plan"), 0U);
-    EXPECT_EQ(shown.version("s1", "plan"), 1U);
+        EXPECT_FALSE(sessions.is_repeat("s" + std::to_string(i), 7, 0));
+    EXPECT_TRUE(sessions.is_repeat("s1", 7, 1));
+    EXPECT_FALSE(sessions.is_repeat("s1", 7, 1 + limits::hook_repeat_ms));
+    EXPECT_FALSE(sessions.is_repeat("s0", 7, 1));
+}
+
+TEST_F(HooksDoor, AFileThatAnotherAgentHasClaimedIsNotWritten) {
+    const std::string edit = event("PreToolUse", R"(,"tool_name":"Write","tool_input":)"
+                                                 R"({"file_path":"/h/p/a.cpp","content":""})");
+    EXPECT_EQ(hook("/hooks/claude-code", edit).body, "{}");
+    EXPECT_LT(rig.ask("POST", "/api/v1/claims", R"({"resource":"file:/h/p/a.cpp"})",
+                      {{"Dyad-Instance", "codex-7"}})
+                  .status,
+              300);
+    const Answer refused = hook("/hooks/claude-code", edit);
+    EXPECT_EQ(refused.text("/hookSpecificOutput/permissionDecision"), "deny") << refused.body;
+    EXPECT_NE(refused.text("/hookSpecificOutput/permissionDecisionReason").find("codex-7"),
+              std::string::npos);
+    EXPECT_EQ(hook("/hooks/codex", edit, {{"Dyad-Instance", "codex-7"}}).body, "{}");
+    EXPECT_EQ(hook("/hooks/claude-code", event("PreToolUse", R"(,"tool_name":"Read","tool_input":)"
+                                                             R"({"file_path":"/h/p/a.cpp"})"))
+                  .body,
+              "{}");
+}
+
+TEST_F(HooksDoor, WhereNobodyKnowsWhatIsClaimedNoFileIsWritten) {
+    rig.sim_store().set_cut(true);
+    const Answer refused =
+        hook("/hooks/claude-code", event("PreToolUse", R"(,"tool_name":"Write","tool_input":)"
+                                                       R"({"file_path":"/h/p/a.cpp"})"));
+    EXPECT_EQ(refused.text("/hookSpecificOutput/permissionDecision"), "deny") << refused.body;
+    EXPECT_EQ(hook("/hooks/claude-code", event("PreToolUse", R"(,"tool_name":"Bash","tool_input":)"
+                                                             R"({"command":"ls"})"))
+                  .body,
+              "{}");
 }
 
 }  // namespace
