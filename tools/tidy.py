@@ -42,10 +42,12 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live", "server/hooks", "import"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live", "server/hooks", "import",
+            "server/mcp", "server/mcp/others"},
 }
 for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
+ARROWS["server/mcp/others"] = ARROWS["server/mcp"] | {"server/mcp", "import"}
 ARROWS["server/hooks"] |= {"server/mcp"}  # what sessions were shown is known once
 
 # Foreign headers and the only layers that may see them.
