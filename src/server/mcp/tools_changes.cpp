@@ -5,7 +5,7 @@
 #include "model/time_text.hpp"
 #include "server/log_place.hpp"
 #include "server/mcp/arguments.hpp"
-#include "server/mcp/changes.hpp"
+#include "server/mcp/changes_page.hpp"
 #include "server/mcp/tools.hpp"
 
 #include <algorithm>
