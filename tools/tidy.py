@@ -41,7 +41,8 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live",
+            "server/mcp"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
