@@ -38,6 +38,11 @@ void write_event(json::Writer& out, const EventView& event, const Change& change
                                        "model", c.record.final.model);
                            provenance();
                        },
+                       [&](const ClaimChange& c) {
+                           out.member("action", c.action);
+                           write_claim_members(out, c.claim);
+                           provenance();
+                       },
                        [&](const McpChange& c) {
                            out.member("payload", json::Raw{c.payload});
                            provenance();
