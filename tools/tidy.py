@@ -42,8 +42,8 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live", "server/hooks", "import",
-            "server/mcp", "server/mcp/others"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live",
+            "server/mcp", "server/mcp/others", "server/hooks", "import"},
 }
 for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

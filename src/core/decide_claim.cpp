@@ -20,13 +20,11 @@ bool is_over(const Claim& claim, const Decision& at) {
 
 Rejection claim_lost(std::string_view field, const std::string& resource, Token token,
                      const Claim* stored) {
-    std::string why = std::string(field) + ": claim " + std::to_string(token) +
-                      " on "
-                      " +
-                      resource +
-                      "" is over ";
-                      if (stored != nullptr && stored->token != token) why +=
-        "; \"" + stored->instance_id + "\" has it under token " + std::to_string(stored->token);
+    std::string why = std::string(field) + ": claim " + std::to_string(token) + " on \"" +
+                      resource + "\" is over";
+    if (stored != nullptr && stored->token != token)
+        why +=
+            "; \"" + stored->instance_id + "\" has it under token " + std::to_string(stored->token);
     Rejection rejection =
         reject(Errc::claim_lost, why + "; claim it again, and look at what is stored first");
     if (stored != nullptr) rejection.claim = std::make_shared<const Claim>(*stored);

@@ -73,6 +73,8 @@ struct Given {
     std::optional<std::string> resource{};     // that was claimed, and
     std::optional<Token> token{};              // under which token
     Conditions conditions{};
+    std::string_view fence{};  // an object, as a text; of the header
+    std::string_view provenance{};
 };
 
 // The first message of the negotiated protocol.

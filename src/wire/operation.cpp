@@ -113,6 +113,14 @@ Result<Fence> complete_fence(FenceFields&& f) {
     return Fence{*std::move(f.resource), *f.token};
 }
 
+bool take_provenance(Field& field, Fields& f) {
+    return object_into<kProvenance, &Fields::provenance, complete_provenance, ProvenanceFields>(
+        field, f);
+}
+bool take_fence(Field& field, Fields& f) {
+    return object_into<kFence, &Fields::fence, complete_fence, FenceFields>(field, f);
+}
+
 constexpr MemberOf<Fields> kMembers[] = {
     {"op", into<&Fields::op>},
     {"contextKey", into<&Fields::key>},
@@ -142,9 +150,8 @@ constexpr MemberOf<Fields> kMembers[] = {
     {"kind", mcp_kind_into<&Fields::kind>},
     {"type", mcp_kind_into<&Fields::mcp_type>},
     {"payload", json_into<&Fields::payload>},
-    {"provenance",
-     object_into<kProvenance, &Fields::provenance, complete_provenance, ProvenanceFields>},
-    {"fence", object_into<kFence, &Fields::fence, complete_fence, FenceFields>},
+    {"provenance", take_provenance},
+    {"fence", take_fence},
     {"resource", into<&Fields::resource>},
     {"token", into<&Fields::token>},
     {"ttlMs", into<&Fields::ttl_ms>},
@@ -188,6 +195,18 @@ Status take_given(Fields& f, Given&& given) {
     if (f.expected_version && !given.conditions.hold(*f.expected_version))
         return fail(Errc::invalid_field,
                     "expectedVersion: is another one than the header's; send one of the two");
+    return Done{};
+}
+
+// What the header says, where the payload has no place for it.
+Status take_header(std::string_view text, std::string_view name, Fields& f,
+                   bool (*take)(Field&, Fields&)) {
+    if (text.empty()) return Done{};
+    Source source;
+    source.open(text);
+    Field field(name, source);
+    source.lexer().skip_space();
+    if (!take(field, f) || !source.lexer().finish()) return source.lexer().take_error();
     return Done{};
 }
 
@@ -331,6 +350,23 @@ Status check_members(const Operation& operation, const Members& members, bool op
     return json::not_known(stranger, known);
 }
 
+Status take_headers(const Given& given, const Operation& operation, Fields& f) {
+    const auto check = [&](std::string_view text, std::uint64_t member, bool said,
+                           const char* name) -> Status {
+        if (text.empty()) return Done{};
+        if ((operation.members & member) == 0)
+            return fail(Errc::invalid_field, std::string(name) + ": this request takes none");
+        if (!said) return Done{};
+        return fail(Errc::invalid_field,
+                    std::string(name) + ": stands in the body, too; send it in one place");
+    };
+    TRY(check(given.fence, set_of({"fence"}), f.fence.has_value(), "Dyad-Fence"));
+    TRY(check(given.provenance, set_of({"provenance"}), f.provenance.has_value(),
+              "Dyad-Provenance"));
+    TRY(take_header(given.fence, "Dyad-Fence", f, take_fence));
+    return take_header(given.provenance, "Dyad-Provenance", f, take_provenance);
+}
+
 // The members of an operation's object, and the operation.
 Result<const Operation*> read_fields(Source& source, const Given& given, Fields& fields) {
     Members members;
@@ -371,6 +407,7 @@ Status read_operation(Source& source, Command& command, Given&& given) {
     command.conditions = given.conditions;
     if (given.conditions.present() && (operation->members & set_of({"expectedVersion"})) == 0)
         return fail(Errc::invalid_field, "If-Match, If-None-Match: this request has no version");
+    TRY(take_headers(given, *operation, fields));
     TRY(take_given(fields, std::move(given)));
     command.expected_version = fields.expected_version;
     if (fields.provenance) {

@@ -119,7 +119,8 @@ class McpRig {
         }
         return answer;
     }
-    FakeCallPtr set(const std::string& key, const std::string& value, const std::string& more = "") {
+    FakeCallPtr set(const std::string& key, const std::string& value,
+                    const std::string& more = "") {
         return ask("memory_set", R"({"key":")" + key + R"(","value":)" + value + more + "}");
     }
     static mcp::Handler handler_of(std::string_view tool) {

@@ -71,8 +71,9 @@ std::vector<Candidate> ranked(const core::Snapshot& state, const std::vector<Sea
         }
         list.push_back(one);
     }
-    std::stable_sort(list.begin(), list.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.rank > b.rank; });
+    std::sort(list.begin(), list.end(), [](const Candidate& a, const Candidate& b) {
+        return a.rank != b.rank ? a.rank > b.rank : a.context->key < b.context->key;
+    });
     return list;
 }
 

@@ -3,7 +3,7 @@
 #include "base/limits.hpp"
 #include "server/log_place.hpp"
 #include "server/mcp/arguments.hpp"
-#include "server/mcp/changes.hpp"
+#include "server/mcp/changes_page.hpp"
 #include "server/mcp/context_pack.hpp"
 #include "server/mcp/tools.hpp"
 

@@ -21,6 +21,8 @@ void memory_patch(Call& call);
 void memory_delete(Call& call);
 void memory_restore(Call& call);
 void mode_set(Call& call);
+void claim_acquire(Call& call);
+void claim_release(Call& call);
 void response_record(Call& call);
 
 void list_resources(Call& call);

@@ -5,7 +5,7 @@
 #include "model/time_text.hpp"
 #include "server/log_place.hpp"
 #include "server/mcp/arguments.hpp"
-#include "server/mcp/changes.hpp"
+#include "server/mcp/changes_page.hpp"
 #include "server/mcp/tools.hpp"
 
 #include <algorithm>
@@ -36,6 +36,11 @@ void write_event(json::Writer& out, const EventView& event, const Change& change
                            out.members("chat_id", c.record.chat_id, "message_id",
                                        c.record.message_id, "provider", c.record.final.provider,
                                        "model", c.record.final.model);
+                           provenance();
+                       },
+                       [&](const ClaimChange& c) {
+                           out.member("action", c.action);
+                           write_claim_members(out, c.claim);
                            provenance();
                        },
                        [&](const McpChange& c) {

@@ -167,11 +167,12 @@ struct AgentsArguments {
 constexpr json::MemberOf<AgentsArguments> kAgents[] = {
     {"present", take<&AgentsArguments::present>}};
 
-// An instance that takes part, has said a mode or has written something.
+// An instance that takes part, has said a mode, has claimed or written something.
 struct Agent {
     const ModeState* mode = nullptr;
     const Presence* presence = nullptr;
     const Context* last_write = nullptr;
+    std::vector<const Claim*> claims;
 };
 
 void write_agents(Call& call, const core::Snapshot& snapshot, const std::vector<Presence>& present,
@@ -181,6 +182,8 @@ void write_agents(Call& call, const core::Snapshot& snapshot, const std::vector<
         agents[mode.instance_id].mode = &mode;
     for (const Presence& presence : present)
         agents[presence.instance_id].presence = &presence;
+    for (const Claim& claim : snapshot.claims)
+        agents[claim.instance_id].claims.push_back(&claim);
     for (const ContextPtr& context : snapshot.contexts) {
         const Context*& last = agents[context->last_modified_by].last_write;
         if (last == nullptr || last->offset < context->offset) last = context.get();
@@ -198,6 +201,10 @@ void write_agents(Call& call, const core::Snapshot& snapshot, const std::vector<
                                 write_time(agent.presence->connected_at_ms), "last_seen",
                                 write_time(agent.presence->last_seen_ms));
                 if (agent.mode != nullptr) out.member("mode", agent.mode->current);
+                if (!agent.claims.empty())
+                    out.member("claims").array(agent.claims, [&out](const Claim* claim) {
+                        out.object([&] { write_claim_members(out, *claim); });
+                    });
                 if (agent.last_write != nullptr)
                     out.member("last_write")
                         .object("key", agent.last_write->key, "version", agent.last_write->version,

@@ -85,6 +85,27 @@ Error by_argument(Error error, const Operation& operation) {
     return error;
 }
 
+// What was not said and can be told.
+void fill_in(Command& command) {
+    std::visit(Overloaded{
+                   [](RecordResponse& response) {
+                       // By what answers in which mode.
+                       constexpr Mode kModes[] = {Mode::inspired, Mode::didactic, Mode::parallel};
+                       const auto source = static_cast<std::size_t>(response.record.final.type);
+                       if (response.record.mode.empty())
+                           response.record.mode = name_of(kModes[source]);
+                   },
+                   [&command]<class Body>(Body&) {
+                       constexpr bool kWritesAValue = std::is_same_v<Body, PutContext> ||
+                                                      std::is_same_v<Body, MergePatchContext> ||
+                                                      std::is_same_v<Body, JsonPatchContext>;
+                       if (kWritesAValue && !command.provenance)
+                           command.provenance = Provenance{.kind = Author::model, .model = {}};
+                   },
+               },
+               command.body);
+}
+
 Result<Command> command_of(Call& call, const Operation& operation, const Payload& payload) {
     thread_local wire::Decoder decoder;  // keeps its parser's memory
     ASSIGN_OR_RETURN(
@@ -93,12 +114,7 @@ Result<Command> command_of(Call& call, const Operation& operation, const Payload
     command.instance_id = call.instance();
     command.operation_id =
         payload.operation_id.empty() ? call.node().random().uuid4() : payload.operation_id;
-    if (auto* const said = std::get_if<RecordResponse>(&command.body);
-        said && said->record.mode.empty()) {
-        // By what answers in which mode.
-        constexpr Mode kModes[] = {Mode::inspired, Mode::didactic, Mode::parallel};
-        said->record.mode = name_of(kModes[static_cast<std::size_t>(said->record.final.type)]);
-    }
+    fill_in(command);
     TRY(validate(command));
     TRY(check_switches(call.node().settings(), command));
     return command;
@@ -106,12 +122,14 @@ Result<Command> command_of(Call& call, const Operation& operation, const Payload
 
 // What both sides have, and how to go on.
 void write_conflict(json::Writer& out, const Error& error, std::string_view yours,
-                    const Context* stored) {
+                    const Rejection& rejection) {
     const ErrorRow& row = error_row(error.code);
     out.object([&] {
         out.member("error").object("code", row.name, "message", error.detail, "retry", row.retry);
         if (!yours.empty()) out.member("yours", json::Raw{yours});
-        if (stored != nullptr) write_value(out.member("stored"), *stored);
+        if (rejection.current) write_value(out.member("stored"), *rejection.current);
+        if (rejection.claim)
+            out.member("claim").object([&] { write_claim_members(out, *rejection.claim); });
     });
 }
 
@@ -138,7 +156,7 @@ void refused(Call& call, const Operation& operation, std::string_view yours,
     if (error.code == Errc::patch_failed && stored != nullptr)
         error.detail += "; `stored` is what the patch was applied to: make it anew against that";
     call.failed(error, json::written(1024, [&](json::Writer& out) {
-                    write_conflict(out, error, yours, stored);
+                    write_conflict(out, error, yours, rejection);
                 }));
 }
 
@@ -149,6 +167,7 @@ struct Said {
     std::string_view context;
     std::string_view mode;
     std::string_view response;
+    std::string_view claim;
 };
 constexpr json::MemberOf<Said> kSaid[] = {
     {"action", [](json::Field& field, Said& out) { return field.raw(out.action); }},
@@ -156,6 +175,7 @@ constexpr json::MemberOf<Said> kSaid[] = {
     {"context", [](json::Field& field, Said& out) { return field.raw(out.context); }},
     {"mode", [](json::Field& field, Said& out) { return field.raw(out.mode); }},
     {"response", [](json::Field& field, Said& out) { return field.raw(out.response); }},
+    {"claim", [](json::Field& field, Said& out) { return field.raw(out.claim); }},
 };
 
 Result<Said> said_by(const std::string& result) {
@@ -197,31 +217,33 @@ void write_conflicts(json::Writer& out, std::string_view list) {
     out.raw("]");
 }
 
+// The document of a result, where it has one.
+template <class Document>
+Result<std::optional<Document>> document(std::string_view text,
+                                         Result<Document> (*read)(std::string_view)) {
+    if (text.empty()) return std::optional<Document>();
+    ASSIGN_OR_RETURN(Document document, read(text));
+    return std::optional<Document>(std::move(document));
+}
+
 // The answer; an error where the stored result is damaged.
 Result<std::string> answer_to(const Reply& reply) {
     ASSIGN_OR_RETURN(const Said said, said_by(reply.result));
-    std::optional<Context> context;
-    std::optional<ModeState> mode;
-    if (!said.context.empty()) {
-        ASSIGN_OR_RETURN(context, read_context(said.context));
-    }
-    if (!said.mode.empty()) {
-        ASSIGN_OR_RETURN(mode, read_mode(said.mode));
-    }
-    std::optional<ResponseRecord> response;
-    if (!said.response.empty()) {
-        ASSIGN_OR_RETURN(response, read_response(said.response));
-    }
+    ASSIGN_OR_RETURN(const auto context, document(said.context, read_context));
+    ASSIGN_OR_RETURN(const auto mode, document(said.mode, read_mode));
+    ASSIGN_OR_RETURN(const auto response, document(said.response, read_response));
+    ASSIGN_OR_RETURN(const auto claim, document(said.claim, read_claim));
     return json::written(1024, [&](json::Writer& out) {
         out.object([&] {
+            if (context || claim) out.member("action", json::Raw{said.action});
             if (context) {
-                out.member("action", json::Raw{said.action});
                 write_members(out, *context);
                 write_conflicts(out.member("conflicts"), said.conflicts);
             }
             if (mode) write_mode_members(out, *mode);
             if (response)
                 out.members("chat_id", response->chat_id, "message_id", response->message_id);
+            if (claim) write_claim_members(out, *claim);
             out.members("position", reply.position.to_string(), "operation_id", reply.operation_id,
                         "repeated", reply.duplicate);
         });
@@ -254,23 +276,30 @@ void submit(Call& call, const Operation& operation) {
         });
 }
 
-constexpr Renamed kSet[] = {
-    {"key", "contextKey"},         {"value", "data"},       {"expected_version", "expectedVersion"},
-    {"strategy", "mergeStrategy"}, {"type", "contextType"}, {"tags", "tags"},
-    {"ttl_days", "ttlDays"}};
+#define OF_A_WRITE {"expected_version", "expectedVersion"}, {"fence", "fence"}
+constexpr Renamed kSet[] = {{"key", "contextKey"},
+                            {"value", "data"},
+                            {"strategy", "mergeStrategy"},
+                            {"type", "contextType"},
+                            {"tags", "tags"},
+                            {"ttl_days", "ttlDays"},
+                            OF_A_WRITE,
+                            {"provenance", "provenance"}};
 constexpr Renamed kPatch[] = {
-    {"key", "contextKey"}, {"patch", "patch"}, {"expected_version", "expectedVersion"}};
-constexpr Renamed kDelete[] = {{"key", "contextKey"}, {"expected_version", "expectedVersion"}};
-constexpr Renamed kRestore[] = {
-    {"key", "contextKey"}, {"version", "version"}, {"expected_version", "expectedVersion"}};
-constexpr Renamed kMode[] = {
-    {"mode", "mode"}, {"instance", "instanceId"}, {"expected_version", "expectedVersion"}};
+    {"key", "contextKey"}, {"patch", "patch"}, OF_A_WRITE, {"provenance", "provenance"}};
+constexpr Renamed kDelete[] = {{"key", "contextKey"}, OF_A_WRITE};
+constexpr Renamed kRestore[] = {{"key", "contextKey"}, {"version", "version"}, OF_A_WRITE};
+constexpr Renamed kMode[] = {{"mode", "mode"}, {"instance", "instanceId"}, OF_A_WRITE};
+#undef OF_A_WRITE
 constexpr Renamed kResponse[] = {{"chat_id", "chatId"},           {"message_id", "messageId"},
                                  {"provider", "provider"},        {"model", "model"},
                                  {"text", "responseText"},        {"source", "sourceType"},
                                  {"confidence", "confidence"},    {"tools_used", "mcpToolsUsed"},
                                  {"input_tokens", "inputTokens"}, {"output_tokens", "outputTokens"},
                                  {"cost_usd", "costUsd"},         {"mode", "mode"}};
+constexpr Renamed kAcquire[] = {
+    {"resource", "resource"}, {"ttl_ms", "ttlMs"}, {"note", "note"}, {"session", "session"}};
+constexpr Renamed kRelease[] = {{"resource", "resource"}, {"token", "token"}};
 
 }  // namespace
 
@@ -292,6 +321,14 @@ void memory_delete(Call& call) {
 
 void memory_restore(Call& call) {
     submit(call, {"context.restore", kRestore, "version"});
+}
+
+void claim_acquire(Call& call) {
+    submit(call, {"claim.acquire", kAcquire, ""});
+}
+
+void claim_release(Call& call) {
+    submit(call, {"claim.release", kRelease, ""});
 }
 
 void mode_set(Call& call) {

@@ -11,9 +11,16 @@ std::string uri_of(std::string_view key) {
 }
 
 void write_provenance(json::Writer& out, const Context& context) {
-    out.object("written_by", context.last_modified_by, "written_at",
-               write_time(context.updated_at_ms), "created_by", context.created_by, "created_at",
-               write_time(context.created_at_ms));
+    out.object([&] {
+        out.members("written_by", context.last_modified_by, "written_at",
+                    write_time(context.updated_at_ms));
+        if (const auto& said = context.provenance) {
+            out.members("kind", said->kind, "trust", said->trust);
+            if (!said->model.empty()) out.member("model", said->model);
+        }
+        out.members("created_by", context.created_by, "created_at",
+                    write_time(context.created_at_ms));
+    });
 }
 
 void write_members(json::Writer& out, const Context& context, bool with_data) {
@@ -41,6 +48,14 @@ void write_mode_members(json::Writer& out, const ModeState& state) {
         .object("local_ai", can.local_ai, "external_ai", can.external_ai, "multi_channel",
                 can.multi_channel, "offline_capable", can.offline_capable, "real_time_sync",
                 can.real_time_sync);
+}
+
+void write_claim_members(json::Writer& out, const Claim& claim) {
+    out.members("resource", claim.resource, "holder", claim.instance_id, "token", claim.token);
+    if (!claim.session.empty()) out.member("session", claim.session);
+    if (!claim.note.empty()) out.member("note", claim.note);
+    out.members("granted_at", write_time(claim.granted_at_ms), "expires_at",
+                write_time(claim.expires_at_ms));
 }
 
 bool page_is_full(const json::Writer& out) noexcept {

@@ -16,7 +16,7 @@ using SnapshotPtr = std::shared_ptr<const core::Snapshot>;
 // "memory://contexts/<key>", the key percent-encoded.
 std::string uri_of(std::string_view key);
 
-// Who wrote it, and when.
+// Who wrote it, and when; of what kind and how trusted it is, where the writer said so.
 void write_provenance(json::Writer& out, const Context& context);
 // The members of a value, each with a comma before it, as inside Writer::object(): key, type, tags,
 // version, what it says (or, where that is not wanted, its size) and provenance.
@@ -24,6 +24,8 @@ void write_members(json::Writer& out, const Context& context, bool with_data = t
 void write_value(json::Writer& out, const Context& context, bool with_data = true);
 // {"instance":…,"mode":…,"previous":…,"version":…,"since":…,"capabilities":{…}}
 void write_mode_members(json::Writer& out, const ModeState& state);
+// {"resource":…,"holder":…,"token":…,"session":…,"note":…,"granted_at":…,"expires_at":…}
+void write_claim_members(json::Writer& out, const Claim& claim);
 
 // About as many tokens as a model takes a text for, rather too many than too few.
 constexpr std::size_t tokens_of(std::size_t bytes) noexcept {

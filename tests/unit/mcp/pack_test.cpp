@@ -71,8 +71,8 @@ TEST(McpPack, NothingUnchangedIsShownTwiceIn200Turns) {
         const std::string key = "fact/" + std::to_string(turn % 37);
         const std::string expected =
             stored.contains(key) ? R"(,"expected_version":)" + std::to_string(stored[key]) : "";
-        stored[key] = rig.set(key, "{\"turn\":" + std::to_string(turn) + "}", expected)
-                          ->number("/version");
+        stored[key] =
+            rig.set(key, "{\"turn\":" + std::to_string(turn) + "}", expected)->number("/version");
         const FakeCallPtr pack = rig.ask(
             "context_pack", pack_of("replay", R"(,"task":"fact turn )" + std::to_string(turn) +
                                                   R"(","budget_tokens":600)"));

@@ -30,12 +30,13 @@ TEST(McpResources, AValueIsReadByItsUri) {
     ASSERT_TRUE(text.has_value());
     EXPECT_EQ(text->at("value").at("n"), 1);
     EXPECT_EQ(text->at("provenance").at("written_by"), "claude");
-    const FakeCallPtr none = rig.call(reader_of("memory://contexts/{key}"),
-                                      R"({"uri":"memory://contexts/none"})");
+    const FakeCallPtr none =
+        rig.call(reader_of("memory://contexts/{key}"), R"({"uri":"memory://contexts/none"})");
     EXPECT_EQ(none->how, "refused");
     EXPECT_EQ(none->code, Errc::not_found);
-    EXPECT_EQ(rig.call(reader_of("memory://contexts/{key}"), R"({"uri":"memory://contexts/%zz"})")->code,
-              Errc::invalid_field);
+    EXPECT_EQ(
+        rig.call(reader_of("memory://contexts/{key}"), R"({"uri":"memory://contexts/%zz"})")->code,
+        Errc::invalid_field);
     rig.ask("mode_set", R"({"mode":"parallel"})");
     const FakeCallPtr modes = rig.call(reader_of("memory://modes"), R"({"uri":"memory://modes"})");
     EXPECT_NE(modes->text("/contents/0/text").find("\"mode\":\"parallel\""), std::string::npos);
@@ -59,7 +60,8 @@ TEST(McpResources, TheirListHasPages) {
     EXPECT_EQ(pages, 2);
     EXPECT_EQ(uris.size(), 120u);
     EXPECT_TRUE(uris.contains("memory://contexts/k7"));
-    EXPECT_EQ(rig.call(mcp::product_registry().list_resources, R"({"cursor":"x"})")->how, "refused");
+    EXPECT_EQ(rig.call(mcp::product_registry().list_resources, R"({"cursor":"x"})")->how,
+              "refused");
 }
 
 TEST(McpResources, KeysAndInstancesAreCompleted) {
@@ -68,9 +70,10 @@ TEST(McpResources, KeysAndInstancesAreCompleted) {
     rig.set("the/plan", R"({"n":1})");
     rig.set("other", R"({"n":1})");
     const auto complete = [&](const std::string& name, const std::string& value) {
-        return rig.call(mcp::product_registry().complete,
-                        R"({"ref":{"type":"ref/resource","uri":"memory://contexts/{key}"},"argument":{"name":")" +
-                            name + R"(","value":")" + value + R"("},"context":{"arguments":{}}})");
+        return rig.call(
+            mcp::product_registry().complete,
+            R"({"ref":{"type":"ref/resource","uri":"memory://contexts/{key}"},"argument":{"name":")" +
+                name + R"(","value":")" + value + R"("},"context":{"arguments":{}}})");
     };
     const FakeCallPtr keys = complete("key", "plan");
     EXPECT_EQ(keys->count("/completion/values"), 2u);

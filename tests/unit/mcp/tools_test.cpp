@@ -132,8 +132,8 @@ TEST(McpTools, ListsAreNarrowedAndGoOnFromTheirCursor) {
     std::set<std::string> keys;
     std::string cursor;
     do {
-        const FakeCallPtr page = rig.ask(
-            "memory_list", R"({"prefix":"a/","limit":2,"cursor":")" + cursor + "\"}");
+        const FakeCallPtr page =
+            rig.ask("memory_list", R"({"prefix":"a/","limit":2,"cursor":")" + cursor + "\"}");
         for (std::size_t i = 0; i < page->count("/values"); ++i) {
             const std::string at = "/values/" + std::to_string(i);
             EXPECT_TRUE(keys.insert(page->text(at + "/key")).second);
@@ -146,8 +146,9 @@ TEST(McpTools, ListsAreNarrowedAndGoOnFromTheirCursor) {
     EXPECT_EQ(keys.size(), 5u);
     EXPECT_EQ(rig.ask("memory_list", R"({"tag":"even","values":true})")->count("/values"), 3u);
     EXPECT_EQ(rig.ask("memory_list", R"({"type":"chat"})")->text("/values/0/key"), "b");
-    EXPECT_EQ(rig.ask("memory_list", R"({"updated_since":"2999-01-01T00:00:00Z"})")->count("/values"),
-              0u);
+    EXPECT_EQ(
+        rig.ask("memory_list", R"({"updated_since":"2999-01-01T00:00:00Z"})")->count("/values"),
+        0u);
     EXPECT_EQ(rig.call("memory_list", R"({"cursor":"zz"})")->code, Errc::invalid_field);
 }
 
@@ -187,7 +188,8 @@ TEST(McpTools, ModesAndWhoIsThere) {
 TEST(McpTools, ARefusedWishForPrivacyIsKept) {
     McpRig rig;
     rig.ask("mode_set", R"({"mode":"parallel"})");
-    EXPECT_EQ(rig.call("mode_set", R"({"mode":"inspired","strange":1})")->code, Errc::invalid_field);
+    EXPECT_EQ(rig.call("mode_set", R"({"mode":"inspired","strange":1})")->code,
+              Errc::invalid_field);
     rig.instance = "codex";
     EXPECT_EQ(rig.ask("agents_list", R"({"present":true})")->count("/agents"), 1u);
 }
@@ -206,10 +208,12 @@ TEST(McpTools, ResponsesAreRecordedAndFound) {
     const FakeCallPtr missing = rig.call("response_record", R"({"chat_id":"c","message_id":"m"})");
     EXPECT_EQ(missing->code, Errc::missing_field);
     rig.rig.change_settings().enable_glass_box_tracking = false;
-    EXPECT_EQ(rig.call("response_record",
-                       R"({"chat_id":"c","message_id":"m","source":"local","provider":"p","model":"m","text":"t"})")
-                  ->code,
-              Errc::switched_off);
+    EXPECT_EQ(
+        rig.call(
+               "response_record",
+               R"({"chat_id":"c","message_id":"m","source":"local","provider":"p","model":"m","text":"t"})")
+            ->code,
+        Errc::switched_off);
 }
 
 TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
@@ -224,7 +228,8 @@ TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
     };
     begins(refusal("memory_get", "{}"), "key: is required");
     begins(refusal("memory_get", R"({"key":1})"), "key: must be a string");
-    begins(refusal("memory_get", R"({"key":"k","keys":1})"), "keys: is not known here; known are key");
+    begins(refusal("memory_get", R"({"key":"k","keys":1})"),
+           "keys: is not known here; known are key");
     begins(refusal("memory_get", R"({"key":"k","version":0})"), "version: must be a whole number");
     begins(refusal("memory_set", R"({"value":{}})"), "key: ");
     begins(refusal("memory_set", R"({"key":"k"})"), "value: ");
@@ -238,13 +243,16 @@ TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
     begins(refusal("memory_set",
                    R"({"key":"k","value":{},"operation_id":")" + std::string(200, 'x') + "\"}"),
            "operation_id: ");
-    begins(refusal("memory_set", R"({"key":")" + std::string(300, 'k') + R"(","value":{}})"), "key: ");
-    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"), "contextKey: stands twice");
+    begins(refusal("memory_set", R"({"key":")" + std::string(300, 'k') + R"(","value":{}})"),
+           "key: ");
+    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"),
+           "contextKey: stands twice");
     begins(refusal("memory_patch", R"({"key":"k","patch":7})"), "patch: ");
     begins(refusal("memory_patch", R"({"key":"none","patch":{}})"), "key: there is no");
     begins(refusal("memory_delete", R"({"key":"none"})"), "key: there is no");
     begins(refusal("memory_restore", R"({"key":"none","version":1})"), "key: there is no");
-    begins(refusal("memory_list", R"({"limit":0})"), "limit: must be a whole number from 1 to 1000");
+    begins(refusal("memory_list", R"({"limit":0})"),
+           "limit: must be a whole number from 1 to 1000");
     begins(refusal("memory_search", "{}"), "query: is required");
     begins(refusal("memory_history", "{}"), "key: is required");
     begins(refusal("memory_history", R"({"key":"none"})"), "key: nothing is stored");
