@@ -155,6 +155,11 @@ bool Sessions::is_repeat(const std::string& session, std::uint64_t event, std::i
     return !events.emplace(event, now_ms).second;
 }
 
+bool Sessions::knows(const std::string& session) {
+    const MutexLock lock(mutex_);
+    return by_id_.contains(session);
+}
+
 bool Sessions::note_compaction(const std::string& session, bool announced) {
     const MutexLock lock(mutex_);
     Session& its = of(session);

@@ -26,6 +26,7 @@ class Sessions {
     // Notes the event; true where the same came within hook_repeat_ms.
     bool is_repeat(const std::string& session, std::uint64_t event, std::int64_t now_ms)
         EXCLUDES(mutex_);
+    bool knows(const std::string& session) EXCLUDES(mutex_);
     // `announced`: its compaction is; true where one was before.
     bool note_compaction(const std::string& session, bool announced) EXCLUDES(mutex_);
 

@@ -136,11 +136,14 @@ void keep(const VisitPtr& visit) {
                                  core::Freshness::best());
 }
 
+// Claims that are not of the session that asks. Of one instance two sessions are two where both are
+// known; a session that no hook has named is the instance's own.
 std::vector<Claimed> claims_of_others(const core::Snapshot& state, const Visit& visit) {
     std::vector<Claimed> out;
     for (const Claim& claim : state.claims) {
-        const bool own = claim.instance_id == visit.instance ||
-                         (!claim.session.empty() && claim.session == visit.event.session);
+        const bool own =
+            claim.session == visit.event.session ||
+            (claim.instance_id == visit.instance && !visit.sessions.knows(claim.session));
         if (!own) out.push_back({claim.resource, claim.instance_id, claim.expires_at_ms});
     }
     return out;
