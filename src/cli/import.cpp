@@ -141,9 +141,11 @@ std::optional<Exit> import_items(RestClient& client, const File& file,
         Fate fate = plan->fate;
         if (writes && !options.dry_run) {
             const Answer written = write_item(client, item, plan->version);
-            // It was there before, and somebody has taken it away since.
-            if (!written && written.failure->code == "already_applied")
-                fate = Fate::kept;
+            // It was imported before, and somebody has taken it away since.
+            const bool before = written ? written.header("idempotency-replayed").has_value()
+                                        : written.failure->code == "already_applied";
+            if (before)
+                fate = Fate::same;
             else if (!written)
                 return report(*written.failure);
         }

@@ -1,8 +1,7 @@
 // POST /hooks/ASSISTANT: the hooks of assistants, answered by the running server. At the beginning,
 // for a prompt and after a compaction it says what the memory has for the session; at a stop and
 // before a compaction it keeps what was said last; before a tool writes files it refuses those that
-// another agent has claimed, and those of which it cannot tell. protocol/openapi.yaml and
-// docs/hooks.md have the rest.
+// another agent has claimed, and those of which it cannot tell: docs/hooks.md.
 //
 // Lifetime: as long as the cell it serves. Threads: the cell's.
 #pragma once
