@@ -245,8 +245,7 @@ TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
            "operation_id: ");
     begins(refusal("memory_set", R"({"key":")" + std::string(300, 'k') + R"(","value":{}})"),
            "key: ");
-    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"),
-           "contextKey: stands twice");
+    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"), "key: stands twice");
     begins(refusal("memory_patch", R"({"key":"k","patch":7})"), "patch: ");
     begins(refusal("memory_patch", R"({"key":"none","patch":{}})"), "key: there is no");
     begins(refusal("memory_delete", R"({"key":"none"})"), "key: there is no");
