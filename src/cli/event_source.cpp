@@ -141,6 +141,9 @@ std::string describe_event(const json::Value& event) {
     if (kind == "response-recorded")
         return said("final/provider") + " " + said("final/model") + " answered in " +
                said("chatId");
+    if (kind == "claim-changed")
+        return said("claim/resource") + ": the claim of " + said("claim/instanceId") + " is " +
+               said("action");
     return printable(kind);
 }
 

@@ -41,6 +41,7 @@ class FakeCall final : public mcp::Call {
     }
     void ask(std::vector<mcp::InputRequest>, std::string) override { answer("ask", "null"); }
     void progress(double, std::optional<double>, std::string_view) override {}
+    void notify(std::string_view, std::string) override {}
     void on_cancel(std::function<void()> call) override { cancel = std::move(call); }
 
     bool answered() const { return !how.empty(); }

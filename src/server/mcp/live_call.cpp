@@ -78,9 +78,7 @@ void LiveCall::start(CellCommons& cell, ReplyPtr reply, CallSpec spec) {
     call->spec_.handler(*call);
     if (call->over_) return;
     if (call->spec_.era == Era::modern)  // there, whoever goes does not want the answer
-        call->reply_->on_gone([weak = call->weak()] {
-            if (const auto self = weak.lock()) self->cancel();
-        });
+        call->cancel_with_client();
     else
         call->await_cancel();
     cell.pulse.add(call->reply_);
@@ -101,6 +99,7 @@ std::string LiveCall::said(const Error& error) {
 
 void LiveCall::answer(int status, std::string text) {
     if (std::exchange(over_, true)) return;
+    const auto held = std::move(held_);
     on_cancel_.clear();
     reply_->answer(status, std::move(text));
 }
@@ -167,9 +166,16 @@ void LiveCall::notify(std::string_view method, std::string params) {
     reply_->say(request_text(method, params));
 }
 
+void LiveCall::cancel_with_client() {
+    reply_->on_gone([weak = weak()] {
+        if (const auto self = weak.lock()) self->cancel();
+    });
+}
+
 void LiveCall::cancel() {
     if (std::exchange(over_, true)) return;
     const auto self = shared_from_this();
+    held_.reset();
     for (const auto& call : std::exchange(on_cancel_, {}))
         call();
     reply_->answer(200, {});
@@ -246,6 +252,8 @@ void LiveCall::ask_by_requests(const std::vector<InputRequest>& wanted, std::str
     spec_.inputs.clear();
     spec_.state = std::move(state);
     asked_ = wanted.size();
+    held_ = shared_from_this();
+    cancel_with_client();  // nobody else could be told of the answer
     for (const InputRequest& one : wanted) {
         const std::string id = "\"" + cell_.node.random().uuid4() + "\"";
         const std::string key = *awaited_.insert("answer " + spec_.serial + " " + id).first;

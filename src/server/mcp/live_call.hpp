@@ -83,6 +83,7 @@ class LiveCall final : public Call {
     void refuse(const Refusal& refusal);
     void answer(int status, std::string text);
     void cancel();
+    void cancel_with_client();
     // Errors: what the client cannot be asked.
     std::optional<Refusal> missing_capability(const std::vector<InputRequest>& wanted) const;
     void ask_by_result(const std::vector<InputRequest>& wanted, const std::string& state);
@@ -101,6 +102,7 @@ class LiveCall final : public Call {
     double progress_ = -1;
     std::size_t asked_ = 0;         // questions to the client without an answer
     std::set<std::string> awaited_; // keys in Sessions
+    std::shared_ptr<Call> held_;     // itself, while its client is asked
     std::vector<std::function<void()>> on_cancel_;
 };
 

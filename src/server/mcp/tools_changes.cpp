@@ -153,8 +153,12 @@ class Changes final : public core::Peer, public std::enable_shared_from_this<Cha
         request.listed = false;
         request.dialect = core::Dialect::negotiated;
         request.resume = page_->position();
+        // The last word is the log's, for whom nothing is pushed (ENABLE_REAL_TIME_EVENTS).
         node.after(wait_ms_, [self = shared_from_this()] {
-            self->finish([text = self->page_->text(false)](Call& call) { call.result(text); });
+            self->finish([self](Call&) {
+                self->wait_ms_ = 0;
+                self->read();
+            });
         });
         call_->on_cancel([weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->finish([](Call&) {});

@@ -173,6 +173,9 @@ struct Agent {
     const Presence* presence = nullptr;
     const Context* last_write = nullptr;
     std::vector<const Claim*> claims;
+    bool present = false;
+
+    bool is_there() const noexcept { return present || presence != nullptr; }
 };
 
 void write_agents(Call& call, const core::Snapshot& snapshot, const std::vector<Presence>& present,
@@ -184,18 +187,20 @@ void write_agents(Call& call, const core::Snapshot& snapshot, const std::vector<
         agents[presence.instance_id].presence = &presence;
     for (const Claim& claim : snapshot.claims)
         agents[claim.instance_id].claims.push_back(&claim);
+    Agent& you = agents[call.instance()];
     for (const ContextPtr& context : snapshot.contexts) {
         const Context*& last = agents[context->last_modified_by].last_write;
         if (last == nullptr || last->offset < context->offset) last = context.get();
     }
-    if (only_present)
-        std::erase_if(agents, [](const auto& one) { return one.second.presence == nullptr; });
+    // Who asks is there, also where its presence is not known yet.
+    you.present = you.mode == nullptr || you.mode->current != Mode::inspired;
+    if (only_present) std::erase_if(agents, [](const auto& one) { return !one.second.is_there(); });
     call.result(json::written(2048, [&](json::Writer& out) {
         out.raw("{\"you\":").string(call.instance()).raw(",\"agents\":");
         out.array(agents, [&out](const auto& entry) {
             const auto& [id, agent] = entry;
             out.object([&] {
-                out.members("instance", id, "present", agent.presence != nullptr);
+                out.members("instance", id, "present", agent.is_there());
                 if (agent.presence != nullptr)
                     out.members("connections", agent.presence->connections, "connected_at",
                                 write_time(agent.presence->connected_at_ms), "last_seen",

@@ -30,7 +30,7 @@ constexpr std::string_view kOperationId = "operation_id";
 // What the arguments become.
 struct Payload {
     std::string text;  // the operation's fields
-    std::string operation_id;
+    std::optional<std::string> operation_id;
     std::string_view yours;  // JSON, within the arguments
 };
 
@@ -45,7 +45,7 @@ Result<Payload> payload_of(const Call& call, const Operation& operation) {
         std::string_view name;
         if (!source->member_name(name)) return in.take_error();
         if (name == kOperationId) {
-            if (!out.operation_id.empty())
+            if (out.operation_id)
                 return fail(Errc::invalid_field, "operation_id: stands twice; send it once");
             if (!json::Field(name, *source).into(out.operation_id)) return in.take_error();
         } else {
@@ -113,7 +113,7 @@ Result<Command> command_of(Call& call, const Operation& operation, const Payload
         decoder.operation(payload.text, {.op = operation.name, .payload = operation.payload}));
     command.instance_id = call.instance();
     command.operation_id =
-        payload.operation_id.empty() ? call.node().random().uuid4() : payload.operation_id;
+        payload.operation_id ? *payload.operation_id : call.node().random().uuid4();
     fill_in(command);
     TRY(validate(command));
     TRY(check_switches(call.node().settings(), command));

@@ -24,7 +24,7 @@ void write_members(json::Writer& out, const Context& context, bool with_data = t
 void write_value(json::Writer& out, const Context& context, bool with_data = true);
 // {"instance":…,"mode":…,"previous":…,"version":…,"since":…,"capabilities":{…}}
 void write_mode_members(json::Writer& out, const ModeState& state);
-// {"resource":…,"holder":…,"token":…,"session":…,"note":…,"granted_at":…,"expires_at":…}
+// Who holds what, under which token, and until when.
 void write_claim_members(json::Writer& out, const Claim& claim);
 
 // About as many tokens as a model takes a text for, rather too many than too few.

@@ -245,8 +245,7 @@ TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
            "operation_id: ");
     begins(refusal("memory_set", R"({"key":")" + std::string(300, 'k') + R"(","value":{}})"),
            "key: ");
-    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"),
-           "contextKey: stands twice");
+    begins(refusal("memory_set", R"({"key":"k","key":"k","value":{}})"), "key: stands twice");
     begins(refusal("memory_patch", R"({"key":"k","patch":7})"), "patch: ");
     begins(refusal("memory_patch", R"({"key":"none","patch":{}})"), "key: there is no");
     begins(refusal("memory_delete", R"({"key":"none"})"), "key: there is no");
@@ -265,6 +264,48 @@ TEST(McpTools, BadArgumentsAreNamedAsTheToolCallsThem) {
     begins(refusal("mode_set", R"({"mode":"loud"})"), "mode: must be");
     begins(refusal("agents_list", R"({"x":1})"), "x: is not known");
     begins(refusal("response_query", R"({"limit":2000})"), "limit: must be");
+}
+
+TEST(McpTools, ProvenanceIsKeptAsItWasSaid) {
+    McpRig rig;
+    rig.set("said", R"({"n":1})",
+            R"(,"provenance":{"kind":"web","model":"m-1","trust":"quarantined"})");
+    const FakeCallPtr said = rig.ask("memory_get", R"({"key":"said"})");
+    EXPECT_EQ(said->text("/provenance/kind"), "web");
+    EXPECT_EQ(said->text("/provenance/model"), "m-1");
+    EXPECT_EQ(said->text("/provenance/trust"), "quarantined");
+    const FakeCallPtr unsaid = rig.set("unsaid", R"({"n":1})");
+    EXPECT_EQ(unsaid->text("/provenance/kind"), "model");
+    EXPECT_EQ(unsaid->text("/provenance/trust"), "unverified");
+    EXPECT_EQ(unsaid->at("/provenance/model"), nullptr);
+}
+
+TEST(McpTools, AClaimIsHeldByOneAndItsFenceEndsWithIt) {
+    McpRig rig;
+    const FakeCallPtr claim =
+        rig.ask("claim_acquire", R"({"resource":"context:k","note":"writing","ttl_ms":1000})");
+    EXPECT_EQ(claim->text("/action"), "granted");
+    EXPECT_EQ(claim->text("/holder"), "claude");
+    rig.instance = "codex";
+    const FakeCallPtr taken = rig.call("claim_acquire", R"({"resource":"context:k"})");
+    EXPECT_EQ(taken->code, Errc::claimed);
+    EXPECT_EQ(taken->text("/claim/holder"), "claude");
+    EXPECT_EQ(taken->text("/claim/note"), "writing");
+    EXPECT_EQ(rig.ask("agents_list", "{}")->text("/agents/0/claims/0/resource"), "context:k");
+    rig.instance = "claude";
+    const std::string fence =
+        R"("resource":"context:k","token":)" + std::to_string(claim->number("/token"));
+    rig.set("k", R"({"n":1})", ",\"fence\":{" + fence + "}");
+    EXPECT_EQ(rig.ask("claim_release", "{" + fence + "}")->text("/action"), "released");
+    rig.instance = "codex";
+    EXPECT_GT(rig.ask("claim_acquire", R"({"resource":"context:k"})")->number("/token"),
+              claim->number("/token"));
+    rig.instance = "claude";
+    const FakeCallPtr late =
+        rig.call("memory_set",
+                 R"({"key":"k","value":{"n":2},"expected_version":1,"fence":{)" + fence + "}}");
+    EXPECT_EQ(late->code, Errc::claim_lost);
+    EXPECT_EQ(rig.ask("memory_get", R"({"key":"k"})")->number("/value/n"), 1);
 }
 
 TEST(McpTools, NobodySeesAnothersMemory) {
