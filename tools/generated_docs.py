@@ -12,6 +12,7 @@ DOCUMENTS = {
     "docs/settings.md": ["config", "list", "--markdown"],
     "docs/limits.md": ["config", "limits", "--markdown"],
     "docs/errors.md": ["config", "errors", "--markdown"],
+    "docs/mcp-tools.md": ["config", "tools", "--markdown"],
 }
 
 

@@ -22,6 +22,7 @@ ARROWS = {
     "base": set(),
     "model": {"base"},
     "wire": {"base", "model", "net/frame_header.hpp"},
+    "import": {"base", "model"},
     "core": {"base", "model", "store/log.hpp", "store/archive.hpp", "store/documents.hpp",
              "bus/bus.hpp"},
     "store": {"base", "model"},
@@ -42,10 +43,13 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live",
+            "server/mcp", "server/mcp/others", "server/hooks", "import"},
 }
-for part in ("rest", "live", "mcp", "web"):
+for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
+ARROWS["server/mcp/others"] = ARROWS["server/mcp"] | {"server/mcp", "import"}
+ARROWS["server/hooks"] |= {"server/mcp"}  # what sessions were shown is known once
 
 # Foreign headers and the only layers that may see them.
 FOREIGN = {

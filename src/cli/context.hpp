@@ -38,6 +38,7 @@ Exit patch_context(RestClient& client, const ContextOptions& options);
 Exit remove_context(RestClient& client, const ContextOptions& options);
 Exit restore_context(RestClient& client, const ContextOptions& options);
 Exit watch_contexts(RestClient& client, const ContextOptions& options);
+Exit watch_all(RestClient& client);
 
 // What --since goes on from, for the help.
 inline constexpr const char* kTokens =

@@ -92,7 +92,9 @@ Exit follow(RestClient& client, Subscription& subscription) {
             if (std::exchange(told, false)) note(client, "Connected again.");
             connected_once = true;
             pause_ms = 100;
-            wanted = parser.feed(bytes, subscription.on_event) && flush_output();
+            wanted = parser.feed(bytes, subscription.on_event);
+            if (wanted && subscription.on_bytes) subscription.on_bytes();
+            wanted = wanted && flush_output();
             return wanted && !interrupt.asked();
         };
         parser.restart();
@@ -139,6 +141,9 @@ std::string describe_event(const json::Value& event) {
     if (kind == "response-recorded")
         return said("final/provider") + " " + said("final/model") + " answered in " +
                said("chatId");
+    if (kind == "claim-changed")
+        return said("claim/resource") + ": the claim of " + said("claim/instanceId") + " is " +
+               said("action");
     return printable(kind);
 }
 

@@ -47,6 +47,7 @@ struct Subscription {
     std::string after;  // token; empty: from now
     std::vector<std::string> types;
     OnEvent on_event;
+    std::function<void()> on_bytes{};  // whenever something comes, also where it is no event
 };
 
 // Reads until `on_event` wants no more, the user interrupts, or the server refuses. Connections

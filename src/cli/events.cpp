@@ -176,6 +176,10 @@ Exit watch_contexts(RestClient& client, const ContextOptions& options) {
     return follow_on(client, after, {kContextUpdated}, take);
 }
 
+Exit watch_all(RestClient& client) {
+    return follow_on(client, "", {}, [&](const json::Value& event) { show(client, event); });
+}
+
 void add_events(Command& root) {
     const auto o = std::make_shared<EventsOptions>();
     root.add("events", "Show the log of changes", show_events, o)

@@ -13,6 +13,7 @@ enum class Exit : std::uint8_t {
     ok = 0,
     failed = 1,       // the server, or this machine, refused or failed
     usage = 2,        // the command line or a setting is wrong
+    denied = 2,       // of a hook: the tool must not run
     unreachable = 3,  // no server answers there
     not_found = 4,
     conflict = 5,  // another version is stored, or a patch does not apply

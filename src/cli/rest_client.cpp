@@ -160,15 +160,28 @@ Answer RestClient::get_plain(const std::string& target) {
     return send_to_ours(std::move(request), false);
 }
 
+Answer RestClient::post(const std::string& target, const std::string& body, Headers headers) {
+    ClientRequest request;
+    request.method = "POST";
+    request.target = target;
+    request.headers = std::move(headers);
+    request.headers.emplace_back("Content-Type", "application/json");
+    if (user_) request.headers.emplace_back("Dyad-User", *user_);
+    request.body = body;
+    return send_to_ours(std::move(request), true);
+}
+
 Answer RestClient::write(const std::string& method, const std::string& path,
                          const std::string& body, Headers headers) {
     ClientRequest request = request_below(path);
     request.method = method;
-    request.headers.emplace_back("Idempotency-Key", random_.uuid4());
-    const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
-        return header.first == "Content-Type";
-    });
-    if (!typed) headers.emplace_back("Content-Type", "application/json");
+    const auto add_unless_given = [&headers](std::string_view name, std::string value) {
+        const auto is_it = [name](const auto& header) { return header.first == name; };
+        if (std::none_of(headers.begin(), headers.end(), is_it))
+            headers.emplace_back(name, std::move(value));
+    };
+    add_unless_given("Idempotency-Key", random_.uuid4());
+    add_unless_given("Content-Type", "application/json");
     request.headers.insert(request.headers.end(), headers.begin(), headers.end());
     request.body = body;
     Answer answer = send_to_ours(std::move(request), true);

@@ -57,6 +57,8 @@ class RestClient {
                     std::string_view place = "before");
     // Outside of /api/v1: /metrics, /readyz. The body is not read as JSON.
     Answer get_plain(const std::string& target);
+    // The same, with a body of JSON; as which instance is for `headers` to say.
+    Answer post(const std::string& target, const std::string& body, Headers headers);
     // A long answer below /api/v1, piece by piece; asked for once.
     Answer stream(ClientRequest request);
     // What answers must be a server of ours before it is told anything, even for whom it is asked:

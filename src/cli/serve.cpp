@@ -4,8 +4,12 @@
 #include "cli/backends.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
+#include "server/hooks/door.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
+#include "server/mcp/endpoint.hpp"
+#include "server/mcp/others/others.hpp"
+#include "server/mcp/product.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
 
@@ -41,9 +45,18 @@ void configure_log(const Resolved& settings) {
 server::Parts make_parts(const Resolved& settings, const server::live::PlainRenderer& renderer) {
     server::Parts parts;
     add_backends(parts, settings);
-    parts.http = [](server::Node& node) -> server::HttpHandler {
-        return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
-            api->handle(std::move(exchange));
+    static const server::mcp::Mount kMounts[] = {
+        {"/mcp", &server::mcp::product_registry()},
+        {"/mcp/reference", &server::mcp::reference_registry()},
+        {"/mcp/openmemory", &server::mcp::openmemory_registry()}};
+    parts.http = [commons = std::make_shared<server::mcp::Commons>(parts.secret)](
+                     server::Node& node) -> server::HttpHandler {
+        return [api = std::make_shared<server::rest::Api>(node),
+                hooks = std::make_shared<server::hooks::Door>(node),
+                gate = std::make_shared<server::mcp::Gate>(node, commons, kMounts)](
+                   server::ExchangePtr exchange) {
+            if (server::hooks::Door::takes(exchange->request())) return hooks->handle(exchange);
+            if (!gate->handle(exchange)) api->handle(std::move(exchange));
         };
     };
     parts.live = [](server::Cell& cell) { return std::make_unique<server::live::LiveHub>(cell); };

@@ -1,21 +1,16 @@
 #include "core/decide.hpp"
 
 #include "base/limits.hpp"
-#include "base/overloaded.hpp"
+#include "core/decide_parts.hpp"
 #include "core/mutation.hpp"
 #include "model/json.hpp"
 #include "model/json_patch.hpp"
 #include "model/merge.hpp"
 
 #include <algorithm>
-#include <tuple>
 
 namespace dyad::core {
 namespace {
-
-Rejection reject(Errc code, std::string detail, ContextPtr current = nullptr) {
-    return {fail(code, std::move(detail)), std::move(current)};
-}
 
 // A context that exists; null for a deleted one.
 const ContextPtr& live(const ContextPtr& context) {
@@ -28,12 +23,6 @@ bool version_matches(const ContextPtr& stored, Version expected) {
     const Version version = alive ? alive->version : 0;
     if (broken(Mutation::version_greater_suffices)) return version >= expected;
     return version == expected;
-}
-
-// The one of them that does not hold. Requires: not both do.
-std::string broken_condition(const Conditions& conditions, Version stored) {
-    const bool match = conditions.match && !conditions.match->holds(stored);
-    return std::string(match ? "If-Match" : "If-None-Match") + ": does not hold; ";
 }
 
 std::optional<Rejection> check_conditions(const Command& command, const ContextPtr& stored) {
@@ -70,6 +59,13 @@ json::Value overlay(const json::Value& below, const json::Value& above) {
     return result;
 }
 
+// Who changes a part of a document vouches for no more than that: the whole is believed as little
+// as the rest of it.
+void believe_no_more_than(const Context& stored, Context& next) {
+    if (next.provenance && stored.provenance)
+        next.provenance->trust = std::max(next.provenance->trust, stored.provenance->trust);
+}
+
 // The decision on one command; a member per kind of command.
 class Decider {
   public:
@@ -82,11 +78,16 @@ class Decider {
     Decided operator()(const DeleteContext& erase) const;
     Decided operator()(const RestoreContext& restore) const;
     Decided operator()(const ResolveConflict& resolve) const;
-    Decided operator()(const SetMode& set) const;
+    Decided operator()(const SetMode&) const { return decide_mode(view_, command_, at_); }
     Decided operator()(const RecordResponse& response) const;
     Decided operator()(const AnnounceMcp& mcp) const;
     Decided operator()(const ExpireContext& expire) const;
     Decided operator()(const AdoptContext& adopt) const;
+    Decided operator()(const AcquireClaim& acquire) const {
+        return decide_claim(view_, command_, acquire, at_);
+    }
+    Decided operator()(const ReleaseClaim& release) const { return decide_claim(view_, release); }
+    Decided operator()(const ExpireClaim& expire) const { return decide_claim(view_, expire, at_); }
 
   private:
     Context successor(const ContextPtr& stored, const std::string& key) const;
@@ -98,7 +99,6 @@ class Decider {
                     const std::function<Result<json::Value>(const json::Value&)>& apply) const;
     void apply_options(const PutContext& put, Context& next) const;
     Decided remove(const ContextPtr& stored, ContextAction action) const;
-    std::vector<std::string> make_room(const ModeState* before, const ModeState& after) const;
 
     const View& view_;
     const Command& command_;
@@ -125,6 +125,7 @@ Context Decider::successor(const ContextPtr& stored, const std::string& key) con
     next.version += 1;
     next.last_modified_by = command_.instance_id;
     next.updated_at_ms = at_.now_ms;
+    next.provenance = command_.provenance;
     next.offset = at_.offset;
     if (!stored || revived) {
         next.created_by = command_.instance_id;
@@ -243,6 +244,7 @@ Decided Decider::merge(const PutContext& put, const ContextPtr& stored) const {
         return Rejection{fits.error(), stored};
     Context next = successor(stored, put.key);
     next.data = json::canonical(merged.merged);
+    if (from != stored->version) believe_no_more_than(*stored, next);
     apply_options(put, next);
     std::vector<Conflict> opened;
     const auto text = [](const std::optional<json::Value>& value) {
@@ -280,6 +282,7 @@ Decided Decider::patched(
     if (const Status fits = json::check(*result); !fits) return Rejection{fits.error(), stored};
     Context next = successor(stored, key);
     next.data = json::canonical(*result);
+    believe_no_more_than(*stored, next);
     return write(stored, std::move(next), ContextAction::updated, MergeStrategy::merge);
 }
 
@@ -364,6 +367,7 @@ Decided Decider::operator()(const RestoreContext& restore) const {
     next.data = snapshot->data;
     next.type = snapshot->type;
     next.tags = snapshot->tags;
+    if (!next.provenance) next.provenance = snapshot->provenance;  // it is what it was
     return write(stored, std::move(next), ContextAction::restored, MergeStrategy::replace);
 }
 
@@ -378,6 +382,7 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
     Context next = successor(stored, stored->key);
     if (resolve.choice == ResolveConflict::Choice::stored) {
         next.data = stored->data;
+        if (!next.provenance) next.provenance = stored->provenance;
     } else {
         const std::optional<std::string>& chosen =
             resolve.choice == ResolveConflict::Choice::value ? resolve.value : conflict->incoming;
@@ -397,66 +402,10 @@ Decided Decider::operator()(const ResolveConflict& resolve) const {
             return reject(Errc::invalid_field, "value: the document must stay a JSON object");
         if (const Status fits = json::check(*result); !fits) return Rejection{fits.error(), stored};
         next.data = json::canonical(*result);
+        believe_no_more_than(*stored, next);
     }
     return write(stored, std::move(next), ContextAction::resolved, MergeStrategy::merge, {},
                  {resolve.conflict_id});
-}
-
-Decided Decider::operator()(const SetMode& set) const {
-    const std::string& instance = mode_owner(command_);
-    const ModeState* stored = view_.mode(instance);
-    const std::uint64_t version = stored ? stored->sync_version : 0;
-    if (!command_.conditions.hold(version))
-        return reject(Errc::version_conflict, broken_condition(command_.conditions, version) +
-                                                  "the mode is at version " +
-                                                  std::to_string(version));
-    if (command_.expected_version && *command_.expected_version != version)
-        return reject(Errc::version_conflict,
-                      "expectedVersion: " + std::to_string(*command_.expected_version) +
-                          " was expected, the mode is at version " + std::to_string(version));
-    ModeState next;
-    next.instance_id = instance;
-    next.activated_at_ms = at_.now_ms;
-    if (set.success) {
-        next.current = set.mode;
-        next.configuration = set.configuration;
-        if (stored) next.previous = stored->current;
-        if (stored && stored->current == set.mode) next.activated_at_ms = stored->activated_at_ms;
-    } else {
-        // What failed leaves the mode as it was: what is private stays private.
-        if (stored) next = *stored;
-        next.attempted = set.mode;
-    }
-    next.context_snapshot = set.context_snapshot;
-    next.updated_at_ms = at_.now_ms;
-    next.sync_version = version + 1;
-    next.transition_duration_ms = set.transition_duration_ms;
-    next.success = set.success;
-    next.error_message = set.error_message;
-    std::vector<std::string> forgotten = make_room(stored, next);
-    return Change(ModeChange{std::move(next), std::move(forgotten)});
-}
-
-// Of the instances that are in inspired mode, and of the others, the one that said its mode longest
-// ago makes room for one more; rather one without a live session here. Who is named in the event is
-// forgotten by everybody who folds it, whoever lives where.
-std::vector<std::string> Decider::make_room(const ModeState* before, const ModeState& after) const {
-    const auto is_private = [](const ModeState& mode) { return mode.current == Mode::inspired; };
-    const bool wanted = is_private(after);
-    const std::size_t most = wanted ? at_.private_instances_max : at_.instances_max;
-    if ((before != nullptr && is_private(*before) == wanted) || view_.instances() < most) return {};
-    std::vector<const ModeState*> others = view_.modes();
-    std::erase_if(others, [&](const ModeState* mode) { return is_private(*mode) != wanted; });
-    std::erase_if(others, [&](const ModeState* mode) { return mode == before; });
-    if (others.size() < most) return {};
-    const auto rank = [&](const ModeState* mode) {
-        const bool present = at_.is_present != nullptr && (*at_.is_present)(mode->instance_id);
-        return std::tuple(present, mode->updated_at_ms, std::string_view(mode->instance_id));
-    };
-    return {(*std::min_element(
-                 others.begin(), others.end(),
-                 [&](const ModeState* a, const ModeState* b) { return rank(a) < rank(b); }))
-                ->instance_id};
 }
 
 Decided Decider::operator()(const RecordResponse& response) const {
@@ -483,7 +432,8 @@ Decided decide(const View& view, const Command& command, const Decision& at) {
     // Inspired mode is private: nothing of that instance leaves it but its own mode (wire.md 1.5).
     const auto* set = std::get_if<SetMode>(&command.body);
     const bool own = set != nullptr ? mode_owner(command) == command.instance_id
-                                    : std::holds_alternative<ExpireContext>(command.body);
+                                    : std::holds_alternative<ExpireContext>(command.body) ||
+                                          std::holds_alternative<ExpireClaim>(command.body);
     // What comes through its connection leaves it, too, whoever is named in it.
     const bool via = !command.via.empty() && view.is_private(command.via);
     if ((at.is_private || via || view.is_private(command.instance_id)) && !own)
@@ -491,6 +441,8 @@ Decided decide(const View& view, const Command& command, const Decision& at) {
                       "instanceId: \"" + (via ? command.via : command.instance_id) +
                           "\" is in inspired mode, or asked for it; switch to didactic or "
                           "parallel to share");
+    if (command.fence)
+        if (auto rejection = check_fence(view, *command.fence, at)) return *std::move(rejection);
     return std::visit(Decider(view, command, at), command.body);
 }
 

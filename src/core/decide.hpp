@@ -12,12 +12,15 @@
 
 namespace dyad::core {
 
+class ProvenTime;
+
 // What the decision rests on beside the view.
 struct Decision {
-    std::int64_t now_ms = 0;          // the event's timestamp
-    std::int64_t proven_ms = 0;       // what is over by then may expire
-    Offset offset = 0;                // the event's offset
-    std::int64_t context_ttl_ms = 0;  // default life of a context; 0 = for ever
+    std::int64_t now_ms = 0;           // the event's timestamp
+    std::int64_t proven_ms = 0;        // what is over by then may expire
+    const ProvenTime* time = nullptr;  // what slow clocks dated; null: nothing
+    Offset offset = 0;                 // the event's offset
+    std::int64_t context_ttl_ms = 0;   // default life of a context; 0 = for ever
     // Its instance asked for inspired mode before it, and that could not be noted.
     bool is_private = false;
     std::size_t instances_max = limits::instances_per_user_max;

@@ -1,8 +1,11 @@
-// The end of a user's contexts: what is over becomes an event of the server's own, so that whoever
-// follows the log learns of it.
+// The end of a user's contexts and claims: what is over becomes an event of the server's own, so
+// that whoever follows the log learns of it.
 #pragma once
 
+#include "model/command.hpp"
+
 #include <cstdint>
+#include <string>
 
 namespace dyad::core {
 
@@ -18,6 +21,10 @@ class Expiry {
     std::int64_t next_ms() const;
 
   private:
+    void expire_contexts();
+    void expire_claims();
+    void submit(const std::string& operation_id, CommandBody&& end);
+
     UserLog& user_;
 };
 

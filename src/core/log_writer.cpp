@@ -119,6 +119,7 @@ void LogWriter::decide_one(Draft& draft, Pending&& pending) {
     const std::int64_t now_ms = heart.time.date_after(draft.head.timestamp_ms);
     const Decision at{.now_ms = now_ms,
                       .proven_ms = heart.time->destroy_ms(),
+                      .time = &*heart.time,
                       .offset = draft.head.offset + 1,
                       .context_ttl_ms = heart.config.context_ttl_ms,
                       .is_private = user_.privacy().is_private(pending, draft.flight.writes),

@@ -21,7 +21,11 @@ void write_members(json::Writer& out, const Change& change) {
             },
             [&](const ModeChange& m) { write(out.member("mode"), m.state); },
             [&](const ResponseChange& r) { write(out.member("response"), r.record); },
-            [&](const McpChange& m) { out.member("mcp").raw(m.payload); }},
+            [&](const McpChange& m) { out.member("mcp").raw(m.payload); },
+            [&](const ClaimChange& c) {
+                out.member("action", c.action);
+                write(out.member("claim"), c.claim);
+            }},
         change);
 }
 

@@ -25,6 +25,7 @@ struct Snapshot {
     std::vector<ContextPtr> contexts;  // live ones, by key
     std::vector<ModeState> modes;
     std::vector<Conflict> conflicts;
+    std::vector<Claim> claims;  // by resource
 };
 
 // The port to the connection. Threads: the cell's. Calls never re-enter the heart.

@@ -135,6 +135,8 @@ std::shared_ptr<const Snapshot> UserLog::snapshot() {
         taken->modes.push_back(mode);
     for (const auto& [id, conflict] : state_.conflicts)
         taken->conflicts.push_back(conflict);
+    for (const auto& [resource, claim] : state_.claims)
+        taken->claims.push_back(claim);
     snapshot_ = taken;
     return snapshot_;
 }

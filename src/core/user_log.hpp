@@ -4,7 +4,7 @@
 //   LogReader    log_reader     loads the log, reads on to its end, knows how fresh that is
 //   LogWriter    log_writer     queues commands, decides them in batches, settles their outcome;
 //                               has Repeats, which answers what was applied before
-//   Expiry       expiry         makes the end of contexts an event
+//   Expiry       expiry         makes the end of contexts and claims an event
 //   Projector    projector      keeps the documents beside the log in step with it
 //   UserPrivacy  user_privacy   who is private: by the log, and by what was asked for
 //   Delivery     delivery       the sessions, each with its position

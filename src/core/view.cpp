@@ -77,12 +77,30 @@ std::size_t View::instances() const noexcept {
                                     instances_delta_);
 }
 
+const Claim* View::claim(std::string_view resource) const {
+    if (const auto* const touched = find_in(claims_, resource))
+        return touched->has_value() ? &**touched : nullptr;
+    return find_in(durable_->claims, resource);
+}
+std::size_t View::claims() const noexcept {
+    return static_cast<std::size_t>(static_cast<std::int64_t>(durable_->claims.size()) +
+                                    claims_delta_);
+}
+
 void View::add(const Change& change) {
     if (const auto* context = std::get_if<ContextChange>(&change)) {
         add_context(*context);
     } else if (const auto* mode = std::get_if<ModeChange>(&change)) {
         add_mode(*mode);
+    } else if (const auto* claim = std::get_if<ClaimChange>(&change)) {
+        add_claim(*claim);
     }
+}
+
+void View::add_claim(const ClaimChange& change) {
+    const Claim& after = change.claim;
+    claims_delta_ += (change.is_held() ? 1 : 0) - (claim(after.resource) != nullptr ? 1 : 0);
+    claims_.insert_or_assign(after.resource, change.held());
 }
 
 void View::add_mode(const ModeChange& change) {

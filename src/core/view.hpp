@@ -36,6 +36,10 @@ class View {
     // Of all instances. Lifetime: until add().
     std::vector<const ModeState*> modes() const;
 
+    // Lifetime: until add().
+    const Claim* claim(std::string_view resource) const;
+    std::size_t claims() const noexcept;
+
     // Lays `change` over what the view showed so far.
     void add(const Change& change);
 
@@ -47,6 +51,7 @@ class View {
 
     void add_context(const ContextChange& change);
     void add_mode(const ModeChange& change);
+    void add_claim(const ClaimChange& change);
 
     const State* durable_;
     // What the batch touched, as it is after it. Most batches touch one context only.
@@ -57,6 +62,8 @@ class View {
     std::map<std::string, Conflict, std::less<>> conflicts_;
     std::set<std::string, std::less<>> closed_conflicts_;
     std::size_t closed_durable_ = 0;
+    std::map<std::string, std::optional<Claim>, std::less<>> claims_;  // nothing: over
+    std::int64_t claims_delta_ = 0;
     std::int64_t instances_delta_ = 0;
     std::int64_t live_contexts_delta_ = 0;
     std::int64_t live_bytes_delta_ = 0;

@@ -41,7 +41,8 @@ void append_scope(std::string& out, const Change& change) {
                    },
                    [&](const McpChange& m) {
                        out.append(m.kind == EventKind::event_lost ? "lost" : "mcp");
-                   }},
+                   },
+                   [&](const ClaimChange& c) { out.append("claim:").append(c.claim.resource); }},
         change);
 }
 
@@ -109,13 +110,26 @@ void fold_context(State& state, const ContextChange& change) {
     forget_deletions(state);
 }
 
+void fold_claim(State& state, const ClaimChange& change) {
+    const Claim& next = change.claim;
+    const auto at = state.claims.find(next.resource);
+    if (at != state.claims.end()) state.claim_ends.erase({at->second.expires_at_ms, next.resource});
+    if (change.is_held()) {
+        state.claim_ends.emplace(next.expires_at_ms, next.resource);
+        state.claims.insert_or_assign(next.resource, next);
+    } else if (at != state.claims.end()) {
+        state.claims.erase(at);
+    }
+}
+
 }  // namespace
 
 EventKind kind_of(const Change& change) noexcept {
     return std::visit(Overloaded{[](const ContextChange&) { return EventKind::context_changed; },
                                  [](const ModeChange&) { return EventKind::mode_changed; },
                                  [](const ResponseChange&) { return EventKind::response_recorded; },
-                                 [](const McpChange& mcp) { return mcp.kind; }},
+                                 [](const McpChange& mcp) { return mcp.kind; },
+                                 [](const ClaimChange&) { return EventKind::claim_changed; }},
                       change);
 }
 
@@ -147,6 +161,8 @@ Result<Change> decode_change(const EventView& event) {
             return decoded<ModeChange>(event, read_mode_change);
         case EventKind::response_recorded:
             return decoded<ResponseChange>(event, read_response);
+        case EventKind::claim_changed:
+            return decoded<ClaimChange>(event, read_claim_change);
         case EventKind::mcp_tool_executed:
         case EventKind::mcp_server_added:
         case EventKind::mcp_server_removed:
@@ -168,7 +184,8 @@ void fold(State& state, const Change& change) {
                                   state.modes.erase(id);
                               state.modes.insert_or_assign(m.state.instance_id, m.state);
                           },
-                          [](const ResponseChange&) {}, [](const McpChange&) {}},
+                          [](const ResponseChange&) {}, [](const McpChange&) {},
+                          [&](const ClaimChange& c) { fold_claim(state, c); }},
                change);
 }
 

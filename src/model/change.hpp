@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "model/claim.hpp"
 #include "model/context.hpp"
 #include "model/event.hpp"
 #include "model/mode.hpp"
@@ -40,10 +41,21 @@ struct McpChange {
     std::string payload;  // canonical JSON
 };
 
-using Change = std::variant<ContextChange, ModeChange, ResponseChange, McpChange>;
+struct ClaimChange {
+    Claim claim;  // as it is after it, or was when it ended
+    ClaimAction action = ClaimAction::granted;
+
+    bool is_held() const noexcept {
+        return action == ClaimAction::granted || action == ClaimAction::renewed;
+    }
+    // The claim as it is after it; nothing where it is over.
+    std::optional<Claim> held() const { return is_held() ? std::optional(claim) : std::nullopt; }
+};
+
+using Change = std::variant<ContextChange, ModeChange, ResponseChange, McpChange, ClaimChange>;
 
 EventKind kind_of(const Change& change) noexcept;
-// "ctx:<key>", "mode:<instanceId>", "response:<chat>/<message>", "mcp", "lost".
+// "ctx:<key>", "mode:<instanceId>", "response:<chat>/<message>", "mcp", "lost", "claim:<resource>".
 std::string scope_of(const Change& change);
 // Canonical JSON.
 std::string encode_change(const Change& change);
@@ -58,20 +70,25 @@ void write_context(std::string& out, const Context& context);
 void write_mode(std::string& out, const ModeState& state);
 void write_response(std::string& out, const ResponseRecord& record);
 void write_conflict(std::string& out, const Conflict& conflict);
+void write_claim(std::string& out, const Claim& claim);
 // The same amid a text that is being written.
 void write(json::Writer& out, const Context& context);
 void write(json::Writer& out, const ModeState& state);
 void write(json::Writer& out, const ResponseRecord& record);
 void write(json::Writer& out, const Conflict& conflict);
+void write(json::Writer& out, const Claim& claim);
 Result<Context> read_context(std::string_view text);
 Result<ModeState> read_mode(std::string_view text);
 Result<ResponseRecord> read_response(std::string_view text);
 Result<Conflict> read_conflict(std::string_view text);
+Result<Claim> read_claim(std::string_view text);
 // What an event's data is; of a mode, its document with `forgotten` in it where somebody was.
 void write(json::Writer& out, const ContextChange& change);
 void write(json::Writer& out, const ModeChange& change);
+void write(json::Writer& out, const ClaimChange& change);
 Result<ContextChange> read_context_change(std::string_view text);
 Result<ModeChange> read_mode_change(std::string_view text);
+Result<ClaimChange> read_claim_change(std::string_view text);
 
 // By the moment, then by the key; looks up a key that is a view, too.
 struct ByTime {
@@ -92,7 +109,9 @@ struct State {
     std::map<std::string, ModeState, std::less<>> modes;     // by instance id
     std::map<std::string, Conflict, std::less<>> conflicts;  // open ones, by id
     std::set<std::pair<std::int64_t, std::string>, ByTime>
-        expiries;  // (when, key) of live contexts
+        expiries;                                      // (when, key) of live contexts
+    std::map<std::string, Claim, std::less<>> claims;  // by resource
+    std::set<std::pair<std::int64_t, std::string>, ByTime> claim_ends;  // (when, resource)
     std::size_t live_contexts = 0;
     std::size_t live_bytes = 0;  // of the data of live contexts
 

@@ -115,6 +115,27 @@ Status check_mode(const SetMode& set) {
     return Done{};
 }
 
+Status check_resource(const std::string& field, const std::string& resource) {
+    return check_label(field, resource, limits::claim_resource_bytes_max);
+}
+
+Status check_acquire(const AcquireClaim& acquire) {
+    TRY(check_resource("resource", acquire.resource));
+    if (acquire.ttl_ms < limits::claim_ttl_ms_min || acquire.ttl_ms > limits::claim_ttl_ms_max)
+        return fail(Errc::invalid_field, "ttlMs: must be a whole number from " +
+                                             std::to_string(limits::claim_ttl_ms_min) + " to " +
+                                             std::to_string(limits::claim_ttl_ms_max));
+    if (!acquire.note.value_or("").empty())
+        TRY(check_label("note", *acquire.note, limits::claim_note_bytes_max));
+    if (acquire.session.empty()) return Done{};
+    return check_label("session", acquire.session, limits::claim_session_bytes_max);
+}
+
+Status check_token(const std::string& field, Token token) {
+    if (token != 0) return Done{};
+    return fail(Errc::invalid_field, field + ": must be the token that the claim was granted with");
+}
+
 // Stored with every event: what is hashed, and in which order, may never change.
 template <class Part>
 void hash_part(std::uint64_t& seed, const Part& part) {
@@ -174,6 +195,8 @@ std::uint64_t Command::fingerprint() const {
         hash_versions(h, conditions.match);
         hash_versions(h, conditions.none_match);
     }
+    if (provenance) hash_into(h, provenance->kind, provenance->model, provenance->trust);
+    if (fence) hash_into(h, fence->resource, fence->token);
     std::visit(
         Overloaded{
             [&](const PutContext& c) {
@@ -206,6 +229,9 @@ std::uint64_t Command::fingerprint() const {
             [&](const AdoptContext& c) {
                 hash_into(h, c.document->key, c.document->data, c.document->version);
             },
+            [&](const AcquireClaim& c) { hash_into(h, c.resource, c.ttl_ms, c.note, c.session); },
+            [&](const ReleaseClaim& c) { hash_into(h, c.resource, c.token); },
+            [&](const ExpireClaim& c) { hash_into(h, c.resource, c.token); },
         },
         body);
     return h;
@@ -223,6 +249,7 @@ bool asks_for_privacy(const Command& command) noexcept {
 
 Status validate(const Command& command) {
     const bool own = std::holds_alternative<ExpireContext>(command.body) ||
+                     std::holds_alternative<ExpireClaim>(command.body) ||
                      std::holds_alternative<AdoptContext>(command.body);
     TRY(own ? Done{} : check_instance(command.instance_id));
     return validate_content(command);
@@ -231,6 +258,13 @@ Status validate(const Command& command) {
 Status validate_content(const Command& command) {
     TRY(check_name("id", command.operation_id, limits::operation_id_bytes_max,
                    NameRule::operation));
+    if (command.provenance && !command.provenance->model.empty())
+        TRY(check_label("provenance.model", command.provenance->model,
+                        limits::provenance_model_bytes_max));
+    if (command.fence) {
+        TRY(check_resource("fence.resource", command.fence->resource));
+        TRY(check_token("fence.token", command.fence->token));
+    }
     const auto key_of = [](const std::string& key) {
         return check_label("contextKey", key, limits::context_key_bytes_max);
     };
@@ -263,6 +297,12 @@ Status validate_content(const Command& command) {
                 TRY(check_object("data", c.document->data));
                 return key_of(c.document->key);
             },
+            [](const AcquireClaim& c) { return check_acquire(c); },
+            [](const ReleaseClaim& c) -> Status {
+                TRY(check_resource("resource", c.resource));
+                return check_token("token", c.token);
+            },
+            [](const ExpireClaim& c) { return check_resource("resource", c.resource); },
         },
         command.body);
 }

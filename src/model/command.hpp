@@ -2,6 +2,7 @@
 // answered from the log and not applied again.
 #pragma once
 
+#include "model/claim.hpp"
 #include "model/context.hpp"
 #include "model/event.hpp"
 #include "model/mode.hpp"
@@ -76,10 +77,25 @@ struct ExpireContext {  // the server's own
 struct AdoptContext {     // the same: what somebody wrote beside the log
     ContextPtr document;  // as it stands, with its writer's version
 };
+struct AcquireClaim {
+    std::string resource;
+    std::int64_t ttl_ms = 0;          // from the event on
+    std::optional<std::string> note;  // absent: as it was, where it is renewed
+    std::string session;
+};
+struct ReleaseClaim {
+    std::string resource;
+    Token token = 0;
+};
+struct ExpireClaim {  // the server's own
+    std::string resource;
+    Token token = 0;
+};
 
-using CommandBody = std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext,
-                                 RestoreContext, ResolveConflict, SetMode, RecordResponse,
-                                 AnnounceMcp, ExpireContext, AdoptContext>;
+using CommandBody =
+    std::variant<PutContext, MergePatchContext, JsonPatchContext, DeleteContext, RestoreContext,
+                 ResolveConflict, SetMode, RecordResponse, AnnounceMcp, ExpireContext, AdoptContext,
+                 AcquireClaim, ReleaseClaim, ExpireClaim>;
 
 // Who writes what the server does by itself.
 inline constexpr std::string_view kServerInstance = "dyad-server";
@@ -115,6 +131,8 @@ struct Command {
     std::string via;  // the instance whose connection it came through, where that is another one
     std::optional<Version> expected_version;  // of the context or the mode; 0: must not exist
     Conditions conditions;
+    std::optional<Provenance> provenance;  // of what it writes into a context
+    std::optional<Fence> fence;            // the claim that it is made under
     CommandBody body;
     bool brief = false;  // the reply's result is not wanted, and not made
 
@@ -146,8 +164,8 @@ struct Reply {
     // Canonical JSON of the result:
     // {"action":"…","conflicts":[…],"context":{…},"previousVersion":N} or {"mode":{…}} or
     // {"response":{…}} or
-    // {"mcp":{…}}; "ignored": true and "incoming" for "action" and "previousVersion" where `ignore`
-    // kept what is stored.
+    // {"mcp":{…}} or {"action":"…","claim":{…}}; "ignored": true and "incoming" for "action" and
+    // "previousVersion" where `ignore` kept what is stored.
     std::string result;
     Version version = 0;  // of the context or the mode; 0 where it has none
 };
@@ -157,6 +175,7 @@ struct Rejection {
     Error error;
     ContextPtr current{};        // with version_conflict
     std::string operation_id{};  // of the command; set where it is answered
+    ClaimPtr claim{};            // with claimed: the one that stands
 };
 
 }  // namespace dyad

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/names.hpp"
+#include "model/provenance.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -53,7 +54,8 @@ struct Context {
     std::optional<std::int64_t> expires_at_ms;
     bool expiry_fixed = false;  // set by a writer; otherwise each write moves it on
     bool deleted = false;
-    std::uint64_t offset = 0;  // of the event that made it so
+    std::optional<Provenance> provenance;  // of the data; nothing: nobody said
+    std::uint64_t offset = 0;              // of the event that made it so
 };
 using ContextPtr = std::shared_ptr<const Context>;
 

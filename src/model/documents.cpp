@@ -12,6 +12,14 @@ constexpr std::size_t kContextBytes = 320;
 constexpr std::size_t kModeBytes = 512;
 constexpr std::size_t kResponseBytes = 1024;
 constexpr std::size_t kConflictBytes = 256;
+constexpr std::size_t kClaimBytes = 256;
+
+constexpr auto kProvenance = [](auto& form, auto& provenance) {
+    if constexpr (!std::remove_reference_t<decltype(form)>::kWrites) provenance.emplace();
+    form.need(form.value("kind", provenance->kind));
+    if (form.wants(!provenance->model.empty())) form.value("model", provenance->model);
+    form.need(form.value("trust", provenance->trust));
+};
 
 constexpr auto kContext = [](auto& form, auto& context) {
     form.need(form.value("contextKey", context.key));
@@ -25,6 +33,7 @@ constexpr auto kContext = [](auto& form, auto& context) {
     form.value("lastModifiedBy", context.last_modified_by);
     form.value("mode", context.mode);
     form.value("offset", context.offset);
+    if (form.wants(context.provenance)) form.object("provenance", kProvenance, context.provenance);
     form.value("tags", context.tags);
     form.value("updatedAt", context.updated_at_ms);
     form.need(form.value("version", context.version));
@@ -101,6 +110,22 @@ constexpr auto kConflict = [](auto& form, auto& conflict) {
     form.value("version", conflict.version);
 };
 
+constexpr auto kClaim = [](auto& form, auto& claim) {
+    form.need(form.value("expiresAt", claim.expires_at_ms));
+    form.value("grantedAt", claim.granted_at_ms);
+    form.need(form.value("instanceId", claim.instance_id));
+    if (form.wants(!claim.note.empty())) form.value("note", claim.note);
+    form.value("renewedAt", claim.renewed_at_ms);
+    form.need(form.value("resource", claim.resource));
+    if (form.wants(!claim.session.empty())) form.value("session", claim.session);
+    form.need(form.value("token", claim.token));
+};
+
+constexpr auto kClaimChange = [](auto& form, auto& change) {
+    form.need(form.value("action", change.action));
+    form.need(form.object("claim", kClaim, change.claim));
+};
+
 constexpr auto kContextChange = [](auto& form, auto& change, auto& context) {
     form.need(form.value("action", change.action));
     if (form.wants(change.conflicts_closed)) form.value("closed", change.conflicts_closed);
@@ -147,11 +172,17 @@ void write(Writer& out, const ResponseRecord& record) {
 void write(Writer& out, const Conflict& conflict) {
     DocumentWriter(out).write(kConflict, conflict);
 }
+void write(Writer& out, const Claim& claim) {
+    DocumentWriter(out).write(kClaim, claim);
+}
 void write(Writer& out, const ContextChange& change) {
     DocumentWriter(out).write(kContextChange, change, *change.context);
 }
 void write(Writer& out, const ModeChange& change) {
     DocumentWriter(out).write(kMode, change.state, change.forgotten);
+}
+void write(Writer& out, const ClaimChange& change) {
+    DocumentWriter(out).write(kClaimChange, change);
 }
 
 void write_context(std::string& out, const Context& context) {
@@ -166,6 +197,9 @@ void write_response(std::string& out, const ResponseRecord& record) {
 void write_conflict(std::string& out, const Conflict& conflict) {
     append(out, kConflictBytes, conflict);
 }
+void write_claim(std::string& out, const Claim& claim) {
+    append(out, kClaimBytes, claim);
+}
 
 Result<Context> read_context(std::string_view text) {
     return read<Context>(text, "context", kContext);
@@ -179,6 +213,9 @@ Result<ResponseRecord> read_response(std::string_view text) {
 Result<Conflict> read_conflict(std::string_view text) {
     return read<Conflict>(text, "conflict", kConflict);
 }
+Result<Claim> read_claim(std::string_view text) {
+    return read<Claim>(text, "claim", kClaim);
+}
 Result<ContextChange> read_context_change(std::string_view text) {
     ContextChange change;
     auto context = std::make_shared<Context>();
@@ -190,6 +227,9 @@ Result<ModeChange> read_mode_change(std::string_view text) {
     ModeChange change;
     TRY(read(text, "mode", kMode, change.state, change.forgotten));
     return change;
+}
+Result<ClaimChange> read_claim_change(std::string_view text) {
+    return read<ClaimChange>(text, "change of a claim", kClaimChange);
 }
 
 }  // namespace dyad

@@ -48,11 +48,12 @@ enum class EventKind : std::uint8_t {
     mcp_server_added,
     mcp_server_removed,
     event_lost,  // its place is kept; what stood there could not be saved (salvage)
+    claim_changed,
 };
 template <>
-inline constexpr std::array<std::string_view, 7> kNamesOf<EventKind> = {
+inline constexpr std::array<std::string_view, 8> kNamesOf<EventKind> = {
     "context-changed",  "mode-changed",       "response-recorded", "mcp-tool-executed",
-    "mcp-server-added", "mcp-server-removed", "event-lost"};
+    "mcp-server-added", "mcp-server-removed", "event-lost",        "claim-changed"};
 // Kinds that the five legal values do not have travel as config-updated.
 constexpr std::string_view event_type_name(EventKind kind) noexcept {
     constexpr std::string_view kTypes[] = {"context-updated", "mode-changed", "response-generated",

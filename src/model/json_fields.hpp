@@ -157,7 +157,7 @@ Error not_known_in(const Table& known, std::string_view name) {
 
 // What stood in an object.
 struct Members {
-    std::uint32_t known = 0;               // a bit for each that `known` names
+    std::uint64_t known = 0;               // a bit for each that `known` names
     std::vector<std::string_view> others;  // the names of the rest
 };
 
@@ -168,7 +168,7 @@ struct Members {
 template <const auto& known, class Out>
 bool read_members(Source& source, Members& members, Out& out) {
     constexpr std::size_t N = std::size(known);
-    static_assert(N <= 32);
+    static_assert(N <= 64);
     std::size_t next = 0;
     bool more = false;
     source.lexer().enter('}', more);
@@ -188,8 +188,9 @@ bool read_members(Source& source, Members& members, Out& out) {
         if (index == N) {
             if (!source.add_other(members.others, name) || !field.skip()) return false;
         } else {
-            if (members.known & 1U << index) return source.refuse_repeated(name);
-            members.known |= 1U << index;
+            const std::uint64_t bit = std::uint64_t{1} << index;
+            if (members.known & bit) return source.refuse_repeated(name);
+            members.known |= bit;
             next = index + 1;
             if (!known[index].take(field, out)) return false;
         }

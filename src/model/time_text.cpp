@@ -1,5 +1,6 @@
 #include "model/time_text.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace dyad {
@@ -75,6 +76,28 @@ std::optional<std::int64_t> read_time(std::string_view in) {
         (next != next_day || chrono::year_month_day(next_day).day() != chrono::day(1)))
         return std::nullopt;
     return chrono::milliseconds(minutes).count() + second * 1000 + milliseconds;
+}
+
+std::string write_time(std::int64_t ms) {
+    using namespace std::chrono;
+    const sys_time<milliseconds> moment{milliseconds(ms)};
+    const auto day = floor<days>(moment);
+    const year_month_day date(day);
+    const hh_mm_ss time(moment - day);
+    std::string out;
+    const auto add = [&out](std::int64_t number, std::size_t digits, char before) {
+        const std::string text = std::to_string(number);
+        if (before != '\0') out += before;
+        out.append(digits - std::min(digits, text.size()), '0').append(text);
+    };
+    add(static_cast<int>(date.year()), 4, '\0');
+    add(static_cast<unsigned>(date.month()), 2, '-');
+    add(static_cast<unsigned>(date.day()), 2, '-');
+    add(time.hours().count(), 2, 'T');
+    add(time.minutes().count(), 2, ':');
+    add(time.seconds().count(), 2, ':');
+    add(time.subseconds().count(), 3, '.');
+    return out + 'Z';
 }
 
 }  // namespace dyad

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace dyad {
@@ -17,5 +18,8 @@ inline constexpr std::string_view kTimeForms =
 // and a fraction is cut to milliseconds. A leap second is the second after it, as clocks count.
 // Nothing where the text is anything else, or no day of the calendar.
 std::optional<std::int64_t> read_time(std::string_view text);
+
+// The other way: 2026-01-01T00:00:00.000Z.
+std::string write_time(std::int64_t ms);
 
 }  // namespace dyad

@@ -24,12 +24,13 @@ void add_where_absent(net::Headers& headers, const char* name, const char* value
 }
 
 void write_problem(net::Response& response, const Error& error, std::string_view target,
-                   const Context* current) {
+                   const Stored& stored) {
     const ErrorRow& row = error_row(error.code);
     json::Writer out(response.body, 512);
     out.object([&] {
+        if (stored.claim != nullptr) out.member("claim", *stored.claim);
         out.member("code", row.name);
-        if (current != nullptr) out.member("current", *current);
+        if (stored.current != nullptr) out.member("current", *stored.current);
         out.members("detail", error.detail.empty() ? row.message : error.detail, "retry", row.retry,
                     "status", response.status, "title", row.message, "type",
                     way_to_root(target).append("errors/").append(row.name));
@@ -39,14 +40,14 @@ void write_problem(net::Response& response, const Error& error, std::string_view
 }  // namespace
 
 net::Response problem(const Error& error, std::string_view target, int status,
-                      const Context* current) {
+                      const Stored& stored) {
     const ErrorRow& row = error_row(error.code);
     net::Response response;
     response.status = status != 0 ? status : row.http_status;
     response.content_type = "application/problem+json";
     if (row.retry) response.headers.emplace_back("Retry-After", "1");
     protect(response.headers);
-    write_problem(response, error, target, current);
+    write_problem(response, error, target, stored);
     return response;
 }
 

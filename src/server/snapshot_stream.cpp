@@ -131,9 +131,10 @@ class SnapshotPages final : public SnapshotStream {
              [](std::string& to, const ContextPtr& context) { write_context(to, *context); });
         list(text, ",\"modes\":[", snapshot_->modes, modes_, write_mode);
         list(text, ",\"conflicts\":[", snapshot_->conflicts, conflicts_, write_conflict);
-        const bool last = contexts_ == snapshot_->contexts.size() &&
-                          modes_ == snapshot_->modes.size() &&
-                          conflicts_ == snapshot_->conflicts.size();
+        list(text, ",\"claims\":[", snapshot_->claims, claims_, write_claim);
+        const bool last =
+            contexts_ == snapshot_->contexts.size() && modes_ == snapshot_->modes.size() &&
+            conflicts_ == snapshot_->conflicts.size() && claims_ == snapshot_->claims.size();
         write_(out,
                {.members = text, .position = snapshot_->position, .part = part_++, .last = last});
         return !last;
@@ -157,6 +158,7 @@ class SnapshotPages final : public SnapshotStream {
     std::size_t contexts_ = 0;
     std::size_t modes_ = 0;
     std::size_t conflicts_ = 0;
+    std::size_t claims_ = 0;
 };
 
 }  // namespace

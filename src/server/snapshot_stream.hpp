@@ -32,9 +32,10 @@ class SnapshotStream {
 std::unique_ptr<SnapshotStream> state_response(const wire::Speaker& from, std::string id,
                                                SnapshotPtr snapshot);
 
-// One page of a snapshot: its contexts, then its modes, then its conflicts.
+// One page of a snapshot: its contexts, then its modes, its conflicts and its claims.
 struct SnapshotPage {
-    std::string_view members;  // `"contexts":[…],"modes":[…],"conflicts":[…]`, of an object
+    std::string_view
+        members;  // `"contexts":[…],"modes":[…],"conflicts":[…],"claims":[…]`, of an object
     const Position& position;
     std::size_t part;  // 0, 1, 2 …
     bool last;

@@ -48,6 +48,7 @@ std::optional<EnvelopeType> type_of(EventKind kind, const Change& change) {
         case EventKind::mcp_server_removed:
             return EnvelopeType::mcp_server_removed;
         case EventKind::event_lost:
+        case EventKind::claim_changed:
             break;
     }
     return std::nullopt;
@@ -69,6 +70,7 @@ void write_payload(Writer& out, const Change& change) {
                    },
                    [&](const ResponseChange& one) { out.value(one.record); },
                    [&](const McpChange& one) { out.raw(one.payload); },
+                   [](const ClaimChange&) {},  // they have no name for it
                },
                change);
 }

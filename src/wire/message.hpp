@@ -70,7 +70,11 @@ struct Given {
     std::optional<std::string> context_key{};
     std::optional<std::string> conflict_id{};
     std::optional<std::string> instance_id{};  // whose mode
+    std::optional<std::string> resource{};     // that was claimed, and
+    std::optional<Token> token{};              // under which token
     Conditions conditions{};
+    std::string_view fence{};  // an object, as a text; of the header
+    std::string_view provenance{};
 };
 
 // The first message of the negotiated protocol.

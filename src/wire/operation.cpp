@@ -1,4 +1,5 @@
 // The operations of the negotiated protocol: one object with `op` and the fields that it needs.
+#include "base/limits.hpp"
 #include "model/change.hpp"
 #include "wire/payloads.hpp"
 
@@ -35,6 +36,13 @@ struct Fields {
     std::optional<EventKind> mcp_type;
     std::optional<std::string> payload;
     std::optional<Version> expected_version;
+    std::optional<Result<Provenance>> provenance;
+    std::optional<Result<Fence>> fence;
+    std::optional<std::string> resource;
+    std::optional<Token> token;
+    std::optional<std::int64_t> ttl_ms;
+    std::optional<std::string> note;
+    std::optional<std::string> session;
 };
 
 // By the names of the log ("mcp-tool-executed") and of the bus ("mcp:tool-executed").
@@ -61,6 +69,56 @@ bool mode_into(Field& field, Fields& f) {
 template <auto place>
 bool mcp_kind_into(Field& field, Fields& f) {
     return field.name_into(f.*place, mcp_kind_by_name, [] { return kMcpKinds; });
+}
+
+struct ProvenanceFields {
+    std::optional<Author> kind;
+    std::optional<Trust> trust;
+    std::optional<std::string> model;
+};
+constexpr MemberOf<ProvenanceFields> kProvenance[] = {
+    {"kind", into<&ProvenanceFields::kind>},
+    {"model", into<&ProvenanceFields::model>},
+    {"trust", into<&ProvenanceFields::trust>},
+};
+struct FenceFields {
+    std::optional<std::string> resource;
+    std::optional<Token> token;
+};
+constexpr MemberOf<FenceFields> kFence[] = {
+    {"resource", into<&FenceFields::resource>},
+    {"token", into<&FenceFields::token>},
+};
+
+// An object whose members `complete` makes the value of; null is none.
+template <const auto& known, auto place, auto complete, class Parts>
+bool object_into(Field& field, Fields& f) {
+    Parts parts;
+    const Taken<bool> taken = field.object<known>(parts);
+    if (taken.good && taken.value) f.*place = complete(std::move(parts));
+    return taken.good || (taken.value && field.add_name_to_member());
+}
+
+// What a user says is believed unless something else is said; whatever else comes from elsewhere.
+Result<Provenance> complete_provenance(ProvenanceFields&& f) {
+    if (!f.kind)
+        return fail(Errc::missing_field, "provenance.kind: is required: " + any_of_names<Author>());
+    const Trust by_kind = *f.kind == Author::user ? Trust::trusted : Trust::unverified;
+    return Provenance{*f.kind, std::move(f.model).value_or(""), f.trust.value_or(by_kind)};
+}
+
+Result<Fence> complete_fence(FenceFields&& f) {
+    if (!f.resource) return missing("fence.resource");
+    if (!f.token) return missing("fence.token");
+    return Fence{*std::move(f.resource), *f.token};
+}
+
+bool take_provenance(Field& field, Fields& f) {
+    return object_into<kProvenance, &Fields::provenance, complete_provenance, ProvenanceFields>(
+        field, f);
+}
+bool take_fence(Field& field, Fields& f) {
+    return object_into<kFence, &Fields::fence, complete_fence, FenceFields>(field, f);
 }
 
 constexpr MemberOf<Fields> kMembers[] = {
@@ -92,16 +150,23 @@ constexpr MemberOf<Fields> kMembers[] = {
     {"kind", mcp_kind_into<&Fields::kind>},
     {"type", mcp_kind_into<&Fields::mcp_type>},
     {"payload", json_into<&Fields::payload>},
+    {"provenance", take_provenance},
+    {"fence", take_fence},
+    {"resource", into<&Fields::resource>},
+    {"token", into<&Fields::token>},
+    {"ttlMs", into<&Fields::ttl_ms>},
+    {"note", into<&Fields::note>},
+    {"session", into<&Fields::session>},
 };
 
 // A bit for each, as in Members.
-consteval std::uint32_t set_of(std::initializer_list<std::string_view> names) {
-    std::uint32_t set = 0;
+consteval std::uint64_t set_of(std::initializer_list<std::string_view> names) {
+    std::uint64_t set = 0;
     for (const std::string_view name : names) {
         std::size_t at = 0;
         while (kMembers[at].name != name)
             ++at;
-        set |= 1U << at;
+        set |= std::uint64_t{1} << at;
     }
     return set;
 }
@@ -119,6 +184,10 @@ Status take_given(Fields& f, Given&& given) {
               "contextKey: is another one than the path's; send it once"));
     TRY(agree(f.conflict_id, std::move(given.conflict_id),
               "conflictId: is another one than the path's; send it once"));
+    TRY(agree(f.resource, std::move(given.resource),
+              "resource: is another one than the query's; send it once"));
+    TRY(agree(f.token, std::move(given.token),
+              "token: is another one than the query's; send it once"));
     TRY(agree(f.instance_id, std::move(given.instance_id),
               "instanceId: is another one than the path's; send it once"));
     if (f.expected_version && f.force && f.strategy == MergeStrategy::replace)
@@ -126,6 +195,18 @@ Status take_given(Fields& f, Given&& given) {
     if (f.expected_version && !given.conditions.hold(*f.expected_version))
         return fail(Errc::invalid_field,
                     "expectedVersion: is another one than the header's; send one of the two");
+    return Done{};
+}
+
+// What the header says, where the payload has no place for it.
+Status take_header(std::string_view text, std::string_view name, Fields& f,
+                   bool (*take)(Field&, Fields&)) {
+    if (text.empty()) return Done{};
+    Source source;
+    source.open(text);
+    Field field(name, source);
+    source.lexer().skip_space();
+    if (!take(field, f) || !source.lexer().finish()) return source.lexer().take_error();
     return Done{};
 }
 
@@ -206,29 +287,48 @@ Status announce_mcp(Fields& f, CommandBody& body) {
     return Done{};
 }
 
+Status acquire_claim(Fields& f, CommandBody& body) {
+    if (!f.resource) return missing("resource");
+    body = AcquireClaim{*std::move(f.resource), f.ttl_ms.value_or(limits::claim_ttl_ms_default),
+                        std::move(f.note), std::move(f.session).value_or("")};
+    return Done{};
+}
+
+Status release_claim(Fields& f, CommandBody& body) {
+    if (!f.resource) return missing("resource");
+    if (!f.token) return missing("token");
+    body = ReleaseClaim{*std::move(f.resource), *f.token};
+    return Done{};
+}
+
 struct Operation {
     std::string_view name;
-    std::uint32_t members;  // that it takes beside `op`
+    std::uint64_t members;  // that it takes beside `op`
     Status (*put)(Fields& f, CommandBody& body);
 };
-constexpr std::uint32_t kOfAContext = set_of({"contextKey", "expectedVersion"});
+constexpr std::uint64_t kFenced = set_of({"fence"});
+constexpr std::uint64_t kOfAContext = kFenced | set_of({"contextKey", "expectedVersion"});
+constexpr std::uint64_t kOfAValue = kOfAContext | set_of({"provenance"});
 constexpr Operation kOperations[] = {
     {"context.put",
-     kOfAContext |
+     kOfAValue |
          set_of({"contextType", "mergeStrategy", "data", "force", "tags", "expiresAt", "ttlDays"}),
      put_context},
-    {"context.merge-patch", kOfAContext | set_of({"patch"}), patch_context<MergePatchContext>},
-    {"context.json-patch", kOfAContext | set_of({"patch"}), patch_context<JsonPatchContext>},
+    {"context.merge-patch", kOfAValue | set_of({"patch"}), patch_context<MergePatchContext>},
+    {"context.json-patch", kOfAValue | set_of({"patch"}), patch_context<JsonPatchContext>},
     {"context.delete", kOfAContext, delete_context},
-    {"context.restore", kOfAContext | set_of({"version"}), restore_context},
-    {"conflict.resolve", set_of({"conflictId", "choice", "value", "expectedVersion"}),
+    {"context.restore", kOfAValue | set_of({"version"}), restore_context},
+    {"conflict.resolve",
+     kFenced | set_of({"conflictId", "choice", "value", "expectedVersion", "provenance"}),
      resolve_conflict},
     {"mode.set",
-     set_of({"mode", "currentMode", "instanceId", "configuration", "contextSnapshot",
-             "transitionDuration", "success", "errorMessage", "expectedVersion"}),
+     kFenced | set_of({"mode", "currentMode", "instanceId", "configuration", "contextSnapshot",
+                       "transitionDuration", "success", "errorMessage", "expectedVersion"}),
      set_mode},
-    {"response.record", set_of({"response"}), record_response},
-    {"mcp.announce", set_of({"kind", "type", "payload"}), announce_mcp},
+    {"response.record", kFenced | set_of({"response"}), record_response},
+    {"mcp.announce", kFenced | set_of({"kind", "type", "payload"}), announce_mcp},
+    {"claim.acquire", set_of({"resource", "ttlMs", "note", "session"}), acquire_claim},
+    {"claim.release", set_of({"resource", "token"}), release_claim},
 };
 
 const Operation* operation_by_name(std::string_view name) {
@@ -238,8 +338,8 @@ const Operation* operation_by_name(std::string_view name) {
 }
 
 Status check_members(const Operation& operation, const Members& members, bool op_is_given) {
-    const std::uint32_t taken = operation.members | (op_is_given ? 0 : set_of({"op"}));
-    const std::uint32_t strange = members.known & ~taken;
+    const std::uint64_t taken = operation.members | (op_is_given ? 0 : set_of({"op"}));
+    const std::uint64_t strange = members.known & ~taken;
     if (members.others.empty() && strange == 0) return Done{};
     const std::string_view stranger =
         members.others.empty() ? kMembers[static_cast<std::size_t>(std::countr_zero(strange))].name
@@ -248,6 +348,23 @@ Status check_members(const Operation& operation, const Members& members, bool op
     for (std::size_t i = 0; i < std::size(kMembers); ++i)
         if (taken >> i & 1U) known.push_back(kMembers[i].name);
     return json::not_known(stranger, known);
+}
+
+Status take_headers(const Given& given, const Operation& operation, Fields& f) {
+    const auto check = [&](std::string_view text, std::uint64_t member, bool said,
+                           const char* name) -> Status {
+        if (text.empty()) return Done{};
+        if ((operation.members & member) == 0)
+            return fail(Errc::invalid_field, std::string(name) + ": this request takes none");
+        if (!said) return Done{};
+        return fail(Errc::invalid_field,
+                    std::string(name) + ": stands in the body, too; send it in one place");
+    };
+    TRY(check(given.fence, set_of({"fence"}), f.fence.has_value(), "Dyad-Fence"));
+    TRY(check(given.provenance, set_of({"provenance"}), f.provenance.has_value(),
+              "Dyad-Provenance"));
+    TRY(take_header(given.fence, "Dyad-Fence", f, take_fence));
+    return take_header(given.provenance, "Dyad-Provenance", f, take_provenance);
 }
 
 // The members of an operation's object, and the operation.
@@ -290,8 +407,17 @@ Status read_operation(Source& source, Command& command, Given&& given) {
     command.conditions = given.conditions;
     if (given.conditions.present() && (operation->members & set_of({"expectedVersion"})) == 0)
         return fail(Errc::invalid_field, "If-Match, If-None-Match: this request has no version");
+    TRY(take_headers(given, *operation, fields));
     TRY(take_given(fields, std::move(given)));
     command.expected_version = fields.expected_version;
+    if (fields.provenance) {
+        TRY(*fields.provenance);
+        command.provenance = **std::move(fields.provenance);
+    }
+    if (fields.fence) {
+        TRY(*fields.fence);
+        command.fence = **std::move(fields.fence);
+    }
     if ((operation->members & set_of({"contextKey"})) != 0 && (!fields.key || fields.key->empty()))
         return missing("contextKey");
     return operation->put(fields, command.body);

@@ -47,7 +47,8 @@ Violations check(const History& history) {
          {check_dense_offsets, check_chain, check_timestamps, check_operations_in_log,
           check_contents, check_accepted_bases, check_durable_first, check_lifetimes,
           check_real_time_order, check_contiguous_deliveries, check_isolation, check_state_is_fold,
-          check_read_order, check_convergence, check_privacy, check_rolls, check_foreign_writes}) {
+          check_read_order, check_convergence, check_privacy, check_rolls, check_foreign_writes,
+          check_claims}) {
         Violations of_point;
         point(evidence, of_point);
         if (of_point.size() > kPerPoint) of_point.resize(kPerPoint);

@@ -1,4 +1,4 @@
-// The sixteen things that must hold, always, each checked on its own from a run's history:
+// The seventeen things that must hold, always, each checked on its own from a run's history:
 //
 //  1 every acknowledged operation is in the log exactly once, with that content
 //  2 offsets are dense and unique
@@ -17,6 +17,8 @@
 // 15 every node says the same of who is present, and it is so
 // 16 what somebody wrote beside the log is in it, once, with a greater version, and is never
 //    overwritten before; and the documents say at the end what the log says
+// 17 nobody is granted what another one holds; what is written under a claim is written while it is
+//    held; a claim lasts as long as was asked for, and ends then
 //
 // and 0: the contracts of the ports, as far as a run can break them.
 #pragma once
@@ -76,6 +78,8 @@ void check_privacy(const Evidence& evidence, Violations& out);  // 14
 void check_rolls(const Evidence& evidence, Violations& out);    // 15
 // checker_foreign.cpp
 void check_foreign_writes(const Evidence& evidence, Violations& out);  // 16
+// checker_claims.cpp
+void check_claims(const Evidence& evidence, Violations& out);  // 17
 // Whether an instance may be private at the end, so that it need not have been sent everything.
 bool may_be_private(const Evidence& evidence, const std::string& user_id,
                     const std::string& instance_id);

@@ -198,6 +198,7 @@ struct Folded {
     std::map<std::string, ContextPtr> live;
     std::map<std::string, ModeState> modes;
     std::map<std::string, Conflict> conflicts;
+    std::map<std::string, Claim> claims;
 
     void add(const Change& change) {
         if (const auto* context = std::get_if<ContextChange>(&change)) {
@@ -213,6 +214,10 @@ struct Folded {
             for (const std::string& id : mode->forgotten)
                 modes.erase(id);
             modes[mode->state.instance_id] = mode->state;
+        } else if (const auto* claim = std::get_if<ClaimChange>(&change)) {
+            claims.erase(claim->claim.resource);
+            if (claim->action == ClaimAction::granted || claim->action == ClaimAction::renewed)
+                claims[claim->claim.resource] = claim->claim;
         }
     }
 };
@@ -230,6 +235,12 @@ std::string text_of(const ModeState& mode) {
 std::string text_of(const Conflict& conflict) {
     std::string text;
     write_conflict(text, conflict);
+    return text;
+}
+
+std::string text_of(const Claim& claim) {
+    std::string text;
+    write_claim(text, claim);
     return text;
 }
 
@@ -256,6 +267,12 @@ std::string difference(const Folded& folded, const core::Snapshot& snapshot) {
         const auto at = folded.conflicts.find(conflict.id);
         if (at == folded.conflicts.end() || text_of(at->second) != text_of(conflict))
             return "conflict " + conflict.id + " is another";
+    }
+    if (snapshot.claims.size() != folded.claims.size()) return "another number of claims";
+    for (const Claim& claim : snapshot.claims) {
+        const auto at = folded.claims.find(claim.resource);
+        if (at == folded.claims.end() || text_of(at->second) != text_of(claim))
+            return "the claim on " + claim.resource + " is another";
     }
     return {};
 }

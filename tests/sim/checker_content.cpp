@@ -32,6 +32,9 @@ class Judge {
     std::string operator()(const SetMode& set) const;
     std::string operator()(const RecordResponse& response) const;
     std::string operator()(const AnnounceMcp& mcp) const;
+    std::string operator()(const AcquireClaim& acquire) const;
+    std::string operator()(const ReleaseClaim& release) const;
+    std::string operator()(const ExpireClaim&) const { return "clients cannot ask for expiry"; }
     std::string operator()(const ExpireContext&) const { return "clients cannot ask for expiry"; }
     std::string operator()(const AdoptContext&) const { return "clients cannot adopt"; }
 
@@ -183,6 +186,38 @@ std::string Judge::operator()(const AnnounceMcp& mcp) const {
                : "the MCP event is another one than was sent";
 }
 
+// When it is granted to whom is point 17's.
+std::string Judge::operator()(const AcquireClaim& acquire) const {
+    const auto* change = std::get_if<ClaimChange>(&change_);
+    return change != nullptr && change->claim.resource == acquire.resource &&
+                   change->claim.instance_id == operation_.command.instance_id &&
+                   change->claim.session == acquire.session &&
+                   (!acquire.note || change->claim.note == *acquire.note)
+               ? ""
+               : "the claim is another one than was asked for";
+}
+
+std::string Judge::operator()(const ReleaseClaim& release) const {
+    const auto* change = std::get_if<ClaimChange>(&change_);
+    return change != nullptr && change->action == ClaimAction::released &&
+                   change->claim.resource == release.resource &&
+                   change->claim.token == release.token
+               ? ""
+               : "it released another claim";
+}
+
+// Of what a command wrote into a context; what it left as it was keeps who it is of.
+bool is_of_its_author(const Command& command, const Change& change) {
+    const auto* context = std::get_if<ContextChange>(&change);
+    const bool keeps = std::holds_alternative<RestoreContext>(command.body) ||
+                       std::holds_alternative<ResolveConflict>(command.body);
+    if (context == nullptr || (keeps && !command.provenance)) return true;
+    const std::optional<Provenance>& said = context->context->provenance;
+    if (!said || !command.provenance) return said == command.provenance;
+    return said->kind == command.provenance->kind && said->model == command.provenance->model &&
+           said->trust >= command.provenance->trust;
+}
+
 // An event of the server's own: what was written beside the log, or the expiry of a context that
 // was due.
 std::string judge_server_event(const Evidence& evidence, const std::string& user_id,
@@ -208,6 +243,9 @@ std::string judge_server_event(const Evidence& evidence, const std::string& user
                            })
                    ? ""
                    : "nobody said this mode";
+    const auto* claim = std::get_if<ClaimChange>(&entry.change);
+    if (claim != nullptr && view.source_instance_id == kServerInstance)
+        return claim->action == ClaimAction::expired ? "" : "nobody asked for this claim";
     if (change == nullptr || change->action != ContextAction::expired) return "nobody asked for it";
     const auto at = before.contexts.find(change->context->key);
     const ContextPtr old = at == before.contexts.end() ? nullptr : at->second.back();
@@ -247,11 +285,13 @@ void check_contents(const Evidence& evidence, Violations& out) {
             if (!view) continue;
             const auto at =
                 operations.find({user_id, view->source_instance_id, view->operation_id});
-            const std::string wrong =
-                at == operations.end()
-                    ? judge_server_event(evidence, user_id, *view, before, *entry)
-                    : std::visit(Judge(before, *at->second, entry->change),
-                                 at->second->command.body);
+            std::string wrong = at == operations.end()
+                                    ? judge_server_event(evidence, user_id, *view, before, *entry)
+                                    : std::visit(Judge(before, *at->second, entry->change),
+                                                 at->second->command.body);
+            if (wrong.empty() && at != operations.end() &&
+                !is_of_its_author(at->second->command, entry->change))
+                wrong = "it is said to be of another author";
             if (!wrong.empty())
                 out.push_back({1, user_id + ": offset " + std::to_string(view->offset) + ", " +
                                       view->source_instance_id + "/" + view->operation_id + ": " +

@@ -2,6 +2,8 @@
 // breaks it and nothing else.
 #include "sim/story.hpp"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 namespace dyad::sim {
@@ -297,6 +299,136 @@ TEST(Checker, WhatARestoreTookAwayIsNotMissed) {
     story.entry(2).lost_us = story.tick();
     story.history.restores.push_back(story.entry(2).lost_us);
     EXPECT_EQ(story.points(), Points{});
+}
+
+namespace {
+
+// Acquires "r" for a second, or does what `change` makes of it.
+struct ClaimStory : Story {
+    Claim claim(const char* instance = "u0-i0", ClaimAction action = ClaimAction::granted,
+                const std::function<void(ClaimChange&)>& change = {}) {
+        const Offset offset = head().offset + 1;
+        ClaimChange made;
+        made.action = action;
+        made.claim = last;
+        made.claim.resource = "r";
+        made.claim.instance_id = instance;
+        if (action == ClaimAction::granted) made.claim.token = offset;
+        if (action == ClaimAction::granted) made.claim.granted_at_ms = timestamp_ms;
+        if (action != ClaimAction::released) made.claim.renewed_at_ms = timestamp_ms;
+        if (action != ClaimAction::released) made.claim.expires_at_ms = timestamp_ms + 1'000;
+        if (change) change(made);
+        Operation operation;
+        operation.user_id = kUser;
+        operation.command.instance_id = instance;
+        operation.command.operation_id = "op" + std::to_string(offset);
+        if (action == ClaimAction::released)
+            operation.command.body = ReleaseClaim{"r", made.claim.token};
+        else
+            operation.command.body =
+                AcquireClaim{.resource = "r", .ttl_ms = 1'000, .note = {}, .session = {}};
+        operation.submissions = 1;
+        operation.invoked_us = tick();
+        append_change(operation.command, Change(made), timestamp_ms);
+        operation.answers.push_back({{0, 1}, tick(), Reply{.position = head().position()}});
+        history.operations.push_back(std::move(operation));
+        return last = made.claim;
+    }
+    void expire() {
+        Command command;
+        command.instance_id = kServerInstance;
+        command.operation_id = "end" + std::to_string(head().offset);
+        append_change(command, Change(ClaimChange{last, ClaimAction::expired}), timestamp_ms);
+    }
+    void write_under(Token token) {
+        put(R"({"n":1})");
+        history.operations.back().command.fence = Fence{"r", token};
+    }
+    Claim last;
+};
+
+}  // namespace
+
+TEST(Checker, Point17FindsNothingWrongWithClaimsThatAreKept) {
+    ClaimStory story;
+    story.claim();
+    story.timestamp_ms += 500;
+    story.claim("u0-i0", ClaimAction::renewed);
+    story.write_under(1);
+    story.claim("u0-i0", ClaimAction::released);
+    story.claim("u0-i1");
+    story.timestamp_ms += 1'000;
+    story.expire();
+    story.claim("u0-i0");
+    story.timestamp_ms += 1'000;
+    story.claim("u0-i1");
+    EXPECT_EQ(story.points(), Points{});
+}
+
+TEST(Checker, Point17SeesAClaimThatTwoAreGranted) {
+    ClaimStory story;
+    story.claim();
+    story.timestamp_ms += 999;
+    story.claim("u0-i1");
+    EXPECT_EQ(story.points(), Points{17});
+}
+
+TEST(Checker, Point17SeesAWriteUnderAClaimThatIsOver) {
+    for (const int way : {0, 1, 2, 3}) {
+        ClaimStory story;
+        story.claim();
+        if (way == 0) story.claim("u0-i0", ClaimAction::released);
+        if (way == 1) story.timestamp_ms += 1'000;
+        if (way == 2) {
+            story.timestamp_ms += 1'000;
+            story.claim("u0-i1");
+        }
+        story.write_under(way == 3 ? 7 : 1);
+        EXPECT_EQ(story.points(), Points{17}) << way;
+    }
+}
+
+TEST(Checker, Point17SeesAClaimThatEndsEarly) {
+    ClaimStory story;
+    story.claim();
+    story.timestamp_ms += 999;
+    story.expire();
+    EXPECT_EQ(story.points(), Points{17});
+}
+
+TEST(Checker, Point17SeesAClaimThatIsStillThereAtTheEnd) {
+    ClaimStory story;
+    story.claim();
+    story.history.claims_are_punctual = true;
+    story.history.quiet_us = story.tick() + 1'500'000;
+    EXPECT_EQ(story.points(), Points{});
+    story.history.quiet_us += 1'000'000;
+    EXPECT_EQ(story.points(), Points{17});
+}
+
+TEST(Checker, Point17SeesARenewalThatForgets) {
+    const std::function<void(ClaimChange&)> ways[] = {
+        [](ClaimChange& change) { change.claim.token += 1; },
+        [](ClaimChange& change) { change.claim.expires_at_ms -= 500; },
+        [](ClaimChange& change) { change.claim.granted_at_ms += 1; },
+        [](ClaimChange& change) { change.action = ClaimAction::granted; },
+    };
+    for (const auto& way : ways) {
+        ClaimStory story;
+        story.claim();
+        story.timestamp_ms += 500;
+        story.claim("u0-i0", ClaimAction::renewed, way);
+        EXPECT_EQ(story.points(), Points{17});
+    }
+}
+
+TEST(Checker, Point17SeesTheEndOfWhatNobodyHolds) {
+    ClaimStory story;
+    story.claim();
+    story.claim("u0-i0", ClaimAction::released);
+    story.timestamp_ms += 1'000;
+    story.expire();
+    EXPECT_EQ(story.points(), Points{17});
 }
 
 }  // namespace dyad::sim

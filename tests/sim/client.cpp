@@ -301,9 +301,11 @@ void Client::next_operation() {
                         .keys = world_.scenario().keys_per_user,
                         .expires_soon = random_.chance(world_.scenario().expiring),
                         .is_private = is_private_,
+                        .claims = world_.scenario().claims,
                         .now_ms = world_.node(0).clock.wall_ms(),
                         .value = world_.new_value()};
-        operation.command = draw_command(random_, wish, {contexts_, versions_, conflicts_});
+        operation.command =
+            draw_command(random_, wish, {contexts_, versions_, conflicts_, claims_});
         operation.misuse = misuse;
         if (misuse && operation.command.fingerprint() == acknowledged_.back().fingerprint())
             continue;
@@ -384,6 +386,10 @@ void Client::submit(std::size_t index, int number, int node_id) {
         command.expected_version.reset();
         command.conditions = {};
     }
+    if (world_.scenario().edge_flaws.strips_fences) command.fence.reset();
+    if (auto* acquire = std::get_if<AcquireClaim>(&command.body);
+        acquire != nullptr && world_.scenario().edge_flaws.strips_sessions)
+        acquire->session.clear();
     if (own)
         node.engine->submit(connection_->session, std::move(command), done);
     else
@@ -411,6 +417,12 @@ void Client::answered(std::size_t index, int number, const Answer& answer) {
     const bool logged =
         std::get<Reply>(answer.result).result.find("\"ignored\"") == std::string::npos;
     if (!operation.misuse && logged) acknowledged_.push_back(operation.command);
+    if (const auto* acquire = std::get_if<AcquireClaim>(&operation.command.body)) {
+        const std::string& result = std::get<Reply>(answer.result).result;
+        const std::size_t token = result.find("\"token\":");
+        if (token == std::string::npos) return world_.breach("a claim was granted without a token");
+        claims_[acquire->resource] = std::stoull(result.substr(token + 8));
+    }
     if (const auto* set = std::get_if<SetMode>(&operation.command.body))
         is_private_ = set->mode == Mode::inspired;
 }

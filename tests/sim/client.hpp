@@ -110,6 +110,7 @@ class Client {
     Offset heard_ = 0;
     std::map<std::string, std::pair<Version, std::string>> contexts_;
     std::vector<std::string> conflicts_;       // ids that it saw opened
+    std::map<std::string, Token> claims_;      // that it was granted, ended ones too
     std::map<std::string, Version> versions_;  // the last it heard of, deleted ones too
 
     std::map<std::size_t, int> current_;  // operation -> number of its attempt under way

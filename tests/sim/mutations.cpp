@@ -61,6 +61,10 @@ constexpr Flag<Flaws> kStore[] = {
     {"reuse_version", &Flaws::reuses_versions},
     {"timestamps_from_clock", &Flaws::forgets_timestamps},
     {"believe_at_start", &Flaws::forgets_clock},
+    {"forget_claims", &Flaws::forgets_claims},
+    {"forget_renewals", &Flaws::forgets_renewals},
+    {"revive_claims", &Flaws::revives_claims},
+    {"claims_never_end", &Flaws::refuses_claim_ends},
 };
 constexpr Flag<SimDocuments::Flaws> kDocuments[] = {
     {"overwrite_foreign_unseen", &SimDocuments::Flaws::overwrites_foreign},
@@ -89,6 +93,8 @@ constexpr Flag<EdgeFlaws> kEdge[] = {
     {"snapshot_of_older_state", &EdgeFlaws::hurries_snapshots},
     {"read_what_is_at_hand", &EdgeFlaws::reads_at_hand},
     {"hide_the_age", &EdgeFlaws::hides_age},
+    {"late_holder_accepted", &EdgeFlaws::strips_fences},
+    {"grant_to_both_sessions", &EdgeFlaws::strips_sessions},
 };
 
 std::vector<Variant> make_variants() {

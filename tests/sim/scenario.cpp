@@ -136,6 +136,13 @@ void draw_clocks(std::uint64_t seed, Scenario& scenario) {
     scenario = plain;
 }
 
+// Claims, and writes under them; of its own random numbers, so that the other scenarios stay what
+// they are.
+void draw_claims(std::uint64_t seed, Scenario& scenario) {
+    SeededRandom random(seed ^ 0xc1a1);
+    if (random.chance(400)) scenario.claims = random.between(200, 700);
+}
+
 }  // namespace
 
 Scenario draw_scenario(std::uint64_t seed) {
@@ -166,6 +173,7 @@ Scenario draw_scenario(std::uint64_t seed) {
         if (seed % 2 == 0) scenario.bus.delay_max_us = 50'000;  // so that they overtake each other
         scenario.calm = true;
         draw_neighbours(seed, scenario);
+        draw_claims(seed, scenario);
         return scenario;
     }
     if (random.chance(700)) draw_store_faults(random, scenario.store);
@@ -180,6 +188,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     if (seed % kClocksEvery == 4 && scenario.restores == 0) draw_clocks(seed, scenario);
     draw_neighbours(seed, scenario);
     draw_foreign(seed, scenario);
+    draw_claims(seed, scenario);
     return scenario;
 }
 

@@ -20,6 +20,8 @@ struct EdgeFlaws {
     bool hurries_snapshots = false;  // a snapshot says a later position than it has
     bool reads_at_hand = false;      // whatever a read asks for
     bool hides_age = false;          // what is at hand is said to be new
+    bool strips_fences = false;      // the claims that writes are made under are lost on their way
+    bool strips_sessions = false;    // ... and the sessions of an instance that claim
 };
 
 struct Scenario {
@@ -51,6 +53,7 @@ struct Scenario {
     std::int64_t lazy_flush = 0;    // turns that end without a flush
     std::int64_t expiring = 0;      // writes with an expiry soon
     std::int64_t bursts = 200;      // several operations at once
+    std::int64_t claims = 0;        // operations that claim, release, or are made under a claim
     std::int64_t clock_skew_ms = 0;
 
     // How many of each incident, at random times:
@@ -70,6 +73,11 @@ struct Scenario {
     bool restore_new_epoch = false;
     bool restore_live = false;    // the nodes run on, and only find the database gone for a while
     bool regrow_exactly = false;  // nobody writes any more once a log is as long as before it
+
+    bool has_right_clocks() const {
+        return clock_skew_ms == 0 && clock_jumps + sleeps + wrong_moments + wrong_starts == 0 &&
+               !slow_clock && restores == 0;
+    }
 };
 
 Scenario draw_scenario(std::uint64_t seed);

@@ -34,6 +34,8 @@ class Drawer {
     CommandBody mode();
     CommandBody response();
     CommandBody mcp();
+    CommandBody claim();
+    void add_claims(Command& command);
 
     SeededRandom& random_;
     const Wish& wish_;
@@ -149,6 +151,34 @@ CommandBody Drawer::mcp() {
                        R"({"by":")" + mark() + R"(","n":)" + std::to_string(wish_.value) + "}"};
 }
 
+CommandBody Drawer::claim() {
+    const std::string resource = "file:/" + std::to_string(random_.between(0, 1)) + mark();
+    const auto at = known_.claims.find(resource);
+    if (at != known_.claims.end() && random_.chance(300))
+        return ReleaseClaim{resource, at->second + (random_.chance(100) ? 1 : 0)};
+    AcquireClaim acquire{.resource = resource, .ttl_ms = random_.between(100, 1'200)};
+    if (random_.chance(300)) acquire.session = "s" + std::to_string(random_.between(1, 2));
+    if (random_.chance(300)) acquire.note = "n" + std::to_string(wish_.value);
+    return acquire;
+}
+
+// Some of what is drawn becomes a claim, or is made under one; under one that ended, too.
+void Drawer::add_claims(Command& command) {
+    if (!random_.chance(wish_.claims)) return;
+    if (random_.chance(500)) {
+        command.body = claim();
+        command.expected_version.reset();
+        return;
+    }
+    if (random_.chance(300))
+        command.provenance =
+            Provenance{static_cast<Author>(random_.between(0, 4)), "m", Trust::unverified};
+    if (known_.claims.empty()) return;
+    auto at = known_.claims.begin();
+    if (random_.chance(500)) at = std::prev(known_.claims.end());
+    command.fence = Fence{at->first, at->second + (random_.chance(50) ? 1 : 0)};
+}
+
 Command Drawer::draw() {
     Command command;
     command.instance_id = wish_.instance_id;
@@ -181,6 +211,7 @@ Command Drawer::draw() {
     if (kind < 79 && !unversioned &&
         (std::holds_alternative<PutContext>(command.body) || random_.chance(400)))
         command.expected_version = expectation();
+    if (wish_.claims > 0) add_claims(command);
     return command;
 }
 
@@ -192,12 +223,17 @@ Command draw_command(SeededRandom& random, const Wish& wish, const Knowledge& kn
 
 std::string describe(const Command& command) {
     constexpr const char* kKinds[] = {"put",     "merge-patch", "json-patch", "delete", "restore",
-                                      "resolve", "mode",        "response",   "mcp",    "expire"};
+                                      "resolve", "mode",        "response",   "mcp",    "expire",
+                                      "adopt",   "claim",       "release",    "end"};
     std::string text = kKinds[command.body.index()];
     if (command.expected_version) text += " over " + std::to_string(*command.expected_version);
     std::visit(
         [&](const auto& body) {
             if constexpr (requires { body.key; }) text += " " + body.key;
+            if constexpr (requires { body.resource; }) text += " " + body.resource;
+            if constexpr (requires { body.ttl_ms; })
+                text += " for " + std::to_string(body.ttl_ms) + " ms " + body.session;
+            if constexpr (requires { body.token; }) text += " under " + std::to_string(body.token);
             if constexpr (requires { body.patch; }) text += " " + body.patch;
             if constexpr (requires { body.version; }) text += " to " + std::to_string(body.version);
             if constexpr (requires { body.mode; }) text += " " + std::string(name_of(body.mode));
@@ -207,6 +243,9 @@ std::string describe(const Command& command) {
                         (body.force ? " by force " : " ") + body.data;
         },
         command.body);
+    if (command.fence)
+        text +=
+            " fenced by " + command.fence->resource + " " + std::to_string(command.fence->token);
     return text;
 }
 

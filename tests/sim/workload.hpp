@@ -15,6 +15,7 @@ struct Knowledge {
     const std::map<std::string, std::pair<Version, std::string>>& contexts;
     const std::map<std::string, Version>& versions;
     const std::vector<std::string>& conflicts;
+    const std::map<std::string, Token>& claims;  // by resource: that it got, ended ones too
 };
 
 struct Wish {
@@ -24,6 +25,7 @@ struct Wish {
     int keys = 1;
     bool expires_soon = false;
     bool is_private = false;  // its instance is in inspired mode
+    std::int64_t claims = 0;  // in thousandths: commands that have to do with claims
     std::int64_t now_ms = 0;
     std::uint64_t value = 0;  // never used twice in a run
 };

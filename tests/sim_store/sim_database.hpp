@@ -99,6 +99,10 @@ class SimDatabase {
         bool reuses_versions = false;     // ... are a version behind
         bool forgets_timestamps = false;  // a log that is read has no newest date
         bool forgets_clock = false;       // the mark of the proved time is lost
+        bool forgets_claims = false;      // a log that is read has none
+        bool forgets_renewals = false;    // ... has them as they were granted
+        bool revives_claims = false;      // ... has those that ended, too
+        bool refuses_claim_ends = false;  // no claim can be ended by the server
     };
 
     Observer observer;

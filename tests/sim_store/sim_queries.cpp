@@ -24,12 +24,31 @@ void spoil(const SimDatabase& database, State& state) {
     }
 }
 
+void spoil_claims(const SimDatabase& database, const UserRecord& record, State& state) {
+    const SimDatabase::Flaws& flaws = database.flaws;
+    if (flaws.forgets_claims) {
+        state.claims.clear();
+        state.claim_ends.clear();
+    }
+    for (Offset offset = 1; offset <= database.readable(record); ++offset) {
+        const auto* change = std::get_if<ClaimChange>(&record.events[offset - 1].change);
+        if (change == nullptr) continue;
+        const auto held = state.claims.find(change->claim.resource);
+        const bool granted = change->action == ClaimAction::granted && held != state.claims.end() &&
+                             held->second.token == offset;
+        if (flaws.forgets_renewals && granted) fold(state, ClaimChange{change->claim});
+        if (flaws.revives_claims && !change->is_held() && held == state.claims.end())
+            fold(state, ClaimChange{change->claim});
+    }
+}
+
 // The durable state: the projections and the log beyond them.
 State state_of(const SimDatabase& database, const UserRecord& record) {
     State state = record.state;
     for (Offset offset = record.projected; offset < database.readable(record); ++offset)
         fold(state, record.events[offset].change);
     if (database.flaws.drops_expired || database.flaws.reuses_versions) spoil(database, state);
+    spoil_claims(database, record, state);
     return state;
 }
 
@@ -197,8 +216,11 @@ std::vector<std::string> users_with_expired(SimDatabase& database, std::int64_t 
     std::vector<std::string> found;
     for (auto& [user_id, record] : database.users()) {
         database.project(record, record.events.size());
-        const auto& expiries = record.state.expiries;
-        if (found.size() < limit && !expiries.empty() && expiries.begin()->first <= now_ms)
+        const auto is_due = [now_ms](const auto& ends) {
+            return !ends.empty() && ends.begin()->first <= now_ms;
+        };
+        if (found.size() < limit &&
+            (is_due(record.state.expiries) || is_due(record.state.claim_ends)))
             found.push_back(user_id);
     }
     return found;

@@ -8,6 +8,16 @@
 #include <utility>
 
 namespace dyad::sim {
+namespace {
+
+bool ends_a_claim(const AppendRequest& request) {
+    return std::any_of(request.changes.begin(), request.changes.end(), [](const Change& change) {
+        const auto* claim = std::get_if<ClaimChange>(&change);
+        return claim != nullptr && claim->action == ClaimAction::expired;
+    });
+}
+
+}  // namespace
 
 struct SimStore::Link : std::enable_shared_from_this<SimStore::Link> {
     struct Append {
@@ -240,6 +250,8 @@ void SimStore::append(AppendRequest request, std::function<void(AppendResult)> d
     call->done = std::move(done);
     call->sent_us = link_->queue.now_us();
     call->replacements = link_->availability->replacements;
+    if (link_->database.flaws.refuses_claim_ends && ends_a_claim(call->request))
+        return link_->answer(call, AppendOutcome::refused, 1);
     if (link_->on_append) link_->on_append(call->request);
     if (link_->database.flaws.commits_on_send) link_->answer(call, AppendOutcome::committed, 1);
     link_->send(call);

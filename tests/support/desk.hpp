@@ -20,7 +20,9 @@ class Desk {
     Offset offset = 0;
     std::int64_t now = kNow;
     std::int64_t ttl = kTtl;
-    Decision at;  // the rest of it
+    Decision at;                           // the rest of it
+    std::optional<Fence> fence;            // of the commands that follow
+    std::optional<Provenance> provenance;  // the same
 
     Decided ask(CommandBody body, std::optional<Version> expected = std::nullopt,
                 const std::string& instance = "desk") {
@@ -28,6 +30,8 @@ class Desk {
         command.instance_id = instance;
         command.operation_id = "op";
         command.expected_version = expected;
+        command.fence = fence;
+        command.provenance = provenance;
         command.body = std::move(body);
         const View view(state);
         at.now_ms = at.proven_ms = now;

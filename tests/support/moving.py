@@ -46,6 +46,12 @@ def fill(server, user, contexts=30):
         assert desk.call("POST", "responses", answer)[0] in (200, 201)
     assert desk.call("POST", "events/mcp", {"type": "mcp:tool-executed",
                                             "payload": {"tool": "t"}})[0] in (200, 201)
+    assert desk.call("PUT", "contexts/of-a-model", {
+        "data": {"n": 1}, "provenance": {"kind": "model", "model": "m"}})[0] == 201
+    for resource in ("file:/kept", "file:/released"):
+        claim = desk.call("POST", "claims", {"resource": resource, "ttlMs": 86400000, "note": "n",
+                                             "session": "s"})[1]["claim"]
+    assert desk.call("DELETE", f"claims?resource=file:/released&token={claim['token']}")[0] == 200
 
 
 def everything(server, user, log=True):
@@ -73,6 +79,7 @@ def everything(server, user, log=True):
         "transitions": api.get("transitions?limit=1000")["transitions"],
         "responses": api.get("responses?limit=1000")["responses"],
         "conflicts": api.get("conflicts")["conflicts"],
+        "claims": api.get("claims")["claims"],
         "search": [api.get(f"search?q={word}")["hits"] for word in ("pear", "apple7", "phone")],
     }
     if log:

@@ -84,7 +84,8 @@ void SampleLog::take(const EventBatch& batch, const std::vector<Change>& changes
 }
 
 Change SampleLog::next_change(const State& state, Offset offset) {
-    const std::uint64_t kind = shape_.only_contexts ? 0 : random_.below(10);
+    const std::uint64_t kind = shape_.only_contexts ? 0 : random_.below(11);
+    if (kind == 10) return next_claim(state, offset);
     if (kind == 9) return McpChange{EventKind::mcp_tool_executed, "{\"tool\":\"search\"}"};
     if (kind == 8) return next_response(offset);
     if (kind == 7) return next_mode(state);
@@ -119,6 +120,8 @@ ContextChange SampleLog::next_context(const State& state, Offset offset) {
         if (random_.below(2) == 0)
             context->expires_at_ms = now_ms + static_cast<std::int64_t>(random_.below(100'000));
     }
+    if (random_.below(3) == 0)
+        context->provenance = Provenance{Author::model, "m", Trust::unverified};
     if (!state.conflicts.empty() && random_.below(3) == 0)
         change.conflicts_closed.push_back(state.conflicts.begin()->first);
     if (before && !context->deleted && random_.below(5) == 0)
@@ -165,6 +168,24 @@ ModeChange SampleLog::next_mode(const State& state) {
     return {mode};
 }
 
+ClaimChange SampleLog::next_claim(const State& state, Offset offset) {
+    const std::string resource = "file:/" + std::to_string(random_.below(4));
+    const auto at = state.claims.find(resource);
+    if (at == state.claims.end())
+        return {Claim{.resource = resource,
+                      .instance_id = "vscode-1",
+                      .session = {},
+                      .note = "note",
+                      .token = offset,
+                      .granted_at_ms = now_ms,
+                      .renewed_at_ms = now_ms,
+                      .expires_at_ms = now_ms + static_cast<std::int64_t>(random_.below(100'000))}};
+    Claim claim = at->second;
+    const auto action = static_cast<ClaimAction>(1 + random_.below(3));
+    if (action == ClaimAction::renewed) claim.expires_at_ms += 1'000;
+    return {claim, action};
+}
+
 std::string describe(const State& state, bool with_deleted) {
     std::string out;
     for (const auto& [key, context] : state.contexts) {
@@ -180,8 +201,13 @@ std::string describe(const State& state, bool with_deleted) {
         write_conflict(out, conflict);
         out += '\n';
     }
-    for (const auto& [when, key] : state.expiries)
-        out += std::to_string(when) + " " + key + "\n";
+    for (const auto& [resource, claim] : state.claims) {
+        write_claim(out, claim);
+        out += '\n';
+    }
+    for (const auto& ends : {state.expiries, state.claim_ends})
+        for (const auto& [when, name] : ends)
+            out += std::to_string(when) + " " + name + "\n";
     return out + std::to_string(state.live_contexts) + " " + std::to_string(state.live_bytes);
 }
 

@@ -68,6 +68,7 @@ class SampleLog {
     ContextChange next_context(const State& state, Offset offset);
     ResponseChange next_response(Offset offset);
     ModeChange next_mode(const State& state);
+    ClaimChange next_claim(const State& state, Offset offset);
 
     std::string user_;
     Random& random_;

@@ -164,6 +164,9 @@ function describe(event) {
   if (event.kind === 'response-recorded') {
     return `${data.final.provider} ${data.final.model} answered in ${data.chatId}`;
   }
+  if (event.kind === 'claim-changed') {
+    return `${data.claim.resource}: the claim of ${data.claim.instanceId} is ${data.action}`;
+  }
   return event.kind;
 }
 

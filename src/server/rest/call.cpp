@@ -147,11 +147,11 @@ void Call::json_text(std::string text, net::Headers headers, int status) {
     respond(std::move(response));
 }
 
-void Call::problem(const Error& error, int status, const Context* current) {
-    exchange_->respond(server::problem(error, request().target, status, current));
+void Call::problem(const Error& error, int status, const Stored& stored) {
+    exchange_->respond(server::problem(error, request().target, status, stored));
 }
 
-void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
+void Call::submit(wire::Given given, int (*status_of)(const Reply&), std::string_view query) {
     const bool sets_mode = given.op == "mode.set";
     const std::string whose = given.instance_id.value_or("");
     // Whoever may have asked for inspired mode is private, though the rest is refused.
@@ -160,8 +160,8 @@ void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
             node_.engine().keep_private(user(), whose);
         problem(error);
     };
-    // No write takes parameters: what a caller puts there would be passed over unseen.
-    if (const Status known = check_query(""); !known) return refuse(known.error());
+    // What a caller puts there beyond that would be passed over unseen.
+    if (const Status known = check_query(query); !known) return refuse(known.error());
     if (given.payload != wire::Given::Payload::nothing)
         if (const Status taken = check_content(request()); !taken) return refuse(taken.error());
     if (given.payload != wire::Given::Payload::nothing && !given.op.ends_with("-patch") &&
@@ -170,6 +170,14 @@ void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
     Result<Conditions> conditions = conditions_of(request());
     if (!conditions) return refuse(conditions.error());
     given.conditions = *std::move(conditions);
+    for (const auto& [name, place] : {std::pair("Dyad-Fence", &given.fence),
+                                      std::pair("Dyad-Provenance", &given.provenance)}) {
+        const std::string header = to_lower(name);
+        if (net::count_of(request().headers, header) > 1)
+            return refuse(fail(Errc::invalid_field,
+                               std::string(name) + ": stands twice; send it once"));
+        *place = request().header(header).value_or("");
+    }
     Result<Command> command = decoder().operation(request().body, std::move(given));
     if (!command) return refuse(command.error());
     command->instance_id = instance_;
@@ -180,16 +188,17 @@ void Call::submit(wire::Given given, int (*status_of)(const Reply&)) {
     if (const Status on = check_switches(node_.settings(), *command); !on)
         return refuse(on.error());
     const bool conditional = command->conditions.present();
-    node_.engine().submit(
-        user(), *std::move(command),
-        [call = shared_from_this(), status_of,
-         conditional](const std::variant<Reply, Rejection>& answer) {
-            if (const auto* reply = std::get_if<Reply>(&answer))
-                return call->written(*reply, status_of(*reply));
-            const auto& rejection = std::get<Rejection>(answer);
-            const bool failed = conditional && rejection.error.code == Errc::version_conflict;
-            call->problem(rejection.error, failed ? 412 : 0, rejection.current.get());
-        });
+    node_.engine().submit(user(), *std::move(command),
+                          [call = shared_from_this(), status_of,
+                           conditional](const std::variant<Reply, Rejection>& answer) {
+                              if (const auto* reply = std::get_if<Reply>(&answer))
+                                  return call->written(*reply, status_of(*reply));
+                              const auto& rejection = std::get<Rejection>(answer);
+                              const bool failed =
+                                  conditional && rejection.error.code == Errc::version_conflict;
+                              call->problem(rejection.error, failed ? 412 : 0,
+                                            {rejection.current.get(), rejection.claim.get()});
+                          });
 }
 
 void Call::written(const Reply& reply, int status) {

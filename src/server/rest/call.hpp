@@ -8,6 +8,7 @@
 #include "model/json_text.hpp"
 #include "server/exchange.hpp"
 #include "server/node_info.hpp"
+#include "server/problem.hpp"
 #include "wire/message.hpp"
 
 #include <functional>
@@ -115,7 +116,7 @@ class Call : public std::enable_shared_from_this<Call> {
     }
     // The Link header of a page that has another one after it: the same query, but for `name`.
     net::Headers next_link(std::string_view name, std::string_view value) const;
-    void problem(const Error& error, int status = 0, const Context* current = nullptr);
+    void problem(const Error& error, int status = 0, const Stored& stored = {});
     // The answer, protected as every one is; for a read with an ETag what If-Match and
     // If-None-Match make of it.
     void respond(net::Response response);
@@ -123,8 +124,9 @@ class Call : public std::enable_shared_from_this<Call> {
     // Turns what the request says into a command of this client and submits it: `given`, the
     // header's conditions, and the body. JSON is asked for where the operation's fields stand in
     // it. A rejection by version answers 412 where there is a condition, else 409. What was written
-    // is answered with its place in the log and the status that `status_of` says.
-    void submit(wire::Given given, int (*status_of)(const Reply&));
+    // is answered with its place in the log and the status that `status_of` says. `query`: the
+    // parameters that say a part of it.
+    void submit(wire::Given given, int (*status_of)(const Reply&), std::string_view query = "");
 
   private:
     Call(Node& node, ExchangePtr exchange) : node_(node), exchange_(std::move(exchange)) {}
@@ -163,6 +165,9 @@ void restore_context(Call& call);
 void search(Call& call);
 void list_conflicts(Call& call);
 void resolve_conflict(Call& call);
+void list_claims(Call& call);
+void acquire_claim(Call& call);
+void release_claim(Call& call);
 void events(Call& call);
 void announce_mcp(Call& call);
 void prove_event(Call& call);

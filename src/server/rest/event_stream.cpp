@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "model/change.hpp"
 #include "model/json_lexer.hpp"
+#include "server/log_place.hpp"
 #include "server/naming.hpp"
 #include "server/rest/call.hpp"
 #include "server/snapshot_stream.hpp"
@@ -118,11 +119,7 @@ class EventStream final : public core::Peer, public std::enable_shared_from_this
         CHECK(event.has_value());
         const std::string_view type = event_type_name(event->kind);
         if (!types_.empty() && !types_.contains(std::string(type))) return;
-        // The event's own text has the first bytes of its hash: {"offset":N,"hash":"<16 hex>"…
-        const std::size_t at = text.find("\"hash\":\"") + 8;
-        Position position{.epoch = epoch_, .offset = event->offset, .hash = {}};
-        CHECK(read_hex(text.substr(at, 16), position.hash));
-        append_message(out, position.to_string(), type, text);
+        append_message(out, position_of(epoch_, *event).to_string(), type, text);
     }
 
     // False where the socket is full: writable() goes on.

@@ -2,6 +2,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "net/http_fields.hpp"
+#include "server/log_place.hpp"
 #include "server/rest/call.hpp"
 
 #include <algorithm>
@@ -28,28 +29,9 @@ Result<Start> start_of(const Call& call) {
     return Start{.offset = static_cast<Offset>(*offset), .position = {}};
 }
 
-Position position_at(Epoch epoch, Offset offset, const Hash& hash) {
-    return LogHead{.epoch = epoch, .offset = offset, .hash = hash, .timestamp_ms = 0}.position();
-}
-
-// The log's own position at `offset`, where the slice shows it.
-std::optional<Position> known_position(const LogSlice& slice, Offset offset) {
-    if (offset == 0) return Position{.epoch = slice.head.epoch, .offset = 0, .hash = {}};
-    if (offset == slice.head.offset) return slice.head.position();
-    for (const EventBatchPtr& batch : slice.batches) {
-        if (batch->empty()) continue;
-        if (offset + 1 == batch->first) return position_at(batch->epoch, offset, batch->prev_hash);
-        if (batch->first <= offset && offset <= batch->last())
-            return position_at(batch->epoch, offset, batch->entry(offset).hash);
-    }
-    return std::nullopt;
-}
-
 // A position of another log, such as the one before a restored backup, has no page after it.
 bool is_of_this_log(const Start& start, const LogSlice& slice) {
-    // Before the first event all logs are alike: the one that begins later is as good as this one.
-    if (!start.position || start.offset == 0) return true;
-    return known_position(slice, start.offset) == start.position;
+    return !start.position || server::is_of_this_log(*start.position, slice);
 }
 
 void write_page(Call& call, const Start& start, Offset limit, const LogSlice& slice) {

@@ -32,8 +32,9 @@ BackupReport report_of(DumpWriter& to, std::size_t users, std::size_t events) {
 
 // ---- the embedded store ---------------------------------------------------------------------
 
-// One user's rows as the documents that a server on MongoDB would have written. Of modes and
-// conflicts the tables do not say which event made them so: the log's end is late enough.
+// One user's rows as the documents that a server on MongoDB would have written. Of modes,
+// conflicts and claims the tables do not say which event made them so: the log's end is late
+// enough.
 class UserBackup {
   public:
     UserBackup(sqlite::MemoryReader& from, DumpWriter& to, std::string user)
@@ -48,7 +49,7 @@ class UserBackup {
         TRY(from_.expired(log_.user, [this](const sqlite::ExpiredKeys& keys) {
             const std::string name = std::to_string(signed_bits(keys.instance));
             Bson document = mongo::state_document(mongo::state_id(user_, "operations", name), user_,
-                                                  "operations", name, keys.last, "", nullptr);
+                                                  "operations", name, keys.last, "");
             document.number("instance", signed_bits(keys.instance))
                 .binary("keys", {reinterpret_cast<const std::uint8_t*>(keys.keys.data()),
                                  keys.keys.size()});
@@ -77,9 +78,9 @@ class UserBackup {
 
   private:
     Status add_state(std::string_view kind, const std::string& name, Offset offset,
-                     const Context* context) {
+                     const mongo::StateDates& dates = {}) {
         return to_.add(kState, mongo::state_document(mongo::state_id(user_, kind, name), user_,
-                                                     kind, name, offset, text_, context)
+                                                     kind, name, offset, text_, dates)
                                    .view());
     }
 
@@ -87,7 +88,7 @@ class UserBackup {
         for (const auto& [key, context] : state.contexts) {
             text_.clear();
             write_context(text_, *context);
-            TRY(add_state("context", key, context->offset, context.get()));
+            TRY(add_state("context", key, context->offset, mongo::dates_of(*context)));
             if (context->deleted) continue;
             ASSIGN_OR_RETURN(const Bson document, mongo::context_document(user_, *context));
             TRY(to_.add(kContexts, document.view()));
@@ -95,7 +96,7 @@ class UserBackup {
         for (const auto& [instance, mode] : state.modes) {
             text_.clear();
             write_mode(text_, mode);
-            TRY(add_state("mode", instance, log_.head.offset, nullptr));
+            TRY(add_state("mode", instance, log_.head.offset));
             ASSIGN_OR_RETURN(const Bson document,
                              mongo::mode_document(user_, log_.head.offset, mode));
             TRY(to_.add(kModes, document.view()));
@@ -103,7 +104,13 @@ class UserBackup {
         for (const auto& [id, conflict] : state.conflicts) {
             text_.clear();
             write_conflict(text_, conflict);
-            TRY(add_state("conflict", id, log_.head.offset, nullptr));
+            TRY(add_state("conflict", id, log_.head.offset));
+        }
+        for (const auto& [resource, claim] : state.claims) {
+            text_.clear();
+            write_claim(text_, claim);
+            TRY(add_state("claim", resource, log_.head.offset,
+                          {.expires_at_ms = claim.expires_at_ms}));
         }
         return Done{};
     }

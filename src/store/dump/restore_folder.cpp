@@ -109,6 +109,8 @@ class UserRestore {
                 return Done{};
             if (kind == "mode") return to_.mode(name, text);
             if (kind == "conflict") return to_.conflict(name, text);
+            if (kind == "claim")
+                return to_.claim(static_cast<Offset>(document.number("offset").value_or(0)), text);
             ASSIGN_OR_RETURN(const Context context, read_context(text));
             return to_.context(context);
         });

@@ -42,7 +42,7 @@ Status find_ahead(const Dump& from, DumpedLog& log) {
         } else if (kind == "mode") {
             ASSIGN_OR_RETURN(ModeState mode, read_mode(text));
             log.ahead.emplace_back(ModeChange{std::move(mode)});
-        }
+        }  // a claim has its token by an event: without it there is none
         return Done{};
     }));
     return from.each(mongo::kResponses, log.user, [&](BsonView document) -> Status {

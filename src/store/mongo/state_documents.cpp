@@ -31,7 +31,12 @@ struct Final {
     };
     std::map<std::string, LastContext> contexts;
     std::map<std::string, LastMode> modes;
+    struct LastClaim {
+        std::optional<Claim> claim;  // none: over
+        Offset offset;
+    };
     std::map<std::string, LastConflict> conflicts;
+    std::map<std::string, LastClaim> claims;
     std::vector<std::pair<Offset, ModeState>> transitions;
     std::vector<std::pair<Offset, ResponseRecord>> responses;
     bool any_deleted = false;
@@ -51,6 +56,8 @@ struct Final {
             transitions.emplace_back(offset, mode->state);
         } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
             responses.emplace_back(offset, response->record);
+        } else if (const auto* claim = std::get_if<ClaimChange>(&change)) {
+            claims.insert_or_assign(claim->claim.resource, LastClaim{claim->held(), offset});
         }
     }
 };
@@ -58,11 +65,11 @@ struct Final {
 // Replaces the document of `name` by one of a later event; where the stored one is as late, its id
 // refuses the insert.
 Update state_update(const std::string& user_id, std::string_view kind, const std::string& name,
-                    Offset offset, std::string_view text, const Context* context) {
+                    Offset offset, std::string_view text, const StateDates& dates = {}) {
     return {.filter = Bson()
                           .text("_id", state_id(user_id, kind, name))
                           .sub("offset", Bson().number("$lt", signed_bits(offset))),
-            .change = state_document({}, user_id, kind, name, offset, text, context),
+            .change = state_document({}, user_id, kind, name, offset, text, dates),
             .upsert = true};
 }
 
@@ -89,17 +96,26 @@ Status write_state(Client& client, const std::string& user_id, const Final& fina
         text.clear();
         write_context(text, *last.context);
         updates.push_back(
-            state_update(user_id, "context", key, last.offset, text, last.context.get()));
+            state_update(user_id, "context", key, last.offset, text, dates_of(*last.context)));
     }
     for (const auto& [id, last] : final.conflicts) {
         text.clear();
         if (last.conflict) write_conflict(text, *last.conflict);
-        updates.push_back(state_update(user_id, "conflict", id, last.offset, text, nullptr));
+        updates.push_back(state_update(user_id, "conflict", id, last.offset, text));
     }
     for (const auto& [instance, last] : final.modes) {
         text.clear();
         if (last.state) write_mode(text, *last.state);
-        updates.push_back(state_update(user_id, "mode", instance, last.offset, text, nullptr));
+        updates.push_back(state_update(user_id, "mode", instance, last.offset, text));
+    }
+    for (const auto& [resource, last] : final.claims) {
+        text.clear();
+        StateDates dates;
+        if (last.claim) {
+            write_claim(text, *last.claim);
+            dates.expires_at_ms = last.claim->expires_at_ms;
+        }
+        updates.push_back(state_update(user_id, "claim", resource, last.offset, text, dates));
     }
     return update_all(client, kState, updates);
 }
@@ -226,7 +242,7 @@ std::string state_id(const std::string& user_id, std::string_view kind, std::str
 
 Bson state_document(std::string_view id, const std::string& user_id, std::string_view kind,
                     const std::string& name, Offset offset, std::string_view text,
-                    const Context* context) {
+                    const StateDates& dates) {
     Bson document;
     if (!id.empty()) document.text("_id", id);
     document.text("userId", user_id)
@@ -234,14 +250,15 @@ Bson state_document(std::string_view id, const std::string& user_id, std::string
         .text("name", name)
         .number("offset", signed_bits(offset))
         .text("text", text);
-    if (context == nullptr) {
-        if (text.empty()) document.flag("gone", true);
-    } else if (context->deleted) {
-        document.flag("deleted", true);
-    } else if (context->expires_at_ms) {
-        document.date("expires", *context->expires_at_ms);
-    }
+    if (text.empty()) document.flag("gone", true);
+    if (dates.deleted) document.flag("deleted", true);
+    if (dates.expires_at_ms) document.date("expires", *dates.expires_at_ms);
     return document;
+}
+
+StateDates dates_of(const Context& context) {
+    if (context.deleted) return {.deleted = true};
+    return {.expires_at_ms = context.expires_at_ms};
 }
 
 Status for_each_change(const EventBatch& batch,
@@ -269,6 +286,9 @@ Status read_state(Client& client, const std::string& user_id, State& state) {
         } else if (kind == "mode") {
             ASSIGN_OR_RETURN(ModeState mode, read_mode(text));
             fold(state, ModeChange{std::move(mode)});
+        } else if (kind == "claim") {
+            ASSIGN_OR_RETURN(Claim claim, read_claim(text));
+            fold(state, ClaimChange{std::move(claim)});
         } else {
             ASSIGN_OR_RETURN(Conflict conflict, read_conflict(text));
             std::string id = conflict.id;

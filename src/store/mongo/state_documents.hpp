@@ -32,10 +32,17 @@ Status for_each_change(const EventBatch& batch,
 
 // A name of its own for each document, so that one index does it all.
 std::string state_id(const std::string& user_id, std::string_view kind, std::string_view name);
-// `id`: state_id(), or empty where it is told elsewhere. `context`: of a context.
+// What others look for in a document of the state.
+struct StateDates {
+    bool deleted = false;
+    std::optional<std::int64_t> expires_at_ms{};
+};
+StateDates dates_of(const Context& context);
+// `id`: state_id(), or empty where it is told elsewhere. Without a text it keeps the place of what
+// is gone.
 Bson state_document(std::string_view id, const std::string& user_id, std::string_view kind,
                     const std::string& name, Offset offset, std::string_view text,
-                    const Context* context);
+                    const StateDates& dates = {});
 
 // Folds the state as it is stored into `state`.
 Status read_state(Client& client, const std::string& user_id, State& state);

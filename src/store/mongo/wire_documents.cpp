@@ -119,6 +119,10 @@ Result<Bson> data_of(const McpChange& change) {
     return Bson();
 }
 
+Result<Bson> data_of(const ClaimChange& change) {
+    return bson_of(encode_change(change));
+}
+
 }  // namespace
 
 Result<Bson> event_data(const Change& change) {
@@ -144,6 +148,12 @@ Result<Bson> context_document(std::string_view user_id, const Context& context) 
     Bson ours;
     ours.date("updatedAt", context.updated_at_ms);
     append_number(ours, "version", context.version);
+    if (const auto& said = context.provenance) {
+        Bson provenance;
+        provenance.text("kind", name_of(said->kind));
+        if (!said->model.empty()) provenance.text("model", said->model);
+        ours.sub("provenance", provenance.text("trust", name_of(said->trust)));
+    }
     return mark(document, context.offset, std::move(ours));
 }
 

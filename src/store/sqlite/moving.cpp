@@ -122,6 +122,13 @@ Status MemoryWriter::conflict(const std::string& id, std::string_view json) {
     return db_->execute("INSERT INTO conflict(user, id, json) VALUES(?, ?, ?)", user_, id, json);
 }
 
+Status MemoryWriter::claim(Offset offset, std::string_view json) {
+    ASSIGN_OR_RETURN(const Claim claim, read_claim(json));
+    return db_->execute(
+        "INSERT INTO claim(user, resource, offset, expires_at, json) VALUES(?, ?, ?, ?, ?)", user_,
+        claim.resource, offset, claim.expires_at_ms, json);
+}
+
 Status MemoryWriter::transition(Offset offset, const std::string& instance, std::string_view json) {
     return db_->execute(
         "INSERT INTO mode_transition(user, offset, instance, json) VALUES(?, ?, ?, ?)", user_,
@@ -167,7 +174,8 @@ Status MemoryWriter::finish(const LogHead& head, Offset first_kept, Version forg
                          user_, forgotten));
     return db_->execute(
         "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
-        "FROM context WHERE user = ?1 AND deleted = 0) WHERE user = ?1",
+        "FROM (SELECT expires_at FROM context WHERE user = ?1 AND deleted = 0 UNION ALL "
+        "SELECT expires_at FROM claim WHERE user = ?1)) WHERE user = ?1",
         user_, first_kept);
 }
 

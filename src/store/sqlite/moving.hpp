@@ -70,6 +70,7 @@ class MemoryWriter {
     Status context(const Context& context);
     Status mode(const std::string& instance, std::string_view json);
     Status conflict(const std::string& id, std::string_view json);
+    Status claim(Offset offset, std::string_view json);
     Status transition(Offset offset, const std::string& instance, std::string_view json);
     Status response(const ResponseRecord& record);
     Status expired(const ExpiredKeys& keys);

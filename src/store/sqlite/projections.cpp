@@ -29,6 +29,10 @@ constexpr Table kConflicts{2, "SELECT json FROM conflict WHERE user = ? AND id =
 constexpr Table kModes{3, "SELECT json FROM mode_state WHERE user = ? AND instance = ?",
                        "DELETE FROM mode_state WHERE user = ? AND instance = ?",
                        "INSERT OR REPLACE INTO mode_state(user, instance, json) VALUES(?, ?, ?)"};
+constexpr Table kClaims{4, "SELECT json FROM claim WHERE user = ? AND resource = ?",
+                        "DELETE FROM claim WHERE user = ? AND resource = ?",
+                        "INSERT OR REPLACE INTO claim(user, resource, json, offset, expires_at) "
+                        "VALUES(?, ?, ?, ?, ?)"};
 
 std::uint64_t weight(const Table& table, std::string_view key, std::string_view json) {
     return hash64(json, hash64(key, table.number));
@@ -44,6 +48,11 @@ struct Projections::Final {
     std::map<std::string_view, LastContext> contexts;
     std::map<std::string_view, const Conflict*> conflicts;  // null: closed
     std::map<std::string_view, const ModeState*> modes;     // null: forgotten
+    struct LastClaim {
+        const Claim* claim;  // null: over
+        Offset offset;
+    };
+    std::map<std::string_view, LastClaim> claims;
     std::vector<std::pair<Offset, const ModeState*>> transitions;
     Responses responses;
     std::optional<std::int64_t> next_expiry;
@@ -57,6 +66,13 @@ struct Projections::Final {
             conflicts.insert_or_assign(conflict.id, &conflict);
         if (!context.deleted && context.expires_at_ms)
             next_expiry = std::min(next_expiry.value_or(INT64_MAX), *context.expires_at_ms);
+    }
+    void add(Offset offset, const ClaimChange& change) {
+        const Claim& claim = change.claim;
+        claims.insert_or_assign(claim.resource,
+                                LastClaim{change.is_held() ? &claim : nullptr, offset});
+        if (change.is_held())
+            next_expiry = std::min(next_expiry.value_or(INT64_MAX), claim.expires_at_ms);
     }
 };
 
@@ -94,6 +110,8 @@ Status Projections::collect(std::int64_t user, std::span<const Unapplied> batche
                 final.transitions.emplace_back(offset, &mode->state);
             } else if (const auto* response = std::get_if<ResponseChange>(&change)) {
                 TRY(collect_response(user, offset, response->record, final.responses));
+            } else if (const auto* claim = std::get_if<ClaimChange>(&change)) {
+                final.add(offset, *claim);
             }
         }
     }
@@ -131,6 +149,16 @@ Status Projections::write_contexts(std::int64_t user, const Final& final) {
         write_context(json_, *last.context);
         TRY(put(kContexts, user, key, last.offset, last.context->deleted ? 1 : 0,
                 last.context->expires_at_ms));
+    }
+    return Done{};
+}
+
+Status Projections::write_claims(std::int64_t user, const Final& final) {
+    for (const auto& [resource, last] : final.claims) {
+        json_.clear();
+        if (last.claim != nullptr) write_claim(json_, *last.claim);
+        TRY(put(kClaims, user, resource, last.offset,
+                last.claim == nullptr ? 0 : last.claim->expires_at_ms));
     }
     if (!final.next_expiry) return Done{};
     return db_.execute(
@@ -206,6 +234,7 @@ Status Projections::apply(std::int64_t user, std::span<const Unapplied> batches)
     ASSIGN_OR_RETURN(sum_, state_sum(user));
     const std::uint64_t before = sum_;
     TRY(write_contexts(user, final));
+    TRY(write_claims(user, final));
     const bool any_deleted =
         std::any_of(final.contexts.begin(), final.contexts.end(),
                     [](const auto& context) { return context.second.context->deleted; });
@@ -258,6 +287,14 @@ Status Projections::load(std::int64_t user, State& state) {
     }
     TRY(modes.status());
 
+    Rows claims = db_.query("SELECT json FROM claim WHERE user = ?", user);
+    while (claims.next()) {
+        ASSIGN_OR_RETURN(Claim claim, read_claim(claims.text(0)));
+        sum_ += weight(kClaims, claim.resource, claims.text(0));
+        fold(state, ClaimChange{std::move(claim)});
+    }
+    TRY(claims.status());
+
     Rows head = db_.query("SELECT state_sum FROM head WHERE user = ?", user);
     const bool known = head.next() && !head.is_null(0);
     if (known && head.natural(0) != sum_)
@@ -274,8 +311,9 @@ Status Projections::load(std::int64_t user, State& state) {
 Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {
     constexpr std::int64_t kNever = INT64_MAX;
     ASSIGN_OR_RETURN(const std::int64_t exact,
-                     db_.number("SELECT coalesce(min(expires_at), ?2) FROM context WHERE user = ?1 "
-                                "AND deleted = 0",
+                     db_.number("SELECT min(coalesce((SELECT min(expires_at) FROM context WHERE "
+                                "user = ?1 AND deleted = 0), ?2), coalesce((SELECT "
+                                "min(expires_at) FROM claim WHERE user = ?1), ?2))",
                                 user, kNever));
     if (exact <= now_ms) return true;
     TRY(db_.execute("UPDATE head SET next_expiry = nullif(?2, ?3) WHERE user = ?1", user, exact,

@@ -1,6 +1,6 @@
-// What is derived from the log: contexts, conflicts, modes, transitions and responses, as of the
-// stored head. Written in the transaction that moves the head.
-// Errors: the connection's; storage_damaged where a document cannot be read.
+// What is derived from the log: contexts, conflicts, claims, modes, transitions and responses, as
+// of the stored head. Written in the transaction that moves the head. Errors: the connection's;
+// storage_damaged where a document cannot be read.
 #pragma once
 
 #include "model/change.hpp"
@@ -26,8 +26,8 @@ class Projections {
     // The user's state, folded up to the stored head.
     Status load(std::int64_t user, State& state);
 
-    // Users with contexts that may expire by `now_ms`: as far as the rows say, which a later write
-    // may have changed. And whether one has, exactly, as the rows say.
+    // Users with contexts or claims that may expire by `now_ms`: as far as the rows say, which a
+    // later write may have changed. And whether one has, exactly, as the rows say.
     Result<std::vector<std::string>> users_who_may_have_expired(std::int64_t now_ms,
                                                                 std::size_t limit);
     Result<bool> has_expired(std::int64_t user, std::int64_t now_ms);
@@ -51,6 +51,7 @@ class Projections {
     Status collect_response(std::int64_t user, Offset offset, const ResponseRecord& record,
                             Responses& responses);
     Status write_contexts(std::int64_t user, const Final& final);
+    Status write_claims(std::int64_t user, const Final& final);
     // Of too many deleted contexts those that went first go: as State has it.
     Status forget_deletions(std::int64_t user);
     Status write_others(std::int64_t user, const Final& final);

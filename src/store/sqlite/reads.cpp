@@ -84,18 +84,22 @@ Result<bool> Reads::has_expired(const std::string& user_id, std::int64_t now_ms)
     if (found == nullptr) return false;
     if (found->unapplied.empty()) return tables_.projections_.has_expired(found->id, now_ms);
     ASSIGN_OR_RETURN(const LoadedLog loaded, load(user_id));
-    const auto& expiries = loaded.state.expiries;
-    return !expiries.empty() && expiries.begin()->first <= now_ms;
+    const auto is_due = [now_ms](const auto& ends) {
+        return !ends.empty() && ends.begin()->first <= now_ms;
+    };
+    return is_due(loaded.state.expiries) || is_due(loaded.state.claim_ends);
 }
 
-// What is not applied may have made a context of any of its users expire.
+// What is not applied may have made a context or a claim of any of its users expire.
 Status Reads::add_unapplied_with_expired(std::int64_t now_ms, std::vector<std::string>& users) {
     for (UserLog* log : tables_.dirty_) {
         bool any = false;
         TRY(visit_unapplied(*log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
             const auto* context = std::get_if<ContextChange>(&change);
-            any = context != nullptr && !context->context->deleted &&
-                  context->context->expires_at_ms.value_or(INT64_MAX) <= now_ms;
+            const auto* claim = std::get_if<ClaimChange>(&change);
+            any = (context != nullptr && !context->context->deleted &&
+                   context->context->expires_at_ms.value_or(INT64_MAX) <= now_ms) ||
+                  (claim != nullptr && claim->is_held() && claim->claim.expires_at_ms <= now_ms);
             return !any;
         }));
         if (any && std::find(users.begin(), users.end(), log->name) == users.end())

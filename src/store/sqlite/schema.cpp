@@ -119,6 +119,16 @@ CREATE TABLE event_index(
     UNIQUE(user, level, kind, first));
 INSERT INTO meta(key, value) SELECT 'index_from', 1 WHERE EXISTS(SELECT 1 FROM users);
 )",
+    // 8: claims that are held.
+    R"(
+CREATE TABLE claim(
+    user INTEGER NOT NULL,
+    resource TEXT NOT NULL,
+    offset INTEGER NOT NULL,       -- of the event that granted or last renewed it
+    expires_at INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY(user, resource)) WITHOUT ROWID;
+)",
 };
 
 Status check_owner(Connection& connection, std::int64_t version) {

@@ -21,6 +21,8 @@ constexpr const char* kRows[] = {
     "SELECT chat || '/' || message, json, offset FROM response WHERE user = ?1 AND "
     "offset > ?3 ORDER BY offset LIMIT ?4",
     "SELECT id, json, 0 FROM conflict WHERE user = ?1 AND id > ?2 ORDER BY id LIMIT ?4",
+    "SELECT resource, json, offset FROM claim WHERE user = ?1 AND resource > ?2 "
+    "ORDER BY resource LIMIT ?4",
 };
 
 }  // namespace
@@ -157,6 +159,10 @@ void StoreCheck::take_event(Offset offset, std::string_view text) {
     } else if (const auto* mode = std::get_if<ModeChange>(&*change)) {
         write_mode(document, mode->state);
         check_transition(offset, document);
+    } else if (const auto* claim = std::get_if<ClaimChange>(&*change)) {
+        newest_.erase(hash64(event->scope));  // one that is over has no row
+        if (!claim->is_held()) return;
+        write_claim(document, claim->claim);
     } else if (!std::holds_alternative<ResponseChange>(*change)) {
         if (event->kind == EventKind::event_lost) lost_.insert(offset);
         return;
@@ -220,6 +226,10 @@ void StoreCheck::check_row(const Rows& row) {
         if (!record || record->chat_id + "/" + record->message_id != name)
             return unreadable("response");
         check_response(*record, name, offset);
+    } else if (table_ == Table::claims) {
+        const Result<Claim> claim = read_claim(document);
+        if (!claim || claim->resource != name) return unreadable("claim");
+        check_document("claim", name, "claim:" + name, offset, document);
     } else {
         const Result<Conflict> conflict = read_conflict(document);
         if (!conflict || conflict->id != name) unreadable("conflict");
@@ -287,6 +297,9 @@ void StoreCheck::find_missing_rows() {
         const Result<EventView> event =
             batch ? decode_event(batch->text(newest.offset)) : batch.error();
         const std::string name = event ? event->scope : std::string();
+        // A claim may have ended since.
+        if (name.starts_with("claim:") && now && *now && (*now)->head.offset > log_.head.offset)
+            continue;
         const std::size_t colon = name.find(':');
         blame(name.starts_with("ctx:") ? "context" : name.substr(0, colon),
               colon == std::string::npos ? name : name.substr(colon + 1),

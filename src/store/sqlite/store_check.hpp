@@ -40,7 +40,7 @@ class StoreCheck {
 
   private:
     enum class Stage : std::uint8_t { pages, trees, records, users, segments, rows, done };
-    enum class Table : std::uint8_t { contexts, modes, responses, conflicts, end };
+    enum class Table : std::uint8_t { contexts, modes, responses, conflicts, claims, end };
     // What the log says last of a scope.
     struct Newest {
         Offset offset = 0;

@@ -217,4 +217,66 @@ TEST_P(StoreProjections, UsersWithExpiredContextsAreFoundUntilTheContextsAreGone
     EXPECT_EQ(expired(9000), Keys{"bob"});
 }
 
+TEST_P(StoreProjections, ClaimsAreKeptUntilTheyEnd) {
+    SampleLog ada("ada", random_);
+    SampleLog bob("bob", random_);
+    const auto claims_of = [&](const char* user) {
+        const auto loaded = ask<LoadedLog>([&](auto done) { store().load(user, std::move(done)); });
+        EXPECT_TRUE(loaded);
+        std::string text;
+        for (const auto& [resource, claim] : loaded->state.claims)
+            write_claim(text, claim);
+        EXPECT_EQ(loaded->state.claims.size(), loaded->state.claim_ends.size());
+        return text;
+    };
+    const auto due = [&](std::int64_t now_ms) {
+        const auto users = ask<std::vector<std::string>>(
+            [&](auto done) { store().users_with_expired(now_ms, 10, done); });
+        EXPECT_TRUE(users);
+        return users ? *users : Keys{};
+    };
+    const auto text_of = [](const Claim& claim) {
+        std::string text;
+        write_claim(text, claim);
+        return text;
+    };
+    Claim file{.resource = "file:/a",
+               .instance_id = "vscode-1",
+               .session = "s",
+               .note = "mending",
+               .token = 1,
+               .granted_at_ms = 1,
+               .renewed_at_ms = 1,
+               .expires_at_ms = 5'000};
+    Claim other = file;
+    other.resource = "context:k";
+    other.token = 2;
+    other.expires_at_ms = 7'000;
+    put(ada, ClaimChange{file, ClaimAction::granted});
+    put(ada, ClaimChange{other, ClaimAction::granted});
+    put(bob, context_change(bob, "a", "text"));
+    EXPECT_EQ(claims_of("ada"), text_of(other) + text_of(file));
+    EXPECT_EQ(due(4'999), Keys{});
+    EXPECT_EQ(due(5'000), Keys{"ada"});
+    backend_->restart(false);
+    EXPECT_EQ(claims_of("ada"), text_of(other) + text_of(file));
+    EXPECT_EQ(claims_of("bob"), "");
+    EXPECT_EQ(due(5'000), Keys{"ada"});
+    file.renewed_at_ms = 3'000;
+    file.expires_at_ms = 9'000;
+    put(ada, ClaimChange{file, ClaimAction::renewed});
+    EXPECT_EQ(due(6'999), Keys{}) << "renewed";
+    EXPECT_EQ(due(7'000), Keys{"ada"});
+    put(ada, ClaimChange{other, ClaimAction::expired});
+    EXPECT_EQ(due(8'999), Keys{});
+    backend_->restart(false);
+    EXPECT_EQ(claims_of("ada"), text_of(file)) << "as it was renewed, and what ended is gone";
+    EXPECT_EQ(due(8'999), Keys{});
+    EXPECT_EQ(due(9'000), Keys{"ada"});
+    put(ada, ClaimChange{file, ClaimAction::released});
+    backend_->restart(false);
+    EXPECT_EQ(claims_of("ada"), "");
+    EXPECT_EQ(due(INT64_MAX / 2), Keys{});
+}
+
 }  // namespace dyad::conformance

@@ -200,6 +200,23 @@ def announce_mcp(api):
     assert api("GET", "/api/v1/events")[0]["events"][0]["data"] == {"tool": "search"}
 
 
+def claims(api):
+    body = {"resource": "file:/a", "ttlMs": 60000, "note": "mending", "session": "s"}
+    made, _ = api("POST", "/api/v1/claims", body, expect=201, Dyad_Instance="desk-1")
+    again, _ = api("POST", "/api/v1/claims", body, Dyad_Instance="desk-1")
+    assert (made["action"], again["action"]) == ("granted", "renewed")
+    found, _ = api("GET", "/api/v1/claims?prefix=file:")
+    assert found["claims"] == [again["claim"]]
+    assert api("GET", "/api/v1/claims?prefix=context:")[0]["claims"] == []
+    refused, _ = api("POST", "/api/v1/claims", body, expect=409, Dyad_Instance="desk-2")
+    assert refused["code"] == "claimed" and refused["claim"] == again["claim"]
+    token = made["claim"]["token"]
+    gone, _ = api("DELETE", f"/api/v1/claims?resource=file%3A%2Fa&token={token}")
+    assert gone["action"] == "released"
+    api("DELETE", f"/api/v1/claims?resource=file%3A%2Fa&token={token}", expect=409)
+    assert api("GET", "/api/v1/claims")[0]["claims"] == []
+
+
 def responses(api):
     made, _ = api("POST", "/api/v1/responses", RESPONSE, expect=201, Dyad_Instance="desk-1")
     final = made["response"]["final"]
@@ -247,7 +264,8 @@ EXERCISES = {
     "restoreContext": history, "searchContexts": search, "listConflicts": conflicts,
     "resolveConflict": conflicts, "listEvents": events, "streamEvents": stream,
     "getEvent": event_proofs, "announceMcpEvent": announce_mcp, "listResponses": responses,
-    "recordResponse": responses,
+    "recordResponse": responses, "listClaims": claims, "acquireClaim": claims,
+    "releaseClaim": claims,
     **{name + "NamedByQuery": named_by_query for name in (
         "getContext", "putContext", "patchContext", "deleteContext", "listContextHistory",
         "getContextVersion", "restoreContext", "getMode", "setMode")},

@@ -217,6 +217,62 @@ TEST(Change, AModeNamesWhoMadeRoomForIt) {
     EXPECT_TRUE(folded.modes.contains("new") && folded.modes.contains("other"));
 }
 
+TEST(Change, AProvenanceComesBackAndIsAbsentWhereNobodySaidOne) {
+    Context context;
+    context.key = "k";
+    context.data = "{}";
+    std::string without;
+    write_context(without, context);
+    EXPECT_EQ(without.find("provenance"), std::string::npos) << "as it was in older logs";
+    EXPECT_FALSE(read_context(without)->provenance);
+    context.provenance = Provenance{Author::model, "m \"1\"", Trust::quarantined};
+    std::string with;
+    write_context(with, context);
+    EXPECT_NE(
+        with.find(
+            R"("provenance":{"kind":"model","model":"m \"1\"","trust":"quarantined"},"tags")"),
+        std::string::npos)
+        << with;
+    EXPECT_EQ(json::canonical(*json::parse(with)), with);
+    EXPECT_EQ(read_context(with)->provenance, context.provenance);
+    ContextChange change;
+    change.context = std::make_shared<const Context>(context);
+    EXPECT_EQ(through_the_log<ContextChange>(change).context->provenance, context.provenance);
+}
+
+TEST(Change, ClaimsComeBackFromTheLogAsTheyWere) {
+    Claim claim{.resource = "file:/a \"b\"",
+                .instance_id = "laptop",
+                .session = "s",
+                .note = "mending",
+                .token = 7,
+                .granted_at_ms = 1'000,
+                .renewed_at_ms = 2'000,
+                .expires_at_ms = 62'000};
+    const std::string text = encode_change(ClaimChange{claim, ClaimAction::renewed});
+    EXPECT_EQ(json::canonical(*json::parse(text)), text);
+    const auto back = through_the_log<ClaimChange>(ClaimChange{claim, ClaimAction::renewed});
+    EXPECT_EQ(back.action, ClaimAction::renewed);
+    EXPECT_EQ(encode_change(back), text);
+    EXPECT_EQ(back.claim.session, "s");
+    EXPECT_EQ(back.claim.note, "mending");
+    claim.session.clear();
+    claim.note.clear();
+    std::string bare;
+    write_claim(bare, claim);
+    EXPECT_EQ(bare, R"({"expiresAt":62000,"grantedAt":1000,"instanceId":"laptop","renewedAt":2000,)"
+                    R"("resource":"file:/a \"b\"","token":7})");
+    EXPECT_EQ(read_claim(bare)->renewed_at_ms, 2'000);
+    State state;
+    fold(state, back);
+    fold(state, ClaimChange{claim, ClaimAction::granted});
+    EXPECT_EQ(state.claims.size(), 1u);
+    EXPECT_EQ(state.claim_ends.size(), 1u);
+    fold(state, ClaimChange{claim, ClaimAction::expired});
+    fold(state, ClaimChange{claim, ClaimAction::expired});
+    EXPECT_TRUE(state.claims.empty() && state.claim_ends.empty());
+}
+
 ResponseSource any_source() {
     ResponseSource source;
     source.type = static_cast<SourceType>(*rc::gen::inRange(0, 3));

@@ -235,6 +235,22 @@ TEST(WireDocuments, EventDataIsWhatOthersKnowOfAChange) {
               R"({"fromMode":null,"instanceId":"laptop","toMode":"didactic"})");
     EXPECT_EQ(data(McpChange{.kind = EventKind::mcp_tool_executed, .payload = R"({"tool":"t"})"}),
               R"({"tool":"t"})");
+    const Claim claim{.resource = "file:/a", .instance_id = "laptop", .token = 3};
+    EXPECT_EQ(data(ClaimChange{claim, ClaimAction::released}),
+              R"({"action":"released","claim":{"expiresAt":0,"grantedAt":0,)"
+              R"("instanceId":"laptop","renewedAt":0,"resource":"file:/a","token":3}})");
+}
+
+TEST(WireDocuments, AProvenanceStandsWhereOthersDoNotLook) {
+    Context context = sample();
+    const Bson without = *context_document("ada", context);
+    context.provenance = Provenance{Author::model, "m", Trust::unverified};
+    const Bson with = *context_document("ada", context);
+    EXPECT_EQ(check_of(with.view()), check_of(without.view()));
+    EXPECT_EQ(shown(with.view()), shown(without.view()));
+    EXPECT_EQ(*json_of(*with.view().find("dyad.provenance")),
+              R"({"kind":"model","model":"m","trust":"unverified"})");
+    EXPECT_TRUE(is_ours(with.view()));
 }
 
 }  // namespace

@@ -101,7 +101,7 @@ TEST_F(Expiry, AStoreOfAnEarlierVersionIsCutToo) {
         "DROP INDEX head_by_oldest; DROP INDEX context_deleted;"
         "ALTER TABLE head DROP COLUMN oldest;"
         "ALTER TABLE head DROP COLUMN state_sum;"
-        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
+        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed; DROP TABLE claim;"
         "DELETE FROM meta WHERE key IN ('transactions', 'users');"
         "PRAGMA user_version=3");
     ASSERT_TRUE(open());

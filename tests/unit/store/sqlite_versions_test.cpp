@@ -38,10 +38,13 @@ TEST_F(TablesOfStore, VersionOneIsMigratedWithItsData) {
         ASSERT_TRUE(user);
         ASSERT_TRUE(tables.append(*user, batches, log.head()));
         // What writes the rows is of today.
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head ADD COLUMN state_sum INTEGER"));
+        ASSERT_TRUE((*connection)
+                        ->script("ALTER TABLE head ADD COLUMN state_sum INTEGER; "
+                                 "CREATE TABLE claim(user, resource, offset, expires_at, json)"));
         ASSERT_TRUE(Projections(**connection).apply(*user, batches));
         ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN oldest"));
-        ASSERT_TRUE((*connection)->script("ALTER TABLE head DROP COLUMN state_sum"));
+        ASSERT_TRUE(
+            (*connection)->script("ALTER TABLE head DROP COLUMN state_sum; DROP TABLE claim"));
         ASSERT_TRUE((*connection)
                         ->script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
                                  "('journal_made', 1)"));
@@ -66,7 +69,7 @@ TEST_F(TablesOfStore, VersionSixIsMigratedAndIndexedByAndBy) {
     grow(log, 400);
     ASSERT_TRUE(store_->apply());
     run_sql(
-        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed;"
+        "DROP TABLE event_index; ALTER TABLE head DROP COLUMN indexed; DROP TABLE claim;"
         "PRAGMA user_version=6");
     const auto expect_found = [&] {
         for (Offset offset = 1; offset <= log.head().offset; offset += 37) {

@@ -93,6 +93,7 @@ TEST(BusEnvelope, WhatIsWrittenIsReadAgain) {
         if (!payload.empty()) EXPECT_EQ(read->payload, payload);
     }
     EXPECT_FALSE(written(EventKind::event_lost, McpChange{EventKind::event_lost, "{}"}).type);
+    EXPECT_FALSE(written(EventKind::claim_changed, ClaimChange{}).type);
     EXPECT_EQ(written(EventKind::event_lost, McpChange{EventKind::event_lost, "{}"}).text, "");
 }
 

@@ -138,6 +138,7 @@ TEST(PlainEvent, ModeUpdateHasAllFourNames) {
 
 TEST(PlainEvent, WhatThePlainProtocolDoesNotKnowIsLeftOut) {
     EXPECT_EQ(plain(McpChange{EventKind::mcp_tool_executed, "{}"}), "");
+    EXPECT_EQ(plain(ClaimChange{}), "");
     EXPECT_EQ(plain(ResponseChange{}), "");
 }
 

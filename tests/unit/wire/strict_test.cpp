@@ -53,20 +53,23 @@ struct Case {
 constexpr Case kOperations[] = {
     {R"("op":"context.put","contextKey":"k","data":{})",
      "op, contextKey, contextType, mergeStrategy, data, force, tags, expiresAt, ttlDays, "
-     "expectedVersion"},
+     "expectedVersion, provenance, fence"},
     {R"("op":"context.merge-patch","contextKey":"k","patch":{})",
-     "op, contextKey, patch, expectedVersion"},
+     "op, contextKey, patch, expectedVersion, provenance, fence"},
     {R"("op":"context.json-patch","contextKey":"k","patch":[])",
-     "op, contextKey, patch, expectedVersion"},
-    {R"("op":"context.delete","contextKey":"k")", "op, contextKey, expectedVersion"},
+     "op, contextKey, patch, expectedVersion, provenance, fence"},
+    {R"("op":"context.delete","contextKey":"k")", "op, contextKey, expectedVersion, fence"},
     {R"("op":"context.restore","contextKey":"k","version":1)",
-     "op, contextKey, version, expectedVersion"},
+     "op, contextKey, version, expectedVersion, provenance, fence"},
     {R"("op":"conflict.resolve","conflictId":"1.1","choice":"stored")",
-     "op, expectedVersion, conflictId, choice, value"},
+     "op, expectedVersion, conflictId, choice, value, provenance, fence"},
     {R"("op":"mode.set","mode":"parallel")",
      "op, expectedVersion, mode, currentMode, instanceId, configuration, contextSnapshot, "
-     "transitionDuration, success, errorMessage"},
-    {R"("op":"mcp.announce","kind":"mcp-server-added","payload":{})", "op, kind, type, payload"},
+     "transitionDuration, success, errorMessage, fence"},
+    {R"("op":"mcp.announce","kind":"mcp-server-added","payload":{})",
+     "op, kind, type, payload, fence"},
+    {R"("op":"claim.acquire","resource":"file:/a")", "op, resource, ttlMs, note, session"},
+    {R"("op":"claim.release","resource":"file:/a","token":3)", "op, resource, token"},
 };
 
 TEST(StrictMessages, RefuseAMemberThatTheirOperationDoesNotKnow) {
