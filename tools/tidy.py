@@ -27,6 +27,8 @@ ARROWS = {
     "store": {"base", "model"},
     "search": {"base", "model"},
     "driver": {"base"},
+    # Changes to files that people write, in place.
+    "edit": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
     "store/mongo": {"base", "model", "search", "store", "driver"},
     # What moves memories from one store into another one knows both, and is no backend itself.
@@ -41,7 +43,7 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live", "edit"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
