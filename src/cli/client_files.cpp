@@ -18,14 +18,10 @@ using Kind = Entry::Kind;
 
 constexpr const char* kName = "dyad";
 
-std::string quoted(std::string_view text) {
-    return json::canonical(json::Value(text));
-}
-
-std::string listed(const std::vector<std::string>& words) {
+std::string listed(const std::vector<std::string>& words, const char* between = ",") {
     std::string out;
     for (const std::string& word : words)
-        out.append(out.empty() ? "" : ",").append(quoted(word));
+        out.append(out.empty() ? "" : between).append(as_json(word));
     return "[" + out + "]";
 }
 
@@ -46,12 +42,12 @@ std::string server_json(const Ways& ways, bool typed) {
     std::string out = "{";
     if (typed) out.append(ways.stdio ? R"("type":"stdio",)" : R"("type":"http",)");
     if (ways.stdio) {
-        out.append(R"("command":)").append(quoted(ways.program));
+        out.append(R"("command":)").append(as_json(ways.program));
         out.append(R"(,"args":)").append(listed(arguments(ways)));
     } else {
-        out.append(R"("url":)").append(quoted(ways.url));
+        out.append(R"("url":)").append(as_json(ways.url));
         if (!ways.user.empty())
-            out.append(R"(,"headers":{"Dyad-User":)").append(quoted(header_value(ways.user))) += '}';
+            out.append(R"(,"headers":{"Dyad-User":)").append(as_json(header_value(ways.user))) += '}';
     }
     return out.append("}");
 }
@@ -59,11 +55,11 @@ std::string server_json(const Ways& ways, bool typed) {
 std::string server_toml(const Ways& ways) {
     std::string out = std::string("[mcp_servers.") + kName + "]\n";
     if (ways.stdio)
-        return out.append("command = ").append(quoted(ways.program)).append("\nargs = ").append(
-                   listed(arguments(ways))) + "\n";
-    out.append("url = ").append(quoted(ways.url)).append("\n");
+        return out + "command = " + as_json(ways.program) + "\nargs = " +
+               listed(arguments(ways), ", ") + "\n";
+    out.append("url = ").append(as_json(ways.url)).append("\n");
     if (!ways.user.empty())
-        out.append("http_headers = { \"Dyad-User\" = ").append(quoted(header_value(ways.user))) +=
+        out.append("http_headers = { \"Dyad-User\" = ").append(as_json(header_value(ways.user))) +=
             " }\n";
     return out;
 }
@@ -120,6 +116,10 @@ Result<std::string> put_element(const std::string& text, const Entry& entry) {
 
 }  // namespace
 
+std::string as_json(std::string_view text) {
+    return json::canonical(json::Value(text));
+}
+
 const std::vector<std::string>& client_names() {
     static const std::vector<std::string> names = {"claude-code", "codex", "cursor",
                                                    "vscode",      "dyad",  "agent-plugin"};
@@ -166,7 +166,7 @@ Result<std::string> ClientFile::take_out_of(const std::string& text) const {
     // What was needed for ours alone goes with them.
     for (const Entry& entry : entries)
         if (entry.kind == Kind::needed && out != text &&
-            edit::compact_json(out) == "{" + quoted(entry.path[0]) + ":" + entry.value + "}")
+            edit::compact_json(out) == "{" + as_json(entry.path[0]) + ":" + entry.value + "}")
             out = "{}\n";
     return out;
 }
@@ -213,8 +213,8 @@ std::string dyad_link(const Ways& ways) {
     for (const std::string& word : arguments(ways))
         command.append(" ").append(word);
     const std::string config =
-        ways.stdio ? R"({"type":"stdio","command":)" + quoted(command) + "}"
-                   : R"({"type":"http","url":)" + quoted(ways.url) + "}";
+        ways.stdio ? R"({"type":"stdio","command":)" + as_json(command) + "}"
+                   : R"({"type":"http","url":)" + as_json(ways.url) + "}";
     return std::string("dyad://add-mcp-server?name=") + kName +
            "&config=" + net::percent_encode(to_base64(as_bytes(config)));
 }

@@ -69,6 +69,8 @@ std::optional<ClientFile> hooks_of(Client client, const Ways& ways);
 // A hook of ours, however it is written.
 bool is_our_hook(std::string_view json);
 
+std::string as_json(std::string_view text);  // a string of JSON, and of TOML
+
 // The files of plugins/, by their names in the package.
 struct PluginFile {
     std::string_view name;

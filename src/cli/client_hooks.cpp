@@ -3,7 +3,6 @@
 #include "cli/client_files.hpp"
 #include "cli/path_expansion.hpp"
 #include "cli/text.hpp"
-#include "model/json.hpp"
 
 namespace dyad::cli {
 namespace {
@@ -44,10 +43,6 @@ constexpr HookRow kHooks[] = {
     {Client::cursor, "sessionEnd", "", 1},
 };
 
-std::string quoted(std::string_view text) {
-    return json::canonical(json::Value(text));
-}
-
 // As a shell takes it.
 std::string command_of(Client client, const Ways& ways) {
     const bool plain = ways.program.find_first_of(" '\"\\$`") == std::string::npos;
@@ -60,8 +55,8 @@ std::string command_of(Client client, const Ways& ways) {
 
 std::string element_of(const HookRow& row, const std::string& command) {
     std::string matcher;
-    if (*row.matcher != '\0') matcher = "\"matcher\":" + quoted(row.matcher) + ",";
-    const std::string handler = "\"command\":" + quoted(command) +
+    if (*row.matcher != '\0') matcher = "\"matcher\":" + as_json(row.matcher) + ",";
+    const std::string handler = "\"command\":" + as_json(command) +
                                 ",\"timeout\":" + std::to_string(row.timeout_s) + "}";
     if (row.client == Client::cursor) return "{" + matcher + handler;
     const std::string typed = "{\"type\":\"command\"," + handler;

@@ -105,6 +105,17 @@ bool is_before_us(const ClientFile& client, const std::string& backup, const std
     return again && *again == text;
 }
 
+bool is_empty(std::string_view text) {
+    const std::string_view left = trimmed(text);
+    return left.empty() || left == "{}";
+}
+
+// We made it, and nobody else has put anything into it.
+bool is_made_by_us(const ClientFile& client, const std::string& text) {
+    const Result<std::string> clean = client.take_out_of(text);
+    return clean && *clean != text && is_empty(*clean);
+}
+
 Result<Change> plan_connect(const ClientFile& client) {
     ASSIGN_OR_RETURN(ConfigFile file, ConfigFile::read(client.path));
     Change change{std::move(file), {}};
@@ -114,7 +125,7 @@ Result<Change> plan_connect(const ClientFile& client) {
     change.after = *std::move(after);
     const std::optional<std::string>& backup = change.file.backup();
     change.copies = change.file.text() && !client.is_ours() &&
-                    !(backup && is_before_us(client, *backup, before));
+                    !(backup ? is_before_us(client, *backup, before) : is_made_by_us(client, before));
     return change;
 }
 
@@ -137,8 +148,7 @@ Result<Change> plan_disconnect(const ClientFile& client) {
     Result<std::string> after = client.take_out_of(before);
     if (!after) return in_file(change.file, after.error());
     change.after = *std::move(after);
-    const std::string_view left = trimmed(change.after);
-    change.removes = change.after != before && !backup && (left.empty() || left == "{}");
+    change.removes = !backup && is_made_by_us(client, before);
     change.copies = change.after != before && !change.removes;
     return change;
 }

@@ -1,6 +1,7 @@
 #include "cli/mcp_message.hpp"
 
 #include "base/bytes.hpp"
+#include "base/text.hpp"
 #include "cli/json_members.hpp"
 
 #include <algorithm>
@@ -73,7 +74,7 @@ net::Headers modern_headers(const McpMessage& message) {
 }
 
 std::string on_one_line(std::string_view json) {
-    std::string out(trimmed(json, " \t\r\n"));
+    std::string out(dyad::trimmed(json, " \t\r\n"));
     std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return out;
 }

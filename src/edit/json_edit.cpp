@@ -102,7 +102,9 @@ class Reader {
 
     Status read_children(Node& node, char end, int depth) {
         ++at_;
-        for (TRY(skip()); !is(end); TRY(skip())) {
+        for (;;) {
+            TRY(skip());
+            if (is(end)) break;
             if (!node.children.empty() && node.children.back().comma == std::string_view::npos)
                 return wrong(std::string("\",\" or \"") + end + "\" is expected here");
             Child child;
@@ -181,7 +183,10 @@ class Editor {
     void append(const std::string& name, std::string_view json) {
         const Node& node = here();
         const std::size_t depth = steps_.size();
-        std::string entry = laid_out(json, depth);
+        const std::string inside = node.children.empty() ? std::string() : indent_of(node);
+        const bool lines = node.children.empty() || !inside.empty() ||
+                           text_.find('\n', node.begin) <= node.children[0].begin;
+        std::string entry = laid_out(json, depth, lines);
         if (!name.empty()) entry = "\"" + name + "\": " + entry;
         if (node.children.empty()) {
             std::size_t at = node.end - 1;
@@ -193,8 +198,6 @@ class Editor {
         const Child& last = node.children.back();
         const bool comma = last.comma != std::string::npos;
         const std::size_t after = line_end(comma ? last.comma + 1 : last.value.end);
-        const std::string inside = indent_of(node);
-        const bool lines = !inside.empty() || text_.find('\n', node.begin) <= node.children[0].begin;
         text_.insert(after, (lines ? eol_ + inside : std::string(" ")) + entry + (comma ? "," : ""));
         if (!comma) text_.insert(last.value.end, ",");
     }
@@ -244,8 +247,8 @@ class Editor {
         return end > next ? end : at;
     }
 
-    // The value over several lines, as one at this depth.
-    std::string laid_out(std::string_view json, std::size_t depth) const {
+    // The value over several lines, as one at this depth; or on one line.
+    std::string laid_out(std::string_view json, std::size_t depth, bool lines = true) const {
         std::string out;
         bool quoted = false;
         for (std::size_t i = 0; i < json.size(); ++i) {
@@ -259,10 +262,10 @@ class Editor {
             const bool closes = !quoted && (c == '}' || c == ']');
             const bool empty = (opens && i + 1 < json.size() && json[i + 1] == c + 2) ||
                                (closes && json[i - 1] == c - 2);
-            if (closes && !empty) out.append(eol_).append(indent(--depth));
+            if (lines && closes && !empty) out.append(eol_).append(indent(--depth));
             out += c;
-            if (opens && !empty) out.append(eol_).append(indent(++depth));
-            if (!quoted && c == ',') out.append(eol_).append(indent(depth));
+            if (lines && opens && !empty) out.append(eol_).append(indent(++depth));
+            if (!quoted && c == ',') out.append(lines ? eol_ + indent(depth) : " ");
             if (!quoted && c == ':') out += ' ';
         }
         return out;

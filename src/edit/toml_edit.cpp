@@ -143,6 +143,11 @@ class Reader {
         while (at_ > begin && (text_[at_ - 1] == ' ' || text_[at_ - 1] == '\t'))
             --at_;
         const std::string_view word = text_.substr(begin, at_ - begin);
+        const std::size_t blank = word.find_first_of(" \t");  // between a date and a time
+        if (blank != word.npos && (blank != 10 || word[4] != '-')) {
+            at_ = begin + blank;
+            return Done{};  // what follows is no end of the line
+        }
         const bool named = word == "true" || word == "false" || word.ends_with("inf") ||
                            word.ends_with("nan");
         if (named || (!word.empty() && std::string_view("+-0123456789").find(word[0]) != word.npos))
@@ -206,7 +211,7 @@ Result<std::string> set_toml(std::string_view text, TomlPath table, std::string_
     const std::string eol = text.find("\r\n") == text.npos ? "\n" : "\r\n";
     std::string lines;
     for (const char c : block)
-        c == '\n' ? lines.append(eol) : lines.append(1, c);
+        if (c != '\r') c == '\n' ? lines.append(eol) : lines.append(1, c);
     std::string out(text);
     bool placed = false;
     for (auto one = tables.rbegin(); one != tables.rend(); ++one) {

@@ -94,7 +94,7 @@ def test_recorded_files_become_what_was_recorded(home, recorded):
     for name, text in before.items():  # every foreign line is still there
         left = iter(made[name].decode().splitlines())
         for line in text.decode().splitlines():
-            bare = line.rstrip(", ")
+            bare = line.rstrip(", {}[]")
             assert any(bare in other for other in left), (name, line)
     home.ok("connect", client, "--yes", *options)
     assert home.files() == files, "twice is once"

@@ -10,7 +10,7 @@ constexpr const char* kBlock = "[mcp_servers.dyad]\nurl = \"http://x/mcp\"\n";
 constexpr const char* kMine =
     "# my settings\nmodel = \"o5\"   # the best\nnames = [\n  \"[mcp_servers.dyad]\", # no\n]\n"
     "text = \"\"\"\n[mcp_servers.dyad]\n\"\"\"\n\n[mcp_servers.other]\ncommand = 'x'\n"
-    "env = { A = \"1\", B = \"{}\" }\n\n[[things]]\nat = 1979-05-27T07:32:00Z\n\n# the end\n";
+    "env = { A = \"1\", B = \"{}\" }\n\n[[things]]\nat = 1979-05-27 07:32:00Z\n\n# the end\n";
 
 std::string set(std::string_view text) {
     const Result<std::string> out = set_toml(text, kTable, kBlock);
@@ -24,7 +24,7 @@ std::string drop(std::string_view text) {
 TEST(TomlEdit, TheTableGoesToTheEndAndComesOutAgain) {
     EXPECT_EQ(set(""), kBlock);
     EXPECT_EQ(set(kMine), std::string(kMine) + "\n" + kBlock);
-    for (const std::string before : {std::string(kMine), std::string(), std::string("a = 1\r\n")}) {
+    for (const std::string& before : {std::string(kMine), std::string(), std::string("a = 1\r\n")}) {
         const std::string after = set(before);
         EXPECT_EQ(set(after), after);
         EXPECT_EQ(drop(after), before);
@@ -57,7 +57,7 @@ TEST(TomlEdit, ABrokenTextIsNamedByLineAndColumn) {
     EXPECT_EQ(set("a = \"x\n"), "line 1, column 5: this string has no end");
     EXPECT_EQ(set("[a\nb = 1"), "line 1, column 3: \"]\" is expected here");
     EXPECT_EQ(set("a = [1, 2\nb = 1"), "line 2, column 1: \",\" or \"]\" is expected here");
-    EXPECT_EQ(set("a = 1 b = 2\n"), "line 1, column 12: the end of the line is expected here");
+    EXPECT_EQ(set("a = 1 b = 2\n"), "line 1, column 7: the end of the line is expected here");
     EXPECT_EQ(set("= 1"), "line 1, column 1: a name is expected here");
     EXPECT_NE(set("a = " + std::string(100, '[')).find("nested too deeply"), std::string::npos);
 }
