@@ -43,7 +43,8 @@ ARROWS = {
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
-            "bus/redis", "auth", "net", "server", "server/rest", "server/live", "edit"},
+            "bus/redis", "auth", "net", "server", "server/rest", "server/live",
+            "server/mcp", "edit"},
 }
 for part in ("rest", "live", "mcp", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

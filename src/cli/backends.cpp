@@ -104,6 +104,7 @@ bus::RedisOptions redis_options(const Resolved& settings) {
 
 void add_backends(server::Parts& parts, const Resolved& settings) {
     const auto secret = std::make_shared<Secret>();
+    parts.secret = [secret] { return secret->get(); };
     if (settings.follows_master("ENABLE_MONGODB")) {
         parts.store = store_of<mongo::MongoStore>(
             [options = mongo_options(settings), secret](const server::Settings&) {

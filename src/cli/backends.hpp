@@ -13,7 +13,7 @@ namespace dyad::cli {
 mongo::MongoOptions mongo_options(const Resolved& settings);
 bus::RedisOptions redis_options(const Resolved& settings);
 
-// Sets `store` and `bus`. What all cells share is opened by the first call of `store`, and closed
+// Sets `store`, `bus` and `secret`. What all cells share is opened by the first call of `store`, and closed
 // with the last cell.
 void add_backends(server::Parts& parts, const Resolved& settings);
 

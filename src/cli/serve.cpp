@@ -7,6 +7,8 @@
 #include "cli/terminal.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
+#include "server/mcp/endpoint.hpp"
+#include "server/mcp/product.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
 
@@ -42,9 +44,13 @@ void configure_log(const Resolved& settings) {
 server::Parts make_parts(const Resolved& settings, const server::live::PlainRenderer& renderer) {
     server::Parts parts;
     add_backends(parts, settings);
-    parts.http = [](server::Node& node) -> server::HttpHandler {
-        return [api = std::make_shared<server::rest::Api>(node)](server::ExchangePtr exchange) {
-            api->handle(std::move(exchange));
+    static const server::mcp::Mount kMounts[] = {{"/mcp", &server::mcp::product_registry()}};
+    parts.http = [commons = std::make_shared<server::mcp::Commons>(parts.secret)](
+                     server::Node& node) -> server::HttpHandler {
+        return [api = std::make_shared<server::rest::Api>(node),
+                gate = std::make_shared<server::mcp::Gate>(node, commons, kMounts)](
+                   server::ExchangePtr exchange) {
+            if (!gate->handle(exchange)) api->handle(std::move(exchange));
         };
     };
     parts.live = [](server::Cell& cell) { return std::make_unique<server::live::LiveHub>(cell); };

@@ -64,6 +64,7 @@ class Cell final : public Node {
     void after(std::int64_t delay_ms, std::function<void()> call) override {
         loop_.after(delay_ms, std::move(call));
     }
+    void post(std::function<void()> work) override { loop_.post(std::move(work)); }
     std::uint16_t port() const override { return shared_.port; }
 
   private:

@@ -33,6 +33,12 @@ bool is_coded(const net::Request& request) {
     });
 }
 
+// No page reads what an MCP endpoint answers, and none is asked before it sends: pages of an
+// assistant go through a server of their own.
+bool is_closed_to_pages(const net::Request& request) {
+    return request.path == "/mcp" || request.path.starts_with("/mcp/");
+}
+
 bool is_probe(const net::Request& request) {
     return request.path == "/healthz" || request.path == "/readyz";
 }
@@ -117,6 +123,7 @@ void HttpSession::note_page(const net::Request& request) {
         origin && net::count_of(request.headers, "origin") == 1 &&
         client_.cell().origins().origin_allowed(*origin, request.header("host").value_or(""));
     page_ = known ? std::string(*origin) : std::string();
+    shared_ = !is_closed_to_pages(request);
 }
 
 std::optional<net::Response> HttpSession::early_answer(const net::Request& request) const {
@@ -124,7 +131,7 @@ std::optional<net::Response> HttpSession::early_answer(const net::Request& reque
     if (const Status source = check_source(request); !source) return refused(source.error());
     if (client_.cell().is_crowded() && !is_probe(request))
         return refused(fail(Errc::too_many_connections, "try again later"));
-    if (is_preflight(request)) return preflight_answer(request);
+    if (shared_ && is_preflight(request)) return preflight_answer(request);
     if (std::find(std::begin(kMethods), std::end(kMethods), request.method) == std::end(kMethods))
         return refused(fail(Errc::not_implemented,
                             "the method is not known; methods are written in capital letters"));
@@ -192,7 +199,7 @@ void HttpSession::complete(net::Headers& headers) const {
     headers.emplace_back("Date", net::http_date(client_.cell().clock().wall_ms()));
     headers.emplace_back("X-Content-Type-Options", "nosniff");
     vary_on(headers, "Origin");
-    if (!page_.empty()) share_with(headers, page_);
+    if (!page_.empty() && shared_) share_with(headers, page_);
 }
 
 void HttpSession::send_response(net::Response response, bool keep_alive, bool head_only) {

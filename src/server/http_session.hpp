@@ -62,6 +62,7 @@ class HttpSession final : public Protocol {
     std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
     std::string backlog_;
     std::string page_;  // the allowed origin that asks, or empty
+    bool shared_ = true;  // it may read the answer
 };
 
 }  // namespace dyad::server

@@ -30,6 +30,8 @@ class Node {
     virtual bool draining() const = 0;
     // Calls `call` on the cell's thread after `delay_ms`.
     virtual void after(std::int64_t delay_ms, std::function<void()> call) = 0;
+    // Runs `work` on the cell's thread. Any thread, as long as the cell is there.
+    virtual void post(std::function<void()> work) = 0;
     // The bound port.
     virtual std::uint16_t port() const = 0;
 };

@@ -38,6 +38,8 @@ struct Parts {
     // Called after `store`. Lifetime: within that of loop and random numbers.
     std::function<Result<std::unique_ptr<Bus>>(net::Loop&, Random&, const std::string&)> bus;
     std::function<HttpHandler(Node&)> http;
+    // What all nodes of the store know, and nobody else; empty until this one knows it. Any thread.
+    std::function<std::string()> secret;
     std::function<std::unique_ptr<LiveService>(Cell&)> live;
     // Renders events for plain clients. Lifetime: the server's.
     const core::Renderer* renderer = nullptr;

@@ -166,6 +166,7 @@ class RestRig final : public server::Node {
     Random& random() override { return random_; }
     std::size_t live_client_count() const override { return engine_.session_count(); }
     bool draining() const override { return drains; }
+    void post(std::function<void()> work) override { after(0, std::move(work)); }
     void after(std::int64_t delay_ms, std::function<void()> call) override {
         queue_.after(delay_ms * 1000, std::move(call));
     }

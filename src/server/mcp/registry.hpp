@@ -6,6 +6,7 @@
 #pragma once
 
 #include "auth/identity.hpp"
+#include "model/event.hpp"
 #include "server/node_info.hpp"
 
 #include <functional>
@@ -75,11 +76,14 @@ class Call : public std::enable_shared_from_this<Call> {
     virtual void failed(const Error& error, std::string structured = {}) = 0;
     // The request was none: an error of JSON-RPC (-32602).
     virtual void refused(const Error& error) = 0;
-    // What only the user can say. `state`: given back with the answers, sealed meanwhile.
-    // Requires: the client has the capability.
+    // What only the user can say: the handler is called again, with the answers. `state`: given back
+    // with them, sealed meanwhile; not empty. A client that lacks the capability is told which.
     virtual void ask(std::vector<InputRequest> wanted, std::string state) = 0;
     // How far it is, for who asked to be told. `done` grows from call to call.
     virtual void progress(double done, std::optional<double> total, std::string_view message) = 0;
+    // A notification that goes with this call: "notifications/message"; or to everybody who listens
+    // at this cell: "notifications/tools/list_changed" and its like. `params`: JSON of an object.
+    virtual void notify(std::string_view method, std::string params) = 0;
     // The client waits no more.
     virtual void on_cancel(std::function<void()> call) = 0;
 
@@ -138,13 +142,15 @@ struct Registry {
     std::span<const ResourceRow> resources;  // fixed ones and templates
     std::span<const Prompt> prompts;
     // The resources beside the fixed ones, a page of them: answers with content("resources":[…],
-    // "nextCursor":…). Arguments: {"cursor":"…"}.
+    // "nextCursor":…), in this order. Arguments: {"cursor":"…"}; {} for the first page.
     Handler list_resources = nullptr;
     // Arguments: {"ref":…,"argument":…,"context":…}. Answers with content("completion":{…}).
     Handler complete = nullptr;
     // The URI of the resource that an event of the log changes; empty: of none. The protocol tells
     // those who subscribed to it.
     std::string (*changed_resource)(const EventView& event) = nullptr;
+    bool lists_change = false;  // its tools, resources and prompts, while it runs: calls notify
+    bool logs = false;          // its calls notify of "notifications/message"
 };
 
 }  // namespace dyad::server::mcp

@@ -1,0 +1,71 @@
+"""Clients that others wrote: the official ones in TypeScript (both versions), Python and Go, and
+the Inspector, each as it is used."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from support.mcp import LEGACY, MODERN, NODE, NODE_FOLDER
+from support.server import PATIENCE, ROOT
+
+HERE = pathlib.Path(__file__).parent
+PYTHON = ROOT / ".venv-mcp/bin/python"
+INSPECTOR = NODE_FOLDER / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+TEXT = "This is a simple text response for testing."
+READ = "This is the content of the static text resource."
+TOOLS = 29
+
+
+def run(*command, cwd=None):
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=180 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def seen(fixture, *command, cwd=None):
+    out = json.loads(run(*command, f"http://127.0.0.1:{fixture.port}", cwd=cwd).splitlines()[-1])
+    assert (out["text"], out["read"], len(out["tools"])) == (TEXT, READ, TOOLS)
+    return out
+
+
+def test_typescript_1(fixture):
+    out = seen(fixture, NODE, NODE_FOLDER / "client_v1.mjs")
+    assert out["version"] == LEGACY[0] and out["server"] == "dyad-memory"
+    assert out["progress"] == [0, 50, 100] and "red" in out["asked"]
+    assert out["heard"] == "typescript-v1"
+
+
+def test_typescript_2(fixture):
+    out = seen(fixture, NODE, NODE_FOLDER / "client_v2.mjs")
+    assert out["version"] == MODERN and out["server"] == "dyad-memory"
+    assert out["progress"] == [0, 50, 100] and "red" in out["asked"]
+
+
+def test_python(fixture):
+    out = seen(fixture, PYTHON, HERE / "client.py")
+    assert out["progress"] == [0, 50, 100]
+
+
+def test_go(fixture):
+    if not shutil.which("go"):
+        pytest.skip("Go is not installed")
+    seen(fixture, "go", "run", ".", cwd=HERE / "go")
+
+
+@pytest.mark.parametrize("target", ["fixture", "server"])
+def test_inspector_finds_nothing_to_complain_of(request, target):
+    url = f"http://127.0.0.1:{request.getfixturevalue(target).port}/mcp"
+    inspect = [NODE, INSPECTOR, "--cli", url, "--transport", "http"]
+    tools = json.loads(run(*inspect, "--method", "tools/list", "--strict"))["tools"]
+    assert tools
+    if target == "fixture":
+        called = json.loads(run(*inspect, "--method", "tools/call", "--tool-name",
+                                "test_simple_text"))
+        assert called["content"][0]["text"] == TEXT
+        read = json.loads(run(*inspect, "--method", "resources/read", "--uri",
+                              "test://static-text"))
+        assert read["contents"][0]["text"] == READ

@@ -1,0 +1,12 @@
+"""A server of the fixture registry, shared by the tests of a file."""
+
+import pytest
+
+from support.mcp import FixtureServer
+
+
+@pytest.fixture(scope="module")
+def fixture():
+    with FixtureServer() as running:
+        yield running
+        assert running.process.poll() is None, f"the server ended:\n{running.log()}"
