@@ -29,6 +29,8 @@ ARROWS = {
     "store/checked": {"base", "model", "store"},
     "search": {"base", "model"},
     "driver": {"base"},
+    # Changes to files that people write, in place.
+    "edit": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
     "store/mongo": {"base", "model", "search", "store", "driver"},
     # What moves memories from one store into another one knows both, and is no backend itself.
@@ -44,7 +46,7 @@ ARROWS = {
     "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
             "bus/redis", "auth", "net", "server", "server/rest", "server/live",
-            "server/mcp", "server/mcp/others", "server/hooks", "import"},
+             "server/mcp", "server/mcp/others", "server/hooks", "import", "edit"},
 }
 for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}

@@ -106,6 +106,8 @@ void add_response(Command& root);
 void add_conflicts(Command& root);
 void add_bench(Command& root);
 void add_config(Command& root);
+void add_mcp(Command& root);
+void add_connect(Command& root);
 void add_completion(Command& root);
 
 }  // namespace dyad::cli

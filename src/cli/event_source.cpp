@@ -68,6 +68,8 @@ bool EventParser::line(std::string_view text, const OnEvent& on_event) {
         new_id_ = value;
     } else if (name == "event") {
         type_ = value;
+    } else if (name == "retry") {
+        retry_ms_ = whole_number(value).value_or(retry_ms_);
     } else if (name == "data") {
         if (has_data_) data_ += '\n';
         data_.append(value);

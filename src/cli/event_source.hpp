@@ -30,6 +30,8 @@ class EventParser {
     void restart();
     const std::string& last_id() const noexcept { return id_; }
     void set_last_id(std::string id) { id_ = std::move(id); }
+    // How long to wait before the stream is opened again, as the server said last; 0: it did not.
+    std::int64_t retry_ms() const noexcept { return retry_ms_; }
 
   private:
     // False where it ends the call.
@@ -41,6 +43,7 @@ class EventParser {
     std::string type_;
     std::string data_;
     bool has_data_ = false;
+    std::int64_t retry_ms_ = 0;
 };
 
 struct Subscription {

@@ -70,8 +70,8 @@ std::string default_instance() {
 
 }  // namespace
 
-std::optional<RestClient> RestClient::open(const CommonOptions& common) {
-    const Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
+std::optional<Resolved> client_settings(const CommonOptions& common) {
+    Resolved settings = resolve(read_inputs(common.flags, common.env_file, true));
     if (!settings.note.empty() && !common.json) complain(settings.note);
     std::vector<std::string> problems = problems_of_client(settings);
     if (!common.instance.empty())
@@ -82,7 +82,13 @@ std::optional<RestClient> RestClient::open(const CommonOptions& common) {
     for (const std::string& problem : problems)
         refuse_usage(common, problem);
     if (!problems.empty()) return std::nullopt;
-    RestClient client(settings, common);
+    return settings;
+}
+
+std::optional<RestClient> RestClient::open(const CommonOptions& common) {
+    const std::optional<Resolved> settings = client_settings(common);
+    if (!settings) return std::nullopt;
+    RestClient client(*settings, common);
     client.for_reader_ = true;
     return client;
 }

@@ -34,6 +34,9 @@ struct Answer : ClientResponse {
     explicit operator bool() const noexcept { return !failure; }
 };
 
+// What a client needs. Complains and gives nothing where a setting of it is wrong.
+std::optional<Resolved> client_settings(const CommonOptions& common);
+
 class RestClient {
   public:
     // Complains and gives nothing where a setting the client needs is wrong.

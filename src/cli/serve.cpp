@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "cli/backends.hpp"
 #include "cli/command.hpp"
+#include "cli/server_place.hpp"
 #include "cli/terminal.hpp"
 #include "server/hooks/door.hpp"
 #include "server/live/live_hub.hpp"
@@ -130,6 +131,7 @@ Exit run_serve(const CommonOptions& common) {
         server::Server::start(server_settings(settings), make_parts(settings, renderer),
                               static_cast<std::size_t>(settings.integer("DYAD_CELLS")));
     if (!server) return refuse(server.error(), settings);
+    const PlaceNotice notice(settings);
     if (mi_collect != nullptr) mi_collect(true);
     log::info(kScope, std::string("version ") + DYAD_VERSION + ", memory in " +
                           describe_store(settings) + ", listening at " + settings.own_url());
