@@ -164,11 +164,12 @@ Answer RestClient::write(const std::string& method, const std::string& path,
                          const std::string& body, Headers headers) {
     ClientRequest request = request_below(path);
     request.method = method;
-    request.headers.emplace_back("Idempotency-Key", random_.uuid4());
-    const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
-        return header.first == "Content-Type";
-    });
-    if (!typed) headers.emplace_back("Content-Type", "application/json");
+    const auto has = [&headers](std::string_view name) {
+        return std::any_of(headers.begin(), headers.end(),
+                           [name](const auto& header) { return header.first == name; });
+    };
+    if (!has("Idempotency-Key")) headers.emplace_back("Idempotency-Key", random_.uuid4());
+    if (!has("Content-Type")) headers.emplace_back("Content-Type", "application/json");
     request.headers.insert(request.headers.end(), headers.begin(), headers.end());
     request.body = body;
     Answer answer = send_to_ours(std::move(request), true);
