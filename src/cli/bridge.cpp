@@ -64,8 +64,8 @@ Exit run_bridge(const CommonOptions& given, const BridgeOptions& options) {
                   {options.deletes, options.restores, options.adopts, dry});
     if (const Status met = run.meet(); !met) return client->report(failure_of(met.error()));
     if (!client->json() && !options.status)
-        complain(paint(Colour::dim, printable(project->root() + " as the project \"" +
-                                              project->name() + "\"")));
+        complain(paint(Colour::dim,
+                       printable(project->root() + " as the project \"" + project->name() + "\"")));
     if (options.status) {
         run.show_all();
         return run.status();

@@ -10,8 +10,8 @@
 
 namespace dyad::cli {
 
-// `{"text": …}` under the file's key, of type `project` with the tag `bridge`, without an end. Other
-// members that somebody gave it stay. Lifetime: the client's.
+// `{"text": …}` under the file's key, of type `project` with the tag `bridge`, without an end.
+// Other members that somebody gave it stay. Lifetime: the client's.
 class ContextMemory final : public SharedMemory {
   public:
     explicit ContextMemory(RestClient& client) : client_(client) {}

@@ -36,6 +36,11 @@ bool is_worth_a_line(const Outcome& outcome) {
            outcome.verdict == Verdict::gone_here || outcome.verdict == Verdict::gone_there;
 }
 
+// It is only a question of time.
+bool may_succeed_later(const Error& error) {
+    return error.code == Errc::unavailable || error.code == Errc::version_conflict;
+}
+
 bool same(const Result<Outcome>& a, const Result<Outcome>& b) {
     if (a && b) return a->verdict == b->verdict;
     return !a && !b && a.error().detail == b.error().detail;
@@ -76,8 +81,7 @@ bool BridgeRun::sync(const BridgedFile& file) {
     before->second = outcome;
     if (!outcome ? is_new : outcome->changed || (is_new && is_worth_a_line(*outcome)))
         show(file, outcome);
-    return outcome || (outcome.error().code != Errc::unavailable &&
-                       outcome.error().code != Errc::version_conflict);
+    return outcome || !may_succeed_later(outcome.error());
 }
 
 void BridgeRun::sync_all() {
@@ -87,7 +91,9 @@ void BridgeRun::sync_all() {
 }
 
 void BridgeRun::show(const BridgedFile& file, const Result<Outcome>& outcome) {
-    const std::string word = outcome ? shown_word(outcome->verdict, dry_) : "skipped";
+    const std::string word = outcome ? shown_word(outcome->verdict, dry_)
+                             : may_succeed_later(outcome.error()) ? "waiting"
+                                                                  : "skipped";
     const std::string why = outcome ? advice_of(file, outcome->verdict) : outcome.error().detail;
     if (client_.json()) {
         boost::json::object line{{"file", file.name},

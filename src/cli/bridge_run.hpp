@@ -32,7 +32,8 @@ class BridgeRun {
     // What is known of them, as a table or as JSON.
     void show_all();
 
-    // What the files that were synced ask for: 1 where one could not be, 5 where one is in conflict.
+    // What the files that were synced ask for: 1 where one could not be, 5 where one is in
+    // conflict.
     Exit status() const;
 
   private:

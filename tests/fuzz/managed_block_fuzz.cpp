@@ -38,7 +38,8 @@ void check_block(const std::string& file, bool whole, std::string text) {
         CHECK(same && *same == file);
     }
     text = with_lf(text);
-    if (text.ends_with('\r')) text.pop_back();
+    while (text.ends_with('\r'))
+        text.pop_back();
     const Result<std::string> changed = part->with(text);
     if (!changed) return;
     const Result<SharedPart> again = SharedPart::find(*changed, whole);

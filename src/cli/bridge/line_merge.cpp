@@ -27,8 +27,8 @@ Matches middle_matches(const Lines& a, const Lines& b) {
     for (std::ptrdiff_t d = 0; d <= most; ++d) {
         for (std::ptrdiff_t k = -d; k <= d; k += 2) {
             std::ptrdiff_t x = d == 0 ? 0 : down(at, k, d) ? at(k + 1) : at(k - 1) + 1;
-            while (x < n && x - k < m && a[static_cast<std::size_t>(x)] ==
-                                             b[static_cast<std::size_t>(x - k)])
+            while (x < n && x - k < m &&
+                   a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(x - k)])
                 ++x;
             at(k) = x;
         }
@@ -46,7 +46,9 @@ Matches middle_matches(const Lines& a, const Lines& b) {
             const auto row = [&](std::ptrdiff_t i) {
                 return steps[static_cast<std::size_t>(d - 1)][static_cast<std::size_t>(i + d - 1)];
             };
-            const auto safe = [&](std::ptrdiff_t i) { return i < 1 - d || i > d - 1 ? -1 : row(i); };
+            const auto safe = [&](std::ptrdiff_t i) {
+                return i < 1 - d || i > d - 1 ? -1 : row(i);
+            };
             const bool goes_down = down(safe, k, d);
             before = goes_down ? k + 1 : k - 1;
             from = goes_down ? row(before) : row(before) + 1;
@@ -123,10 +125,14 @@ Matches common_lines(const Lines& a, const Lines& b) {
 
 const std::string& MergePart::of(Side side) const {
     switch (side) {
-        case Side::base: return base;
-        case Side::mine: return mine;
-        case Side::theirs: return theirs;
-        case Side::merged: return merged;
+        case Side::base:
+            return base;
+        case Side::mine:
+            return mine;
+        case Side::theirs:
+            return theirs;
+        case Side::merged:
+            return merged;
     }
     CHECK(false);
 }
@@ -145,7 +151,8 @@ Merge::Merge(std::string_view mine, std::string_view theirs) {
 }
 
 void Merge::merge(const Lines& base, const Lines& mine, const Lines& theirs) {
-    const std::vector<std::size_t> to_mine = partners(base, mine), to_theirs = partners(base, theirs);
+    const std::vector<std::size_t> to_mine = partners(base, mine),
+                                   to_theirs = partners(base, theirs);
     for (std::size_t b = 0, m = 0, t = 0;;) {
         std::size_t stable = b;  // the next line that all three have
         while (stable < base.size() && (to_mine[stable] == kNone || to_theirs[stable] == kNone))
@@ -177,8 +184,8 @@ void Merge::add(MergePart part) {
     }
     if (!parts_.empty() && !part.conflict && !parts_.back().conflict) {
         MergePart& last = parts_.back();
-        for (const auto member : {&MergePart::base, &MergePart::mine, &MergePart::theirs,
-                                  &MergePart::merged})
+        for (const auto member :
+             {&MergePart::base, &MergePart::mine, &MergePart::theirs, &MergePart::merged})
             last.*member += part.*member;
         return;
     }

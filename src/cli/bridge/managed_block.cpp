@@ -32,8 +32,11 @@ Error not_one_pair() {
 
 std::string with_lf(std::string_view text) {
     std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i)
-        if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') out += text[i];
+    for (const char c : text) {
+        while (c == '\n' && out.ends_with('\r'))
+            out.pop_back();
+        out += c;
+    }
     return out;
 }
 
@@ -71,7 +74,7 @@ Result<SharedPart> SharedPart::find(std::string file, bool whole) {
 }
 
 std::string_view SharedPart::eol() const {
-    const std::size_t first = file_.find('\n');
+    const std::size_t first = has_block_ ? begin_ - 1 : file_.find('\n');
     const bool crlf = first != std::string::npos && first > 0 && file_[first - 1] == '\r';
     return crlf ? "\r\n" : "\n";
 }
@@ -107,7 +110,8 @@ Result<std::string> SharedPart::with(const std::optional<std::string>& text) con
         // The empty line that was put in front of it goes with it.
         std::string out = file_.substr(0, outer_begin_);
         const std::string empty = std::string("\n").append(eol());
-        if (outer_end_ == file_.size() && out.ends_with(empty)) out.resize(out.size() - eol().size());
+        if (outer_end_ == file_.size() && out.ends_with(empty))
+            out.resize(out.size() - eol().size());
         return out.append(file_, outer_end_);
     }
     const std::string inner = ended(text->ends_with('\n') ? *text : *text + "\n");

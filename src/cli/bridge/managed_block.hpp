@@ -18,7 +18,7 @@
 
 namespace dyad::cli {
 
-// With LF where CR LF stands.
+// With LF where CR LF stands, or several CR in front of one.
 std::string with_lf(std::string_view text);
 
 // A file's bytes, and where in it the shared text stands.
@@ -31,9 +31,10 @@ class SharedPart {
     // Nothing where there is no block, or none with anything in it.
     const std::optional<std::string>& text() const noexcept { return text_; }
     bool has_block() const noexcept { return has_block_; }
-    // The file with another text in its place; lines that stay keep their ends, others get those
-    // of the file. A block that is not there yet comes at the end; without a text it goes, markers
-    // and all. Errors: invalid_field for a text that holds a marker.
+    // The file with another text in its place; lines that stay keep their ends, others get that of
+    // the marker's line or, without one, of the file's first line. A block that is not there yet
+    // comes at the end; without a text it goes, markers and all. Errors: invalid_field for a text
+    // that holds a marker.
     Result<std::string> with(const std::optional<std::string>& text) const;
     // All that the file holds, in a block. Requires: no block.
     std::string wrapped() const;

@@ -98,8 +98,8 @@ std::string project_of_remote(std::string_view url) {
     const std::size_t colon = url.find(':'), slash = std::min(url.find('/'), url.size());
     const bool has_host = !local && (scheme != std::string_view::npos || colon < slash);
     if (!has_host) return std::string(url.substr(url.rfind('/') + 1));
-    std::string_view host = url.substr(0, std::min(scheme == std::string_view::npos ? colon : slash,
-                                                   slash));
+    std::string_view host =
+        url.substr(0, std::min(scheme == std::string_view::npos ? colon : slash, slash));
     std::string_view path = url.substr(std::min(host.size() + 1, url.size()));
     if (const std::size_t user = host.rfind('@'); user != std::string_view::npos)
         host.remove_prefix(user + 1);
@@ -156,8 +156,8 @@ std::optional<BridgedFile> Project::file(std::string_view name) const {
     const bool known =
         whole || std::find(std::begin(kBlocks), std::end(kBlocks), name) != std::end(kBlocks);
     if (named_.empty() ? !known : !named) return std::nullopt;
-    const fs::path path = memory ? fs::path(memory_) / name.substr(kMemory.size())
-                                 : fs::path(root_) / name;
+    const fs::path path =
+        memory ? fs::path(memory_) / name.substr(kMemory.size()) : fs::path(root_) / name;
     return BridgedFile{std::string(name), path.string(), all_whole_ || whole};
 }
 

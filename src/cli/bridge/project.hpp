@@ -23,10 +23,10 @@ struct BridgedFile {
 };
 
 struct ProjectOptions {
-    std::string root;     // empty: the working directory
-    std::string name;     // empty: as git's remote `origin`, or the folder, is called
-    std::string memory;   // Claude's memory folder; empty: where Claude Code has it
-    std::string claude;   // the folder of Claude Code's configuration; empty: none is known
+    std::string root;            // empty: the working directory
+    std::string name;            // empty: as git's remote `origin`, or the folder, is called
+    std::string memory;          // Claude's memory folder; empty: where Claude Code has it
+    std::string claude;          // the folder of Claude Code's configuration; empty: none is known
     std::string claude_project;  // how it calls the project's folder there; empty: by its path
     std::vector<std::string> files;  // only these
     bool whole = false;              // all of them as a whole

@@ -68,8 +68,7 @@ std::string Records::path_of(const std::string& key) const {
 Result<Record> Records::load(const std::string& key) const {
     Record out;
     const std::string path = path_of(key);
-    const Result<std::optional<std::string>> bytes =
-        read_text_file(path, kBytesMax);
+    const Result<std::optional<std::string>> bytes = read_text_file(path, kBytesMax);
     if (bytes && !*bytes) return out;
     const Result<json::Value> value = bytes ? json::parse(**bytes) : bytes.error();
     const boost::json::object* const object = value ? value->if_object() : nullptr;
@@ -83,7 +82,8 @@ Result<Record> Records::load(const std::string& key) const {
         const json::Value* const version = member(*pending, "version");
         out.pending = {text(*pending, "text").value_or(""),
                        version != nullptr && version->is_int64() ? version->get_int64() : 0,
-                       text(*pending, "base").value_or(""), text(*pending, "operation").value_or("")};
+                       text(*pending, "base").value_or(""),
+                       text(*pending, "operation").value_or("")};
     }
     if (const auto* const conflict = object_in(*object, "conflict"))
         out.conflict = {text(*conflict, "mine").value_or(""),

@@ -14,8 +14,8 @@ namespace dyad::cli {
 struct PendingWrite {
     std::string text;
     std::int64_t version = 0;  // that it expects
-    std::string base;       // what both sides have in common once it is stored
-    std::string operation;  // its id
+    std::string base;          // what both sides have in common once it is stored
+    std::string operation;     // its id
 };
 
 // A conflict that was shown.

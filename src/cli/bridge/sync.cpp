@@ -38,15 +38,24 @@ std::string conflict_text(const BridgedFile& file, const std::vector<MergePart>&
 
 std::string_view word_of(Verdict verdict) noexcept {
     switch (verdict) {
-        case Verdict::nothing: return "nothing yet";
-        case Verdict::no_block: return "no block";
-        case Verdict::in_step: return "in step";
-        case Verdict::sent: return "sent";
-        case Verdict::received: return "received";
-        case Verdict::merged: return "merged";
-        case Verdict::conflict: return "conflict";
-        case Verdict::gone_here: return "gone here";
-        case Verdict::gone_there: return "gone there";
+        case Verdict::nothing:
+            return "nothing yet";
+        case Verdict::no_block:
+            return "no block";
+        case Verdict::in_step:
+            return "in step";
+        case Verdict::sent:
+            return "sent";
+        case Verdict::received:
+            return "received";
+        case Verdict::merged:
+            return "merged";
+        case Verdict::conflict:
+            return "conflict";
+        case Verdict::gone_here:
+            return "gone here";
+        case Verdict::gone_there:
+            return "gone there";
     }
     CHECK(false);
 }
@@ -59,8 +68,11 @@ SyncPlan plan_sync(const Text& mine, const Text& base, const Text& theirs, bool 
                    bool unites) {
     if (mine && theirs) {
         const Merge merge = base ? Merge(*base, *mine, *theirs, unites) : Merge(*mine, *theirs);
-        SyncPlan plan{merge.text(Side::mine), merge.text(Side::theirs), merge.text(Side::base),
-                      merge.text(Side::base, Side::mine), {}};
+        SyncPlan plan{merge.text(Side::mine),
+                      merge.text(Side::theirs),
+                      merge.text(Side::base),
+                      merge.text(Side::base, Side::mine),
+                      {}};
         for (const MergePart& part : merge.parts())
             if (part.conflict) plan.conflicts.push_back(part);
         return plan;
@@ -170,8 +182,7 @@ Result<Outcome> FileSync::once(const BridgedFile& file, const std::string& key,
     Outcome out{sides.verdict(plan, file.whole)};
     out.changed = bytes != before || plan.theirs != sides.theirs;
     out.file_diff = unified_diff(before, bytes, file.name, file.name);
-    out.shared_diff =
-        unified_diff(sides.theirs.value_or(""), plan.theirs.value_or(""), key, key);
+    out.shared_diff = unified_diff(sides.theirs.value_or(""), plan.theirs.value_or(""), key, key);
     if (options_.dry) return out;
     record.log = log;
     TRY(apply(file, key, sides, plan, bytes, record));

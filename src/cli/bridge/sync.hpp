@@ -4,7 +4,8 @@
 // its operation id.
 //
 // Rules, beside merging:
-//   - Where both sides changed the same lines, each keeps its own; both stand in `FILE.dyad-conflict`
+//   - Where both sides changed the same lines, each keeps its own; both stand in
+//   `FILE.dyad-conflict`
 //     beside the file. It is over when the sides agree, or when that file is deleted: then what the
 //     file has counts, against the shared text that was shown.
 //   - What is gone on one side, or is empty there, stays on the other, unless deleting was asked
@@ -61,8 +62,8 @@ struct SyncOptions {
 };
 
 enum class Verdict : std::uint8_t {
-    nothing,     // neither side has anything
-    no_block,    // the file has no block, and nothing is shared
+    nothing,   // neither side has anything
+    no_block,  // the file has no block, and nothing is shared
     in_step,
     sent,        // to the shared memory
     received,    // from there
@@ -75,7 +76,7 @@ std::string_view word_of(Verdict verdict) noexcept;
 
 struct Outcome {
     Verdict verdict = Verdict::nothing;
-    bool changed = false;         // something was written, or a conflict is new
+    bool changed = false;  // something was written, or a conflict is new
     std::size_t conflicts = 0;
     std::string file_diff, shared_diff;  // what was changed, or would be
 };

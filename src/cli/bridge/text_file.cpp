@@ -29,7 +29,8 @@ class Descriptor {
 };
 
 Error cannot(const char* verb, int code) {
-    return fail(Errc::invalid_field, std::string("it cannot be ") + verb + ": " + std::strerror(code));
+    return fail(Errc::invalid_field,
+                std::string("it cannot be ") + verb + ": " + std::strerror(code));
 }
 
 Error being_written() {
@@ -125,8 +126,9 @@ Result<Reading> still(const std::string& path, const std::string& seen) {
     ASSIGN_OR_RETURN(std::optional<Reading> now, open_reading(path, INT64_MAX));
     if (!now || now->bytes != seen) return changed();
     if (now->status.st_nlink > 1)
-        return fail(Errc::invalid_field, "it has several hard links, which a new version would "
-                                         "part; make symbolic links of them");
+        return fail(Errc::invalid_field,
+                    "it has several hard links, which a new version would "
+                    "part; make symbolic links of them");
     if ((now->status.st_mode & 0222) == 0) return fail(Errc::invalid_field, "it is read-only");
     return *std::move(now);
 }
@@ -158,8 +160,7 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
                      ns(status.st_ctim)};
 }
 
-Result<std::optional<std::string>> read_text_file(const std::string& path,
-                                                  std::int64_t bytes_max) {
+Result<std::optional<std::string>> read_text_file(const std::string& path, std::int64_t bytes_max) {
     ASSIGN_OR_RETURN(std::optional<Reading> reading, open_reading(path, bytes_max));
     if (!reading) return std::optional<std::string>();
     return std::optional<std::string>(std::move(reading->bytes));

@@ -219,8 +219,7 @@ TEST(Merge, LosesNothing) {
         const Merge merge(base, mine, theirs);
         RC_ASSERT(keeps_own(base, mine, merge.text(Side::mine)));
         RC_ASSERT(keeps_own(base, theirs, merge.text(Side::theirs)));
-        if (merge.conflicts() == 0)
-            RC_ASSERT(keeps_own(base, theirs, merge.text(Side::mine)));
+        if (merge.conflicts() == 0) RC_ASSERT(keeps_own(base, theirs, merge.text(Side::mine)));
         const Merge first(mine, theirs);
         RC_ASSERT(keeps_own("", mine, first.text(Side::mine)));
         RC_ASSERT(keeps_own("", theirs, first.text(Side::theirs)));
@@ -233,8 +232,8 @@ TEST(Merge, AgainChangesNothing) {
         const std::string mine = edited(base, *rc::gen::arbitrary<std::vector<int>>(), "m");
         const std::string theirs = edited(base, *rc::gen::arbitrary<std::vector<int>>(), "t");
         const Merge merge(base, mine, theirs);
-        const Merge again(merge.text(Side::base), merge.text(Side::mine),
-                          merge.text(Side::theirs), false);
+        const Merge again(merge.text(Side::base), merge.text(Side::mine), merge.text(Side::theirs),
+                          false);
         RC_ASSERT(again.text(Side::mine) == merge.text(Side::mine));
         RC_ASSERT(again.text(Side::theirs) == merge.text(Side::theirs));
     }));
