@@ -197,8 +197,8 @@ class Runner:
 
 RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz",
            "bench", "system"]
-SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "clients",
-             "nodes"]
+SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "bridge",
+             "clients", "nodes"]
 NAMES = {*RELEASE}
 
 

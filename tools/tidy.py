@@ -42,8 +42,10 @@ ARROWS = {
     "net": {"base"},
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "store/checked", "bus", "bus/local", "auth", "net"},
+    # Files of assistants made one with a shared text, whatever that is stored in.
+    "cli/bridge": {"base", "model"},
     # The command line puts the server together from its parts.
-    "cli": {"base", "model", "wire", "core", "store", "store/sqlite", "store/mongo",
+    "cli": {"base", "model", "cli/bridge", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
             "bus/redis", "auth", "net", "server", "server/rest", "server/live",
              "server/mcp", "server/mcp/others", "server/hooks", "import", "edit"},

@@ -105,6 +105,7 @@ void add_instances(Command& root);
 void add_response(Command& root);
 void add_conflicts(Command& root);
 void add_bench(Command& root);
+void add_bridge(Command& root);
 void add_config(Command& root);
 void add_mcp(Command& root);
 void add_connect(Command& root);

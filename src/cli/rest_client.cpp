@@ -181,13 +181,12 @@ Answer RestClient::write(const std::string& method, const std::string& path,
                          const std::string& body, Headers headers) {
     ClientRequest request = request_below(path);
     request.method = method;
-    const auto add_unless_given = [&headers](std::string_view name, std::string value) {
-        const auto is_it = [name](const auto& header) { return header.first == name; };
-        if (std::none_of(headers.begin(), headers.end(), is_it))
-            headers.emplace_back(name, std::move(value));
+    const auto has = [&headers](std::string_view name) {
+        return std::any_of(headers.begin(), headers.end(),
+                           [name](const auto& header) { return header.first == name; });
     };
-    add_unless_given("Idempotency-Key", random_.uuid4());
-    add_unless_given("Content-Type", "application/json");
+    if (!has("Idempotency-Key")) headers.emplace_back("Idempotency-Key", random_.uuid4());
+    if (!has("Content-Type")) headers.emplace_back("Content-Type", "application/json");
     request.headers.insert(request.headers.end(), headers.begin(), headers.end());
     request.body = body;
     Answer answer = send_to_ours(std::move(request), true);

@@ -1,9 +1,9 @@
 // The REST interface as the command line uses it: every answer either has a value, or a failure
 // that can be shown and has an exit status.
 //
-// A write gets one idempotency key and is sent again with it, with growing pauses, until the time
-// is over, where the connection breaks or the server says that it can succeed later: it is applied
-// once, however often it is sent. Threads: one owner.
+// A write gets one idempotency key, unless its headers name one, and is sent again with it, with
+// growing pauses, until the time is over, where the connection breaks or the server says that it
+// can succeed later: it is applied once, however often it is sent. Threads: one owner.
 #pragma once
 
 #include "base/clock.hpp"
@@ -69,6 +69,8 @@ class RestClient {
     Answer meet(bool for_reader);
 
     const Url& url() const noexcept { return url_; }
+    // Nothing: the one that the server's own setting names.
+    const std::optional<std::string>& user() const noexcept { return user_; }
     const CommonOptions& common() const noexcept { return common_; }
     bool json() const noexcept { return common_.json; }
     const std::string& instance() const noexcept { return common_.instance; }
