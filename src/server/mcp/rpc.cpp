@@ -81,8 +81,11 @@ Element read_element(std::string_view text) {
     source.open(text);
     json::Lexer& lexer = source.lexer();
     lexer.skip_space();
-    if (lexer.peek() != '{')
-        return {{}, Refusal{400, kInvalidRequest, "the body must be one JSON object", {}}};
+    if (lexer.peek() != '{') {
+        if (!Field("body", source).skip() || !lexer.finish())
+            return {{}, refused(lexer.take_error())};
+        return {{}, wrong("the body must be one JSON object")};
+    }
     Envelope envelope;
     json::Members members;
     const bool read = json::read_members<kEnvelope>(source, members, envelope) && lexer.finish();
