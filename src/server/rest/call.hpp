@@ -8,6 +8,7 @@
 #include "model/json_text.hpp"
 #include "server/exchange.hpp"
 #include "server/node_info.hpp"
+#include "server/problem.hpp"
 #include "wire/message.hpp"
 
 #include <functional>
