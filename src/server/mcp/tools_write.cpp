@@ -155,9 +155,9 @@ void refused(Call& call, const Operation& operation, std::string_view yours,
     }
     if (error.code == Errc::patch_failed && stored != nullptr)
         error.detail += "; `stored` is what the patch was applied to: make it anew against that";
-    call.failed(error, json::written(1024, [&](json::Writer& out) {
-                    write_conflict(out, error, yours, rejection);
-                }));
+    std::string both = json::written(
+        1024, [&](json::Writer& out) { write_conflict(out, error, yours, rejection); });
+    call.failed(error, std::move(both));
 }
 
 // What an operation's result says, as views into its text.
