@@ -50,11 +50,11 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
         {"/mcp", &server::mcp::product_registry()},
         {"/mcp/reference", &server::mcp::reference_registry()},
         {"/mcp/openmemory", &server::mcp::openmemory_registry()}};
-    parts.http = [commons = std::make_shared<server::mcp::Commons>(parts.secret)](
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret)](
                      server::Node& node) -> server::HttpHandler {
         return [api = std::make_shared<server::rest::Api>(node),
                 hooks = std::make_shared<server::hooks::Door>(node),
-                gate = std::make_shared<server::mcp::Gate>(node, commons, kMounts)](
+                gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](
                    server::ExchangePtr exchange) {
             if (server::hooks::Door::takes(exchange->request())) return hooks->handle(exchange);
             if (!gate->handle(exchange)) api->handle(std::move(exchange));

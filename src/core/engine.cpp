@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kFlushRoundsMax = 16;
 constexpr std::int64_t kReleaseMs = 10'000;
+constexpr std::int64_t kAskTimeMs = 1'000;
 constexpr std::string_view kScope = "distributed_memory";
 constexpr std::size_t kSweepUsersMax = 64;
 
@@ -188,8 +189,9 @@ void Engine::tick() {
     answer_presence(now);
     if (heart_.shared() && now >= next_poll_ms() && !polling_) poll();
     if (now >= next_sweep_ms_) {
-        next_sweep_ms_ = now + heart_.config.sweep_ms;
-        if (time().known())
+        const bool known = time().known();  // what is over waits for it
+        next_sweep_ms_ = now + std::min(heart_.config.sweep_ms, known ? INT64_MAX : kAskTimeMs);
+        if (known)
             sweep_expired();
         else
             heart_.time.load();

@@ -40,7 +40,7 @@ class Ledger {
     }
 
     void end() {
-        if (!history_.claims_are_punctual || history_.quiet_us == kNever) return;
+        if (!history_.clocks_are_right || history_.quiet_us == kNever) return;
         for (const auto& [resource, held] : held_) {
             const std::int64_t lasts_ms = held.claim.expires_at_ms - held.claim.renewed_at_ms;
             const std::int64_t over_us = held.since->journaled_us + (lasts_ms + kLateMs) * 1'000;
@@ -67,7 +67,7 @@ class Ledger {
         const bool held = at != held_.end() && at->second.claim.token == fence.token;
         // What a slow clock dated lasts longer than it says.
         const bool over = held && at_ms_ >= at->second.claim.expires_at_ms;
-        if (held && (!over || history_.lifetimes.judged)) return;
+        if (held && (!over || !history_.clocks_are_right)) return;
         out_.push_back({17, user_id_ + ": offset " + std::to_string(entry_->event->first) +
                                 " was written under claim " + std::to_string(fence.token) + " on " +
                                 fence.resource + ", which is over"});

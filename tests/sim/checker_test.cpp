@@ -376,6 +376,7 @@ TEST(Checker, Point17SeesAClaimThatTwoAreGranted) {
 TEST(Checker, Point17SeesAWriteUnderAClaimThatIsOver) {
     for (const int way : {0, 1, 2, 3}) {
         ClaimStory story;
+        story.history.clocks_are_right = true;
         story.claim();
         if (way == 0) story.claim("u0-i0", ClaimAction::released);
         if (way == 1) story.timestamp_ms += 1'000;
@@ -399,7 +400,7 @@ TEST(Checker, Point17SeesAClaimThatEndsEarly) {
 TEST(Checker, Point17SeesAClaimThatIsStillThereAtTheEnd) {
     ClaimStory story;
     story.claim();
-    story.history.claims_are_punctual = true;
+    story.history.clocks_are_right = true;
     story.history.quiet_us = story.tick() + 1'500'000;
     EXPECT_EQ(story.points(), Points{});
     story.history.quiet_us += 1'000'000;

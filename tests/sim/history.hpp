@@ -164,7 +164,7 @@ struct Lifetimes {
 
 struct History {
     Lifetimes lifetimes;
-    bool claims_are_punctual = false;  // no clock is wrong: what is over is gone at the end
+    bool clocks_are_right = false;  // all of them, always: what a claim says of its end is so
     std::uint64_t submissions = 0;
     std::map<std::string, std::vector<LogEntry>> logs;  // by user, in the order of durability
     std::vector<Operation> operations;

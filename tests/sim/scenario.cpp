@@ -173,7 +173,6 @@ Scenario draw_scenario(std::uint64_t seed) {
         if (seed % 2 == 0) scenario.bus.delay_max_us = 50'000;  // so that they overtake each other
         scenario.calm = true;
         draw_neighbours(seed, scenario);
-        draw_claims(seed, scenario);
         return scenario;
     }
     if (random.chance(700)) draw_store_faults(random, scenario.store);

@@ -29,7 +29,7 @@ World::World(std::uint64_t seed, const Scenario& scenario, bool keep_trace)
         .context_ttl_ms = scenario_.config.context_ttl_ms,
         .early_ms = 2 * scenario_.config.proof.tolerance_ms + 100,
         .late_ms = 4'000};
-    history_.claims_are_punctual = scenario_.has_right_clocks();
+    history_.clocks_are_right = scenario_.has_right_clocks();
     observe();
     for (int id = 0; id < scenario_.nodes; ++id) {
         nodes_.push_back(std::make_unique<Node>(queue_, id));

@@ -36,10 +36,11 @@ class ChangeStream final : public core::Peer,
         request.dialect = core::Dialect::negotiated;
         request.resume = wishes_.resume;
         open_ = true;
-        session_ = node_.engine().attach(
-            std::move(request), *this, [weak = weak_from_this()](Position position) {
-                if (const auto self = weak.lock()) self->begin(position);
-            });
+        session_ = node_.engine().attach(std::move(request), *this,
+                                         [weak = weak_from_this()](Position position) {
+                                             if (const auto self = weak.lock())
+                                                 self->begin(position);
+                                         });
     }
 
     bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
@@ -68,13 +69,15 @@ class ChangeStream final : public core::Peer,
         exchange_->end_stream();
     }
 
+    bool listens() const noexcept { return !wishes_.methods.empty(); }
     void tell(std::string_view method) {
         if (open_ && wishes_.methods.contains(std::string(method))) say(notification(method, ""));
     }
 
-    bool beat(std::int64_t now_ms) override {
-        if (open_ && now_ms - last_ms_ >= kKeepAliveMs) write(std::string(kKeepAlive));
-        return open_;
+    std::int64_t beat(std::int64_t now_ms) override {
+        if (!open_) return kNoMore;
+        if (now_ms - last_ms_ >= kKeepAliveMs) write(std::string(kKeepAlive));
+        return last_ms_ + kKeepAliveMs;
     }
 
   private:
@@ -86,13 +89,14 @@ class ChangeStream final : public core::Peer,
 
     std::string notification(std::string_view method, std::string_view uri) const {
         return request_text(method, json::written(128, [&](json::Writer& out) {
-            out.object([&] {
-                if (!wishes_.subscription.empty())
-                    out.member("_meta").object("io.modelcontextprotocol/subscriptionId",
-                                               json::Raw{wishes_.subscription});
-                if (!uri.empty()) out.member("uri", uri);
-            });
-        }));
+                                out.object([&] {
+                                    if (!wishes_.subscription.empty())
+                                        out.member("_meta").object(
+                                            "io.modelcontextprotocol/subscriptionId",
+                                            json::Raw{wishes_.subscription});
+                                    if (!uri.empty()) out.member("uri", uri);
+                                });
+                            }));
     }
 
     void note(std::string_view text) {
@@ -113,9 +117,8 @@ class ChangeStream final : public core::Peer,
         if (changed_.empty()) return true;
         std::vector<std::pair<std::string, Position>> all(changed_.begin(), changed_.end());
         changed_.clear();
-        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-            return a.second.offset < b.second.offset;
-        });
+        std::sort(all.begin(), all.end(),
+                  [](const auto& a, const auto& b) { return a.second.offset < b.second.offset; });
         std::string out;
         for (const auto& [uri, position] : all)
             append_event(out, notification("notifications/resources/updated", uri),
@@ -166,8 +169,12 @@ class ChangeStream final : public core::Peer,
     std::int64_t last_ms_;  // steady: of the last byte
 };
 
-void Listeners::tell(std::string_view method) {
+void Listeners::add(const std::shared_ptr<ChangeStream>& stream) {
     std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
+    all_.push_back(stream);
+}
+
+void Listeners::tell(std::string_view method) {
     for (const auto& weak : all_)
         if (const auto stream = weak.lock()) stream->tell(method);
 }
@@ -177,7 +184,7 @@ void stream_changes(Node& node, Pulse& pulse, Listeners& listeners, const Regist
     const auto stream =
         std::make_shared<ChangeStream>(node, registry, std::move(exchange), std::move(wishes));
     stream->start();
-    listeners.add(stream);
+    if (stream->listens()) listeners.add(stream);
     pulse.add(stream);
 }
 

@@ -177,7 +177,8 @@ std::string compose(const PackRequest& request, const core::Snapshot& state,
                     const std::vector<SearchHit>& hits, std::int64_t now_ms, Shown::Facts& shown) {
     constexpr std::size_t kEnvelopeBytes = 300;
     constexpr std::size_t kBytesPerToken = 3;
-    constexpr std::size_t kListShare = 8;  // of the budget, for what is left out
+    constexpr std::size_t kListShare = 8;      // of the budget, for what is left out
+    constexpr std::size_t kAroundBytes = 400;  // about as many as a fact has beside its data
     if (request.fresh) shown.clear();
     std::string session;
     json::append_string(session, request.session);
@@ -193,11 +194,17 @@ std::string compose(const PackRequest& request, const core::Snapshot& state,
     List left_out;
     std::size_t more = 0;
     for (const Candidate& one : candidates) {
-        const std::string fact = fact_of(one);
-        if (facts.add(fact, room))
-            shown[one.context->key] = one.context->version;
-        else if (!left_out.add(left_out_of(one, tokens_of(fact.size()), fact.size() > alone),
-                               list_room))
+        std::size_t size = one.context->data.size() + kAroundBytes;
+        if (one.context->data.size() < room) {  // else it need not be written to know
+            const std::string fact = fact_of(one);
+            size = fact.size();
+            if (facts.add(fact, room)) {
+                shown[one.context->key] = one.context->version;
+                continue;
+            }
+        }
+        if (list_room < kAroundBytes / 4 ||
+            !left_out.add(left_out_of(one, tokens_of(size), size > alone), list_room))
             more += 1;
     }
     return json::written(bytes, [&](json::Writer& out) {

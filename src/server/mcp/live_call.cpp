@@ -45,7 +45,8 @@ std::string tail(Era era, Form form) {
     if (era == Era::legacy) return {};
     std::string out = R"("resultType":"complete",)";
     if (form == Form::read || form == Form::page) out += R"("ttlMs":0,"cacheScope":"private",)";
-    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) + "}";
+    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) +
+           "}";
 }
 
 std::vector<InputResponse> read_inputs(std::string_view input_responses) {
@@ -58,39 +59,56 @@ std::vector<InputResponse> read_inputs(std::string_view input_responses) {
 }
 
 std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments) {
-    return std::string(view(sha256({method, std::string_view("\0", 1), name,
-                                    std::string_view("\0", 1), arguments})));
+    return std::string(view(
+        sha256({method, std::string_view("\0", 1), name, std::string_view("\0", 1), arguments})));
 }
 
-std::optional<std::string> open_state(CellCommons& cell, const std::string& user,
+std::optional<std::string> open_state(Station& station, const std::string& user,
                                       std::string_view digest, std::string_view sealed) {
-    const auto plain = cell.commons.sealer.open(state_purpose(user), sealed);
+    const auto plain = station.switchboard->sealer.open(state_purpose(user), sealed);
     if (!plain) return std::nullopt;
     std::string_view rest = *plain;
     const auto expires_ms = take_le<std::int64_t>(rest);
-    if (!expires_ms || *expires_ms < cell.node.clock().wall_ms() || !rest.starts_with(digest))
+    if (!expires_ms || *expires_ms < station.node.clock().wall_ms() || !rest.starts_with(digest))
         return std::nullopt;
     return std::string(rest.substr(digest.size()));
 }
 
-void LiveCall::start(CellCommons& cell, ReplyPtr reply, CallSpec spec) {
-    const std::shared_ptr<LiveCall> call(new LiveCall(cell, std::move(reply), std::move(spec)));
+void Switchboard::add(const StationPtr& cell) {
+    const MutexLock held(mutex_);
+    cells_.push_back(cell);
+}
+
+void Switchboard::remove(const StationPtr& cell) {
+    const MutexLock held(mutex_);
+    std::erase(cells_, cell);
+}
+
+void Switchboard::tell(const std::string& method) {
+    const MutexLock held(mutex_);
+    for (const StationPtr& cell : cells_)
+        cell->node.post([cell, method] { cell->listeners.tell(method); });
+}
+
+void LiveCall::start(StationPtr station, ReplyPtr reply, CallSpec spec) {
+    const std::shared_ptr<LiveCall> call(
+        new LiveCall(std::move(station), std::move(reply), std::move(spec)));
     call->spec_.handler(*call);
     if (call->over_) return;
     if (call->spec_.era == Era::modern)  // there, whoever goes does not want the answer
         call->cancel_with_client();
     else
         call->await_cancel();
-    cell.pulse.add(call->reply_);
+    call->station_->pulse.add(call->reply_);
 }
 
 LiveCall::~LiveCall() {
     for (const std::string& key : awaited_)
-        cell_.commons.sessions.forget(key);
+        station_->switchboard->sessions.forget(key);
     if (!over_)  // a handler let go of it
-        reply_->answer(500, error_text(spec_.request.id,
-                                       {500, kInternalError, "the call has ended without an answer",
-                                        {}}));
+        reply_->answer(
+            500, error_text(spec_.request.id,
+                            {500, kInternalError, "the call has ended without an answer", {}}));
 }
 
 std::string LiveCall::said(const Error& error) {
@@ -132,9 +150,10 @@ void LiveCall::failed(const Error& error, std::string structured) {
     // As text only: what it is structured like is said of results alone.
     const std::string text = std::string(error_row(error.code).name) + ": " + said(error);
     if (spec_.form == Form::tool)
-        return finish("\"content\":" +
-                      (structured.empty() ? text_content({text}) : text_content({text, structured})) +
-                      ",\"isError\":true");
+        return finish(
+            "\"content\":" +
+            (structured.empty() ? text_content({text}) : text_content({text, structured})) +
+            ",\"isError\":true");
     const ErrorRow& row = error_row(error.code);
     Refusal refusal{200, row.http_status >= 500 ? kInternalError : kInvalidParams, text, {}};
     if (spec_.form == Form::read && error.code == Errc::not_found) {
@@ -148,17 +167,18 @@ void LiveCall::progress(double done, std::optional<double> total, std::string_vi
     if (over_ || spec_.progress_token.empty() || done <= progress_) return;
     progress_ = done;
     reply_->say(request_text("notifications/progress", json::written(128, [&](json::Writer& out) {
-        out.object([&] {
-            out.members("progressToken", json::Raw{spec_.progress_token}, "progress", done);
-            if (total) out.member("total", *total);
-            if (!message.empty()) out.member("message", message);
-        });
-    })));
+                                 out.object([&] {
+                                     out.members("progressToken", json::Raw{spec_.progress_token},
+                                                 "progress", done);
+                                     if (total) out.member("total", *total);
+                                     if (!message.empty()) out.member("message", message);
+                                 });
+                             })));
 }
 
 void LiveCall::notify(std::string_view method, std::string params) {
     if (over_) return;
-    if (method.ends_with("/list_changed")) return cell_.listeners.tell(method);
+    if (method.ends_with("/list_changed")) return station_->switchboard->tell(std::string(method));
     if (spec_.era == Era::modern &&
         (spec_.log_level.empty() ||
          level_of(text_member(params, "level").value_or("")) < level_of(spec_.log_level)))
@@ -182,17 +202,17 @@ void LiveCall::cancel() {
 }
 
 Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> call) {
-    return {[&node = cell_.node](std::function<void()> work) { node.post(std::move(work)); },
+    return {[&node = node()](std::function<void()> work) { node.post(std::move(work)); },
             [weak = weak(), call = std::move(call)](std::string what) {
                 if (const auto self = weak.lock()) call(*self, std::move(what));
             }};
 }
 
 void LiveCall::await_cancel() {
-    const std::string key = *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
-    cell_.commons.sessions.wait(key, waiting([](LiveCall& self, const std::string&) {
-                                    self.cancel();
-                                }));
+    const std::string key =
+        *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
+    station_->switchboard->sessions.wait(
+        key, waiting([](LiveCall& self, const std::string&) { self.cancel(); }));
 }
 
 std::optional<Refusal> LiveCall::missing_capability(const std::vector<InputRequest>& wanted) const {
@@ -223,7 +243,8 @@ void LiveCall::ask(std::vector<InputRequest> wanted, std::string state) {
     if (const auto missing = missing_capability(wanted)) return refuse(*missing);
     if (spec_.era == Era::modern) return ask_by_result(wanted, state);
     if (!reply_->may_stream())
-        return refuse({200, kInvalidRequest,
+        return refuse({200,
+                       kInvalidRequest,
                        "Accept: must take text/event-stream, since the call must ask its client",
                        {}});
     ask_by_requests(wanted, std::move(state));
@@ -231,10 +252,10 @@ void LiveCall::ask(std::vector<InputRequest> wanted, std::string state) {
 
 void LiveCall::ask_by_result(const std::vector<InputRequest>& wanted, const std::string& state) {
     std::string plain;
-    put_le<std::int64_t>(plain, cell_.node.clock().wall_ms() + limits::mcp_state_ms);
+    put_le<std::int64_t>(plain, station_->node.clock().wall_ms() + limits::mcp_state_ms);
     plain.append(spec_.digest).append(state);
     const std::string sealed =
-        cell_.commons.sealer.seal(state_purpose(spec_.request.principal.user), plain);
+        station_->switchboard->sealer.seal(state_purpose(spec_.request.principal.user), plain);
     std::string body = json::written(512, [&](json::Writer& out) {
         out.raw("{\"inputRequests\":{");
         for (const InputRequest& one : wanted) {
@@ -255,9 +276,9 @@ void LiveCall::ask_by_requests(const std::vector<InputRequest>& wanted, std::str
     held_ = shared_from_this();
     cancel_with_client();  // nobody else could be told of the answer
     for (const InputRequest& one : wanted) {
-        const std::string id = "\"" + cell_.node.random().uuid4() + "\"";
+        const std::string id = "\"" + station_->node.random().uuid4() + "\"";
         const std::string key = *awaited_.insert("answer " + spec_.serial + " " + id).first;
-        cell_.commons.sessions.wait(
+        station_->switchboard->sessions.wait(
             key, waiting([name = one.key](LiveCall& self, std::string result) {
                 self.take_input(name, std::move(result));
             }));

@@ -16,17 +16,30 @@ namespace dyad::server::mcp {
 inline constexpr std::string_view kServerInfo =
     R"({"name":"dyad-memory","title":"Dyad Distributed Memory","version":")" DYAD_VERSION R"("})";
 
-// What all endpoints of all cells have in common.
-struct Commons {
-    explicit Commons(std::function<std::string()> secret)
+struct Station;
+// Calls may outlive the endpoints: the store keeps them until it goes.
+using StationPtr = std::shared_ptr<Station>;
+
+// What all endpoints of all cells have in common. Threads: any.
+struct Switchboard {
+    explicit Switchboard(std::function<std::string()> secret)
         : sealer(std::move(secret)), sessions(sealer) {}
     Sealer sealer;
     Sessions sessions;
+
+    void add(const StationPtr& cell);
+    void remove(const StationPtr& cell);  // before it goes
+    // A notification to all listeners of all cells.
+    void tell(const std::string& method);
+
+  private:
+    Mutex mutex_;
+    std::vector<StationPtr> cells_ GUARDED_BY(mutex_);
 };
 // What the endpoints of one cell have in common.
-struct CellCommons {
+struct Station {
     Node& node;
-    Commons& commons;
+    std::shared_ptr<Switchboard> switchboard;
     Pulse pulse;
     Listeners listeners;
 };
@@ -56,10 +69,10 @@ std::string tail(Era era, Form form);
 class LiveCall final : public Call {
   public:
     // Runs the handler.
-    static void start(CellCommons& cell, ReplyPtr reply, CallSpec spec);
+    static void start(StationPtr station, ReplyPtr reply, CallSpec spec);
     ~LiveCall() override;
 
-    Node& node() override { return cell_.node; }
+    Node& node() override { return station_->node; }
     const Request& request() const override { return spec_.request; }
     const std::string& arguments() const override { return spec_.arguments; }
     const std::vector<InputResponse>& inputs() const override { return spec_.inputs; }
@@ -75,8 +88,8 @@ class LiveCall final : public Call {
     void on_cancel(std::function<void()> call) override { on_cancel_.push_back(std::move(call)); }
 
   private:
-    LiveCall(CellCommons& cell, ReplyPtr reply, CallSpec spec)
-        : cell_(cell), reply_(std::move(reply)), spec_(std::move(spec)) {}
+    LiveCall(StationPtr station, ReplyPtr reply, CallSpec spec)
+        : station_(std::move(station)), reply_(std::move(reply)), spec_(std::move(spec)) {}
 
     static std::string said(const Error& error);
     void finish(std::string_view members);
@@ -95,13 +108,13 @@ class LiveCall final : public Call {
     }
     Sessions::Waiting waiting(std::function<void(LiveCall&, std::string)> call);
 
-    CellCommons& cell_;
+    StationPtr station_;
     ReplyPtr reply_;
     CallSpec spec_;
     bool over_ = false;
     double progress_ = -1;
-    std::size_t asked_ = 0;         // questions to the client without an answer
-    std::set<std::string> awaited_; // keys in Sessions
+    std::size_t asked_ = 0;          // questions to the client without an answer
+    std::set<std::string> awaited_;  // keys in Sessions
     std::shared_ptr<Call> held_;     // itself, while its client is asked
     std::vector<std::function<void()>> on_cancel_;
 };
@@ -112,7 +125,7 @@ std::vector<InputResponse> read_inputs(std::string_view input_responses);
 std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments);
 // Opens what a call was given as its state. Nothing where it is not this user's, of this call, or
 // too old.
-std::optional<std::string> open_state(CellCommons& cell, const std::string& user,
+std::optional<std::string> open_state(Station& station, const std::string& user,
                                       std::string_view digest, std::string_view sealed);
 
 }  // namespace dyad::server::mcp

@@ -86,15 +86,11 @@ void Reply::finish(int status, net::Headers headers) {
     exchange_->respond(answer_of(status, std::move(texts_), std::move(headers)));
 }
 
-bool Reply::beat(std::int64_t now_ms) {
-    if (gone_ || expected_ == 0) return false;
-    if (!may_stream_) return true;
-    if (!streaming_ && now_ms - last_ms_ >= kStreamAfterMs) {
-        begin_stream();
-    } else if (streaming_ && now_ms - last_ms_ >= kKeepAliveMs) {
-        write(std::string(kKeepAlive));
-    }
-    return true;
+std::int64_t Reply::beat(std::int64_t now_ms) {
+    if (!may_stream() || expected_ == 0) return kNoMore;
+    const auto due_ms = [this] { return last_ms_ + (streaming_ ? kKeepAliveMs : kStreamAfterMs); };
+    if (now_ms >= due_ms()) streaming_ ? write(std::string(kKeepAlive)) : begin_stream();
+    return due_ms();
 }
 
 }  // namespace dyad::server::mcp

@@ -22,13 +22,14 @@ class Reply final : public Beating, public std::enable_shared_from_this<Reply> {
 
     // One of the answers: a JSON-RPC message; empty: there is none after all.
     void answer(int status, std::string text, net::Headers headers = {});
-    // Something before them, for which a stream is begun. False: the client takes none, or has gone.
+    // Something before them, for which a stream is begun. False: the client takes none, or has
+    // gone.
     bool say(std::string_view text);
     bool may_stream() const noexcept { return may_stream_ && !gone_; }
     // Told when the client has gone before the last answer.
     void on_gone(std::function<void()> call) { on_gone_.push_back(std::move(call)); }
 
-    bool beat(std::int64_t now_ms) override;
+    std::int64_t beat(std::int64_t now_ms) override;
 
   private:
     Reply(Node& node, ExchangePtr exchange, std::size_t expected, bool is_batch);

@@ -17,7 +17,7 @@ struct Envelope {
     std::string id, method, params, result, error;
 };
 
-template <std::string Envelope::*place>
+template <std::string Envelope::* place>
 bool take_document(Field& field, Envelope& envelope) {
     return field.document(envelope.*place);
 }
@@ -81,8 +81,11 @@ Element read_element(std::string_view text) {
     source.open(text);
     json::Lexer& lexer = source.lexer();
     lexer.skip_space();
-    if (lexer.peek() != '{')
-        return {{}, Refusal{400, kInvalidRequest, "the body must be one JSON object", {}}};
+    if (lexer.peek() != '{') {
+        if (!Field("body", source).skip() || !lexer.finish())
+            return {{}, refused(lexer.take_error())};
+        return {{}, wrong("the body must be one JSON object")};
+    }
     Envelope envelope;
     json::Members members;
     const bool read = json::read_members<kEnvelope>(source, members, envelope) && lexer.finish();
@@ -110,7 +113,7 @@ std::optional<std::vector<std::string_view>> split(json::Lexer& lexer) {
     return all;
 }
 
-template <std::string_view Meta::*place>
+template <std::string_view Meta::* place>
 bool take_raw(Field& field, Meta& meta) {
     return field.raw(meta.*place);
 }
@@ -168,8 +171,9 @@ Body read_body(std::string_view text) {
         body.elements.push_back({{}, refused(lexer.take_error())});
     else if (all->empty() || all->size() > static_cast<std::size_t>(limits::mcp_batch_messages_max))
         body.elements.push_back(
-            {{}, wrong("a batch has from 1 to " + std::to_string(limits::mcp_batch_messages_max) +
-                       " messages (mcp_batch_messages_max)")});
+            {{},
+             wrong("a batch has from 1 to " + std::to_string(limits::mcp_batch_messages_max) +
+                   " messages (mcp_batch_messages_max)")});
     else
         std::transform(all->begin(), all->end(), std::back_inserter(body.elements), read_element);
     return body;
@@ -214,7 +218,8 @@ Result<Params> read_params(std::string_view text) {
     source.open(text);
     Result<Params> params{Params{}};
     json::Members members;
-    if (!json::read_members<kParams>(source, members, *params)) params = source.lexer().take_error();
+    if (!json::read_members<kParams>(source, members, *params))
+        params = source.lexer().take_error();
     return params;
 }
 

@@ -155,9 +155,9 @@ void refused(Call& call, const Operation& operation, std::string_view yours,
     }
     if (error.code == Errc::patch_failed && stored != nullptr)
         error.detail += "; `stored` is what the patch was applied to: make it anew against that";
-    call.failed(error, json::written(1024, [&](json::Writer& out) {
-                    write_conflict(out, error, yours, rejection);
-                }));
+    std::string both = json::written(
+        1024, [&](json::Writer& out) { write_conflict(out, error, yours, rejection); });
+    call.failed(error, std::move(both));
 }
 
 // What an operation's result says, as views into its text.
@@ -260,11 +260,11 @@ void submit(Call& call, const Operation& operation) {
     const Result<Payload> payload = payload_of(call, operation);
     const auto refuse = [&](const Error& error, std::string_view said) {
         if (operation.name == "mode.set") keep_private(call, said);
-        call.failed(by_argument(error, operation));
+        call.failed(error);
     };
     if (!payload) return refuse(payload.error(), call.arguments());
     Result<Command> command = command_of(call, operation, *payload);
-    if (!command) return refuse(command.error(), payload->text);
+    if (!command) return refuse(by_argument(command.error(), operation), payload->text);
     call.node().engine().submit(
         call.user(), *std::move(command),
         [call = call.shared_from_this(), operation,

@@ -207,7 +207,8 @@ def test_modes_agents_and_claims(claude, codex):
     assert claude.mode_get()["mode"] is None
     claude.mode_set(mode="parallel", expected_version=0)
     assert codex.mode_get(instance="claude")["mode"] == "parallel"
-    assert claude.refused("mode_set", mode="didactic", expected_version=0).code == "version_conflict"
+    late = claude.refused("mode_set", mode="didactic", expected_version=0)
+    assert late.code == "version_conflict"
     claude.memory_set(key="k", value={"n": 1})
     claim = claude.claim_acquire(resource="file:/src/a.cpp", ttl_ms=60000, note="renaming")
     assert (claim["action"], claim["holder"]) == ("granted", "claude")
@@ -237,9 +238,12 @@ def test_responses(claude):
 
 
 BAD = [
-    ("memory_get", {}, "key: "), ("memory_get", {"key": 7}, "key: "),
-    ("memory_get", {"key": "k", "x": 1}, "x: "), ("memory_get", {"key": "k", "version": 0}, "version: "),
-    ("memory_set", {"key": "k"}, "value: "), ("memory_set", {"value": {}}, "key: "),
+    ("memory_get", {}, "key: "),
+    ("memory_get", {"key": 7}, "key: "),
+    ("memory_get", {"key": "k", "x": 1}, "x: "),
+    ("memory_get", {"key": "k", "version": 0}, "version: "),
+    ("memory_set", {"key": "k"}, "value: "),
+    ("memory_set", {"value": {}}, "key: "),
     ("memory_set", {"key": "k", "value": "text"}, "value: "),
     ("memory_set", {"key": "k" * 257, "value": {}}, "key: "),
     ("memory_set", {"key": "k", "value": {"t": "x" * 262144}}, "value: "),
@@ -250,21 +254,35 @@ BAD = [
     ("memory_set", {"key": "k", "value": {}, "operation_id": ""}, "operation_id: "),
     ("memory_set", {"key": "k", "value": {}, "provenance": {"kind": "x"}}, "provenance"),
     ("memory_set", {"key": "k", "value": {}, "fence": {"resource": "r"}}, "fence"),
-    ("memory_patch", {"key": "k", "patch": 1}, "patch: "), ("memory_patch", {"key": "k"}, "patch: "),
-    ("memory_delete", {}, "key: "), ("memory_delete", {"key": "none"}, "key: "),
-    ("memory_list", {"limit": 1001}, "limit: "), ("memory_list", {"cursor": "?"}, "cursor: "),
-    ("memory_list", {"type": "x"}, "type: "), ("memory_list", {"updated_since": "x"}, "updated_since: "),
-    ("memory_search", {}, "query: "), ("memory_search", {"query": "?"}, "q"),
-    ("memory_history", {"key": "none"}, "key: "), ("memory_history", {"key": "k", "before": -1}, "before: "),
-    ("memory_restore", {"key": "k"}, "version: "), ("memory_restore", {"key": "none", "version": 1}, "key: "),
-    ("memory_changes", {"since": "1"}, "since: "), ("memory_changes", {"wait_seconds": 26}, "wait_seconds: "),
-    ("context_pack", {"budget_tokens": 255}, "budget_tokens: "), ("context_pack", {"fresh": "yes"}, "fresh: "),
-    ("mode_get", {"instance": ""}, "instance: "), ("mode_set", {"mode": "loud"}, "mode: "),
-    ("mode_set", {}, "mode: "), ("agents_list", {"present": 1}, "present: "),
-    ("claim_acquire", {}, "resource: "), ("claim_acquire", {"resource": "r", "ttl_ms": 1}, "ttl_ms: "),
-    ("claim_release", {"resource": "r"}, "token: "), ("claim_release", {"resource": "r", "token": 1}, ""),
-    ("response_record", {"chat_id": "c"}, ""), ("response_record", {"chat_id": "c", "message_id": "m",
-     "source": "x", "provider": "p", "model": "m", "text": "t"}, "source: "),
+    ("memory_patch", {"key": "k", "patch": 1}, "patch: "),
+    ("memory_patch", {"key": "k"}, "patch: "),
+    ("memory_delete", {}, "key: "),
+    ("memory_delete", {"key": "none"}, "key: "),
+    ("memory_list", {"limit": 1001}, "limit: "),
+    ("memory_list", {"cursor": "?"}, "cursor: "),
+    ("memory_list", {"type": "x"}, "type: "),
+    ("memory_list", {"updated_since": "x"}, "updated_since: "),
+    ("memory_search", {}, "query: "),
+    ("memory_search", {"query": "?"}, "q"),
+    ("memory_history", {"key": "none"}, "key: "),
+    ("memory_history", {"key": "k", "before": -1}, "before: "),
+    ("memory_restore", {"key": "k"}, "version: "),
+    ("memory_restore", {"key": "none", "version": 1}, "key: "),
+    ("memory_changes", {"since": "1"}, "since: "),
+    ("memory_changes", {"wait_seconds": 26}, "wait_seconds: "),
+    ("context_pack", {"budget_tokens": 255}, "budget_tokens: "),
+    ("context_pack", {"fresh": "yes"}, "fresh: "),
+    ("mode_get", {"instance": ""}, "instance: "),
+    ("mode_set", {"mode": "loud"}, "mode: "),
+    ("mode_set", {}, "mode: "),
+    ("agents_list", {"present": 1}, "present: "),
+    ("claim_acquire", {}, "resource: "),
+    ("claim_acquire", {"resource": "r", "ttl_ms": 1}, "ttl_ms: "),
+    ("claim_release", {"resource": "r"}, "token: "),
+    ("claim_release", {"resource": "r", "token": 1}, ""),
+    ("response_record", {"chat_id": "c"}, ""),
+    ("response_record", {"chat_id": "c", "message_id": "m", "source": "x", "provider": "p",
+     "model": "m", "text": "t"}, "source: "),
     ("response_query", {"limit": 0}, "limit: "),
 ]
 
@@ -379,7 +397,8 @@ def test_nothing_unchanged_is_shown_twice_in_200_turns(claude, codex):
             seen[fact["key"]] = fact["version"]
             shown += 1
     assert (repeats, shown, seen) == (0, 200, versions)
-    assert len(claude.context_pack(session="replay", fresh=True, budget_tokens=32000)["facts"]) == 31
+    again = claude.context_pack(session="replay", fresh=True, budget_tokens=32000)
+    assert len(again["facts"]) == 31
     assert len(codex.context_pack(session="another", budget_tokens=32000)["facts"]) == 31
 
 

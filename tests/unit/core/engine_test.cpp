@@ -163,6 +163,67 @@ TEST(Engine, AnExpiryIsTriedAgainUntilItIsInTheLog) {
     EXPECT_EQ(rig.log_end(), 2u);
 }
 
+TEST(Engine, AClaimEndsByAnEventAtItsTimeAndIsFree) {
+    CoreRig rig;
+    test::RecordingPeer peer;
+    rig.attach(peer, CoreRig::negotiated());
+    const AcquireClaim claim{.resource = "r", .ttl_ms = 20'000, .note = {}, .session = {}};
+    const auto granted = rig.submit(rig.command(claim));
+    ASSERT_TRUE(reply_in(granted));
+    EXPECT_EQ(reply_in(granted)->kind, EventKind::claim_changed);
+    EXPECT_TRUE(reply_in(granted)->result.starts_with(R"({"action":"granted","claim":{)"));
+    const auto claims = [&] { return (*rig.snapshot())->claims.size(); };
+    EXPECT_EQ(claims(), 1u);
+    rig.pass(15'000);
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(claim))));
+    rig.pass(19'900);
+    EXPECT_EQ(peer.ranges(), "1-1 2-2") << "it was renewed";
+    rig.pass(200);
+    EXPECT_EQ(peer.ranges(), "1-1 2-2 3-3");
+    EXPECT_NE(peer.runs.back().text.find("\"action\":\"expired\""), std::string::npos);
+    EXPECT_EQ(claims(), 0u);
+    Command late = rig.put("k", "{}");
+    late.fence = Fence{"r", 1};
+    EXPECT_EQ(error_in(rig.submit(late)), Errc::claim_lost);
+}
+
+TEST(Engine, AClaimEndsWhereNobodyIsConnected) {
+    CoreRig rig;
+    ASSERT_TRUE(reply_in(rig.submit(rig.command(
+        AcquireClaim{.resource = "r", .ttl_ms = limits::user_idle_ms + 60'000, .note = {}}))));
+    rig.pass(limits::user_idle_ms + 1000);  // the user is let go
+    rig.pass(100'000);
+    EXPECT_EQ(rig.log_end(), 2u);
+}
+
+TEST(Engine, AClaimOutlivesItsNodeAndEndsSoonAfterTheStart) {
+    CoreRig rig;
+    ASSERT_TRUE(reply_in(
+        rig.submit(rig.command(AcquireClaim{.resource = "r", .ttl_ms = 5'000, .note = {}}))));
+    rig.restart(0);
+    ASSERT_EQ((*rig.snapshot())->claims.size(), 1u);
+    rig.restart(0);
+    rig.pass(5'000);
+    EXPECT_EQ(rig.log_end(), 2u) << "whoever asked for it, or nobody";
+    EXPECT_TRUE((*rig.snapshot())->claims.empty());
+}
+
+TEST(Engine, AWriteUnderAClaimThatComesAgainAfterItEndedGetsItsAnswerAgain) {
+    CoreRig rig;
+    ASSERT_TRUE(reply_in(
+        rig.submit(rig.command(AcquireClaim{.resource = "r", .ttl_ms = 5'000, .note = {}}))));
+    Command write = rig.put("k", "{}");
+    write.fence = Fence{"r", 1};
+    write.operation_id = "w";
+    ASSERT_TRUE(reply_in(rig.submit(write)));
+    rig.pass(6'000);
+    const auto again = rig.submit(write);
+    ASSERT_TRUE(reply_in(again)) << "it was applied while it was held";
+    EXPECT_TRUE(reply_in(again)->duplicate);
+    write.fence = Fence{"r", 2};
+    EXPECT_EQ(error_in(rig.submit(write)), Errc::operation_reused);
+}
+
 TEST(Engine, EveryCommandHasItsAnswerInTime) {
     Config config;
     config.command_ms = 2000;
