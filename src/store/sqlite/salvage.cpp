@@ -346,10 +346,7 @@ Status UserSalvage::finish(const LogSalvage& log) {
     account_.whole = account_.events_lost() == 0 && !log.is_rechained() && account_.items.empty() &&
                      account_.notes.empty();
     if (!account_.whole) TRY(log_tables_.set_epoch(user_, new_epoch_));
-    return db_.execute(
-        "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
-        "FROM context WHERE user = ?1 AND deleted = 0) WHERE user = ?1",
-        user_, log.first());
+    return projections_.take_rows(user_, log.first());
 }
 
 Status UserSalvage::run() {
