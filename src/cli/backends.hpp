@@ -13,8 +13,8 @@ namespace dyad::cli {
 mongo::MongoOptions mongo_options(const Resolved& settings);
 bus::RedisOptions redis_options(const Resolved& settings);
 
-// Sets `store`, `bus` and `secret`. What all cells share is opened by the first call of `store`, and closed
-// with the last cell.
+// Sets `store`, `bus` and `secret`. What all cells share is opened by the first call of `store`,
+// and closed with the last cell.
 void add_backends(server::Parts& parts, const Resolved& settings);
 
 // Where the memory is kept, for people; without passwords.

@@ -61,7 +61,7 @@ class HttpSession final : public Protocol {
     std::int64_t since_ms_;                   // of the phase; steady
     std::shared_ptr<HttpExchange> exchange_;  // while answering or streaming
     std::string backlog_;
-    std::string page_;  // the allowed origin that asks, or empty
+    std::string page_;    // the allowed origin that asks, or empty
     bool shared_ = true;  // it may read the answer
 };
 

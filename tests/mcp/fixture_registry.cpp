@@ -17,7 +17,7 @@ using server::mcp::ResourceRow;
 using server::mcp::text_member;
 using server::mcp::Tool;
 
-#define PNG                                                                                       \
+#define PNG                                                                                      \
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5Erk" \
     "Jggg=="
 #define WAV "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
@@ -26,8 +26,8 @@ constexpr std::string_view kNothing = R"({"type":"object","properties":{}})";
 
 void say(Call& call, std::string_view text) {
     call.content("\"content\":" + json::written(64 + text.size(), [&](json::Writer& out) {
-        out.raw("[").object("type", "text", "text", text).raw("]");
-    }));
+                     out.raw("[").object("type", "text", "text", text).raw("]");
+                 }));
 }
 
 std::string called(const Call& call) {
@@ -43,10 +43,8 @@ struct Fixed {
 constexpr Fixed kFixed[] = {
     {"test_simple_text",
      R"([{"type":"text","text":"This is a simple text response for testing."}])"},
-    {"test_image_content",
-     R"([{"type":"image","data":")" PNG R"(","mimeType":"image/png"}])"},
-    {"test_audio_content",
-     R"([{"type":"audio","data":")" WAV R"(","mimeType":"audio/wav"}])"},
+    {"test_image_content", R"([{"type":"image","data":")" PNG R"(","mimeType":"image/png"}])"},
+    {"test_audio_content", R"([{"type":"audio","data":")" WAV R"(","mimeType":"audio/wav"}])"},
     {"test_embedded_resource",
      R"([{"type":"resource","resource":{"uri":"test://embedded-resource","mimeType":"text/plain",)"
      R"("text":"This is an embedded resource content."}}])"},
@@ -70,7 +68,8 @@ void fails(Call& call) {
     call.failed(fail(Errc::invalid_field, "This tool intentionally returns an error for testing"));
 }
 
-// ---- what says something meanwhile ---------------------------------------------------------------
+// ---- what says something meanwhile
+// ---------------------------------------------------------------
 
 void in_steps(Call& call, int step, void (*say_step)(Call&, int), const char* end) {
     if (step == 3) return say(call, end);
@@ -82,8 +81,7 @@ void in_steps(Call& call, int step, void (*say_step)(Call&, int), const char* en
 
 void with_progress(Call& call) {
     in_steps(
-        call, 0,
-        [](Call& to, int step) { to.progress(step * 50, 100, "Completed step"); },
+        call, 0, [](Call& to, int step) { to.progress(step * 50, 100, "Completed step"); },
         "Tool with progress executed successfully");
 }
 
@@ -109,7 +107,8 @@ void prompts_changed(Call& call) {
     say(call, "Mutation triggered");
 }
 
-// ---- what asks -----------------------------------------------------------------------------------
+// ---- what asks
+// -----------------------------------------------------------------------------------
 
 struct Question {
     int round;
@@ -123,12 +122,13 @@ struct Script {
     std::vector<Question> questions;
 };
 
-#define ELICIT(message, properties, required)                                          \
+#define ELICIT(message, properties, required)                                                  \
     "elicitation/create", R"({"message":")" message R"(","requestedSchema":{"type":"object",)" \
                           R"("properties":{)" properties R"(},"required":[)" required "]}}"
-#define SAMPLE(text)                                                                        \
-    "sampling/createMessage", R"({"messages":[{"role":"user","content":{"type":"text","text":")" \
-    text R"("}}],"maxTokens":100})"
+#define SAMPLE(text)                                                            \
+    "sampling/createMessage",                                                   \
+        R"({"messages":[{"role":"user","content":{"type":"text","text":")" text \
+        R"("}}],"maxTokens":100})"
 #define ELICIT_TEXT(message, name) \
     ELICIT(message, "\"" name R"(":{"type":"string"})", "\"" name "\"")
 
@@ -178,8 +178,7 @@ const std::vector<Script>& scripts() {
          {{0, "client_roots", "roots/list", "{}"}}},
         {"test_input_required_result_request_state",
          "state-ok",
-         {{0, "confirm",
-           ELICIT("Please confirm", R"("ok":{"type":"boolean"})", R"("ok")")}}},
+         {{0, "confirm", ELICIT("Please confirm", R"("ok":{"type":"boolean"})", R"("ok")")}}},
         {"test_input_required_result_multiple_inputs",
          "All inputs",
          {{0, "user_name", ELICIT_TEXT("What is your name?", "name")},
@@ -191,16 +190,14 @@ const std::vector<Script>& scripts() {
           {1, "step2", ELICIT_TEXT("Step 2: What is your favorite color?", "color")}}},
         {"test_input_required_result_tampered_state",
          "integrity-ok",
-         {{0, "confirm",
-           ELICIT("Please confirm", R"("ok":{"type":"boolean"})", R"("ok")")}}},
+         {{0, "confirm", ELICIT("Please confirm", R"("ok":{"type":"boolean"})", R"("ok")")}}},
         {"test_input_required_result_capabilities",
          "capabilities-ok",
          {{0, "elicit_input", ELICIT_TEXT("Elicitation input", "value")},
           {0, "sample_input", SAMPLE("Sample request")}}},
         {"test_input_required_result_prompt",
          "Prompt with context",
-         {{0, "user_context",
-           ELICIT_TEXT("What context should the prompt use?", "context")}}},
+         {{0, "user_context", ELICIT_TEXT("What context should the prompt use?", "context")}}},
     };
     return all;
 }
@@ -223,9 +220,9 @@ void ask_in_rounds(Call& call) {
     bool complete = true;
     for (const Question& question : script->questions) {
         if (question.round != asked || (picks && !can_be_asked(call, question.method))) continue;
-        const auto input = std::find_if(
-            call.inputs().begin(), call.inputs().end(),
-            [&](const InputResponse& one) { return one.key == question.key; });
+        const auto input =
+            std::find_if(call.inputs().begin(), call.inputs().end(),
+                         [&](const InputResponse& one) { return one.key == question.key; });
         complete &= input != call.inputs().end();
         if (input != call.inputs().end())
             answers += " " + input->key + "=" + input->action + ":" + input->content;
@@ -242,7 +239,8 @@ void ask_in_rounds(Call& call) {
     say(call, script->end + answers);
 }
 
-// ---- the tables ----------------------------------------------------------------------------------
+// ---- the tables
+// ----------------------------------------------------------------------------------
 
 constexpr std::string_view kSchema2020 =
     R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","$defs":{)"
@@ -257,8 +255,7 @@ constexpr std::string_view kHeaderSchema =
     R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},)"
     R"("query":{"type":"string"}}})";
 
-Tool tool(std::string_view name, server::mcp::Handler handler,
-          std::string_view schema = kNothing) {
+Tool tool(std::string_view name, server::mcp::Handler handler, std::string_view schema = kNothing) {
     return {.name = name,
             .title = name,
             .description = "A tool of the conformance suite",
@@ -289,23 +286,25 @@ std::vector<Tool> all_tools() {
 void read(Call& call) {
     const std::string uri = text_member(call.arguments(), "uri").value_or("");
     call.content("\"contents\":" + json::written(256, [&](json::Writer& out) {
-        out.raw("[").object([&] {
-            out.member("uri", uri);
-            if (uri.ends_with("binary")) {
-                out.members("mimeType", "image/png", "blob", PNG);
-            } else if (uri.starts_with("test://template/")) {
-                const std::string id = uri.substr(16, uri.size() - 16 - 5);
-                out.members("mimeType", "application/json", "text",
-                            json::written(64, [&](json::Writer& text) {
-                                text.object("id", id, "templateTest", true, "data",
-                                            "Data for ID: " + id);
-                            }));
-            } else {
-                out.members("mimeType", "text/plain", "text",
-                            "This is the content of the static text resource.");
-            }
-        }).raw("]");
-    }));
+                     out.raw("[")
+                         .object([&] {
+                             out.member("uri", uri);
+                             if (uri.ends_with("binary")) {
+                                 out.members("mimeType", "image/png", "blob", PNG);
+                             } else if (uri.starts_with("test://template/")) {
+                                 const std::string id = uri.substr(16, uri.size() - 16 - 5);
+                                 out.members("mimeType", "application/json", "text",
+                                             json::written(64, [&](json::Writer& text) {
+                                                 text.object("id", id, "templateTest", true, "data",
+                                                             "Data for ID: " + id);
+                                             }));
+                             } else {
+                                 out.members("mimeType", "text/plain", "text",
+                                             "This is the content of the static text resource.");
+                             }
+                         })
+                         .raw("]");
+                 }));
 }
 
 constexpr ResourceRow kResources[] = {
@@ -333,8 +332,9 @@ void get_prompt(Call& call) {
         content = json::written(128, [&](json::Writer& out) {
             out.object([&] {
                 out.member("type", "resource");
-                out.member("resource").object("uri", argument("resourceUri"), "mimeType",
-                                              "text/plain", "text", "Embedded resource content");
+                out.member("resource")
+                    .object("uri", argument("resourceUri"), "mimeType", "text/plain", "text",
+                            "Embedded resource content");
             });
         });
     call.content("\"messages\":[{\"role\":\"user\",\"content\":" + content +

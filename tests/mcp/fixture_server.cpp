@@ -2,6 +2,7 @@
 // over the embedded store in a folder of its own. For tests only.
 //
 //     mcp_fixture_server PORT DATA_DIR
+#include "mcp/fixture_registry.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/mcp/endpoint.hpp"
@@ -9,8 +10,6 @@
 #include "server/server.hpp"
 #include "store/sqlite/database.hpp"
 #include "store/sqlite/sqlite_store.hpp"
-
-#include "mcp/fixture_registry.hpp"
 
 #include <cstdio>
 #include <cstdlib>

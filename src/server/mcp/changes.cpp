@@ -36,10 +36,11 @@ class ChangeStream final : public core::Peer,
         request.dialect = core::Dialect::negotiated;
         request.resume = wishes_.resume;
         open_ = true;
-        session_ = node_.engine().attach(
-            std::move(request), *this, [weak = weak_from_this()](Position position) {
-                if (const auto self = weak.lock()) self->begin(position);
-            });
+        session_ = node_.engine().attach(std::move(request), *this,
+                                         [weak = weak_from_this()](Position position) {
+                                             if (const auto self = weak.lock())
+                                                 self->begin(position);
+                                         });
     }
 
     bool deliver(Offset, Offset, const std::vector<std::string_view>& pieces) override {
@@ -86,13 +87,14 @@ class ChangeStream final : public core::Peer,
 
     std::string notification(std::string_view method, std::string_view uri) const {
         return request_text(method, json::written(128, [&](json::Writer& out) {
-            out.object([&] {
-                if (!wishes_.subscription.empty())
-                    out.member("_meta").object("io.modelcontextprotocol/subscriptionId",
-                                               json::Raw{wishes_.subscription});
-                if (!uri.empty()) out.member("uri", uri);
-            });
-        }));
+                                out.object([&] {
+                                    if (!wishes_.subscription.empty())
+                                        out.member("_meta").object(
+                                            "io.modelcontextprotocol/subscriptionId",
+                                            json::Raw{wishes_.subscription});
+                                    if (!uri.empty()) out.member("uri", uri);
+                                });
+                            }));
     }
 
     void note(std::string_view text) {
@@ -113,9 +115,8 @@ class ChangeStream final : public core::Peer,
         if (changed_.empty()) return true;
         std::vector<std::pair<std::string, Position>> all(changed_.begin(), changed_.end());
         changed_.clear();
-        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-            return a.second.offset < b.second.offset;
-        });
+        std::sort(all.begin(), all.end(),
+                  [](const auto& a, const auto& b) { return a.second.offset < b.second.offset; });
         std::string out;
         for (const auto& [uri, position] : all)
             append_event(out, notification("notifications/resources/updated", uri),

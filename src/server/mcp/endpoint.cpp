@@ -16,8 +16,7 @@ constexpr std::string_view kPublic = R"("ttlMs":300000,"cacheScope":"public",)";
 
 void respond(const ExchangePtr& exchange, const Refusal& refusal, std::string_view id = {},
              net::Headers headers = {}) {
-    exchange->respond(
-        answer_of(refusal.http_status, error_text(id, refusal), std::move(headers)));
+    exchange->respond(answer_of(refusal.http_status, error_text(id, refusal), std::move(headers)));
 }
 
 Refusal refused(const Error& error) {
@@ -93,8 +92,8 @@ class Endpoint {
     void complete(Visit& visit);
 
     void list(Visit& visit, const std::string& members);
-    void run(Visit& visit, Handler handler, Form form, std::string_view name,
-             std::string arguments, std::string first_page = {});
+    void run(Visit& visit, Handler handler, Form form, std::string_view name, std::string arguments,
+             std::string first_page = {});
 
     CellCommons& cell_;
     const Registry& registry_;
@@ -159,7 +158,8 @@ void Endpoint::handle(const ExchangePtr& exchange) {
 
 void Endpoint::wrong_method(const ExchangePtr& exchange) {
     respond(exchange,
-            {405, kInvalidRequest,
+            {405,
+             kInvalidRequest,
              "this is an MCP endpoint: it takes POST; GET and DELETE with the Mcp-Session-Id of a "
              "session",
              {}},
@@ -184,10 +184,10 @@ void Endpoint::post(const ExchangePtr& exchange) {
     visit.era = era_of(request, visit.params.meta);
     visit.principal = sender->principal;
     if (visit.era == Era::legacy) visit.session = session_of(request, *sender);
-    visit.instance = sender->instance        ? *sender->instance
-                     : visit.session         ? visit.session->instance
-                     : visit.params.meta     ? instance_of(visit.params.meta->client_info)
-                                             : instance_of(visit.params.client_info);
+    visit.instance = sender->instance    ? *sender->instance
+                     : visit.session     ? visit.session->instance
+                     : visit.params.meta ? instance_of(visit.params.meta->client_info)
+                                         : instance_of(visit.params.client_info);
     if (visit.message.kind == Message::Kind::request)
         visit.reply = Reply::make(cell_.node, exchange, 1, false);
     if (!params && visit.reply) {
@@ -205,7 +205,8 @@ void Endpoint::modern(Visit& visit) {
     const Message& message = visit.message;
     if (message.kind == Message::Kind::response)
         return respond(visit.exchange,
-                       {400, kInvalidRequest,
+                       {400,
+                        kInvalidRequest,
                         "nobody was asked: since 2026-07-28 a call that needs an answer ends with "
                         "input_required, and is sent again with it",
                         {}},
@@ -214,7 +215,8 @@ void Endpoint::modern(Visit& visit) {
         return visit.exchange->respond(answer_of(202, {}));
     const Method* const method = find(message.method, Era::modern);
     if (method == nullptr)
-        return visit.refuse({404, kMethodNotFound,
+        return visit.refuse({404,
+                             kMethodNotFound,
                              "there is no method " + shown(message.method) +
                                  " here; server/discover lists what is offered",
                              {}});
@@ -237,9 +239,11 @@ void Endpoint::legacy(Visit& visit) {
                                "\" is not served; initialize says which one is");
     if (!begins && !visit.session)
         return request.header(kSessionHeader)
-                   ? refuse(404, "Mcp-Session-Id: there is no such session; begin one with initialize")
-                   : refuse(400, "Mcp-Session-Id: is missing; a session begins with initialize, and "
-                                 "a request without one names its revision in params._meta");
+                   ? refuse(404,
+                            "Mcp-Session-Id: there is no such session; begin one with initialize")
+                   : refuse(400,
+                            "Mcp-Session-Id: is missing; a session begins with initialize, and "
+                            "a request without one names its revision in params._meta");
     if (message.kind != Message::Kind::request) {
         take_note(visit);
         return visit.exchange->respond(answer_of(202, {}));
@@ -265,10 +269,12 @@ void Endpoint::post_batch(const ExchangePtr& exchange, Body body, const Sender& 
     const auto session = session_of(exchange->request(), sender);
     if (!session || session->version != "2025-03-26" ||
         era_of(exchange->request(), std::nullopt) == Era::modern)
-        return respond(exchange, {400, kInvalidRequest,
-                                  "the body must be one JSON object: batches are of sessions of the "
-                                  "revision 2025-03-26 only",
-                                  {}});
+        return respond(exchange,
+                       {400,
+                        kInvalidRequest,
+                        "the body must be one JSON object: batches are of sessions of the "
+                        "revision 2025-03-26 only",
+                        {}});
     std::size_t expected = 0;
     for (const Element& one : body.elements) {
         const auto* const message = std::get_if<Message>(&one.content);
@@ -324,11 +330,13 @@ void Endpoint::initialize(Visit& visit) {
     session.instance = visit.instance;
     session.capabilities = read_capabilities(visit.params.capabilities);
     const std::string id = cell_.commons.sessions.begin(path_, session);
-    visit.answer(json::written(1024, [&](json::Writer& out) {
-                     out.object("protocolVersion", session.version, "capabilities",
-                                json::Raw{capabilities_of(registry_, Era::legacy)}, "serverInfo",
-                                json::Raw{kServerInfo}, "instructions", registry_.instructions);
-                 }),
+    visit.answer(json::written(1024,
+                               [&](json::Writer& out) {
+                                   out.object("protocolVersion", session.version, "capabilities",
+                                              json::Raw{capabilities_of(registry_, Era::legacy)},
+                                              "serverInfo", json::Raw{kServerInfo}, "instructions",
+                                              registry_.instructions);
+                               }),
                  {{"Mcp-Session-Id", id}});
 }
 
@@ -366,12 +374,10 @@ void Endpoint::get(const ExchangePtr& exchange) {
         return respond(exchange,
                        {404, kInvalidRequest, "Mcp-Session-Id: there is no such session", {}});
     if (net::preference(request.headers, kStreamType).weight == 0)
-        return respond(exchange,
-                       {406, kInvalidRequest, "Accept: must take text/event-stream", {}});
+        return respond(exchange, {406, kInvalidRequest, "Accept: must take text/event-stream", {}});
     if (cell_.node.engine().session_count(session->user) >=
         static_cast<std::size_t>(limits::sessions_per_user_max))
-        return respond(exchange,
-                       {429, kInvalidRequest, "this user has too many connections", {}});
+        return respond(exchange, {429, kInvalidRequest, "this user has too many connections", {}});
     Wishes wishes;
     wishes.user = session->user;
     wishes.instance = sender->instance.value_or(session->instance);
@@ -476,8 +482,7 @@ void Endpoint::run(Visit& visit, Handler handler, Form form, std::string_view na
     if (visit.era == Era::modern && form != Form::page && form != Form::completion) {
         spec.inputs = read_inputs(visit.params.input_responses);
         if (visit.params.state) {
-            auto state =
-                open_state(cell_, visit.principal.user, spec.digest, *visit.params.state);
+            auto state = open_state(cell_, visit.principal.user, spec.digest, *visit.params.state);
             if (!state)
                 return visit.refuse(
                     "requestState: is not what this call was given, or too old; call without it");
@@ -508,17 +513,15 @@ void Endpoint::run(Visit& visit, Handler handler, Form form, std::string_view na
 void Endpoint::call_tool(Visit& visit) {
     const auto& name = visit.params.name;
     if (!name) return visit.refuse("name: names the tool");
-    const auto tool =
-        std::find_if(registry_.tools.begin(), registry_.tools.end(),
-                     [&](const Tool& row) { return row.name == *name; });
+    const auto tool = std::find_if(registry_.tools.begin(), registry_.tools.end(),
+                                   [&](const Tool& row) { return row.name == *name; });
     if (tool == registry_.tools.end())
         return visit.refuse("name: there is no tool " + shown(*name) + "; tools/list lists them");
     std::string arguments(visit.params.arguments);
     if (arguments.empty()) arguments = "{}";
     if (!arguments.starts_with('{')) return visit.refuse("arguments: must be an object");
     if (visit.era == Era::modern)
-        if (const auto bad =
-                check_param_headers(visit.request(), tool->input_schema, arguments))
+        if (const auto bad = check_param_headers(visit.request(), tool->input_schema, arguments))
             return visit.refuse(*bad);
     run(visit, tool->call, Form::tool, tool->name, std::move(arguments));
 }
@@ -526,15 +529,13 @@ void Endpoint::call_tool(Visit& visit) {
 void Endpoint::read(Visit& visit) {
     const auto& uri = visit.params.uri;
     if (!uri) return visit.refuse("uri: names the resource");
-    std::string arguments =
-        json::written(128, [&](json::Writer& out) { out.object("uri", *uri); });
+    std::string arguments = json::written(128, [&](json::Writer& out) { out.object("uri", *uri); });
     const ResourceRow* const row = find_resource(registry_, *uri);
     if (row == nullptr)
-        return visit.refuse(
-            {200, visit.era == Era::modern ? kInvalidParams : kResourceNotFound,
-             "uri: there is no resource " + shown(*uri) +
-                 "; resources/list and resources/templates/list list them",
-             arguments});
+        return visit.refuse({200, visit.era == Era::modern ? kInvalidParams : kResourceNotFound,
+                             "uri: there is no resource " + shown(*uri) +
+                                 "; resources/list and resources/templates/list list them",
+                             arguments});
     run(visit, row->read, Form::read, row->uri, std::move(arguments));
 }
 
@@ -562,8 +563,7 @@ void Endpoint::complete(Visit& visit) {
         !text_member(params.argument, "value"))
         return visit.refuse("argument: must have a name and a value");
     const bool has_context = params.context.starts_with('{');
-    run(visit, registry_.complete, Form::completion, "",
-        json::written(256, [&](json::Writer& out) {
+    run(visit, registry_.complete, Form::completion, "", json::written(256, [&](json::Writer& out) {
             out.object([&] {
                 out.members("ref", json::Raw{params.ref}, "argument", json::Raw{params.argument});
                 if (has_context) out.member("context", json::Raw{params.context});

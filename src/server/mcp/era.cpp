@@ -12,7 +12,8 @@ namespace dyad::server::mcp {
 namespace {
 
 constexpr std::string_view kVersionHeader = "mcp-protocol-version";
-constexpr std::string_view kOldest = "2024-11-05";  // another transport, of which only the date is known
+constexpr std::string_view kOldest =
+    "2024-11-05";  // another transport, of which only the date is known
 
 Refusal mismatch(std::string text) {
     return {400, kHeaderMismatch, std::move(text), {}};
@@ -71,7 +72,8 @@ std::optional<std::string> header_value(std::string_view value) {
 
 std::optional<Refusal> check_meta(const Params& params) {
     const auto missing = [](std::string_view what) {
-        return Refusal{400, kInvalidParams,
+        return Refusal{400,
+                       kInvalidParams,
                        "params._meta: every request names " + std::string(what) +
                            " (or begins with initialize, and speaks a revision with sessions)",
                        {}};

@@ -31,8 +31,7 @@ void write_tool(json::Writer& out, const Tool& tool) {
     out.object([&] {
         out.members("name", tool.name, "title", tool.title, "description", tool.description,
                     "inputSchema", json::Raw{tool.input_schema});
-        if (!tool.output_schema.empty())
-            out.member("outputSchema", json::Raw{tool.output_schema});
+        if (!tool.output_schema.empty()) out.member("outputSchema", json::Raw{tool.output_schema});
         out.member("annotations")
             .object("title", tool.title, "readOnlyHint", tool.read_only, "destructiveHint",
                     tool.destructive, "idempotentHint", tool.idempotent, "openWorldHint", false);
@@ -77,8 +76,9 @@ ClientCapabilities read_capabilities(std::string_view capabilities) {
 
 std::string tools_list(const Registry& registry) {
     return json::written(kListBytes, [&](json::Writer& out) {
-        out.raw("\"tools\":").array(registry.tools,
-                                    [&](const Tool& tool) { write_tool(out, tool); });
+        out.raw("\"tools\":").array(registry.tools, [&](const Tool& tool) {
+            write_tool(out, tool);
+        });
     });
 }
 

@@ -45,7 +45,8 @@ std::string tail(Era era, Form form) {
     if (era == Era::legacy) return {};
     std::string out = R"("resultType":"complete",)";
     if (form == Form::read || form == Form::page) out += R"("ttlMs":0,"cacheScope":"private",)";
-    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) + "}";
+    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) +
+           "}";
 }
 
 std::vector<InputResponse> read_inputs(std::string_view input_responses) {
@@ -58,8 +59,8 @@ std::vector<InputResponse> read_inputs(std::string_view input_responses) {
 }
 
 std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments) {
-    return std::string(view(sha256({method, std::string_view("\0", 1), name,
-                                    std::string_view("\0", 1), arguments})));
+    return std::string(view(
+        sha256({method, std::string_view("\0", 1), name, std::string_view("\0", 1), arguments})));
 }
 
 std::optional<std::string> open_state(CellCommons& cell, const std::string& user,
@@ -88,9 +89,9 @@ LiveCall::~LiveCall() {
     for (const std::string& key : awaited_)
         cell_.commons.sessions.forget(key);
     if (!over_)  // a handler let go of it
-        reply_->answer(500, error_text(spec_.request.id,
-                                       {500, kInternalError, "the call has ended without an answer",
-                                        {}}));
+        reply_->answer(
+            500, error_text(spec_.request.id,
+                            {500, kInternalError, "the call has ended without an answer", {}}));
 }
 
 std::string LiveCall::said(const Error& error) {
@@ -132,9 +133,10 @@ void LiveCall::failed(const Error& error, std::string structured) {
     // As text only: what it is structured like is said of results alone.
     const std::string text = std::string(error_row(error.code).name) + ": " + said(error);
     if (spec_.form == Form::tool)
-        return finish("\"content\":" +
-                      (structured.empty() ? text_content({text}) : text_content({text, structured})) +
-                      ",\"isError\":true");
+        return finish(
+            "\"content\":" +
+            (structured.empty() ? text_content({text}) : text_content({text, structured})) +
+            ",\"isError\":true");
     const ErrorRow& row = error_row(error.code);
     Refusal refusal{200, row.http_status >= 500 ? kInternalError : kInvalidParams, text, {}};
     if (spec_.form == Form::read && error.code == Errc::not_found) {
@@ -148,12 +150,13 @@ void LiveCall::progress(double done, std::optional<double> total, std::string_vi
     if (over_ || spec_.progress_token.empty() || done <= progress_) return;
     progress_ = done;
     reply_->say(request_text("notifications/progress", json::written(128, [&](json::Writer& out) {
-        out.object([&] {
-            out.members("progressToken", json::Raw{spec_.progress_token}, "progress", done);
-            if (total) out.member("total", *total);
-            if (!message.empty()) out.member("message", message);
-        });
-    })));
+                                 out.object([&] {
+                                     out.members("progressToken", json::Raw{spec_.progress_token},
+                                                 "progress", done);
+                                     if (total) out.member("total", *total);
+                                     if (!message.empty()) out.member("message", message);
+                                 });
+                             })));
 }
 
 void LiveCall::notify(std::string_view method, std::string params) {
@@ -189,10 +192,10 @@ Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> 
 }
 
 void LiveCall::await_cancel() {
-    const std::string key = *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
-    cell_.commons.sessions.wait(key, waiting([](LiveCall& self, const std::string&) {
-                                    self.cancel();
-                                }));
+    const std::string key =
+        *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
+    cell_.commons.sessions.wait(key,
+                                waiting([](LiveCall& self, const std::string&) { self.cancel(); }));
 }
 
 std::optional<Refusal> LiveCall::missing_capability(const std::vector<InputRequest>& wanted) const {
@@ -223,7 +226,8 @@ void LiveCall::ask(std::vector<InputRequest> wanted, std::string state) {
     if (const auto missing = missing_capability(wanted)) return refuse(*missing);
     if (spec_.era == Era::modern) return ask_by_result(wanted, state);
     if (!reply_->may_stream())
-        return refuse({200, kInvalidRequest,
+        return refuse({200,
+                       kInvalidRequest,
                        "Accept: must take text/event-stream, since the call must ask its client",
                        {}});
     ask_by_requests(wanted, std::move(state));
@@ -257,10 +261,10 @@ void LiveCall::ask_by_requests(const std::vector<InputRequest>& wanted, std::str
     for (const InputRequest& one : wanted) {
         const std::string id = "\"" + cell_.node.random().uuid4() + "\"";
         const std::string key = *awaited_.insert("answer " + spec_.serial + " " + id).first;
-        cell_.commons.sessions.wait(
-            key, waiting([name = one.key](LiveCall& self, std::string result) {
-                self.take_input(name, std::move(result));
-            }));
+        cell_.commons.sessions.wait(key,
+                                    waiting([name = one.key](LiveCall& self, std::string result) {
+                                        self.take_input(name, std::move(result));
+                                    }));
         reply_->say(request_text(one.method, one.params, id));
     }
 }

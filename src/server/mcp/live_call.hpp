@@ -100,8 +100,8 @@ class LiveCall final : public Call {
     CallSpec spec_;
     bool over_ = false;
     double progress_ = -1;
-    std::size_t asked_ = 0;         // questions to the client without an answer
-    std::set<std::string> awaited_; // keys in Sessions
+    std::size_t asked_ = 0;          // questions to the client without an answer
+    std::set<std::string> awaited_;  // keys in Sessions
     std::shared_ptr<Call> held_;     // itself, while its client is asked
     std::vector<std::function<void()>> on_cancel_;
 };

@@ -76,8 +76,9 @@ class Call : public std::enable_shared_from_this<Call> {
     virtual void failed(const Error& error, std::string structured = {}) = 0;
     // The request was none: an error of JSON-RPC (-32602).
     virtual void refused(const Error& error) = 0;
-    // What only the user can say: the handler is called again, with the answers. `state`: given back
-    // with them, sealed meanwhile; not empty. A client that lacks the capability is told which.
+    // What only the user can say: the handler is called again, with the answers. `state`: given
+    // back with them, sealed meanwhile; not empty. A client that lacks the capability is told
+    // which.
     virtual void ask(std::vector<InputRequest> wanted, std::string state) = 0;
     // How far it is, for who asked to be told. `done` grows from call to call.
     virtual void progress(double done, std::optional<double> total, std::string_view message) = 0;

@@ -22,7 +22,8 @@ class Reply final : public Beating, public std::enable_shared_from_this<Reply> {
 
     // One of the answers: a JSON-RPC message; empty: there is none after all.
     void answer(int status, std::string text, net::Headers headers = {});
-    // Something before them, for which a stream is begun. False: the client takes none, or has gone.
+    // Something before them, for which a stream is begun. False: the client takes none, or has
+    // gone.
     bool say(std::string_view text);
     bool may_stream() const noexcept { return may_stream_ && !gone_; }
     // Told when the client has gone before the last answer.

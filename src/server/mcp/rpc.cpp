@@ -17,7 +17,7 @@ struct Envelope {
     std::string id, method, params, result, error;
 };
 
-template <std::string Envelope::*place>
+template <std::string Envelope::* place>
 bool take_document(Field& field, Envelope& envelope) {
     return field.document(envelope.*place);
 }
@@ -110,7 +110,7 @@ std::optional<std::vector<std::string_view>> split(json::Lexer& lexer) {
     return all;
 }
 
-template <std::string_view Meta::*place>
+template <std::string_view Meta::* place>
 bool take_raw(Field& field, Meta& meta) {
     return field.raw(meta.*place);
 }
@@ -168,8 +168,9 @@ Body read_body(std::string_view text) {
         body.elements.push_back({{}, refused(lexer.take_error())});
     else if (all->empty() || all->size() > static_cast<std::size_t>(limits::mcp_batch_messages_max))
         body.elements.push_back(
-            {{}, wrong("a batch has from 1 to " + std::to_string(limits::mcp_batch_messages_max) +
-                       " messages (mcp_batch_messages_max)")});
+            {{},
+             wrong("a batch has from 1 to " + std::to_string(limits::mcp_batch_messages_max) +
+                   " messages (mcp_batch_messages_max)")});
     else
         std::transform(all->begin(), all->end(), std::back_inserter(body.elements), read_element);
     return body;
@@ -214,7 +215,8 @@ Result<Params> read_params(std::string_view text) {
     source.open(text);
     Result<Params> params{Params{}};
     json::Members members;
-    if (!json::read_members<kParams>(source, members, *params)) params = source.lexer().take_error();
+    if (!json::read_members<kParams>(source, members, *params))
+        params = source.lexer().take_error();
     return params;
 }
 

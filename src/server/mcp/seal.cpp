@@ -46,13 +46,12 @@ std::optional<std::string> decrypt(const std::array<std::uint8_t, 32>& key,
     std::string plain;
     int length = 0;
     std::uint8_t rest[kTagBytes];
-    const bool good =
-        EVP_CipherInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), bytes_of(nonce),
-                          0) == 1 &&
-        run(cipher.get(), purpose, bytes, plain) &&
-        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(tag.size()),
-                            tag.data()) == 1 &&
-        EVP_CipherFinal_ex(cipher.get(), rest, &length) == 1;
+    const bool good = EVP_CipherInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(),
+                                        bytes_of(nonce), 0) == 1 &&
+                      run(cipher.get(), purpose, bytes, plain) &&
+                      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG,
+                                          static_cast<int>(tag.size()), tag.data()) == 1 &&
+                      EVP_CipherFinal_ex(cipher.get(), rest, &length) == 1;
     return good ? std::optional(std::move(plain)) : std::nullopt;
 }
 
@@ -67,8 +66,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     std::string bytes(text.size() / 4 * 3, '\0');
     if (EVP_DecodeBlock(bytes_of(bytes), bytes_of(text), static_cast<int>(text.size())) < 0)
         return std::nullopt;
-    const std::size_t padding =
-        text.empty() ? 0 : text.size() - 1 - text.find_last_not_of('=');
+    const std::size_t padding = text.empty() ? 0 : text.size() - 1 - text.find_last_not_of('=');
     if (padding > 2) return std::nullopt;
     bytes.resize(bytes.size() - padding);
     // White space, and bits that are not used: there is one text for each value.

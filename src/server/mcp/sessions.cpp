@@ -16,10 +16,11 @@ std::string purpose(std::string_view path) {
 std::string Sessions::begin(std::string_view path, const Session& session) const {
     const ClientCapabilities& can = session.capabilities;
     return sealer_.seal(purpose(path), json::written(256, [&](json::Writer& out) {
-        out.object("serial", session.serial, "version", session.version, "user", session.user,
-                   "instance", session.instance, "form", can.elicitation_form, "url",
-                   can.elicitation_url, "sampling", can.sampling, "roots", can.roots);
-    }));
+                            out.object("serial", session.serial, "version", session.version, "user",
+                                       session.user, "instance", session.instance, "form",
+                                       can.elicitation_form, "url", can.elicitation_url, "sampling",
+                                       can.sampling, "roots", can.roots);
+                        }));
 }
 
 std::optional<Session> Sessions::find(std::string_view path, std::string_view id) const {

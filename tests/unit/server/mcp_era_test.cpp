@@ -1,5 +1,4 @@
 #include "server/mcp/era.hpp"
-
 #include "server/mcp/visit.hpp"
 
 #include <gtest/gtest.h>
@@ -47,9 +46,8 @@ TEST(McpEra, InitializeGetsARevisionWithSessions) {
 }
 
 TEST(McpHeaders, MustSayWhatTheBodySays) {
-    const net::Headers good = {{"mcp-protocol-version", "2026-07-28"},
-                               {"mcp-method", "tools/call"},
-                               {"mcp-name", "n"}};
+    const net::Headers good = {
+        {"mcp-protocol-version", "2026-07-28"}, {"mcp-method", "tools/call"}, {"mcp-name", "n"}};
     EXPECT_EQ(refused(good), 0);
     for (std::size_t i = 0; i < good.size(); ++i) {
         net::Headers missing = good;

@@ -1,6 +1,5 @@
-#include "server/mcp/rpc.hpp"
-
 #include "base/limits.hpp"
+#include "server/mcp/rpc.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +20,8 @@ int code_of(std::string_view text) {
 }
 
 TEST(McpMessage, ARequestHasAnIdAndItsParamsInOneForm) {
-    const Body body =
-        read_body(R"( {"method":"tools\/call","params":{"b":1.0,"a":[ ]},"id":"x","jsonrpc":"2.0"} )");
+    const Body body = read_body(
+        R"( {"method":"tools\/call","params":{"b":1.0,"a":[ ]},"id":"x","jsonrpc":"2.0"} )");
     const Message& message = message_of(body);
     EXPECT_EQ(message.kind, Message::Kind::request);
     EXPECT_EQ(message.id, "\"x\"");
@@ -113,8 +112,9 @@ TEST(McpParams, AnErrorNamesTheMember) {
 TEST(McpText, IsWhatTheProtocolSays) {
     EXPECT_EQ(error_text("", {400, kParseError, "no \"JSON\"", {}}),
               R"({"jsonrpc":"2.0","error":{"code":-32700,"message":"no \"JSON\""},"id":null})");
-    EXPECT_EQ(error_text("7", {200, kInvalidParams, "x", R"({"uri":"u"})"}),
-              R"({"jsonrpc":"2.0","error":{"code":-32602,"message":"x","data":{"uri":"u"}},"id":7})");
+    EXPECT_EQ(
+        error_text("7", {200, kInvalidParams, "x", R"({"uri":"u"})"}),
+        R"({"jsonrpc":"2.0","error":{"code":-32602,"message":"x","data":{"uri":"u"}},"id":7})");
     EXPECT_EQ(result_text("\"a\"", "{}"), R"({"jsonrpc":"2.0","id":"a","result":{}})");
     EXPECT_EQ(request_text("m", "{}"), R"({"jsonrpc":"2.0","method":"m","params":{}})");
     EXPECT_EQ(request_text("m", "{}", "3"), R"({"jsonrpc":"2.0","id":3,"method":"m","params":{}})");

@@ -1,5 +1,4 @@
 #include "server/mcp/seal.hpp"
-
 #include "server/mcp/sessions.hpp"
 
 #include <gtest/gtest.h>
