@@ -96,6 +96,8 @@ void McpShim::take_line(std::string_view line) {
         session_.clear();
         revision_.clear();
         subscriptions_.clear();
+        for (McpExchange& exchange : exchanges_)
+            exchange.finished = exchange.finished || exchange.purpose == Purpose::events;
     }
     add(Purpose::forward, *std::move(message));
 }

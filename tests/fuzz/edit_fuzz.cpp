@@ -1,5 +1,5 @@
-// Any text as a person's configuration file: nothing of theirs is lost by putting ours in and taking
-// it out again, and what was written is read again.
+// Any text as a person's configuration file: nothing of theirs is lost by putting ours in and
+// taking it out again, and what was written is read again.
 #include "base/check.hpp"
 #include "edit/diff.hpp"
 #include "edit/json_edit.hpp"

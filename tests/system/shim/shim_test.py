@@ -11,6 +11,7 @@ import pytest
 
 from support.mcp_stub import MODERN, McpStub, Shim
 from support.server import BINARY, wait_until
+from support.tls_proxy import Proxy, make_certificate
 
 
 @pytest.fixture
@@ -238,6 +239,21 @@ def test_who_is_meant_is_said_in_headers(stub, tmp_path):
         shim.call("server/discover")
     headers, _ = stub.posts("server/discover")[0]
     assert headers["Dyad-User"] == "ada@example.com" and headers["Dyad-Instance"] == "desk"
+
+
+def test_a_server_behind_tls_and_a_path(stub, tmp_path):
+    authority, certificate = make_certificate(tmp_path)
+    proxy = Proxy(stub.port, certificate, prefix="/team")
+    with Shim(tmp_path, f"https://localhost:{proxy.port}/team",
+              env={"SSL_CERT_FILE": str(authority)}) as shim:
+        assert shim.initialize()["result"]
+        id = shim.request("tools/call", call("progress"))
+        assert [shim.receive().get("id") for _ in range(4)] == [None, None, None, id]
+        wait_until(lambda: stub.listeners, what="the stream of events")
+        stub.say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+        assert shim.receive()["method"] == "notifications/tools/list_changed"
+    with Shim(tmp_path, f"https://localhost:{proxy.port}/team") as shim:
+        assert "not trusted" in shim.call("server/discover")["error"]["message"]
 
 
 def test_no_server_at_a_given_url_is_an_error_and_none_is_started(tmp_path):
