@@ -10,7 +10,7 @@ import time
 import pytest
 
 from support.mcp_stub import MODERN, McpStub, Shim
-from support.server import BINARY, wait_until
+from support.server import BINARY, PATIENCE, wait_until
 from support.tls_proxy import Proxy, make_certificate
 
 
@@ -293,8 +293,9 @@ def test_it_is_small_and_quick(stub, tmp_path):
         for i in range(200):
             shim.call("tools/call", call("echo", i=i, text="x" * 1000))
         own_kb = shim.memory_kb("Anonymous")
-    # The best of them: what the machine does besides is not its time.
+    # The best of them: what the machine does besides is not its time. Anonymous memory is what no
+    # other process shares and no file holds: the heap, the stack, and what relocation wrote.
     print(f"first answer: best {min(times) * 1000:.1f} ms; Anonymous {own_kb} kB")
-    assert own_kb < 5 * 1024
-    if "DYAD_TEST_PATIENCE" not in os.environ or os.environ["DYAD_TEST_PATIENCE"] == "1":
+    if PATIENCE == 1:  # sanitizers need more of both
+        assert own_kb < 5 * 1024
         assert min(times) < 0.030
