@@ -47,7 +47,8 @@ std::string server_json(const Ways& ways, bool typed) {
     } else {
         out.append(R"("url":)").append(as_json(ways.url));
         if (!ways.user.empty())
-            out.append(R"(,"headers":{"Dyad-User":)").append(as_json(header_value(ways.user))) += '}';
+            out.append(R"(,"headers":{"Dyad-User":)").append(as_json(header_value(ways.user))) +=
+                '}';
     }
     return out.append("}");
 }
@@ -55,8 +56,8 @@ std::string server_json(const Ways& ways, bool typed) {
 std::string server_toml(const Ways& ways) {
     std::string out = std::string("[mcp_servers.") + kName + "]\n";
     if (ways.stdio)
-        return out + "command = " + as_json(ways.program) + "\nargs = " +
-               listed(arguments(ways), ", ") + "\n";
+        return out + "command = " + as_json(ways.program) +
+               "\nargs = " + listed(arguments(ways), ", ") + "\n";
     out.append("url = ").append(as_json(ways.url)).append("\n");
     if (!ways.user.empty())
         out.append("http_headers = { \"Dyad-User\" = ").append(as_json(header_value(ways.user))) +=
@@ -91,15 +92,16 @@ ClientFile server_file(Client client, const Ways& ways) {
         case Client::cursor:
             return member(in + "/.cursor/mcp.json", "mcpServers", server_json(ways, false));
         case Client::vscode:
-            return member(ways.project ? in + "/.vscode/mcp.json"
-                                       : vscode_folder(ways) + "/mcp.json",
-                          "servers", server_json(ways, true));
+            return member(
+                ways.project ? in + "/.vscode/mcp.json" : vscode_folder(ways) + "/mcp.json",
+                "servers", server_json(ways, true));
         case Client::codex:
             return {(ways.project ? in + "/.codex" : variable_or("CODEX_HOME", in + "/.codex")) +
                         "/config.toml",
                     {{Kind::table, {"mcp_servers", kName}, server_toml(ways)}}};
         case Client::dyad:
-        case Client::agent_plugin: break;
+        case Client::agent_plugin:
+            break;
     }
     CHECK(false);
 }
@@ -109,8 +111,7 @@ Result<std::string> put_element(const std::string& text, const Entry& entry) {
     ASSIGN_OR_RETURN(std::vector<std::string> ours, edit::json_elements(text, entry.path));
     std::erase_if(ours, [](const std::string& one) { return !is_our_hook(one); });
     if (ours.size() == 1 && edit::compact_json(ours[0]) == entry.value) return text;
-    ASSIGN_OR_RETURN(const std::string clean,
-                     edit::drop_from_json(text, entry.path, is_our_hook));
+    ASSIGN_OR_RETURN(const std::string clean, edit::drop_from_json(text, entry.path, is_our_hook));
     return edit::add_to_json(clean, entry.path, entry.value);
 }
 
@@ -185,8 +186,7 @@ Result<ClientFile> ClientFile::as_in(const std::string& text) const {
                     file.entries.push_back({entry.kind, entry.path, edit::compact_json(one)});
         } else if (entry.kind != Kind::file) {
             ASSIGN_OR_RETURN(const auto there, edit::json_at(text, entry.path));
-            if (there)
-                file.entries.push_back({entry.kind, entry.path, edit::compact_json(*there)});
+            if (there) file.entries.push_back({entry.kind, entry.path, edit::compact_json(*there)});
         }
     }
     return file;
@@ -212,9 +212,8 @@ std::string dyad_link(const Ways& ways) {
     std::string command = ways.program;  // taken apart at blanks
     for (const std::string& word : arguments(ways))
         command.append(" ").append(word);
-    const std::string config =
-        ways.stdio ? R"({"type":"stdio","command":)" + as_json(command) + "}"
-                   : R"({"type":"http","url":)" + as_json(ways.url) + "}";
+    const std::string config = ways.stdio ? R"({"type":"stdio","command":)" + as_json(command) + "}"
+                                          : R"({"type":"http","url":)" + as_json(ways.url) + "}";
     return std::string("dyad://add-mcp-server?name=") + kName +
            "&config=" + net::percent_encode(to_base64(as_bytes(config)));
 }

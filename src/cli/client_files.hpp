@@ -22,9 +22,9 @@ struct Entry {
     enum class Kind : std::uint8_t {
         member,   // of a JSON object
         element,  // of a JSON array: a hook
-        needed,   // a JSON member that the file must have, and that stays as it is where it is there
-        table,    // of TOML
-        file,     // the whole file
+        needed,  // a JSON member that the file must have, and that stays as it is where it is there
+        table,   // of TOML
+        file,    // the whole file
     };
     Kind kind;
     std::vector<std::string> path;
@@ -46,15 +46,15 @@ struct ClientFile {
 
 // How a client is to reach the server.
 struct Ways {
-    std::string url;                       // of /mcp
-    std::string user;                      // empty: the server's own setting counts
-    std::string program;                   // dyad-memory, or its path
-    std::vector<std::string> options;      // of the server that the program is to use
+    std::string url;                   // of /mcp
+    std::string user;                  // empty: the server's own setting counts
+    std::string program;               // dyad-memory, or its path
+    std::vector<std::string> options;  // of the server that the program is to use
     bool stdio = false;
     bool hooks = true;
     std::string home;
-    std::string config_home;               // $XDG_CONFIG_HOME
-    std::optional<std::string> project;    // absent: for the user
+    std::string config_home;             // $XDG_CONFIG_HOME
+    std::optional<std::string> project;  // absent: for the user
 };
 
 // Empty for dyad, which has no file.

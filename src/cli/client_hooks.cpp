@@ -1,5 +1,5 @@
-// The hooks of each client: at which events it runs `dyad-memory hook CLIENT`, and how its file says
-// so.
+// The hooks of each client: at which events it runs `dyad-memory hook CLIENT`, and how its file
+// says so.
 #include "cli/client_files.hpp"
 #include "cli/path_expansion.hpp"
 #include "cli/text.hpp"
@@ -56,8 +56,8 @@ std::string command_of(Client client, const Ways& ways) {
 std::string element_of(const HookRow& row, const std::string& command) {
     std::string matcher;
     if (*row.matcher != '\0') matcher = "\"matcher\":" + as_json(row.matcher) + ",";
-    const std::string handler = "\"command\":" + as_json(command) +
-                                ",\"timeout\":" + std::to_string(row.timeout_s) + "}";
+    const std::string handler =
+        "\"command\":" + as_json(command) + ",\"timeout\":" + std::to_string(row.timeout_s) + "}";
     if (row.client == Client::cursor) return "{" + matcher + handler;
     const std::string typed = "{\"type\":\"command\"," + handler;
     if (row.client == Client::vscode) return typed;

@@ -52,7 +52,8 @@ bool write_all(int fd, std::string_view text) {
 Status place(const std::string& path, std::string_view text, unsigned mode) {
     const std::string next = path + ".dyad-new";
     unlink(next.c_str());
-    const int fd = open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode != 0 ? 0600 : 0666);
+    const int fd =
+        open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode != 0 ? 0600 : 0666);
     if (fd < 0) return failed(path, "cannot be written");
     const bool good = write_all(fd, text) && (mode == 0 || fchmod(fd, mode) == 0) &&
                       rename(next.c_str(), path.c_str()) == 0;

@@ -124,8 +124,9 @@ Result<Change> plan_connect(const ClientFile& client) {
     if (!after) return in_file(change.file, after.error());
     change.after = *std::move(after);
     const std::optional<std::string>& backup = change.file.backup();
-    change.copies = change.file.text() && !client.is_ours() &&
-                    !(backup ? is_before_us(client, *backup, before) : is_made_by_us(client, before));
+    change.copies =
+        change.file.text() && !client.is_ours() &&
+        !(backup ? is_before_us(client, *backup, before) : is_made_by_us(client, before));
     return change;
 }
 
@@ -168,10 +169,10 @@ void show(const std::string& diff) {
     for (std::string_view rest = diff; !rest.empty();) {
         const std::string line = printable(take_part(rest, '\n'));
         const Colour colour = line.starts_with("+++") || line.starts_with("---") ? Colour::bold
-                              : line.starts_with('+')                           ? Colour::green
-                              : line.starts_with('-')                           ? Colour::red
-                              : line.starts_with("@@")                          ? Colour::cyan
-                                                                                : Colour::plain;
+                              : line.starts_with('+')                            ? Colour::green
+                              : line.starts_with('-')                            ? Colour::red
+                              : line.starts_with("@@")                           ? Colour::cyan
+                                                                                 : Colour::plain;
         print_line(colour == Colour::plain ? line : paint(colour, line));
     }
 }
@@ -225,8 +226,9 @@ Exit change_files(const CommonOptions& common, const ConnectOptions& options,
     const bool asks = any && !options.yes && !options.dry_run;
     if (!any && !common.json) print_line("Nothing to do: it is so already.");
     if (asks && (common.json || isatty(STDIN_FILENO) == 0))
-        return refuse_usage(common, "say --yes to write this without being asked, or --dry-run to "
-                                    "see it only; nothing was changed");
+        return refuse_usage(common,
+                            "say --yes to write this without being asked, or --dry-run to "
+                            "see it only; nothing was changed");
     if (asks && !agreed()) {
         print_line("Nothing was changed.");
         return Exit::failed;
@@ -268,13 +270,16 @@ std::string how_to_go_on(Client client, const Ways& ways) {
             return "Connected. Claude Code reads it at its next start; /mcp shows the server.";
         case Client::codex:
             return "Connected. Codex reads it at its next start, and asks for /hooks once.";
-        case Client::cursor: return "Connected. Cursor shows the server in Settings, MCP.";
+        case Client::cursor:
+            return "Connected. Cursor shows the server in Settings, MCP.";
         case Client::vscode:
             return "Connected. VS Code shows the server with \"MCP: List Servers\".";
         case Client::agent_plugin:
-            return "The plugin is in " + plugin_folder(ways) + "; docs/connect.md says how each "
+            return "The plugin is in " + plugin_folder(ways) +
+                   "; docs/connect.md says how each "
                    "client takes it.";
-        case Client::dyad: break;
+        case Client::dyad:
+            break;
     }
     return {};
 }
@@ -302,8 +307,9 @@ Exit run_disconnect(const CommonOptions& common, const ConnectOptions& options) 
 Command add_one(Command& root, const char* name, const char* about,
                 Exit (*run)(const CommonOptions&, const ConnectOptions&),
                 const std::shared_ptr<ConnectOptions>& options) {
-    Command command = root.add(
-        name, about, Run([run, options](const CommonOptions& common) { return run(common, *options); }));
+    Command command = root.add(name, about, Run([run, options](const CommonOptions& common) {
+                                   return run(common, *options);
+                               }));
     command.word("CLIENT", options->client, client_names(), "Which client", "CLIENT")
         .path("--project", options->project, "For this folder only, not for the user")
         .flag("--no-hooks", options->no_hooks, "Leave the client's hooks as they are")
@@ -322,8 +328,9 @@ void add_connect(Command& root) {
     connect
         .flag("--stdio", in->stdio, "The client starts dyad-memory mcp, instead of using the URL")
         .flag("--open", in->open, "Open the link (dyad)");
-    connect.footer("Shows what it changes first, and asks. Other entries, comments and the layout of\n"
-                   "the files stay; a copy is kept beside each as FILE.dyad-backup.\n\n");
+    connect.footer(
+        "Shows what it changes first, and asks. Other entries, comments and the layout of\n"
+        "the files stay; a copy is kept beside each as FILE.dyad-backup.\n\n");
     add_one(root, "disconnect", "Take what connect wrote out again", run_disconnect,
             std::make_shared<ConnectOptions>());
 }

@@ -58,9 +58,9 @@ class McpExchange {
     std::vector<std::string> unanswered;  // ids of its requests
     std::string session;                  // it was sent in
     int tries = 0;                        // since the last success
-    std::int64_t due_ms = 0;  // when it begins
-    bool cancelled = false;   // by the client: nothing of it is passed on any more
-    bool resumes = false;     // a stream of events that goes on where an earlier one ended
+    std::int64_t due_ms = 0;              // when it begins
+    bool cancelled = false;               // by the client: nothing of it is passed on any more
+    bool resumes = false;  // a stream of events that goes on where an earlier one ended
     bool finished = false;
 
   private:

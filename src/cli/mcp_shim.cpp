@@ -82,8 +82,8 @@ void McpShim::read_input() {
 void McpShim::take_line(std::string_view line) {
     if (line.empty()) return;
     Result<McpMessage> message = read_mcp_message(line);
-    if (!message) return say(mcp_error("", kParseError, "this is no message: " +
-                                                            message.error().detail));
+    if (!message)
+        return say(mcp_error("", kParseError, "this is no message: " + message.error().detail));
     if (!message->cancels.empty() && cancel(*message)) return;
     if (exchanges_.size() >= static_cast<std::size_t>(limits::mcp_shim_requests_max)) {
         McpExchange refused(Purpose::forward, *std::move(message));
@@ -96,6 +96,8 @@ void McpShim::take_line(std::string_view line) {
         session_.clear();
         revision_.clear();
         subscriptions_.clear();
+        for (McpExchange& exchange : exchanges_)
+            exchange.finished = exchange.finished || exchange.purpose == Purpose::events;
     }
     add(Purpose::forward, *std::move(message));
 }
@@ -127,8 +129,7 @@ void McpShim::say(std::string_view line) {
 }
 
 bool McpShim::write_output() {
-    const ssize_t put =
-        write(STDOUT_FILENO, output_.data(), std::min(output_.size(), kAtOnce));
+    const ssize_t put = write(STDOUT_FILENO, output_.data(), std::min(output_.size(), kAtOnce));
     if (put < 0) return errno == EINTR || errno == EAGAIN;
     output_.erase(0, static_cast<std::size_t>(put));
     if (output_.empty()) output_ = {};
@@ -322,7 +323,8 @@ void McpShim::finish(McpExchange& exchange) {
 
 // ---- the session
 
-// A session begins with initialize and notifications/initialized: what belongs to it waits for them.
+// A session begins with initialize and notifications/initialized: what belongs to it waits for
+// them.
 bool McpShim::must_wait(const McpExchange& exchange) const {
     const auto rank = [](const McpExchange& one) {
         const std::string& method = one.message.method;
@@ -373,8 +375,7 @@ int McpShim::wait_ms() const {
 
 void McpShim::run_due() {
     for (McpExchange& exchange : exchanges_)
-        if (!exchange.begun() && !exchange.finished && exchange.due_ms <= now_ms())
-            begin(exchange);
+        if (!exchange.begun() && !exchange.finished && exchange.due_ms <= now_ms()) begin(exchange);
 }
 
 void McpShim::wait() {

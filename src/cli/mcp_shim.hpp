@@ -3,8 +3,8 @@
 // lines. Many requests may be open at once.
 //
 // A session of the older revisions survives its server: one that the restarted server does not know
-// is made again, with its subscriptions, and the request is sent again. A tool call whose answer was
-// lost is not repeated: nobody knows whether it was done.
+// is made again, with its subscriptions, and the request is sent again. A tool call whose answer
+// was lost is not repeated: nobody knows whether it was done.
 //
 // Standard output carries messages and nothing else. Threads: one.
 #pragma once

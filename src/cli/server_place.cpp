@@ -94,8 +94,8 @@ Result<int> open_log(const std::string& path) {
         fs::rename(path, path + ".1", ignored);
     const int log = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0)
-        return fail(Errc::unavailable, "the log " + path + " cannot be written: " +
-                                           std::strerror(errno));
+        return fail(Errc::unavailable,
+                    "the log " + path + " cannot be written: " + std::strerror(errno));
     return log;
 }
 
@@ -115,8 +115,8 @@ int spawn(const std::vector<std::string>& words, int log, pid_t& process) {
     for (const int signal : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM})
         sigaddset(&signals, signal);
     posix_spawnattr_setsigdefault(&how, &signals);
-    posix_spawnattr_setflags(
-        &how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&how,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     std::vector<char*> arguments;
     for (const std::string& word : words)
         arguments.push_back(const_cast<char*>(word.c_str()));

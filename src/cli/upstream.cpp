@@ -155,10 +155,10 @@ Result<Upstream> ServerFinder::connect_to(const std::string& text) {
     ASSIGN_OR_RETURN(Upstream upstream, Upstream::connect(url, kConnectMs));
     if (text == known_) return upstream;
     const Result<std::string> status = upstream.get("/api/v1/status", kMeetMs);
-    if (!status && (status.error().code == Errc::unavailable ||
-                    status.error().code == Errc::outcome_unknown))
-        return fail(Errc::unavailable, "the server at " + url.text() + " is not ready: " +
-                                           status.error().detail);
+    if (!status &&
+        (status.error().code == Errc::unavailable || status.error().code == Errc::outcome_unknown))
+        return fail(Errc::unavailable,
+                    "the server at " + url.text() + " is not ready: " + status.error().detail);
     if (!status) return foreign(url, status.error().detail);
     const Result<json::Value> value = parse_large(*status);
     if (!value || text_at(*value, "product") != "dyad-memory")
@@ -194,13 +194,14 @@ Result<Upstream> ServerFinder::connect(bool wait) {
         if (Result<Upstream> found = connect_to(known_)) return found;
     const bool met = !std::exchange(known_, {}).empty();
     const std::int64_t deadline_ms = now_ms() + (met && wait ? limits::mcp_shim_restart_ms : 0);
+    const std::int64_t last_ms = now_ms() + limits::mcp_shim_start_ms;
     for (;;) {
         Result<Upstream> found = look();
         if (found || found.error().code != Errc::unavailable) return found;
-        if (now_ms() >= deadline_ms) {
-            if (!wait || given_) return found;
-            break;
-        }
+        const std::int64_t now = now_ms();
+        if (now >= deadline_ms && (!wait || given_)) return found;
+        // One that says where it is and does not answer is about to stop, and has the folder still.
+        if (now >= deadline_ms && (now >= last_ms || read_place(settings_).empty())) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(kLookAgainMs));
     }
     return start_one();

@@ -25,7 +25,8 @@ class Upstream {
     int fd() const noexcept { return fd_; }
     const Url& url() const noexcept { return url_; }
     net::IoResult send(std::string_view bytes);
-    // Requires: is called until it would block, since TLS may hold bytes that poll(2) does not show.
+    // Requires: is called until it would block, since TLS may hold bytes that poll(2) does not
+    // show.
     net::IoResult receive(std::span<char> buffer);
     // One request without a body, on a connection that carries nothing else; waits for its answer.
     Result<std::string> get(const std::string& target, std::int64_t timeout_ms);
@@ -35,15 +36,16 @@ class Upstream {
     explicit Upstream(Url url) : url_(std::move(url)) {}
 
     Url url_;
-    net::Fd socket_;                     // to this machine
+    net::Fd socket_;                      // to this machine
     std::unique_ptr<CurlHandle> handle_;  // to any other
     int fd_ = -1;
     bool keeps_alive_ = true;
 };
 
 // Finds the server: where `--url` or DYAD_URL say it is, and nowhere else; without them where a
-// running server says it is (server_place.hpp), or at the default URL. What answers must be a server
-// of ours before it is told anything. Where none is, one is started, unless its URL was given.
+// running server says it is (server_place.hpp), or at the default URL. What answers must be a
+// server of ours before it is told anything. Where none is, one is started, unless its URL was
+// given.
 class ServerFinder {
   public:
     ServerFinder(const Resolved& settings, const CommonOptions& common);

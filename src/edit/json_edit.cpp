@@ -135,9 +135,8 @@ class Editor {
   public:
     static Result<Editor> open(std::string_view text) {
         Editor editor;
-        editor.text_ = text.find_first_not_of(kBlanks) == std::string_view::npos
-                           ? "{}\n"
-                           : std::string(text);
+        editor.text_ =
+            text.find_first_not_of(kBlanks) == std::string_view::npos ? "{}\n" : std::string(text);
         ASSIGN_OR_RETURN(editor.root_, Reader(editor.text_).read());
         editor.eol_ = editor.text_.find("\r\n") != std::string::npos ? "\r\n" : "\n";
         if (!editor.root_.children.empty())
@@ -155,9 +154,8 @@ class Editor {
                 return broken_at(text_, node.begin,
                                  i == 0 ? "an object is expected here"
                                         : "\"" + path[i - 1] + "\" must be an object");
-            const auto child =
-                std::find_if(node.children.begin(), node.children.end(),
-                             [&](const Child& one) { return one.key == path[i]; });
+            const auto child = std::find_if(node.children.begin(), node.children.end(),
+                                            [&](const Child& one) { return one.key == path[i]; });
             if (child == node.children.end()) return i;
             steps_.push_back(&child->value);
         }
@@ -191,14 +189,14 @@ class Editor {
         if (node.children.empty()) {
             std::size_t at = node.end - 1;
             std::size_t from = text_.find_last_not_of(kBlanks, at - 1) + 1;
-            text_.replace(from, at - from,
-                          eol_ + indent(depth) + entry + eol_ + indent(depth - 1));
+            text_.replace(from, at - from, eol_ + indent(depth) + entry + eol_ + indent(depth - 1));
             return;
         }
         const Child& last = node.children.back();
         const bool comma = last.comma != std::string::npos;
         const std::size_t after = line_end(comma ? last.comma + 1 : last.value.end);
-        text_.insert(after, (lines ? eol_ + inside : std::string(" ")) + entry + (comma ? "," : ""));
+        text_.insert(after,
+                     (lines ? eol_ + inside : std::string(" ")) + entry + (comma ? "," : ""));
         if (!comma) text_.insert(last.value.end, ",");
     }
 
@@ -314,9 +312,8 @@ Result<std::string> drop_json(std::string_view text, JsonPath path) {
     while (at > 0 && steps[at]->children.size() == 1)
         --at;
     const auto& children = steps[at]->children;
-    const auto child = std::find_if(children.begin(), children.end(), [&](const Child& one) {
-        return &one.value == steps[at + 1];
-    });
+    const auto child = std::find_if(children.begin(), children.end(),
+                                    [&](const Child& one) { return &one.value == steps[at + 1]; });
     editor.remove(*steps[at], static_cast<std::size_t>(child - children.begin()));
     return editor.take();
 }

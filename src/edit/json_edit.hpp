@@ -1,7 +1,7 @@
-// Changes a person's JSON file where it stands: what is not meant stays as it is, byte for byte. The
-// file may have comments and commas behind the last entry (as VS Code and its like read it). What is
-// put in is indented as its surroundings are, and taking it out again undoes putting it in, but for
-// blanks inside of empty brackets.
+// Changes a person's JSON file where it stands: what is not meant stays as it is, byte for byte.
+// The file may have comments and commas behind the last entry (as VS Code and its like read it).
+// What is put in is indented as its surroundings are, and taking it out again undoes putting it in,
+// but for blanks inside of empty brackets.
 //
 // Errors: invalid_field with line and column for a text that is no such JSON, or in which a part of
 // the path is neither absent nor what it must be. Pure; a text of blanks counts as `{}`.

@@ -56,8 +56,9 @@ class Reader {
         std::string name;
         for (const std::string& part : wanted_)
             name.append(name.empty() ? "" : ".").append(part);
-        return broken_at(text_, place, name + " is not written as a table; write it as [" + name +
-                                           "], or take it out");
+        return broken_at(
+            text_, place,
+            name + " is not written as a table; write it as [" + name + "], or take it out");
     }
     bool is(char c) const { return at_ < text_.size() && text_[at_] == c; }
     void blanks() { at_ = std::min(text_.find_first_not_of(" \t", at_), text_.size()); }
@@ -148,8 +149,8 @@ class Reader {
             at_ = begin + blank;
             return Done{};  // what follows is no end of the line
         }
-        const bool named = word == "true" || word == "false" || word.ends_with("inf") ||
-                           word.ends_with("nan");
+        const bool named =
+            word == "true" || word == "false" || word.ends_with("inf") || word.ends_with("nan");
         if (named || (!word.empty() && std::string_view("+-0123456789").find(word[0]) != word.npos))
             return Done{};
         at_ = begin;

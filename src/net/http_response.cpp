@@ -81,9 +81,8 @@ Result<bool> ResponseReader::feed(std::string_view& bytes, std::string& body) {
         if (!complete) return malformed("its chunks are malformed");
         complete_ = *complete;
     } else {
-        const std::string_view part =
-            bytes.substr(0, at_ == At::length ? std::min<std::uint64_t>(left_, bytes.size())
-                                              : bytes.size());
+        const std::string_view part = bytes.substr(
+            0, at_ == At::length ? std::min<std::uint64_t>(left_, bytes.size()) : bytes.size());
         body.append(part);
         bytes.remove_prefix(part.size());
         if (at_ == At::length) {

@@ -1,5 +1,5 @@
-// Responses of HTTP/1.1 (RFC 9112) out of bytes, as a client reads them: the body is handed on as it
-// comes, so that an answer without end can be read, too. Pure; one reader per response.
+// Responses of HTTP/1.1 (RFC 9112) out of bytes, as a client reads them: the body is handed on as
+// it comes, so that an answer without end can be read, too. Pure; one reader per response.
 #pragma once
 
 #include "net/chunked.hpp"

@@ -1,5 +1,5 @@
-"""A server that speaks as much of MCP over HTTP as a forwarder needs to be tested, in both eras; and
-a client on the other end of a `dyad-memory mcp`."""
+"""A server that speaks as much of MCP over HTTP as the test of a forwarder needs, in both eras; and
+a client at the other end of a `dyad-memory mcp`."""
 
 import http.server
 import json
@@ -20,6 +20,7 @@ VERSION = "io.modelcontextprotocol/protocolVersion"
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass

@@ -319,8 +319,8 @@ def test_help_and_completion_know_the_commands(home):
     assert "--stdio" in home.ok("connect", "--help") and "CLIENT" in home.ok("connect", "--help")
     out = home.ok("complete", "zsh", "dyad-memory connect c")
     assert {line.split("\t")[0] for line in out.splitlines()} == {"claude-code", "codex", "cursor"}
-    commands = home.ok("complete", "zsh", "dyad-memory ")
-    assert {"mcp", "connect", "disconnect"} <= {line.split("\t")[0] for line in commands.splitlines()}
+    out = home.ok("complete", "zsh", "dyad-memory ")
+    assert {"mcp", "connect", "disconnect"} <= {line.split("\t")[0] for line in out.splitlines()}
 
 
 @pytest.mark.parametrize("client,name", [("claude-code", "hooks.json"), ("codex", "codex.json"),

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support.mcp_stub import Shim
-from support.server import Server, free_port, wait_until
+from support.server import free_port, wait_until
 
 
 def place(folder):
@@ -107,19 +107,23 @@ def test_two_at_once_start_one(home, env):
     assert log.count("listening at") == 1, log
 
 
-def test_a_server_that_cannot_start_is_explained(home):
-    taken = free_port()
-    other = Server(port=taken).start()
-    try:
-        # Its folder is another one, so it is not ours, though it answers: it is used, as any client
-        # would. A folder that is no folder is what cannot start.
-        (home / "file").write_text("x")
-        with Shim(home, args=["--data-dir", str(home / "file"), "--port", str(free_port())]) as shim:
-            message = shim.call("server/discover", timeout=30)["error"]["message"]
-        assert "no server runs, and the one that was started ended" in message
-        assert "server.log" in message and "file" in message
-    finally:
-        other.close()
+def test_a_server_that_cannot_start_is_explained(home, env):
+    (home / "file").write_text("x")
+    with Shim(home, args=["--data-dir", str(home / "file")], env=env) as shim:
+        message = shim.call("server/discover", timeout=30)["error"]["message"]
+    assert "no server runs, and the one that was started ended" in message
+    assert "server.log" in message and str(home / "file") in message
+
+
+def test_a_server_that_stops_is_waited_for_and_followed_by_another(make_server, home, env):
+    server = make_server(data_dir=home / ".local/share/dyad-memory", port=int(env["WS_SYNC_PORT"]))
+    server.start()
+    with Shim(home, env=env) as shim:
+        shim.initialize()
+        server.process.send_signal(signal.SIGTERM)
+        assert "result" in shim.call("tools/list", timeout=40)
+        assert server.wait_exit() == 0
+        assert settled(place(home))["pid"] != server.process.pid
 
 
 def test_a_server_that_is_killed_and_started_again_goes_on(make_server, tmp_path):

@@ -22,11 +22,11 @@ TEST(McpMessage, TheRevisionInMetaMakesARequestModern) {
     EXPECT_TRUE(call.modern());
     EXPECT_EQ(call.ids, std::vector<std::string>{"\"a\""});
     EXPECT_FALSE(call.repeatable());
-    EXPECT_EQ(modern_headers(call),
-              (net::Headers{{"MCP-Protocol-Version", "2026-07-28"},
-                            {"Mcp-Method", "tools/call"},
-                            {"Mcp-Name", "memory_get"}}));
-    EXPECT_EQ(read(R"({"jsonrpc":"2.0","id":1,"method":"server/discover"})").revision, "2026-07-28");
+    EXPECT_EQ(modern_headers(call), (net::Headers{{"MCP-Protocol-Version", "2026-07-28"},
+                                                  {"Mcp-Method", "tools/call"},
+                                                  {"Mcp-Name", "memory_get"}}));
+    EXPECT_EQ(read(R"({"jsonrpc":"2.0","id":1,"method":"server/discover"})").revision,
+              "2026-07-28");
     EXPECT_FALSE(read(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{}})").modern());
     EXPECT_FALSE(read(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})").modern());
 }
@@ -34,11 +34,12 @@ TEST(McpMessage, TheRevisionInMetaMakesARequestModern) {
 TEST(McpMessage, ANameThatNoHeaderCarriesIsEncoded) {
     McpMessage message = read(kModernCall);
     message.method = "resources/read";
-    for (const auto& [name, value] : {std::pair{"memory://ctx/ä", "=?base64?bWVtb3J5Oi8vY3R4L8Ok?="},
-                                      {" x", "=?base64?IHg=?="},
-                                      {"=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="},
-                                      {"a\r\nb", "=?base64?YQ0KYg==?="},
-                                      {"memory://ctx/a b", "memory://ctx/a b"}}) {
+    for (const auto& [name, value] :
+         {std::pair{"memory://ctx/ä", "=?base64?bWVtb3J5Oi8vY3R4L8Ok?="},
+          {" x", "=?base64?IHg=?="},
+          {"=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="},
+          {"a\r\nb", "=?base64?YQ0KYg==?="},
+          {"memory://ctx/a b", "memory://ctx/a b"}}) {
         message.name = name;
         EXPECT_EQ(modern_headers(message).back().second, value);
     }
@@ -59,12 +60,13 @@ TEST(McpMessage, WhatItIsShowsInItsMembers) {
 }
 
 TEST(McpReply, TellsAnAnswerFromWhatTheServerSaysUnasked) {
-    EXPECT_EQ(read_mcp_reply(R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}})")
-                  .revision,
-              "2025-06-18");
-    EXPECT_EQ(read_mcp_reply(R"({"jsonrpc":"2.0","id":"x","error":{"code":-32601,"message":"no"}})")
-                  .code,
-              -32601);
+    EXPECT_EQ(
+        read_mcp_reply(R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}})")
+            .revision,
+        "2025-06-18");
+    EXPECT_EQ(
+        read_mcp_reply(R"({"jsonrpc":"2.0","id":"x","error":{"code":-32601,"message":"no"}})").code,
+        -32601);
     EXPECT_EQ(read_mcp_reply(R"({"jsonrpc":"2.0","id":3,"method":"elicitation/create"})").id, "");
     const McpReply problem = read_mcp_reply(R"({"code":"unavailable","detail":"not now"})");
     EXPECT_FALSE(problem.valid);

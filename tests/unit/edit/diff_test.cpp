@@ -8,8 +8,9 @@ namespace dyad::edit {
 namespace {
 
 TEST(UnifiedDiff, ShowsAChangeWithThreeLinesAround) {
-    EXPECT_EQ(unified_diff("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\n", "a", "b"),
-              "--- a\n+++ b\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n");
+    EXPECT_EQ(
+        unified_diff("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nfive\n6\n7\n8\n9\n", "a", "b"),
+        "--- a\n+++ b\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n");
 }
 
 TEST(UnifiedDiff, ANewFileAndAMissingLineEnd) {
@@ -35,8 +36,10 @@ TEST(UnifiedDiff, WithContextForAllItHoldsBothTexts) {
     for (int round = 0; round < 300; ++round) {
         std::string before, after;
         for (int i = 0; i < 6; ++i) {
-            if (random() % 4 != 0) before += std::string(1, static_cast<char>('a' + random() % 3)) + "\n";
-            if (random() % 4 != 0) after += std::string(1, static_cast<char>('a' + random() % 3)) + "\n";
+            if (random() % 4 != 0)
+                before += std::string(1, static_cast<char>('a' + random() % 3)) + "\n";
+            if (random() % 4 != 0)
+                after += std::string(1, static_cast<char>('a' + random() % 3)) + "\n";
         }
         const std::string diff = unified_diff(before, after, "a", "b");
         if (before == after) continue;

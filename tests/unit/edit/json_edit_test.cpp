@@ -26,20 +26,23 @@ bool is_ours(std::string_view text) {
 }
 
 TEST(JsonEdit, AnEmptyFileGetsObjectsOnTheWay) {
-    EXPECT_EQ(set(""), "{\n  \"mcpServers\": {\n    \"dyad\": {\n      \"type\": \"http\",\n      "
-                       "\"url\": \"http://x/mcp\"\n    }\n  }\n}\n");
+    EXPECT_EQ(set(""),
+              "{\n  \"mcpServers\": {\n    \"dyad\": {\n      \"type\": \"http\",\n      "
+              "\"url\": \"http://x/mcp\"\n    }\n  }\n}\n");
     EXPECT_EQ(set("{}"), set("").substr(0, set("").size() - 1));
 }
 
 TEST(JsonEdit, TheFilesOwnIndentationIsUsed) {
     const std::string out = set("{\n\t\"a\": 1,\n\t\"mcpServers\": {\n\t\t\"b\": {}\n\t}\n}\n");
-    EXPECT_EQ(out, "{\n\t\"a\": 1,\n\t\"mcpServers\": {\n\t\t\"b\": {},\n\t\t\"dyad\": {\n\t\t\t"
-                   "\"type\": \"http\",\n\t\t\t\"url\": \"http://x/mcp\"\n\t\t}\n\t}\n}\n");
+    EXPECT_EQ(out,
+              "{\n\t\"a\": 1,\n\t\"mcpServers\": {\n\t\t\"b\": {},\n\t\t\"dyad\": {\n\t\t\t"
+              "\"type\": \"http\",\n\t\t\t\"url\": \"http://x/mcp\"\n\t\t}\n\t}\n}\n");
 }
 
 TEST(JsonEdit, CommentsStayWhereTheyBelong) {
-    const std::string before = "// mine\n{\n  \"a\": 1, // one\n  /* two */ \"b\": [1, 2] // last\n"
-                               "  // the end\n}\n";
+    const std::string before =
+        "// mine\n{\n  \"a\": 1, // one\n  /* two */ \"b\": [1, 2] // last\n"
+        "  // the end\n}\n";
     const std::string after = set(before);
     EXPECT_NE(after.find("\"b\": [1, 2], // last\n  \"mcpServers\": {"), after.npos) << after;
     EXPECT_NE(after.find("  }\n  // the end\n}\n"), after.npos) << after;
@@ -60,8 +63,9 @@ TEST(JsonEdit, TakingOutUndoesPuttingIn) {
 }
 
 TEST(JsonEdit, AValueThatSaysTheSameStaysAsItIsWritten) {
-    const std::string text = "{\"mcpServers\":{\"dyad\":{ \"type\" : \"http\", // as ever\n"
-                             "\"url\":\"http://x/mcp\"}}}";
+    const std::string text =
+        "{\"mcpServers\":{\"dyad\":{ \"type\" : \"http\", // as ever\n"
+        "\"url\":\"http://x/mcp\"}}}";
     EXPECT_EQ(set(text), text);
 }
 
@@ -77,16 +81,16 @@ TEST(JsonEdit, TheFirstOfSeveralIsTakenOutWithItsComma) {
 }
 
 TEST(JsonEdit, ElementsComeAndGo) {
-    for (const std::string before :
-         {"{}", "{\"hooks\":{\"Stop\":[{\"command\":\"x\"}]}}",
-          "{\n  \"hooks\": {\n    \"Stop\": [\n      {\"command\": \"x\"}\n    ],\n    \"Other\": []"
-          "\n  }\n}\n"}) {
+    for (const std::string before : {"{}", "{\"hooks\":{\"Stop\":[{\"command\":\"x\"}]}}",
+                                     "{\n  \"hooks\": {\n    \"Stop\": [\n      {\"command\": "
+                                     "\"x\"}\n    ],\n    \"Other\": []"
+                                     "\n  }\n}\n"}) {
         const std::string after = *add_to_json(before, kHook, R"({"command":"ours"})");
         EXPECT_EQ(json_elements(after, kHook)->back().find("ours") != std::string::npos, true);
         EXPECT_EQ(*drop_from_json(after, kHook, is_ours), before);
     }
-    const std::string twice = *add_to_json(*add_to_json("{\"hooks\":{\"Stop\":[1]}}", kHook, "\"ours\""),
-                                           kHook, "\"ours too\"");
+    const std::string twice = *add_to_json(
+        *add_to_json("{\"hooks\":{\"Stop\":[1]}}", kHook, "\"ours\""), kHook, "\"ours too\"");
     EXPECT_EQ(compact_json(*drop_from_json(twice, kHook, is_ours)), "{\"hooks\":{\"Stop\":[1]}}");
 }
 
@@ -106,7 +110,8 @@ TEST(JsonEdit, ABrokenTextIsNamedByLineAndColumn) {
 }
 
 TEST(JsonEdit, NoPrefixOfATextIsReadBeyondItsEnd) {
-    const std::string whole = "// c\n{\"a\": [1, {\"b\": \"\\u00e4\"}], /* d */ \"mcpServers\": {}}\n";
+    const std::string whole =
+        "// c\n{\"a\": [1, {\"b\": \"\\u00e4\"}], /* d */ \"mcpServers\": {}}\n";
     for (std::size_t size = 0; size < whole.size(); ++size)
         if (const auto out = set_json(whole.substr(0, size), kServer, kValue); out) {
             EXPECT_TRUE(json_at(*out, kServer).has_value());

@@ -24,7 +24,8 @@ std::string drop(std::string_view text) {
 TEST(TomlEdit, TheTableGoesToTheEndAndComesOutAgain) {
     EXPECT_EQ(set(""), kBlock);
     EXPECT_EQ(set(kMine), std::string(kMine) + "\n" + kBlock);
-    for (const std::string& before : {std::string(kMine), std::string(), std::string("a = 1\r\n")}) {
+    for (const std::string& before :
+         {std::string(kMine), std::string(), std::string("a = 1\r\n")}) {
         const std::string after = set(before);
         EXPECT_EQ(set(after), after);
         EXPECT_EQ(drop(after), before);
@@ -35,8 +36,9 @@ TEST(TomlEdit, TheTableGoesToTheEndAndComesOutAgain) {
 }
 
 TEST(TomlEdit, ItIsReplacedWithWhatStandsBelowIt) {
-    const std::string text = "a = 1\n\n[mcp_servers.dyad]\nurl = \"old\"\n\n[mcp_servers.\"dyad\".tools]\n"
-                             "x = 1 # y\n\n# of b\n[b]\n";
+    const std::string text =
+        "a = 1\n\n[mcp_servers.dyad]\nurl = \"old\"\n\n[mcp_servers.\"dyad\".tools]\n"
+        "x = 1 # y\n\n# of b\n[b]\n";
     EXPECT_EQ(set(text), "a = 1\n\n[mcp_servers.dyad]\nurl = \"http://x/mcp\"\n\n\n# of b\n[b]\n");
     EXPECT_EQ(drop(text), "a = 1\n\n# of b\n[b]\n");
 }

@@ -28,8 +28,8 @@ Read read(std::string_view text, std::size_t at_once) {
 
 TEST(ResponseReader, ReadsEveryFramingHoweverItIsCutUp) {
     for (const std::size_t at_once : {1ul, 3ul, 1000ul}) {
-        Read one = read("HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhelloHTTP",
-                        at_once);
+        Read one = read(
+            "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhelloHTTP", at_once);
         EXPECT_TRUE(one.complete);
         EXPECT_EQ(one.body, "hello");
         EXPECT_EQ(one.rest, "HTTP");
@@ -37,14 +37,17 @@ TEST(ResponseReader, ReadsEveryFramingHoweverItIsCutUp) {
         EXPECT_EQ(one.reader.header("content-type"), "a/b");
         EXPECT_TRUE(one.reader.keeps_alive());
 
-        one = read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-                   "3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n", at_once);
+        one = read(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            "3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n",
+            at_once);
         EXPECT_TRUE(one.complete);
         EXPECT_EQ(one.body, "abcde");
         EXPECT_FALSE(one.reader.keeps_alive());
 
-        one = read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
-                   at_once);
+        one =
+            read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+                 at_once);
         EXPECT_TRUE(one.complete);
         EXPECT_EQ(one.reader.status(), 202);
 
