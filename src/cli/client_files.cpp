@@ -65,11 +65,6 @@ std::string server_toml(const Ways& ways) {
     return out;
 }
 
-std::string variable_or(const char* name, const std::string& fallback) {
-    const std::optional<std::string> value = system_surroundings().variable(name);
-    return value && value->starts_with('/') ? *value : fallback;
-}
-
 // Of the edition that is there.
 std::string vscode_folder(const Ways& ways) {
     std::error_code ignored;
@@ -87,7 +82,7 @@ ClientFile server_file(Client client, const Ways& ways) {
     switch (client) {
         case Client::claude_code:
             return member(ways.project ? in + "/.mcp.json"
-                                       : variable_or("CLAUDE_CONFIG_DIR", in) + "/.claude.json",
+                                       : folder_or("CLAUDE_CONFIG_DIR", in) + "/.claude.json",
                           "mcpServers", server_json(ways, true));
         case Client::cursor:
             return member(in + "/.cursor/mcp.json", "mcpServers", server_json(ways, false));
@@ -96,7 +91,7 @@ ClientFile server_file(Client client, const Ways& ways) {
                 ways.project ? in + "/.vscode/mcp.json" : vscode_folder(ways) + "/mcp.json",
                 "servers", server_json(ways, true));
         case Client::codex:
-            return {(ways.project ? in + "/.codex" : variable_or("CODEX_HOME", in + "/.codex")) +
+            return {(ways.project ? in + "/.codex" : folder_or("CODEX_HOME", in + "/.codex")) +
                         "/config.toml",
                     {{Kind::table, {"mcp_servers", kName}, server_toml(ways)}}};
         case Client::dyad:
@@ -119,6 +114,11 @@ Result<std::string> put_element(const std::string& text, const Entry& entry) {
 
 std::string as_json(std::string_view text) {
     return json::canonical(json::Value(text));
+}
+
+std::string folder_or(const char* variable, const std::string& fallback) {
+    const std::optional<std::string> value = system_surroundings().variable(variable);
+    return value && value->starts_with('/') ? *value : fallback;
 }
 
 const std::vector<std::string>& client_names() {

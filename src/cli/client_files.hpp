@@ -69,6 +69,8 @@ std::optional<ClientFile> hooks_of(Client client, const Ways& ways);
 // A hook of ours, however it is written.
 bool is_our_hook(std::string_view json);
 
+// The folder that the variable of the environment names.
+std::string folder_or(const char* variable, const std::string& fallback);
 std::string as_json(std::string_view text);  // a string of JSON, and of TOML
 
 // The files of plugins/, by their names in the package.

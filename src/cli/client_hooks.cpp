@@ -1,7 +1,6 @@
 // The hooks of each client: at which events it runs `dyad-memory hook CLIENT`, and how its file
 // says so.
 #include "cli/client_files.hpp"
-#include "cli/path_expansion.hpp"
 #include "cli/text.hpp"
 
 namespace dyad::cli {
@@ -65,19 +64,15 @@ std::string element_of(const HookRow& row, const std::string& command) {
 }
 
 std::string hooks_path(Client client, const Ways& ways) {
-    const auto set = [](const char* name) -> std::optional<std::string> {
-        const std::optional<std::string> value = system_surroundings().variable(name);
-        return value && value->starts_with('/') ? value : std::nullopt;
-    };
     const std::string in = ways.project.value_or(ways.home);
-    const bool user = !ways.project;
-    if (client == Client::claude_code)
-        return (user ? set("CLAUDE_CONFIG_DIR") : std::nullopt).value_or(in + "/.claude") +
-               "/settings.json";
-    if (client == Client::codex)
-        return (user ? set("CODEX_HOME") : std::nullopt).value_or(in + "/.codex") + "/hooks.json";
     if (client == Client::cursor) return in + "/.cursor/hooks.json";
-    return in + (user ? "/.copilot/hooks/dyad-memory.json" : "/.github/hooks/dyad-memory.json");
+    if (client == Client::vscode)
+        return in + (ways.project ? "/.github" : "/.copilot") + "/hooks/dyad-memory.json";
+    const bool claude = client == Client::claude_code;
+    const std::string folder = in + (claude ? "/.claude" : "/.codex");
+    return (ways.project ? folder
+                         : folder_or(claude ? "CLAUDE_CONFIG_DIR" : "CODEX_HOME", folder)) +
+           (claude ? "/settings.json" : "/hooks.json");
 }
 
 }  // namespace

@@ -83,8 +83,7 @@ std::optional<Ways> ways_of(const CommonOptions& common, const ConnectOptions& o
     ways.stdio = options.stdio;
     ways.hooks = !options.no_hooks;
     ways.home = *settings->home;
-    const std::optional<std::string> config = system_surroundings().variable("XDG_CONFIG_HOME");
-    ways.config_home = config && config->starts_with('/') ? *config : ways.home + "/.config";
+    ways.config_home = folder_or("XDG_CONFIG_HOME", ways.home + "/.config");
     if (!options.project.empty()) {
         std::error_code error;
         ways.project = fs::canonical(options.project, error).string();
@@ -293,6 +292,15 @@ Exit run_connect(const CommonOptions& common, const ConnectOptions& options) {
                         how_to_go_on(client, *ways));
 }
 
+// Those of the plugin, once their files are gone.
+void remove_empty_folders(const fs::path& folder) {
+    std::error_code not_empty;
+    for (const PluginFile& file : plugin_files())
+        for (fs::path at = (folder / file.name).parent_path(); at != folder.parent_path();
+             at = at.parent_path())
+            fs::remove(at, not_empty);
+}
+
 Exit run_disconnect(const CommonOptions& common, const ConnectOptions& options) {
     const std::optional<Ways> ways = ways_of(common, options);
     if (!ways) return Exit::usage;
@@ -301,7 +309,11 @@ Exit run_disconnect(const CommonOptions& common, const ConnectOptions& options) 
         print_line("Dyad keeps its servers itself: remove \"dyad\" in its settings, under MCP.");
         return Exit::ok;
     }
-    return change_files(common, options, files_of(client, *ways), plan_disconnect, "Disconnected.");
+    const Exit exit =
+        change_files(common, options, files_of(client, *ways), plan_disconnect, "Disconnected.");
+    if (client == Client::agent_plugin && !options.dry_run)
+        remove_empty_folders(plugin_folder(*ways));
+    return exit;
 }
 
 Command add_one(Command& root, const char* name, const char* about,

@@ -303,7 +303,11 @@ def test_the_plugin_is_put_into_a_folder(home):
             assert (folder / path.relative_to(plugin)).read_bytes() == path.read_bytes()
     (folder / "skills/shared-memory/SKILL.md").write_text("mine")
     home.ok("disconnect", "agent-plugin", "--yes")
-    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["SKILL.md"]
+    assert [path.name for path in folder.rglob("*")] == ["skills", "shared-memory", "SKILL.md"]
+    (folder / "skills/shared-memory/SKILL.md").unlink()
+    home.ok("connect", "agent-plugin", "--yes")
+    home.ok("disconnect", "agent-plugin", "--yes")
+    assert not folder.exists()
 
 
 def test_a_client_that_is_not_known_gets_the_list(home):
