@@ -64,9 +64,10 @@ def test_a_dry_run_changes_nothing(server, machine):
 def test_what_is_outside_of_the_block_keeps_its_bytes(server, machine):
     a = machine("a")
     dice = random.Random(14)
+    pieces = ["a", "é", " ", "\t", "\r\n", "\n", "\r", "<!--", "\ufeff"]
     for turn in range(12):
-        before, after = ("".join(dice.choice(["a", "é", " ", "\t", "\r\n", "\n", "\r", "<!--", "\ufeff"])
-                                 for _ in range(dice.randrange(60))) for _ in range(2))
+        before, after = ("".join(dice.choice(pieces) for _ in range(dice.randrange(60)))
+                         for _ in range(2))
         a.write(block(f"turn {turn}\n", before + "\n", after))
         a.once()
         share(server, f"from there {turn}\nmore\n")
