@@ -152,7 +152,8 @@ class Keeper {
   private:
     struct Kept {
         std::optional<Look> seen, done;
-        bool wanted = true;  // the memory may have something new
+        bool wanted = true;                            // the memory may have something new
+        std::int64_t pause_ms = 0, not_before_ms = 0;  // where it has to wait
     };
 
     void look_in(std::int64_t ms) { next_ms_ = std::min(next_ms_, clock_.steady_ms() + ms); }
@@ -210,16 +211,16 @@ class Keeper {
         kept.seen = now;
         if (kept.done == now && !kept.wanted) return;
         if (!settled) return look_in(kSettleMs);
+        const std::int64_t wait_ms = kept.not_before_ms - clock_.steady_ms();
         if (!connected_ || all_ || interrupt_.asked()) return;
-        kept.wanted = false;
-        if (run_.sync(file)) {
-            kept.done = now;
-            // What was written here looks otherwise now.
-            look_in(kSettleMs);
-        } else {
-            kept.wanted = true;
-            look_in(2 * kSettleMs);
-        }
+        if (wait_ms > 0) return look_in(wait_ms);
+        const bool done = run_.sync(file);
+        kept.wanted = !done;
+        kept.pause_ms = done ? 0 : std::clamp(2 * kept.pause_ms, kSettleMs, kPauseMaxMs);
+        kept.not_before_ms = clock_.steady_ms() + kept.pause_ms;
+        if (done) kept.done = now;
+        // What was written here looks otherwise now.
+        look_in(std::max(kSettleMs, kept.pause_ms));
     }
 
     const RestClient& client_;

@@ -7,7 +7,8 @@ namespace {
 
 // Errors: unavailable for what may succeed later.
 Error error_of(const Failure& failure) {
-    const bool later = failure.exit == Exit::unreachable || is_true(failure.problem, "retry");
+    const bool later = failure.exit == Exit::unreachable || is_true(failure.problem, "retry") ||
+                       failure.code == "private_mode";  // which is left again
     if (later) return fail(Errc::unavailable, failure.message);
     // It is not there any more, or another write had this id: what is stored must be read again.
     if (failure.code == "not_found" || failure.code == "operation_reused")

@@ -67,13 +67,14 @@ class Machine:
         self.home.mkdir()
         self.log_path = pathlib.Path(base) / (name + ".log")
         self.process = None
+        self.port = None  # of a proxy, instead of the server's
 
     def command(self, *args):
         return [BINARY, "bridge", "--project", PROJECT, "--instance", self.folder.name, *args]
 
     def environment(self):
         return {**self.server.environment(), "HOME": str(self.home),
-                "DYAD_URL": f"http://127.0.0.1:{self.server.port}"}
+                "DYAD_URL": f"http://127.0.0.1:{self.port or self.server.port}"}
 
     def run(self, *args, timeout=60, cwd=None, command=None):
         return subprocess.run(command or self.command(*args), env=self.environment(),

@@ -39,7 +39,6 @@ class Project {
 
     const std::string& root() const noexcept { return root_; }
     const std::string& name() const noexcept { return name_; }
-    const std::string& memory() const noexcept { return memory_; }
     // Those that are there, and those of one name that may come.
     std::vector<BridgedFile> files() const;
     // Nothing where the bridge does not know it.

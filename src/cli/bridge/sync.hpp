@@ -76,8 +76,7 @@ std::string_view word_of(Verdict verdict) noexcept;
 
 struct Outcome {
     Verdict verdict = Verdict::nothing;
-    bool changed = false;  // something was written, or a conflict is new
-    std::size_t conflicts = 0;
+    bool changed = false;                // something was written, or a conflict is new
     std::string file_diff, shared_diff;  // what was changed, or would be
 };
 

@@ -1,5 +1,6 @@
 """`dyad-memory bridge` as it goes on: every way in which editors write, in both directions."""
 
+import json
 import os
 import re
 import subprocess
@@ -172,3 +173,30 @@ def test_the_server_goes_and_comes_back(server, machine):
     wait_until(lambda: inner(a.read()) == inner(b.read()) == shared(server) == wanted, 30,
                what=a.log() + b.log())
     assert a.stop() == 0 and b.stop() == 0
+
+
+def test_what_was_written_in_inspired_mode_waits_until_it_is_left(server, machine):
+    a = machine("a")
+    a.write(block("one\n"))
+    a.start()
+    wait_until(lambda: shared(server) == "one\n", what=a.log())
+    for mode, text in (("inspired", "one\nprivate\n"), ("didactic", "one\nprivate\n")):
+        status, _, _ = server.request("PUT", "/api/v1/mode?instanceId=a", f'{{"mode":"{mode}"}}',
+                                      {"Content-Type": "application/json"})
+        assert status in (200, 201)
+        a.write(block(text))
+        if mode == "inspired":
+            wait_until(lambda: "CLAUDE.md: waiting" in a.log(), 15, what=a.log())
+            assert shared(server) == "one\n"
+    wait_until(lambda: shared(server) == "one\nprivate\n", 15, what=a.log())
+
+
+def test_it_ends_in_order_and_its_lines_are_json_where_that_is_asked_for(server, machine):
+    a = machine("a")
+    a.write(block("one\n"))
+    a.start("--json")
+    wait_until(lambda: '"sent"' in a.log(), what=a.log())
+    assert a.stop() == 0
+    lines = [json.loads(line) for line in a.log().splitlines()]
+    assert [(line["file"], line["state"], line["contextKey"]) for line in lines] == \
+        [("CLAUDE.md", "sent", "file:p/CLAUDE.md")]

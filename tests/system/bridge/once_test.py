@@ -9,7 +9,8 @@ import pytest
 
 from support.bridge import (BEGIN, END, PROJECT, block, context_of, inner, key_of, share, shared,
                             unshare)
-from support.server import BINARY
+from support.cli import DroppingProxy
+from support.server import BINARY, wait_until
 
 
 def tree(*folders):
@@ -63,9 +64,10 @@ def test_a_dry_run_changes_nothing(server, machine):
 def test_what_is_outside_of_the_block_keeps_its_bytes(server, machine):
     a = machine("a")
     dice = random.Random(14)
+    pieces = ["a", "é", " ", "\t", "\r\n", "\n", "\r", "<!--", "\ufeff"]
     for turn in range(12):
-        before, after = ("".join(dice.choice(["a", "é", " ", "\t", "\r\n", "\n", "\r", "<!--", "\ufeff"])
-                                 for _ in range(dice.randrange(60))) for _ in range(2))
+        before, after = ("".join(dice.choice(pieces) for _ in range(dice.randrange(60)))
+                         for _ in range(2))
         a.write(block(f"turn {turn}\n", before + "\n", after))
         a.once()
         share(server, f"from there {turn}\nmore\n")
@@ -381,3 +383,37 @@ def test_usage_and_reach(server, machine, make_server):
     complete = a.run(command=[BINARY, "complete", "bash", "dyad-memory bridge --", ""])
     assert "--dry-run" in complete.stdout and "--project" in complete.stdout
     assert PROJECT == "p"
+
+
+def test_a_write_whose_answer_was_lost_is_known_after_a_kill(server, machine):
+    a = machine("a")
+    a.write(block("one\n"))
+    proxy = DroppingProxy(server.port, drops=0)
+    a.port = proxy.port
+    a.once()
+    proxy.drops = 10_000
+    a.write(block("one\nmine\n"))
+    a.start("--once")
+    wait_until(lambda: shared(server) == "one\nmine\n", what=a.log())
+    a.kill()
+    # The line is edited again before the bridge knows what became of it; another one writes, too.
+    a.write(block("one\nmine, edited\n"))
+    share(server, "zero\none\nmine\n")
+    proxy.drops = 0
+    a.once()
+    assert inner(a.read()) == shared(server) == "zero\none\nmine, edited\n"
+    proxy.close()
+
+
+def test_a_write_that_is_sent_again_is_applied_once(server, machine):
+    a = machine("a")
+    proxy = DroppingProxy(server.port, drops=2)
+    a.port = proxy.port
+    a.write(block("one\n"))
+    a.once()
+    assert context_of(server, "CLAUDE.md")["version"] == 1
+    writes = [request for request in proxy.requests if request.startswith(b"PUT")]
+    keys = {line for request in writes for line in request.split(b"\r\n")
+            if line.lower().startswith(b"idempotency-key")}
+    assert len(writes) == 3 and len(keys) == 1
+    proxy.close()
