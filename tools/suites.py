@@ -198,7 +198,7 @@ class Runner:
 RELEASE = ["fmt", "tidy", "tools", "unit", "sim", "sim_mutations", "powercut", "fuzz",
            "bench", "system"]
 SANITIZER = ["unit", "sim", "ws", "live", "rest", "faults", "limits", "guide", "cli", "bridge",
-             "clients", "nodes"]
+             "clients", "nodes", "hooks", "imports"]
 NAMES = {*RELEASE}
 
 

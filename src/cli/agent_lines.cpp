@@ -1,5 +1,6 @@
 #include "cli/agent_lines.hpp"
 
+#include "base/text.hpp"
 #include "cli/json_members.hpp"
 
 #include <algorithm>

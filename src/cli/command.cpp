@@ -117,8 +117,7 @@ Command& Command::text(const char* name, std::string& value, const char* help, c
 
 Command& Command::texts(const char* name, std::vector<std::string>& values, const char* help,
                         const char* type, const std::vector<std::string>& words) {
-    CLI::Option* const option =
-        app_.add_option(name, values, help)->check(not_empty());
+    CLI::Option* const option = app_.add_option(name, values, help)->check(not_empty());
     option->allow_extra_args(option->get_positional());
     if (!words.empty()) option->transform(CLI::IsMember(words, CLI::ignore_case));
     return last(option, type);

@@ -33,8 +33,8 @@ Result<std::string> read_input() {
     while (std::cin.read(piece, sizeof piece), std::cin.gcount() > 0) {
         text.append(piece, static_cast<std::size_t>(std::cin.gcount()));
         if (text.size() > most)
-            return fail(Errc::too_large, "the event: is larger than hook_event_bytes_max = " +
-                                             std::to_string(most));
+            return fail(Errc::too_large,
+                        "the event: is larger than hook_event_bytes_max = " + std::to_string(most));
     }
     return text;
 }
@@ -56,9 +56,9 @@ void read_transcript(HookEvent& event) {
     const bool stops = event.moment == Moment::stop || event.moment == Moment::session_end;
     if ((!stops && event.moment != Moment::before_compaction) || event.transcript.empty()) return;
     if (!event.said.empty() && !event.model.empty()) return;
-    server::hooks::LastSaid last = server::hooks::last_said(
-        end_of(event.transcript), stops ? 1 : kMessagesBeforeCompaction,
-        static_cast<std::size_t>(limits::hook_text_bytes_max));
+    server::hooks::LastSaid last =
+        server::hooks::last_said(end_of(event.transcript), stops ? 1 : kMessagesBeforeCompaction,
+                                 static_cast<std::size_t>(limits::hook_text_bytes_max));
     if (event.said.empty()) event.said = std::move(last.text);
     if (event.model.empty()) event.model = std::move(last.model);
 }
@@ -98,9 +98,8 @@ Exit run_hook(const CommonOptions& common, const HookOptions& options) {
     Result<HookEvent> event = text ? server::hooks::read_event(*assistant, *text, options.event)
                                    : Result<HookEvent>(text.error());
     if (!event)  // which tool it was cannot be told, either
-        return without_answer(
-            server::hooks::moment_of(options.event) == Moment::before_tool,
-            event.error().detail);
+        return without_answer(server::hooks::moment_of(options.event) == Moment::before_tool,
+                              event.error().detail);
     read_transcript(*event);
     return ask_server(common, options, *event);
 }

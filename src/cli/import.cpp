@@ -1,5 +1,5 @@
-// `dyad-memory import`: what other memories and notes have, brought into this one. Every context has
-// an operation id that is made from what it says: imported twice, it is there once.
+// `dyad-memory import`: what other memories and notes have, brought into this one. Every context
+// has an operation id that is made from what it says: imported twice, it is there once.
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
 #include "cli/command.hpp"
@@ -82,8 +82,8 @@ Result<File> read_one(const std::string& name, const ImportOptions& options) {
         return named(fail(Errc::invalid_field, "what it is cannot be told; say --from " +
                                                    any_of_names<import::Format>()));
     file.format = *format;
-    Result<std::vector<Item>> items = import::read_items(
-        *format, *text, options.label.empty() ? label_of(*path) : options.label);
+    Result<std::vector<Item>> items =
+        import::read_items(*format, *text, options.label.empty() ? label_of(*path) : options.label);
     if (!items) return named(items.error());
     file.items = *std::move(items);
     return file;
@@ -125,8 +125,8 @@ struct Outcome {
 };
 
 // Nothing: the failure was shown.
-std::optional<Exit> import_items(RestClient& client, const File& file,
-                                 const ImportOptions& options, Outcome& outcome) {
+std::optional<Exit> import_items(RestClient& client, const File& file, const ImportOptions& options,
+                                 Outcome& outcome) {
     for (std::size_t i = 0; i < file.items.size(); ++i) {
         const Item& item = file.items[i];
         const auto report = [&](Failure failure) {
@@ -213,7 +213,8 @@ void add_import(Command& root) {
         .text("--as", o->label, "What sections of Markdown are filed under [folder/file]", "NAME")
         .flag("--dry-run", o->dry_run, "Say what would be done, and do nothing")
         .flag("--replace", o->replace, "Also over contexts that say something else")
-        .footer("Imported twice, it is there once. What was changed since is kept: docs/import.md.\n");
+        .footer(
+            "Imported twice, it is there once. What was changed since is kept: docs/import.md.\n");
 }
 
 }  // namespace dyad::cli

@@ -44,7 +44,7 @@ void add_watch(Command& root) {
     const auto o = std::make_shared<WatchOptions>();
     root.add("watch", "Show changes as they happen, until Ctrl-C", watch, o)
         .flag("--for-agent", o->for_agent,
-              "One short line for each change that matters to an assistant, at most " 
+              "One short line for each change that matters to an assistant, at most "
               "a dozen a minute and a summary of the rest; not what --instance changed itself");
 }
 

@@ -4,8 +4,8 @@
 //     entity:NAME                {"entityType":…,"name":…,"observations":[…]}
 //     relation:FROM/TYPE/TO      {"from":…,"relationType":…,"to":…}
 //
-// `/` and `%` in the parts of a relation's key are percent-encoded. A name that no key can carry (it
-// is too long, or has control characters) stands there by its hash: `entity:#<64 hex>`.
+// `/` and `%` in the parts of a relation's key are percent-encoded. A name that no key can carry
+// (it is too long, or has control characters) stands there by its hash: `entity:#<64 hex>`.
 //
 // Threads: pure functions.
 #pragma once

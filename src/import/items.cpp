@@ -56,8 +56,7 @@ Status check_count(const std::vector<Item>& items) {
 Status check_data(const Item& item) {
     if (std::cmp_greater(item.data.size(), limits::document_bytes_max))
         return fail(Errc::too_large, item.key + ": is larger than document_bytes_max = " +
-                                         std::to_string(limits::document_bytes_max) +
-                                         "; split it");
+                                         std::to_string(limits::document_bytes_max) + "; split it");
     return Done{};
 }
 
@@ -139,7 +138,8 @@ Result<std::optional<Item>> memory_of(const Object& memory,
         if (!found->get_object().empty()) data["metadata"] = *found;
     for (const auto& [from, to] : {std::pair{"created_at", "createdAt"},
                                    {"updated_at", "updatedAt"},
-                                   {"app", "app"}, {"app_name", "app"}})
+                                   {"app", "app"},
+                                   {"app_name", "app"}})
         if (const json::Value* found = find(memory, from)) data[to] = *found;
     item.data = json::canonical(std::move(data));
     TRY(check_data(item));
@@ -205,7 +205,8 @@ Result<std::vector<Item>> read_items(Format format, std::string_view text, std::
         return fail(Errc::invalid_field,
                     "the file: is packed; unpack it and import what is in it (memories.json)");
     if (const Utf8 good = scan_utf8(text); good.valid_bytes != text.size())
-        return at_line(line_at(text, good.valid_bytes), "", fail(Errc::invalid_utf8, "is not UTF-8"));
+        return at_line(line_at(text, good.valid_bytes), "",
+                       fail(Errc::invalid_utf8, "is not UTF-8"));
     switch (format) {
         case Format::reference:
             return read_reference(text);
@@ -255,15 +256,13 @@ Result<std::vector<Item>> read_openmemory(std::string_view text) {
     const Result<json::Value> whole = json::parse(trimmed(text, kBlanks), kLarge);
     const boost::json::array* const list = whole ? memories_of(*whole) : nullptr;
     if (list != nullptr) {
-        const auto categories =
-            whole->is_object() ? categories_of(whole->get_object())
-                               : std::map<std::string, std::string>();
+        const auto categories = whole->is_object() ? categories_of(whole->get_object())
+                                                   : std::map<std::string, std::string>();
         for (std::size_t i = 0; i < list->size(); ++i) {
             const std::string name = "memories." + std::to_string(i);
             if (!(*list)[i].is_object())
                 return fail(Errc::invalid_field, name + ": must be an object");
-            const Status added =
-                add(items, memory_of((*list)[i].get_object(), categories), i + 1);
+            const Status added = add(items, memory_of((*list)[i].get_object(), categories), i + 1);
             if (!added) return fail(added.error().code, name + "." + added.error().detail);
         }
         return items;

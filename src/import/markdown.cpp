@@ -1,8 +1,8 @@
 // Notes in Markdown, a context for each section.
-#include "base/text.hpp"
-#include "import/items.hpp"
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
+#include "base/text.hpp"
+#include "import/items.hpp"
 #include "model/identity.hpp"
 #include "model/json_text.hpp"
 

@@ -66,8 +66,9 @@ std::optional<std::string> refusal(const Event& event, const std::vector<Claimed
 std::string unknown_claims(std::string_view why) {
     return std::string("Whether another agent has claimed this file is not known: ")
         .append(why)
-        .append(". Files can be written again once the memory answers (dyad-memory doctor), or "
-                "once this hook is taken out of the assistant's settings.");
+        .append(
+            ". Files can be written again once the memory answers (dyad-memory doctor), or "
+            "once this hook is taken out of the assistant's settings.");
 }
 
 std::string minute_of(std::int64_t ms) {

@@ -169,19 +169,18 @@ bool Sessions::note_compaction(const std::string& session, bool announced) {
 void brief(Node& node, mcp::Shown& shown, Wanted wanted,
            std::function<void(Result<std::string>)> done) {
     const std::string user = wanted.user;
-    const auto tell = [&shown, done](const SnapshotPtr& state,
-                                                       const std::vector<SearchHit>* hits,
-                                                       const Wanted& to) {
+    const auto tell = [&shown, done](const SnapshotPtr& state, const std::vector<SearchHit>* hits,
+                                     const Wanted& to) {
         std::string text;
         shown.with(to.user, to.session, [&](Facts& facts) {
-            text = compose(hits == nullptr ? at_the_beginning(*state, to)
-                                           : for_task(*state, *hits, facts, to),
-                           facts, to);
+            text = compose(
+                hits == nullptr ? at_the_beginning(*state, to) : for_task(*state, *hits, facts, to),
+                facts, to);
         });
         done(std::move(text));
     };
-    const auto with_state = [&node, tell, done, wanted = std::move(wanted)](
-                                const Result<SnapshotPtr>& state) {
+    const auto with_state = [&node, tell, done,
+                             wanted = std::move(wanted)](const Result<SnapshotPtr>& state) {
         if (!state) return done(state.error());
         if (wanted.task.empty()) return tell(*state, nullptr, wanted);
         const auto with_hits = [state = *state, tell,

@@ -47,7 +47,7 @@ struct Wanted {
     std::string user;
     std::string session;
     std::string folder;
-    std::string task;     // what is about to be done; empty: the session begins
+    std::string task;      // what is about to be done; empty: the session begins
     bool resumes = false;  // and what the session said itself is gone from its memory
     std::size_t bytes_max = 0;
 };

@@ -70,9 +70,9 @@ Result<VisitPtr> visit_of(Node& node, mcp::Shown& shown, Sessions& sessions,
     ASSIGN_OR_RETURN(const auto instance, named(request, kInstanceName));
     ASSIGN_OR_RETURN(Event event, read_event(assistant, request.body,
                                              request.query_value("event").value_or("")));
-    return std::make_shared<const Visit>(
-        Visit{node, shown, sessions, exchange, std::move(event), std::move(principal.user),
-              instance.value_or(std::string(name_of(assistant)))});
+    return std::make_shared<const Visit>(Visit{node, shown, sessions, exchange, std::move(event),
+                                               std::move(principal.user),
+                                               instance.value_or(std::string(name_of(assistant)))});
 }
 
 // What comes into the conversation; nothing where the memory does not answer: a hook is in nobody's
@@ -98,9 +98,8 @@ void inform(const VisitPtr& visit, bool beginning) {
 // Keeps what was said last, for the sessions after this one; and it is answered in any case.
 void keep(const VisitPtr& visit) {
     const Event& event = visit->event;
-    const std::string_view said =
-        cut(dyad::trimmed(event.said, " \t\r\n"),
-            static_cast<std::size_t>(limits::hook_text_bytes_max));
+    const std::string_view said = cut(dyad::trimmed(event.said, " \t\r\n"),
+                                      static_cast<std::size_t>(limits::hook_text_bytes_max));
     if (said.empty()) return visit->say("");
     const Result<std::string> data =
         json::canonicalize(json::written(256 + said.size(), [&](json::Writer& out) {
@@ -153,8 +152,7 @@ std::vector<Claimed> claims_of_others(const core::Snapshot& state, const Visit& 
 void guard(const VisitPtr& visit) {
     if (!visit->event.writes) return visit->say("");
     const auto judge = [visit](const Result<std::shared_ptr<const core::Snapshot>>& state) {
-        if (state)
-            return visit->say("", refusal(visit->event, claims_of_others(**state, *visit)));
+        if (state) return visit->say("", refusal(visit->event, claims_of_others(**state, *visit)));
         visit->say("", unknown_claims(state.error().to_string()));
     };
     visit->node.engine().snapshot(visit->user, judge);

@@ -45,21 +45,43 @@ struct Named {
     Moment moment;
 };
 constexpr Named kMoments[] = {
-    {"sessionstart", Moment::session_start}, {"userpromptsubmit", Moment::prompt},
-    {"userpromptsubmitted", Moment::prompt}, {"beforesubmitprompt", Moment::prompt},
-    {"pretooluse", Moment::before_tool},     {"precompact", Moment::before_compaction},
-    {"postcompact", Moment::after_compaction}, {"stop", Moment::stop},
-    {"agentstop", Moment::stop},             {"afteragentresponse", Moment::stop},
+    {"sessionstart", Moment::session_start},
+    {"userpromptsubmit", Moment::prompt},
+    {"userpromptsubmitted", Moment::prompt},
+    {"beforesubmitprompt", Moment::prompt},
+    {"pretooluse", Moment::before_tool},
+    {"precompact", Moment::before_compaction},
+    {"postcompact", Moment::after_compaction},
+    {"stop", Moment::stop},
+    {"agentstop", Moment::stop},
+    {"afteragentresponse", Moment::stop},
     {"sessionend", Moment::session_end},
 };
 
 // Tools that write files, by what is left of their names without separators.
-constexpr std::string_view kWriting[] = {
-    "edit",          "write",      "multiedit",  "notebookedit",    "applypatch",
-    "editfiles",     "createfile", "editfile",   "writefile",       "replacestringinfile",
-    "multireplacestringinfile",    "inserteditintofile", "editnotebookfile", "editnotebook",
-    "searchreplace", "strreplace", "delete",     "deletefile",      "movefile",
-    "renamefile",    "create",     "strreplaceeditor",              "deletefiles"};
+constexpr std::string_view kWriting[] = {"edit",
+                                         "write",
+                                         "multiedit",
+                                         "notebookedit",
+                                         "applypatch",
+                                         "editfiles",
+                                         "createfile",
+                                         "editfile",
+                                         "writefile",
+                                         "replacestringinfile",
+                                         "multireplacestringinfile",
+                                         "inserteditintofile",
+                                         "editnotebookfile",
+                                         "editnotebook",
+                                         "searchreplace",
+                                         "strreplace",
+                                         "delete",
+                                         "deletefile",
+                                         "movefile",
+                                         "renamefile",
+                                         "create",
+                                         "strreplaceeditor",
+                                         "deletefiles"};
 
 bool is_writing(std::string_view tool) {
     // mcp__files__write_file: what counts is the tool of that server.
@@ -94,8 +116,8 @@ std::string whole_path(std::string_view path, std::string_view folder) {
 
 // The files that a patch of the form `*** Update File: PATH` names.
 void take_patch(std::string_view patch, std::vector<std::string>& files) {
-    constexpr std::string_view kHeads[] = {"*** Update File: ", "*** Add File: ",
-                                           "*** Delete File: ", "*** Move to: "};
+    constexpr std::string_view kHeads[] = {
+        "*** Update File: ", "*** Add File: ", "*** Delete File: ", "*** Move to: "};
     for (std::string_view rest = patch; !rest.empty();) {
         const std::size_t end = std::min(rest.find('\n'), rest.size());
         const std::string_view line = trimmed(rest.substr(0, end), " \t\r");
@@ -219,9 +241,9 @@ std::string forwarded(const Event& event) {
     return json::written(1024, [&](json::Writer& out) {
         out.object("hook_event_name", event.name, "session_id", event.session, "cwd", event.folder,
                    "source", event.source, "prompt", part(event.prompt), "tool_name", event.tool,
-                   "tool_input", json::Raw{json::written(256, [&](json::Writer& input) {
-                       input.object("files", event.files);
-                   })},
+                   "tool_input",
+                   json::Raw{json::written(
+                       256, [&](json::Writer& input) { input.object("files", event.files); })},
                    "last_assistant_message", part(event.said), "model", event.model);
     });
 }

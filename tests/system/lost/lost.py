@@ -23,7 +23,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from support.server import ROOT, Server  # noqa: E402
 
-REFERENCE = ROOT / "tests/system/node/node_modules/@modelcontextprotocol/server-memory/dist/index.js"
+REFERENCE = (ROOT / "tests/system/node/node_modules/@modelcontextprotocol/server-memory"
+             / "dist/index.js")
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/clientInfo": {"name": "lost", "version": "1"}}

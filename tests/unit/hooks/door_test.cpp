@@ -1,5 +1,6 @@
 #include "server/hooks/door.hpp"
 
+#include "server/hooks/event.hpp"
 #include "support/rest_rig.hpp"
 
 #include <gtest/gtest.h>
@@ -27,7 +28,8 @@ class HooksDoor : public testing::Test {
             CHECK(reader.feed(bytes).has_value());
         const auto exchange = std::make_shared<test::FakeExchange>(reader.take());
         door.handle(exchange);
-        rig.run();
+        for (int tries = 0; tries < 120 && !exchange->answer; ++tries)
+            rig.run(tries == 0 ? 50 : 500);  // a store that does not answer is waited for
         CHECK(exchange->answer.has_value());
         Answer answer;
         answer.status = exchange->answer->status;
@@ -72,8 +74,8 @@ TEST_F(HooksDoor, NeverTellsAnUnchangedThingTwice) {
     EXPECT_EQ(told(hook("/hooks/codex", event("UserPromptSubmit", R"(,"prompt":"hello there")"))),
               "");
     const auto ask = [&](const std::string& words) {
-        return told(hook("/hooks/codex", event("UserPromptSubmit", R"(,"prompt":")" + words +
-                                                                       "\"")));
+        return told(
+            hook("/hooks/codex", event("UserPromptSubmit", R"(,"prompt":")" + words + "\"")));
     };
     EXPECT_NE(ask("When does the harbour open?").find("opens in May"), std::string::npos);
     EXPECT_EQ(ask("And the harbour?"), "");
@@ -116,9 +118,9 @@ TEST_F(HooksDoor, AfterACompactionItTellsEverythingAgainAndTheLastWordsFirst) {
     EXPECT_LT(own, text.find("One memory."));
     // What was told after it stays told.
     hook("/hooks/claude-code", event("PostCompact"));
-    EXPECT_EQ(told(hook("/hooks/claude-code",
-                        event("UserPromptSubmit", R"(,"prompt":"one memory?")"))),
-              "");
+    EXPECT_EQ(
+        told(hook("/hooks/claude-code", event("UserPromptSubmit", R"(,"prompt":"one memory?")"))),
+        "");
 }
 
 TEST_F(HooksDoor, WithoutAnAnnouncementTheCompactionIsWhatForgets) {
@@ -132,8 +134,8 @@ TEST_F(HooksDoor, WithoutAnAnnouncementTheCompactionIsWhatForgets) {
 
 TEST_F(HooksDoor, TheNextSessionOfAFolderHearsOfTheLastOne) {
     hook("/hooks/codex", event("Stop", R"(,"last_assistant_message":"Left at the parser.")"));
-    const std::string next = told(hook(
-        "/hooks/claude-code", event("SessionStart", R"(,"source":"startup")", "s-2")));
+    const std::string next =
+        told(hook("/hooks/claude-code", event("SessionStart", R"(,"source":"startup")", "s-2")));
     EXPECT_NE(next.find("Left at the parser."), std::string::npos);
     EXPECT_EQ(hook("/hooks/claude-code",
                    R"({"session_id":"s-3","cwd":"/elsewhere","hook_event_name":"SessionStart"})")

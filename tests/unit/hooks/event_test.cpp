@@ -59,11 +59,10 @@ TEST(HookEvent, TellsWhichFilesEveryAssistantIsAboutToWrite) {
 
 TEST(HookEvent, ToolsThatWriteNothingHaveNoFiles) {
     for (const std::string_view tool : {"Bash", "Read", "Grep", "WebFetch", "mcp__x__search"}) {
-        const Event event =
-            read(Assistant::claude_code, std::string(R"({"session_id":"s","cwd":"/p",)") +
-                                             R"("hook_event_name":"PreToolUse","tool_name":")" +
-                                             std::string(tool) +
-                                             R"(","tool_input":{"file_path":"/p/a"}})");
+        const Event event = read(Assistant::claude_code,
+                                 std::string(R"({"session_id":"s","cwd":"/p",)") +
+                                     R"("hook_event_name":"PreToolUse","tool_name":")" +
+                                     std::string(tool) + R"(","tool_input":{"file_path":"/p/a"}})");
         EXPECT_FALSE(event.writes) << tool;
         EXPECT_TRUE(event.files.empty()) << tool;
     }
@@ -74,18 +73,18 @@ TEST(HookEvent, ToolsThatWriteNothingHaveNoFiles) {
 }
 
 TEST(HookEvent, BothSpellingsAreOneEvent) {
-    const Event snake = read(Assistant::vscode,
-                             R"({"session_id":"s","hook_event_name":"UserPromptSubmit",)"
-                             R"("cwd":"/p","prompt":"why"})");
-    const Event camel = read(Assistant::vscode,
-                             R"({"sessionId":"s","hookEventName":"UserPromptSubmit",)"
-                             R"("cwd":"/p","prompt":"why"})");
+    const Event snake =
+        read(Assistant::vscode, R"({"session_id":"s","hook_event_name":"UserPromptSubmit",)"
+                                R"("cwd":"/p","prompt":"why"})");
+    const Event camel =
+        read(Assistant::vscode, R"({"sessionId":"s","hookEventName":"UserPromptSubmit",)"
+                                R"("cwd":"/p","prompt":"why"})");
     EXPECT_EQ(forwarded(snake), forwarded(camel));
     EXPECT_EQ(camel.moment, Moment::prompt);
-    EXPECT_EQ(read(Assistant::cursor, R"({"conversation_id":"s","prompt":"why"})",
-                   "beforeSubmitPrompt")
-                  .moment,
-              Moment::prompt);
+    EXPECT_EQ(
+        read(Assistant::cursor, R"({"conversation_id":"s","prompt":"why"})", "beforeSubmitPrompt")
+            .moment,
+        Moment::prompt);
 }
 
 TEST(HookEvent, ReadsWhatItForwards) {
@@ -100,10 +99,10 @@ TEST(HookEvent, ReadsWhatItForwards) {
 
 TEST(HookEvent, ForwardsNoMoreThanIsTaken) {
     const std::string large(1 << 20, 'x');
-    const Event event = read(Assistant::claude_code,
-                             R"({"session_id":"s","hook_event_name":"Stop",)"
-                             R"("last_assistant_message":")" +
-                                 large + R"(","prompt":")" + large + R"("})");
+    const Event event =
+        read(Assistant::claude_code, R"({"session_id":"s","hook_event_name":"Stop",)"
+                                     R"("last_assistant_message":")" +
+                                         large + R"(","prompt":")" + large + R"("})");
     EXPECT_LT(forwarded(event).size(), 2U * limits::hook_text_bytes_max + 512);
 }
 
@@ -114,9 +113,9 @@ TEST(HookEvent, SaysWhatIsMissing) {
     };
     EXPECT_TRUE(refused("{}").starts_with("hook_event_name: is required"));
     EXPECT_TRUE(refused(R"({"hook_event_name":"Stop"})").starts_with("session_id: "));
-    EXPECT_TRUE(refused(R"({"hook_event_name":"Stop","session_id":")" + std::string(200, 'x') +
-                        "\"}")
-                    .starts_with("session_id: "));
+    EXPECT_TRUE(
+        refused(R"({"hook_event_name":"Stop","session_id":")" + std::string(200, 'x') + "\"}")
+            .starts_with("session_id: "));
     EXPECT_NE(refused("[]"), "");
     EXPECT_NE(refused("{"), "");
 }
@@ -152,18 +151,17 @@ TEST(HookEvent, FindsTheLastWordsInTheRecordsOfEveryAssistant) {
 }
 
 TEST(HookAnswer, HasTheShapeThatEachAssistantTakes) {
-    const Event start = read(Assistant::claude_code,
-                             R"({"session_id":"s","hook_event_name":"SessionStart"})");
-    EXPECT_EQ(answer(start, "facts"),
-              R"({"hookSpecificOutput":{"hookEventName":"SessionStart",)"
-              R"("additionalContext":"facts"}})");
+    const Event start =
+        read(Assistant::claude_code, R"({"session_id":"s","hook_event_name":"SessionStart"})");
+    EXPECT_EQ(answer(start, "facts"), R"({"hookSpecificOutput":{"hookEventName":"SessionStart",)"
+                                      R"("additionalContext":"facts"}})");
     EXPECT_EQ(answer(start, ""), "{}");
     const Event prompt = read(Assistant::cursor,
                               R"({"conversation_id":"s","hook_event_name":"beforeSubmitPrompt"})");
     EXPECT_EQ(answer(prompt, "facts"), R"({"continue":true,"additional_context":"facts"})");
     EXPECT_EQ(answer(prompt, ""), R"({"continue":true})");
-    const Event vscode = read(Assistant::vscode,
-                              R"({"sessionId":"s","hookEventName":"UserPromptSubmit"})");
+    const Event vscode =
+        read(Assistant::vscode, R"({"sessionId":"s","hookEventName":"UserPromptSubmit"})");
     EXPECT_EQ(answer(vscode, "facts"), "{}");
     EXPECT_FALSE(takes_context(vscode));
     EXPECT_EQ(answer(read(Assistant::codex, kCodexPatch), "", "taken"),

@@ -40,11 +40,11 @@ TEST(ImportReference, MakesOneContextOfEachEntityAndRelation) {
 }
 
 TEST(ImportReference, AnEntityThatStandsTwiceIsOneWithAllItsObservations) {
-    const auto items = read(
-        Format::reference,
-        R"({"type":"entity","name":"Ada","entityType":"person","observations":["a","b"]})"
-        "\n\n"
-        R"({"type":"entity","name":"Ada","entityType":"person","observations":["b","c"]})");
+    const auto items =
+        read(Format::reference,
+             R"({"type":"entity","name":"Ada","entityType":"person","observations":["a","b"]})"
+             "\n\n"
+             R"({"type":"entity","name":"Ada","entityType":"person","observations":["b","c"]})");
     ASSERT_EQ(items.size(), 1U);
     EXPECT_NE(items[0].data.find(R"(["a","b","c"])"), std::string::npos);
 }
@@ -52,15 +52,15 @@ TEST(ImportReference, AnEntityThatStandsTwiceIsOneWithAllItsObservations) {
 TEST(ImportReference, ErrorsNameTheLineAndTheField) {
     EXPECT_EQ(refused(Format::reference, "{\"type\":\"entity\",\"name\":\"x\"}"),
               "line 1: entityType: is required");
-    EXPECT_EQ(refused(Format::reference,
-                      std::string(kGraph) +
-                          "\n{\"type\":\"entity\",\"name\":\"x\",\"entityType\":\"t\","
-                          "\"observations\":[1]}"),
-              "line 4: observations: must be an array of strings");
+    EXPECT_EQ(
+        refused(Format::reference, std::string(kGraph) +
+                                       "\n{\"type\":\"entity\",\"name\":\"x\",\"entityType\":\"t\","
+                                       "\"observations\":[1]}"),
+        "line 4: observations: must be an array of strings");
     EXPECT_EQ(refused(Format::reference, "{\"type\":\"thing\"}"),
               "line 1: type: must be entity or relation");
-    EXPECT_TRUE(refused(Format::reference, std::string(kGraph) + "\n{\"type\":").starts_with(
-        "line 4: "));
+    EXPECT_TRUE(
+        refused(Format::reference, std::string(kGraph) + "\n{\"type\":").starts_with("line 4: "));
     EXPECT_TRUE(refused(Format::reference, "[]").starts_with("line 1: must be a JSON object"));
     EXPECT_TRUE(refused(Format::reference, "{}\n\xff").starts_with("line 2: is not UTF-8"));
 }

@@ -94,9 +94,9 @@ TEST_F(OtherServers, WhatManyAddToOneEntityAtOnceIsAllThere) {
     call("create_entities", kAda);
     std::vector<FakeCallPtr> calls;
     for (int i = 0; i < 40; ++i)
-        calls.push_back(begin("add_observations",
-                              R"({"observations":[{"entityName":"Ada","contents":["note )" +
-                                  std::to_string(i) + R"("]}]})"));
+        calls.push_back(
+            begin("add_observations", R"({"observations":[{"entityName":"Ada","contents":["note )" +
+                                          std::to_string(i) + R"("]}]})"));
     rig.rig.run(500);
     for (const FakeCallPtr& one : calls)
         EXPECT_EQ(one->how, "content") << one->detail;

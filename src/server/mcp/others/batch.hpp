@@ -47,7 +47,8 @@ Status unless(const Outcome& outcome, Errc passed_over);
 
 // Changes a context by a merge patch that is made from what is stored, again and again where others
 // write it meanwhile: nothing of theirs is lost.
-// `patch_of(stored)`: a merge patch, or an empty one where there is nothing to change; errors end it.
+// `patch_of(stored)`: a merge patch, or an empty one where there is nothing to change; errors end
+// it.
 void change_context(Call& call, std::string key,
                     std::function<Result<std::string>(const ContextPtr& stored)> patch_of,
                     std::function<void(const Status&)> done);

@@ -47,8 +47,7 @@ Result<Object> arguments_of(const Call& call) {
 template <class T, class Read>
 Result<std::vector<T>> list_of(const Call& call, std::string_view list, Read read) {
     ASSIGN_OR_RETURN(const Object arguments, arguments_of(call));
-    ASSIGN_OR_RETURN(const json::Value* const found,
-                     member(arguments, list, std::string(list)));
+    ASSIGN_OR_RETURN(const json::Value* const found, member(arguments, list, std::string(list)));
     if (!found->is_array()) return named(list, Errc::invalid_field, "must be an array");
     std::vector<T> out;
     for (const json::Value& one : found->get_array()) {
@@ -66,8 +65,7 @@ Result<std::vector<import::Entity>> entities_of(const Call& call) {
                          import::Entity& out) -> Status {
         ASSIGN_OR_RETURN(out.name, text_in(object, "name", path + "name"));
         ASSIGN_OR_RETURN(out.type, text_in(object, "entityType", path + "entityType"));
-        ASSIGN_OR_RETURN(out.observations,
-                         texts_in(object, "observations", path + "observations"));
+        ASSIGN_OR_RETURN(out.observations, texts_in(object, "observations", path + "observations"));
         return Done{};
     };
     return list_of<import::Entity>(call, "entities", read);

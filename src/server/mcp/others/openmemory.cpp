@@ -84,8 +84,7 @@ void add_memories(Call& call) {
         [added, id, words](Call& to) {
             answer_text(to, json::written(256, [&](json::Writer& out) {
                             out.raw("{\"results\":[");
-                            out.object("id", id, "memory", words, "event",
-                                       *added ? "ADD" : "NONE");
+                            out.object("id", id, "memory", words, "event", *added ? "ADD" : "NONE");
                             out.raw("]}");
                         }));
         });
@@ -101,10 +100,9 @@ void answer_hits(Call& call, const core::Snapshot& state, const std::vector<Sear
         const auto found = by_key.find(hit.key);
         const auto words = found == by_key.end() ? std::nullopt : words_of(*found->second);
         if (!words || count++ == kHits) continue;
-        list.append(list.empty() ? "" : ",")
-            .append(json::written(256, [&](json::Writer& out) {
-                write_memory(out, *found->second, *words, hit.score);
-            }));
+        list.append(list.empty() ? "" : ",").append(json::written(256, [&](json::Writer& out) {
+            write_memory(out, *found->second, *words, hit.score);
+        }));
     }
     answer_text(call, others::indented("{\"results\":[" + list + "]}"));
 }
@@ -114,14 +112,13 @@ void search_memory(Call& call) {
     if (!given) return call.failed(given.error());
     const std::string query = query_of(*given);
     if (query.empty()) return answer_text(call, "{\n  \"results\": []\n}");
-    call.node().engine().snapshot(
-        call.user(), call.then([query](Call& to, const SnapshotPtr& state) {
-            to.node().store().search(
-                to.user(), query, kHitsRead,
-                to.then([state](Call& end, const std::vector<SearchHit>& hits) {
-                    answer_hits(end, *state, hits);
-                }));
-        }));
+    call.node().engine().snapshot(call.user(), call.then([query](Call& to,
+                                                                 const SnapshotPtr& state) {
+        to.node().store().search(to.user(), query, kHitsRead,
+                                 to.then([state](Call& end, const std::vector<SearchHit>& hits) {
+                                     answer_hits(end, *state, hits);
+                                 }));
+    }));
 }
 
 void list_memories(Call& call) {
@@ -130,9 +127,8 @@ void list_memories(Call& call) {
         for (const ContextPtr& context : state->contexts)
             if (const auto words = words_of(*context))
                 list.append(list.empty() ? "" : ",")
-                    .append(json::written(256, [&](json::Writer& out) {
-                        write_memory(out, *context, *words);
-                    }));
+                    .append(json::written(
+                        256, [&](json::Writer& out) { write_memory(out, *context, *words); }));
         answer_text(to, others::indented("[" + list + "]"));
     }));
 }
@@ -140,21 +136,20 @@ void list_memories(Call& call) {
 // Deletes those memories that `wanted` names; `end` gets how many there were.
 void remove(Call& call, std::function<bool(const std::string& key)> wanted,
             void (*end)(Call& call, std::size_t count)) {
-    call.node().engine().snapshot(
-        call.user(),
-        call.then([wanted = std::move(wanted), end](Call& to, const SnapshotPtr& state) {
-            std::vector<Command> commands;
-            for (const ContextPtr& context : state->contexts)
-                if (words_of(*context) && wanted(context->key))
-                    commands.push_back(others::command_of(to, DeleteContext{context->key}));
-            const std::size_t count = commands.size();
-            others::Batch::run(
-                to, std::move(commands),
-                [](std::size_t, const others::Outcome& outcome) {
-                    return others::unless(outcome, Errc::not_found);
-                },
-                [end, count](Call& done) { end(done, count); });
-        }));
+    call.node().engine().snapshot(call.user(), call.then([wanted = std::move(wanted), end](
+                                                             Call& to, const SnapshotPtr& state) {
+        std::vector<Command> commands;
+        for (const ContextPtr& context : state->contexts)
+            if (words_of(*context) && wanted(context->key))
+                commands.push_back(others::command_of(to, DeleteContext{context->key}));
+        const std::size_t count = commands.size();
+        others::Batch::run(
+            to, std::move(commands),
+            [](std::size_t, const others::Outcome& outcome) {
+                return others::unless(outcome, Errc::not_found);
+            },
+            [end, count](Call& done) { end(done, count); });
+    }));
 }
 
 void delete_memories(Call& call) {

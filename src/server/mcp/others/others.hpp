@@ -1,7 +1,8 @@
-// The tools of other memory servers, over this memory: who configured one of them changes the URL and
-// nothing else. Same names, same arguments, same answers.
+// The tools of other memory servers, over this memory: who configured one of them changes the URL
+// and nothing else. Same names, same arguments, same answers.
 //
-//     reference    the nine of @modelcontextprotocol/server-memory (2026.8.31): an entity is a context,
+//     reference    the nine of @modelcontextprotocol/server-memory (2026.8.31): an entity is a
+//     context,
 //                  a relation is one (import/graph.hpp), so that writers of different things never
 //                  meet; those of the same entity add to what is stored, however many they are
 //     openmemory   the five of OpenMemory: a memory is the context `memory:ID`; the id is made from

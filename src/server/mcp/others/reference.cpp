@@ -1,4 +1,5 @@
 // The nine tools of the reference memory server.
+#include "base/text.hpp"
 #include "import/graph.hpp"
 #include "model/json_text.hpp"
 #include "server/mcp/others/batch.hpp"
@@ -49,8 +50,7 @@ void with_graph(Call& call, std::function<void(Call&, const Graph&)> go_on) {
 }
 
 void write(json::Writer& out, const Entity& entity) {
-    out.object("name", entity.name, "entityType", entity.type, "observations",
-               entity.observations);
+    out.object("name", entity.name, "entityType", entity.type, "observations", entity.observations);
 }
 void write(json::Writer& out, const Relation& relation) {
     out.object("from", relation.from, "to", relation.to, "relationType", relation.type);
@@ -76,8 +76,7 @@ void answer_graph(Call& call, const Graph& graph) {
 
 void answer_done(Call& call, std::string_view what) {
     const std::string message = std::string(what) + " deleted successfully";
-    answer_with(call, message,
-                json::written(128, [&](json::Writer& out) {
+    answer_with(call, message, json::written(128, [&](json::Writer& out) {
                     out.object("success", true, "message", message);
                 }));
 }
@@ -87,8 +86,8 @@ template <class T>
 void create(Call& call, std::string_view name, std::vector<T> wanted) {
     std::vector<Command> commands;
     for (const T& one : wanted) {
-        Command command = command_of(
-            call, PutContext{.key = import::key_of(one), .data = import::data_of(one)});
+        Command command =
+            command_of(call, PutContext{.key = import::key_of(one), .data = import::data_of(one)});
         command.conditions.none_match = VersionSet{.any = true, .versions = {}};
         commands.push_back(std::move(command));
     }
@@ -293,7 +292,8 @@ constexpr Tool kTools[] = {
     {"create_entities", "Create Entities", "Create multiple new entities in the knowledge graph",
      kEntitiesIn, kEntitiesOut, false, false, false, create_entities},
     {"create_relations", "Create Relations",
-     "Create multiple new relations between entities in the knowledge graph. Relations should be in "
+     "Create multiple new relations between entities in the knowledge graph. Relations should be "
+     "in "
      "active voice",
      kRelationsIn, kRelationsOut, false, false, false, create_relations},
     {"add_observations", "Add Observations",
@@ -316,8 +316,7 @@ constexpr Tool kTools[] = {
 };
 constexpr ResourceRow kResources[] = {
     {kGraphUri, "knowledge-graph", "Knowledge Graph",
-     "The full knowledge graph with all entities and relations", "application/json",
-     read_resource},
+     "The full knowledge graph with all entities and relations", "application/json", read_resource},
 };
 
 }  // namespace
