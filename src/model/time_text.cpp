@@ -1,6 +1,5 @@
 #include "model/time_text.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 namespace dyad {
@@ -79,25 +78,24 @@ std::optional<std::int64_t> read_time(std::string_view in) {
 }
 
 std::string write_time(std::int64_t ms) {
-    using namespace std::chrono;
-    const sys_time<milliseconds> moment{milliseconds(ms)};
-    const auto day = floor<days>(moment);
-    const year_month_day date(day);
-    const hh_mm_ss time(moment - day);
-    std::string out;
-    const auto add = [&out](std::int64_t number, std::size_t digits, char before) {
-        const std::string text = std::to_string(number);
-        if (before != '\0') out += before;
-        out.append(digits - std::min(digits, text.size()), '0').append(text);
+    namespace chrono = std::chrono;
+    const chrono::sys_time<chrono::milliseconds> moment{chrono::milliseconds(ms)};
+    const auto day = chrono::floor<chrono::days>(moment);
+    const chrono::year_month_day date(day);
+    const chrono::hh_mm_ss time(moment - day);
+    std::string out = "0000-00-00T00:00:00.000Z";
+    const auto put = [&out](std::size_t end, std::int64_t number) {
+        for (; number > 0; number /= 10)
+            out[--end] = static_cast<char>('0' + number % 10);
     };
-    add(static_cast<int>(date.year()), 4, '\0');
-    add(static_cast<unsigned>(date.month()), 2, '-');
-    add(static_cast<unsigned>(date.day()), 2, '-');
-    add(time.hours().count(), 2, 'T');
-    add(time.minutes().count(), 2, ':');
-    add(time.seconds().count(), 2, ':');
-    add(time.subseconds().count(), 3, '.');
-    return out + 'Z';
+    put(4, static_cast<int>(date.year()) % 10'000);
+    put(7, static_cast<unsigned>(date.month()));
+    put(10, static_cast<unsigned>(date.day()));
+    put(13, time.hours().count());
+    put(16, time.minutes().count());
+    put(19, time.seconds().count());
+    put(23, time.subseconds().count());
+    return out;
 }
 
 }  // namespace dyad

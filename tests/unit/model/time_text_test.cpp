@@ -64,5 +64,13 @@ TEST(TimeText, RefusesEverythingElse) {
         EXPECT_FALSE(read_time(bad).has_value()) << bad;
 }
 
+TEST(TimeText, WhatIsWrittenIsReadAgain) {
+    EXPECT_EQ(write_time(0), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(write_time(1'767'225'600'000), "2026-01-01T00:00:00.000Z");
+    EXPECT_EQ(write_time(951'782'399'087), "2000-02-28T23:59:59.087Z");
+    for (const std::int64_t ms : {1LL, 999LL, 1'709'210'096'789LL, 253'402'300'799'999LL, -1LL})
+        EXPECT_EQ(read_time(write_time(ms)), ms) << write_time(ms);
+}
+
 }  // namespace
 }  // namespace dyad
