@@ -45,10 +45,10 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
     server::Parts parts;
     add_backends(parts, settings);
     static const server::mcp::Mount kMounts[] = {{"/mcp", &server::mcp::product_registry()}};
-    parts.http = [commons = std::make_shared<server::mcp::Commons>(parts.secret)](
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret)](
                      server::Node& node) -> server::HttpHandler {
         return [api = std::make_shared<server::rest::Api>(node),
-                gate = std::make_shared<server::mcp::Gate>(node, commons, kMounts)](
+                gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](
                    server::ExchangePtr exchange) {
             if (!gate->handle(exchange)) api->handle(std::move(exchange));
         };

@@ -3,6 +3,9 @@
 #include "model/json_text.hpp"
 #include "server/mcp/rpc.hpp"
 
+#include <algorithm>
+#include <atomic>
+
 namespace dyad::test {
 namespace {
 
@@ -96,6 +99,17 @@ void log_step(Call& call, int step) {
 
 void with_logging(Call& call) {
     in_steps(call, 0, log_step, "Tool with logging executed successfully");
+}
+
+std::atomic<int> cancelled = 0;  // calls of test_waits
+
+void waits(Call& call) {
+    call.on_cancel([] { ++cancelled; });
+    constexpr std::int64_t kLongMs = 60'000;
+    call.node().after(kLongMs, [held = call.shared_from_this()] { say(*held, "Waited"); });
+}
+void tell_cancelled(Call& call) {
+    say(call, std::to_string(cancelled));
 }
 
 void tools_changed(Call& call) {
@@ -278,6 +292,8 @@ std::vector<Tool> all_tools() {
     tools.push_back(tool("test_tool_with_progress", with_progress));
     tools.push_back(tool("test_tool_with_logging", with_logging));
     tools.push_back(tool("test_logging_tool", with_logging));
+    tools.push_back(tool("test_waits", waits));
+    tools.push_back(tool("test_cancelled", tell_cancelled));
     tools.push_back(tool("test_trigger_tool_change", tools_changed));
     tools.push_back(tool("test_trigger_prompt_change", prompts_changed));
     return tools;

@@ -21,19 +21,22 @@ using namespace dyad;
 server::Parts make_parts(const server::live::PlainRenderer& renderer) {
     static const server::mcp::Mount kMounts[] = {{"/mcp", &test::fixture_registry()}};
     server::Parts parts;
-    parts.store = [](const server::Settings& settings,
-                     server::Parts::Post post) -> Result<std::unique_ptr<Store>> {
+    parts.store = [shared = std::shared_ptr<sqlite::Database>()](
+                      const server::Settings& settings,
+                      server::Parts::Post post) mutable -> Result<std::unique_ptr<Store>> {
         SystemRandom random;
         sqlite::DatabaseOptions options;
         options.folder = settings.data_dir;
-        ASSIGN_OR_RETURN(auto database, sqlite::Database::open(std::move(options), random));
+        if (!shared) {
+            ASSIGN_OR_RETURN(shared, sqlite::Database::open(std::move(options), random));
+        }
         return std::unique_ptr<Store>(
-            std::make_unique<sqlite::SqliteStore>(std::move(database), std::move(post)));
+            std::make_unique<sqlite::SqliteStore>(shared, std::move(post)));
     };
-    parts.http = [commons = std::make_shared<server::mcp::Commons>(nullptr)](
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(nullptr)](
                      server::Node& node) -> server::HttpHandler {
         return [api = std::make_shared<server::rest::Api>(node),
-                gate = std::make_shared<server::mcp::Gate>(node, commons, kMounts)](
+                gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](
                    server::ExchangePtr exchange) {
             if (!gate->handle(exchange)) api->handle(std::move(exchange));
         };
@@ -53,7 +56,9 @@ int main(int count, char** arguments) {
     settings.data_dir = arguments[2];
     settings.user_id = "conformance";
     const server::live::PlainRenderer renderer;
-    auto server = server::Server::start(std::move(settings), make_parts(renderer));
+    const char* const cells = std::getenv("DYAD_CELLS");
+    auto server = server::Server::start(std::move(settings), make_parts(renderer),
+                                        cells != nullptr ? std::strtoul(cells, nullptr, 10) : 1);
     if (!server) {
         std::fprintf(stderr, "%s\n", server.error().to_string().c_str());
         return 1;

@@ -3,7 +3,6 @@
 import http.client
 import json
 import pathlib
-import socket
 
 from support.server import BINARY, PATIENCE, ROOT, Server
 
@@ -125,6 +124,7 @@ class Stream:
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port,
                                                      timeout=timeout * PATIENCE)
         self.connection.request(method, "/mcp", body and json.dumps(body), headers)
+        self.socket = self.connection.sock  # which the connection gives away with the answer
         self.response = self.connection.getresponse()
         assert self.response.status == 200, self.response.read()
         assert self.response.getheader("Content-Type") == "text/event-stream"
@@ -145,14 +145,13 @@ class Stream:
                 return event_id, json.loads(data) if data else None
 
     def silent(self, seconds):
-        """True where nothing but comments comes for so long."""
-        self.connection.sock.settimeout(seconds)
+        """True where nothing but comments comes for so long; nothing can be read after that."""
+        self.socket.settimeout(seconds)
         try:
             self.next()
-        except (TimeoutError, socket.timeout):
+        except TimeoutError:
             return True
-        finally:
-            self.connection.sock.settimeout(10 * PATIENCE)
+        self.socket.settimeout(10 * PATIENCE)
         return False
 
     def close(self):
@@ -166,8 +165,8 @@ class Stream:
         self.close()
 
 
-def listen(server, notifications, id=7, headers=None):
+def listen(server, notifications, id=7, headers=None, timeout=10.0):
     params = {"notifications": notifications, "_meta": meta()}
     return Stream(server, "POST",
                   {**modern_headers("subscriptions/listen", params), **(headers or {})},
-                  message("subscriptions/listen", params, id))
+                  message("subscriptions/listen", params, id), timeout)

@@ -69,13 +69,15 @@ class ChangeStream final : public core::Peer,
         exchange_->end_stream();
     }
 
+    bool listens() const noexcept { return !wishes_.methods.empty(); }
     void tell(std::string_view method) {
         if (open_ && wishes_.methods.contains(std::string(method))) say(notification(method, ""));
     }
 
-    bool beat(std::int64_t now_ms) override {
-        if (open_ && now_ms - last_ms_ >= kKeepAliveMs) write(std::string(kKeepAlive));
-        return open_;
+    std::int64_t beat(std::int64_t now_ms) override {
+        if (!open_) return kNoMore;
+        if (now_ms - last_ms_ >= kKeepAliveMs) write(std::string(kKeepAlive));
+        return last_ms_ + kKeepAliveMs;
     }
 
   private:
@@ -167,8 +169,12 @@ class ChangeStream final : public core::Peer,
     std::int64_t last_ms_;  // steady: of the last byte
 };
 
-void Listeners::tell(std::string_view method) {
+void Listeners::add(const std::shared_ptr<ChangeStream>& stream) {
     std::erase_if(all_, [](const auto& weak) { return weak.expired(); });
+    all_.push_back(stream);
+}
+
+void Listeners::tell(std::string_view method) {
     for (const auto& weak : all_)
         if (const auto stream = weak.lock()) stream->tell(method);
 }
@@ -178,7 +184,7 @@ void stream_changes(Node& node, Pulse& pulse, Listeners& listeners, const Regist
     const auto stream =
         std::make_shared<ChangeStream>(node, registry, std::move(exchange), std::move(wishes));
     stream->start();
-    listeners.add(stream);
+    if (stream->listens()) listeners.add(stream);
     pulse.add(stream);
 }
 

@@ -41,7 +41,7 @@ class ChangeStream;
 // The streams of a cell that are open.
 class Listeners {
   public:
-    void add(std::weak_ptr<ChangeStream> stream) { all_.push_back(std::move(stream)); }
+    void add(const std::shared_ptr<ChangeStream>& stream);
     // A notification without params, to those who want it.
     void tell(std::string_view method);
 

@@ -23,14 +23,13 @@ class Endpoint;
 class Gate {
   public:
     // Lifetime: `mounts` within that of the server.
-    Gate(Node& node, std::shared_ptr<Commons> commons, std::span<const Mount> mounts);
+    Gate(Node& node, std::shared_ptr<Switchboard> switchboard, std::span<const Mount> mounts);
     ~Gate();
     // Answers, sooner or later; false: the path is none of the mounts'.
     bool handle(const ExchangePtr& exchange);
 
   private:
-    std::shared_ptr<Commons> commons_;
-    CellCommons cell_;
+    StationPtr station_;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
 };
 

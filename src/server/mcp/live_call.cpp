@@ -16,14 +16,20 @@ std::size_t level_of(std::string_view name) {
                                     std::begin(kLevels));
 }
 
-std::string text_content(std::initializer_list<std::string_view> texts) {
-    return json::written(256, [&](json::Writer& out) {
-        out.array(texts, [&](std::string_view text) { out.object("type", "text", "text", text); });
+void write_texts(json::Writer& out, std::initializer_list<std::string_view> texts) {
+    out.raw(",\"content\":").array(texts, [&](std::string_view text) {
+        out.object("type", "text", "text", text);
     });
 }
 
 std::string state_purpose(const std::string& user) {
     return "state " + user;
+}
+
+// Of what is called: state that was given to it fits no other.
+std::string digest_of(const CallSpec& spec) {
+    constexpr std::string_view kEnd("\0", 1);
+    return std::string(view(sha256({spec.request.method, kEnd, spec.name, kEnd, spec.arguments})));
 }
 
 InputResponse input_of(std::string key, std::string_view json) {
@@ -41,12 +47,11 @@ InputResponse input_of(std::string key, std::string_view json) {
 
 }  // namespace
 
-std::string tail(Era era, Form form) {
-    if (era == Era::legacy) return {};
-    std::string out = R"("resultType":"complete",)";
-    if (form == Form::read || form == Form::page) out += R"("ttlMs":0,"cacheScope":"private",)";
-    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) +
-           "}";
+void write_tail(json::Writer& out, Era era, Form form) {
+    if (era == Era::legacy) return;
+    if (form == Form::read || form == Form::page) out.raw(R"(,"ttlMs":0,"cacheScope":"private")");
+    out.raw(R"(,"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":)");
+    out.raw(kServerInfo).raw("}");
 }
 
 std::vector<InputResponse> read_inputs(std::string_view input_responses) {
@@ -58,36 +63,51 @@ std::vector<InputResponse> read_inputs(std::string_view input_responses) {
     return inputs;
 }
 
-std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments) {
-    return std::string(view(
-        sha256({method, std::string_view("\0", 1), name, std::string_view("\0", 1), arguments})));
-}
-
-std::optional<std::string> open_state(CellCommons& cell, const std::string& user,
-                                      std::string_view digest, std::string_view sealed) {
-    const auto plain = cell.commons.sealer.open(state_purpose(user), sealed);
+std::optional<std::string> open_state(Station& station, const CallSpec& spec,
+                                      std::string_view sealed) {
+    const auto plain =
+        station.switchboard->sealer.open(state_purpose(spec.request.principal.user), sealed);
     if (!plain) return std::nullopt;
     std::string_view rest = *plain;
     const auto expires_ms = take_le<std::int64_t>(rest);
-    if (!expires_ms || *expires_ms < cell.node.clock().wall_ms() || !rest.starts_with(digest))
+    const std::string digest = digest_of(spec);
+    if (!expires_ms || *expires_ms < station.node.clock().wall_ms() || !rest.starts_with(digest))
         return std::nullopt;
     return std::string(rest.substr(digest.size()));
 }
 
-void LiveCall::start(CellCommons& cell, ReplyPtr reply, CallSpec spec) {
-    const std::shared_ptr<LiveCall> call(new LiveCall(cell, std::move(reply), std::move(spec)));
+void Switchboard::add(const StationPtr& cell) {
+    const MutexLock held(mutex_);
+    cells_.push_back(cell);
+}
+
+void Switchboard::remove(const StationPtr& cell) {
+    const MutexLock held(mutex_);
+    std::erase(cells_, cell);
+}
+
+void Switchboard::tell(const std::string& method) {
+    const MutexLock held(mutex_);
+    for (const StationPtr& cell : cells_)
+        cell->node.post([cell, method] { cell->listeners.tell(method); });
+}
+
+void LiveCall::start(StationPtr station, ReplyPtr reply, CallSpec spec) {
+    const std::shared_ptr<LiveCall> call(
+        new LiveCall(std::move(station), std::move(reply), std::move(spec)));
     call->spec_.handler(*call);
     if (call->over_) return;
+    call->reply_->watch();
     if (call->spec_.era == Era::modern)  // there, whoever goes does not want the answer
         call->cancel_with_client();
     else
         call->await_cancel();
-    cell.pulse.add(call->reply_);
+    call->station_->pulse.add(call->reply_);
 }
 
 LiveCall::~LiveCall() {
     for (const std::string& key : awaited_)
-        cell_.commons.sessions.forget(key);
+        station_->switchboard->sessions.forget(key);
     if (!over_)  // a handler let go of it
         reply_->answer(
             500, error_text(spec_.request.id,
@@ -105,11 +125,18 @@ void LiveCall::answer(int status, std::string text) {
     reply_->answer(status, std::move(text));
 }
 
-void LiveCall::finish(std::string_view members) {
-    const std::string end = tail(spec_.era, spec_.form);
-    std::string body = "{";
-    body.append(members).append(members.empty() || end.empty() ? "" : ",").append(end).append("}");
-    answer(200, result_text(spec_.request.id, body));
+template <class Write>
+void LiveCall::finish(std::size_t bytes, Write write_members) {
+    constexpr std::size_t kAround = 384;
+    answer(200, json::written(bytes + kAround, [&](json::Writer& out) {
+               out.object([&] {
+                   out.members("jsonrpc", "2.0", "id", json::Raw{spec_.request.id});
+                   out.member("result").object([&] {
+                       write_members(out);
+                       write_tail(out, spec_.era, spec_.form);
+                   });
+               });
+           }));
 }
 
 void LiveCall::refuse(const Refusal& refusal) {
@@ -117,7 +144,10 @@ void LiveCall::refuse(const Refusal& refusal) {
 }
 
 void LiveCall::result(std::string structured) {
-    finish("\"content\":" + text_content({structured}) + ",\"structuredContent\":" + structured);
+    finish(structured.size() * 5 / 2, [&](json::Writer& out) {
+        write_texts(out, {structured});
+        out.member("structuredContent", json::Raw{structured});
+    });
 }
 
 void LiveCall::content(std::string members) {
@@ -126,17 +156,19 @@ void LiveCall::content(std::string members) {
         if (members[kBegin.size()] != ']') spec_.first_page += ",";
         members.insert(kBegin.size(), spec_.first_page);
     }
-    finish(members);
+    finish(members.size(), [&](json::Writer& out) {
+        if (!members.empty()) out.raw(",").raw(members);
+    });
 }
 
 void LiveCall::failed(const Error& error, std::string structured) {
     // As text only: what it is structured like is said of results alone.
     const std::string text = std::string(error_row(error.code).name) + ": " + said(error);
     if (spec_.form == Form::tool)
-        return finish(
-            "\"content\":" +
-            (structured.empty() ? text_content({text}) : text_content({text, structured})) +
-            ",\"isError\":true");
+        return finish(text.size() + structured.size(), [&](json::Writer& out) {
+            structured.empty() ? write_texts(out, {text}) : write_texts(out, {text, structured});
+            out.member("isError", true);
+        });
     const ErrorRow& row = error_row(error.code);
     Refusal refusal{200, row.http_status >= 500 ? kInternalError : kInvalidParams, text, {}};
     if (spec_.form == Form::read && error.code == Errc::not_found) {
@@ -161,7 +193,7 @@ void LiveCall::progress(double done, std::optional<double> total, std::string_vi
 
 void LiveCall::notify(std::string_view method, std::string params) {
     if (over_) return;
-    if (method.ends_with("/list_changed")) return cell_.listeners.tell(method);
+    if (method.ends_with("/list_changed")) return station_->switchboard->tell(std::string(method));
     if (spec_.era == Era::modern &&
         (spec_.log_level.empty() ||
          level_of(text_member(params, "level").value_or("")) < level_of(spec_.log_level)))
@@ -185,7 +217,7 @@ void LiveCall::cancel() {
 }
 
 Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> call) {
-    return {[&node = cell_.node](std::function<void()> work) { node.post(std::move(work)); },
+    return {[&node = node()](std::function<void()> work) { node.post(std::move(work)); },
             [weak = weak(), call = std::move(call)](std::string what) {
                 if (const auto self = weak.lock()) call(*self, std::move(what));
             }};
@@ -194,8 +226,8 @@ Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> 
 void LiveCall::await_cancel() {
     const std::string key =
         *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
-    cell_.commons.sessions.wait(key,
-                                waiting([](LiveCall& self, const std::string&) { self.cancel(); }));
+    station_->switchboard->sessions.wait(
+        key, waiting([](LiveCall& self, const std::string&) { self.cancel(); }));
 }
 
 std::optional<Refusal> LiveCall::missing_capability(const std::vector<InputRequest>& wanted) const {
@@ -235,10 +267,10 @@ void LiveCall::ask(std::vector<InputRequest> wanted, std::string state) {
 
 void LiveCall::ask_by_result(const std::vector<InputRequest>& wanted, const std::string& state) {
     std::string plain;
-    put_le<std::int64_t>(plain, cell_.node.clock().wall_ms() + limits::mcp_state_ms);
-    plain.append(spec_.digest).append(state);
+    put_le<std::int64_t>(plain, station_->node.clock().wall_ms() + limits::mcp_state_ms);
+    plain.append(digest_of(spec_)).append(state);
     const std::string sealed =
-        cell_.commons.sealer.seal(state_purpose(spec_.request.principal.user), plain);
+        station_->switchboard->sealer.seal(state_purpose(spec_.request.principal.user), plain);
     std::string body = json::written(512, [&](json::Writer& out) {
         out.raw("{\"inputRequests\":{");
         for (const InputRequest& one : wanted) {
@@ -259,12 +291,12 @@ void LiveCall::ask_by_requests(const std::vector<InputRequest>& wanted, std::str
     held_ = shared_from_this();
     cancel_with_client();  // nobody else could be told of the answer
     for (const InputRequest& one : wanted) {
-        const std::string id = "\"" + cell_.node.random().uuid4() + "\"";
+        const std::string id = "\"" + station_->node.random().uuid4() + "\"";
         const std::string key = *awaited_.insert("answer " + spec_.serial + " " + id).first;
-        cell_.commons.sessions.wait(key,
-                                    waiting([name = one.key](LiveCall& self, std::string result) {
-                                        self.take_input(name, std::move(result));
-                                    }));
+        station_->switchboard->sessions.wait(
+            key, waiting([name = one.key](LiveCall& self, std::string result) {
+                self.take_input(name, std::move(result));
+            }));
         reply_->say(request_text(one.method, one.params, id));
     }
 }

@@ -16,17 +16,30 @@ namespace dyad::server::mcp {
 inline constexpr std::string_view kServerInfo =
     R"({"name":"dyad-memory","title":"Dyad Distributed Memory","version":")" DYAD_VERSION R"("})";
 
-// What all endpoints of all cells have in common.
-struct Commons {
-    explicit Commons(std::function<std::string()> secret)
+struct Station;
+// Calls may outlive the endpoints: the store keeps them until it goes.
+using StationPtr = std::shared_ptr<Station>;
+
+// What all endpoints of all cells have in common. Threads: any.
+struct Switchboard {
+    explicit Switchboard(std::function<std::string()> secret)
         : sealer(std::move(secret)), sessions(sealer) {}
     Sealer sealer;
     Sessions sessions;
+
+    void add(const StationPtr& cell);
+    void remove(const StationPtr& cell);  // before it goes
+    // A notification to all listeners of all cells.
+    void tell(const std::string& method);
+
+  private:
+    Mutex mutex_;
+    std::vector<StationPtr> cells_ GUARDED_BY(mutex_);
 };
 // What the endpoints of one cell have in common.
-struct CellCommons {
+struct Station {
     Node& node;
-    Commons& commons;
+    std::shared_ptr<Switchboard> switchboard;
     Pulse pulse;
     Listeners listeners;
 };
@@ -44,22 +57,22 @@ struct CallSpec {
     std::string progress_token;  // JSON; empty: nobody asks
     std::string log_level;       // empty: nobody asks
     std::string first_page;      // of a page: elements that come before those of the handler
-    std::string digest;          // of what is called: state that was given to it fits no other
+    std::string name;            // of what is called
     std::vector<InputResponse> inputs;
     std::string state;
 };
 
-// `"_meta":{…}` with who answers, as it ends every result; with `"resultType":"complete"` and
-// hints for caches before it. Empty for revisions with sessions.
-std::string tail(Era era, Form form);
+// How every result ends: that it is one, hints for caches, and who answers. Empty for revisions
+// with sessions; otherwise it begins with a comma.
+void write_tail(json::Writer& out, Era era, Form form);
 
 class LiveCall final : public Call {
   public:
     // Runs the handler.
-    static void start(CellCommons& cell, ReplyPtr reply, CallSpec spec);
+    static void start(StationPtr station, ReplyPtr reply, CallSpec spec);
     ~LiveCall() override;
 
-    Node& node() override { return cell_.node; }
+    Node& node() override { return station_->node; }
     const Request& request() const override { return spec_.request; }
     const std::string& arguments() const override { return spec_.arguments; }
     const std::vector<InputResponse>& inputs() const override { return spec_.inputs; }
@@ -75,11 +88,13 @@ class LiveCall final : public Call {
     void on_cancel(std::function<void()> call) override { on_cancel_.push_back(std::move(call)); }
 
   private:
-    LiveCall(CellCommons& cell, ReplyPtr reply, CallSpec spec)
-        : cell_(cell), reply_(std::move(reply)), spec_(std::move(spec)) {}
+    LiveCall(StationPtr station, ReplyPtr reply, CallSpec spec)
+        : station_(std::move(station)), reply_(std::move(reply)), spec_(std::move(spec)) {}
 
     static std::string said(const Error& error);
-    void finish(std::string_view members);
+    // `write_members(out)`: of the result, each with a comma before it.
+    template <class Write>
+    void finish(std::size_t bytes, Write write_members);
     void refuse(const Refusal& refusal);
     void answer(int status, std::string text);
     void cancel();
@@ -95,7 +110,7 @@ class LiveCall final : public Call {
     }
     Sessions::Waiting waiting(std::function<void(LiveCall&, std::string)> call);
 
-    CellCommons& cell_;
+    StationPtr station_;
     ReplyPtr reply_;
     CallSpec spec_;
     bool over_ = false;
@@ -108,11 +123,9 @@ class LiveCall final : public Call {
 
 // What the client answered to input requests. Requires: JSON of an object.
 std::vector<InputResponse> read_inputs(std::string_view input_responses);
-// The digest that CallSpec wants.
-std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments);
 // Opens what a call was given as its state. Nothing where it is not this user's, of this call, or
 // too old.
-std::optional<std::string> open_state(CellCommons& cell, const std::string& user,
-                                      std::string_view digest, std::string_view sealed);
+std::optional<std::string> open_state(Station& station, const CallSpec& spec,
+                                      std::string_view sealed);
 
 }  // namespace dyad::server::mcp

@@ -12,6 +12,8 @@ void memory_get(Call& call) {
     if (!key) return call.failed(fail(Errc::missing_field, "key: names what is read"));
     call.node().engine().context(
         call.user(), *key, call.then([](Call& asked, const ContextPtr& found) {
+            if (!found || found->deleted)
+                return asked.failed(fail(Errc::not_found, "key: nothing is stored under it"));
             asked.result(json::written(512, [&](json::Writer& out) { write(out, *found); }));
         }));
 }

@@ -1,11 +1,12 @@
-// One timer of a cell for everything that waits there: keep-alives, answers that take long. It
-// runs only while there is something.
+// The timer of a cell for everything that waits there: keep-alives, answers that take long. It
+// runs only while there is something, and when something is due.
 //
 // Lifetime: as long as the cell; what beats may go at any time. Threads: the cell's.
 #pragma once
 
 #include "server/node_info.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -20,41 +21,56 @@ inline constexpr std::int64_t kKeepAliveMs = 15'000;
 class Beating {
   public:
     virtual ~Beating() = default;
-    // About once a second; `now_ms` is steady. False: no more.
-    virtual bool beat(std::int64_t now_ms) = 0;
+    // What is due by now, which is steady. Returns when to come again; kNoMore: never.
+    virtual std::int64_t beat(std::int64_t now_ms) = 0;
+    static constexpr std::int64_t kNoMore = INT64_MAX;
 };
 
 class Pulse {
   public:
     explicit Pulse(Node& node) : node_(node) {}
 
-    void add(std::weak_ptr<Beating> one) {
-        all_.push_back(std::move(one));
-        if (!armed_) arm();
+    void add(const std::shared_ptr<Beating>& one) {
+        const std::int64_t due_ms = one->beat(node_.clock().steady_ms());
+        if (due_ms == Beating::kNoMore) return;
+        all_.push_back({due_ms, one});
+        arm(due_ms);
     }
 
   private:
-    static constexpr std::int64_t kBeatMs = 1000;
+    struct Waiting {
+        std::int64_t due_ms;
+        std::weak_ptr<Beating> one;
+    };
 
-    void arm() {
-        armed_ = true;
-        node_.after(kBeatMs, [this] { beat(); });
+    void arm(std::int64_t due_ms) {
+        if (due_ms >= next_ms_) return;
+        next_ms_ = due_ms;
+        node_.after(due_ms - node_.clock().steady_ms(), [this, due_ms] {
+            if (next_ms_ == due_ms) beat();
+        });
     }
     void beat() {
         const std::int64_t now_ms = node_.clock().steady_ms();
+        next_ms_ = Beating::kNoMore;
         // A beat may end what beats, and begin others.
-        std::vector<std::weak_ptr<Beating>> kept;
-        for (std::weak_ptr<Beating>& weak : std::exchange(all_, {}))
-            if (const auto one = weak.lock(); one && one->beat(now_ms))
-                kept.push_back(std::move(weak));
-        all_.insert(all_.end(), kept.begin(), kept.end());
-        armed_ = false;
-        if (!all_.empty()) arm();
+        for (Waiting& waiting : std::exchange(all_, {})) {
+            const auto one = waiting.one.lock();
+            if (one && waiting.due_ms <= now_ms) waiting.due_ms = one->beat(now_ms);
+            if (one && waiting.due_ms != Beating::kNoMore) all_.push_back(std::move(waiting));
+        }
+        std::int64_t next_ms = Beating::kNoMore;
+        for (const Waiting& waiting : all_)
+            next_ms = std::min(next_ms, waiting.due_ms);
+        // Not for each of many that follow each other closely.
+        if (next_ms != Beating::kNoMore) arm(std::max(next_ms, now_ms + kPauseMs));
     }
 
+    static constexpr std::int64_t kPauseMs = 250;
+
     Node& node_;
-    std::vector<std::weak_ptr<Beating>> all_;
-    bool armed_ = false;
+    std::vector<Waiting> all_;
+    std::int64_t next_ms_ = Beating::kNoMore;  // of the timer
 };
 
 }  // namespace dyad::server::mcp

@@ -83,7 +83,7 @@ class Call : public std::enable_shared_from_this<Call> {
     // How far it is, for who asked to be told. `done` grows from call to call.
     virtual void progress(double done, std::optional<double> total, std::string_view message) = 0;
     // A notification that goes with this call: "notifications/message"; or to everybody who listens
-    // at this cell: "notifications/tools/list_changed" and its like. `params`: JSON of an object.
+    // to it: "notifications/tools/list_changed" and its like. `params`: JSON of an object.
     virtual void notify(std::string_view method, std::string params) = 0;
     // The client waits no more.
     virtual void on_cancel(std::function<void()> call) = 0;

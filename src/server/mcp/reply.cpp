@@ -27,19 +27,24 @@ Reply::Reply(Node& node, ExchangePtr exchange, std::size_t expected, bool is_bat
       exchange_(std::move(exchange)),
       expected_(expected),
       is_batch_(is_batch),
-      may_stream_(net::preference(exchange_->request().headers, kStreamType).weight > 0),
       last_ms_(node.clock().steady_ms()) {}
 
 ReplyPtr Reply::make(Node& node, ExchangePtr exchange, std::size_t expected, bool is_batch) {
-    ReplyPtr reply(new Reply(node, std::move(exchange), expected, is_batch));
-    reply->exchange_->on_closed([weak = std::weak_ptr(reply)] {
+    return ReplyPtr(new Reply(node, std::move(exchange), expected, is_batch));
+}
+
+bool Reply::may_stream() const {
+    return !gone_ && net::preference(exchange_->request().headers, kStreamType).weight > 0;
+}
+
+void Reply::watch() {
+    exchange_->on_closed([weak = weak_from_this()] {
         const ReplyPtr self = weak.lock();
         if (!self) return;
         self->gone_ = true;
         for (const auto& call : std::exchange(self->on_gone_, {}))
             call();
     });
-    return reply;
 }
 
 void Reply::begin_stream() {
@@ -73,7 +78,10 @@ void Reply::answer(int status, std::string text, net::Headers headers) {
         append_event(event, text);
         write(std::move(event));
     } else if (!text.empty()) {
-        texts_.append(texts_.empty() ? "" : ",").append(text);
+        if (texts_.empty())
+            texts_ = std::move(text);
+        else
+            texts_.append(",").append(text);
     }
     if (expected_ == 0) finish(is_batch_ ? 200 : status, std::move(headers));
 }
@@ -86,15 +94,11 @@ void Reply::finish(int status, net::Headers headers) {
     exchange_->respond(answer_of(status, std::move(texts_), std::move(headers)));
 }
 
-bool Reply::beat(std::int64_t now_ms) {
-    if (gone_ || expected_ == 0) return false;
-    if (!may_stream_) return true;
-    if (!streaming_ && now_ms - last_ms_ >= kStreamAfterMs) {
-        begin_stream();
-    } else if (streaming_ && now_ms - last_ms_ >= kKeepAliveMs) {
-        write(std::string(kKeepAlive));
-    }
-    return true;
+std::int64_t Reply::beat(std::int64_t now_ms) {
+    if (!may_stream() || expected_ == 0) return kNoMore;
+    const auto due_ms = [this] { return last_ms_ + (streaming_ ? kKeepAliveMs : kStreamAfterMs); };
+    if (now_ms >= due_ms()) streaming_ ? write(std::string(kKeepAlive)) : begin_stream();
+    return due_ms();
 }
 
 }  // namespace dyad::server::mcp

@@ -13,10 +13,11 @@ from support.server import PATIENCE, ROOT
 
 HERE = pathlib.Path(__file__).parent
 PYTHON = ROOT / ".venv-mcp/bin/python"
-INSPECTOR = NODE_FOLDER / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+INSPECTOR = (NODE_FOLDER / "node_modules/@modelcontextprotocol/inspector"
+             / "clients/launcher/build/index.js")
 TEXT = "This is a simple text response for testing."
 READ = "This is the content of the static text resource."
-TOOLS = 29
+TOOLS = 31
 
 
 def run(*command, cwd=None):
@@ -45,9 +46,12 @@ def test_typescript_2(fixture):
     assert out["progress"] == [0, 50, 100] and "red" in out["asked"]
 
 
-def test_python(fixture):
-    out = seen(fixture, PYTHON, HERE / "client.py")
-    assert out["progress"] == [0, 50, 100]
+@pytest.mark.parametrize("mode, version", [("auto", MODERN), ("legacy", LEGACY[0])])
+def test_python(fixture, mode, version):
+    out = seen(fixture, PYTHON, HERE / "client.py", mode)
+    assert out["version"] == version and out["prompts"] == 5
+    assert out["progress"] == [0, 50, 100] and "red" in out["asked"]
+    assert out.get("heard") == ("python" if mode == "auto" else None)
 
 
 def test_go(fixture):

@@ -6,7 +6,12 @@ from support.mcp import FixtureServer
 
 
 @pytest.fixture(scope="module")
-def fixture():
-    with FixtureServer() as running:
+def cells():
+    return 1
+
+
+@pytest.fixture(scope="module")
+def fixture(cells):
+    with FixtureServer(env={"DYAD_CELLS": str(cells)}) as running:
         yield running
         assert running.process.poll() is None, f"the server ended:\n{running.log()}"

@@ -31,7 +31,8 @@ REFUSED = [
     # what, arguments of probe(), status, code
     ("the version header is missing", dict(drop=["MCP-Protocol-Version"]), 400, -32020),
     ("the method header is missing", dict(drop=["Mcp-Method"]), 400, -32020),
-    ("the method header says another one", dict(headers={"Mcp-Method": "prompts/list"}), 400, -32020),
+    ("the method header says another one",
+     dict(headers={"Mcp-Method": "prompts/list"}), 400, -32020),
     ("values are case-sensitive", dict(headers={"Mcp-Method": "TOOLS/LIST"}), 400, -32020),
     ("the name header is missing",
      dict(method="tools/call", params=CALL, drop=["Mcp-Name"]), 400, -32020),
@@ -194,7 +195,7 @@ def test_what_a_tool_says_itself_is_a_result(server):
     assert "key" in missing.result["content"][0]["text"]
 
 
-# ---- revisions with sessions ----------------------------------------------------------------------
+# ---- revisions with sessions --------------------------------------------------------------
 
 @pytest.mark.parametrize("asked, answered", [
     *[(one, one) for one in LEGACY], (MODERN, LEGACY[0]), ("2024-11-05", LEGACY[0]),
@@ -243,7 +244,8 @@ def test_what_a_session_id_must_be(server):
 def test_batches_are_of_one_revision(server):
     batch = [message("ping", id=1), message("notifications/initialized", id=None),
              message("tools/list", id="two"), message("nothing/known", id=3), {"jsonrpc": "2.0"}]
-    answers = {answer.get("id"): answer for answer in Session(server, "2025-03-26").post(batch).json}
+    answers = {answer.get("id"): answer
+               for answer in Session(server, "2025-03-26").post(batch).json}
     assert answers[1]["result"] == {} and answers["two"]["result"]["tools"]
     assert answers[3]["error"]["code"] == -32601 and answers[None]["error"]["code"] == -32600
     assert Session(server, "2025-03-26").post([message("notifications/initialized",

@@ -1,16 +1,21 @@
 """Streams, questions to the client, cancelling, in both eras, on the registry of fixtures."""
 
-import json
 import time
 
 import pytest
 
-from support.mcp import (BOTH, LEGACY, PREFIX, Session, Stream, ask, listen, message, meta,
+from support.mcp import (LEGACY, PREFIX, Session, Stream, ask, listen, message, meta,
                          modern_headers, send)
 from support.rest import Api
-from support.server import wait_until
+from support.server import PATIENCE, wait_until
 
 UPDATED = "notifications/resources/updated"
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def cells(request):
+    """With more cells than one, what belongs together comes by different ones."""
+    return request.param
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def open_stream(session, last=None):
     return Stream(session.server, "GET", headers)
 
 
-# ---- the stream of a session ----------------------------------------------------------------------
+# ---- the stream of a session ----------------------------------------------------------
 
 @pytest.mark.parametrize("version", LEGACY)
 def test_a_session_hears_of_what_it_subscribed_to(fixture, api, version):
@@ -113,7 +118,7 @@ def test_subscriptions_have_a_bound(fixture):
     assert "mcp_subscriptions_max" in answer.json["error"]["message"]
 
 
-# ---- subscriptions/listen --------------------------------------------------------------------------
+# ---- subscriptions/listen -------------------------------------------------------------
 
 @pytest.mark.parametrize("id", [7, "seven"])
 def test_listening_is_acknowledged_and_every_message_names_the_request(fixture, api, id):
@@ -151,7 +156,7 @@ def test_listening_needs_a_stream(fixture):
     assert send(fixture, message("subscriptions/listen", params), headers).status == 406
 
 
-# ---- questions to the client ------------------------------------------------------------------------
+# ---- questions to the client ----------------------------------------------------------
 
 FORM = {"elicitation": {}}
 ASKS = {"name": "test_input_required_result_multi_round", "arguments": {}}
@@ -212,7 +217,7 @@ def test_a_session_is_asked_on_the_stream_of_its_call(fixture):
         assert result["id"] == "call" and "step2=cancel" in result["result"]["content"][0]["text"]
 
 
-# ---- while a call is under way ----------------------------------------------------------------------
+# ---- while a call is under way --------------------------------------------------------
 
 PROGRESS = {"name": "test_tool_with_progress", "arguments": {}}
 
@@ -232,6 +237,46 @@ def test_logs_come_from_the_level_that_was_asked_for(fixture):
     call = {"name": "test_logging_tool", "arguments": {}}
     assert len(ask(fixture, "tools/call", call, **{PREFIX + "logLevel": "info"}).messages) == 4
     assert len(ask(fixture, "tools/call", call, **{PREFIX + "logLevel": "error"}).messages) == 1
+
+
+WAITS = {"name": "test_waits", "arguments": {}}
+
+
+def cancelled(fixture):
+    return int(ask(fixture, "tools/call", {"name": "test_cancelled", "arguments": {}})
+               .result["content"][0]["text"])
+
+
+def test_what_takes_long_becomes_a_stream_and_closing_it_cancels(fixture):
+    before = cancelled(fixture)
+    params = {**WAITS, "_meta": meta()}
+    began = time.monotonic()
+    with Stream(fixture, "POST", modern_headers("tools/call", params),
+                message("tools/call", params)) as stream:
+        assert 1 < time.monotonic() - began < 5 * PATIENCE
+        assert stream.response.readline() == b":\n"
+        assert cancelled(fixture) == before
+    wait_until(lambda: cancelled(fixture) == before + 1, what="the call to be cancelled")
+
+
+def test_going_away_cancels_no_call_of_a_session(fixture):
+    before = cancelled(fixture)
+    session = Session(fixture)
+    with Stream(fixture, "POST", session.headers(), message("tools/call", WAITS, "gone")):
+        pass
+    time.sleep(0.5)
+    assert cancelled(fixture) == before
+    session.note("notifications/cancelled", {"requestId": "other"})
+    session.note("notifications/cancelled", {"requestId": "gone"})
+    wait_until(lambda: cancelled(fixture) == before + 1, what="the call to be cancelled")
+
+
+def test_streams_are_kept_alive(fixture):
+    with listen(fixture, {"toolsListChanged": True}, timeout=30) as stream:
+        stream.next()
+        began = time.monotonic()
+        assert stream.response.readline() == b":\n"
+        assert 10 < time.monotonic() - began < 20 * PATIENCE
 
 
 def test_a_session_cancels_by_a_notification(fixture):

@@ -31,7 +31,8 @@ await client.callTool({ name: 'test_tool_with_progress', arguments: {} }, undefi
   { onprogress: (told) => progress.push(told.progress) });
 await client.subscribeResource({ uri: 'typescript-v1' });
 await fetch(url + '/api/v1/contexts/typescript-v1', {
-  method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: '{"data":{"v":1},"force":true}' });
+  method: 'PUT', headers: { 'Content-Type': 'application/json' },
+  body: '{"data":{"v":1},"force":true}' });
 out.heard = await heard;
 await transport.terminateSession();
 await client.close();
