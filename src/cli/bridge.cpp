@@ -33,8 +33,9 @@ std::string folder_of(const char* variable, const char* below_home) {
 std::string records_folder(const RestClient& client, const Project& project) {
     const Hash hash = sha256({client.url().text(), "\n", client.user().value_or(""), "\n",
                               project.root(), "\n", project.name()});
-    return folder_of("XDG_STATE_HOME", "/.local/state") + "/dyad-memory/bridge/" +
-           to_hex(std::span(hash).first(8));
+    const std::string state = folder_of("XDG_STATE_HOME", "/.local/state");
+    if (state.empty()) return {};
+    return state + "/dyad-memory/bridge/" + to_hex(std::span(hash).first(8));
 }
 
 Failure failure_of(const Error& error) {
@@ -58,7 +59,12 @@ Exit run_bridge(const CommonOptions& given, const BridgeOptions& options) {
     if (!client) return Exit::usage;
     if (const Answer met = client->meet(true); !met) return client->report(*met.failure);
     const bool dry = options.dry || options.status;
-    const Result<Records> records = Records::open(records_folder(*client, *project), !dry);
+    const std::string folder = records_folder(*client, *project);
+    if (folder.empty())
+        return refuse_usage(common,
+                            "there is no folder to remember things in: set HOME or "
+                            "XDG_STATE_HOME");
+    const Result<Records> records = Records::open(folder, !dry);
     if (!records) return client->report(failure_of(records.error()));
     BridgeRun run(*client, *project, *records,
                   {options.deletes, options.restores, options.adopts, dry});

@@ -37,6 +37,7 @@ const boost::json::object* object_in(const boost::json::object& object, const ch
 }  // namespace
 
 Result<Records> Records::open(const std::string& folder, bool alone) {
+    if (!alone) return Records(folder);
     std::error_code code;
     std::filesystem::create_directories(folder, code);
     if (code)
@@ -44,7 +45,6 @@ Result<Records> Records::open(const std::string& folder, bool alone) {
                                              "cannot be made: " + code.message());
     std::filesystem::permissions(folder, std::filesystem::perms::owner_all, code);
     Records out(folder);
-    if (!alone) return out;
     const std::string path = folder + "/lock";
     out.lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (out.lock_ < 0 || flock(out.lock_, LOCK_EX | LOCK_NB) != 0)

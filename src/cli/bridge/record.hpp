@@ -33,8 +33,8 @@ struct Record {
 
 class Records {
   public:
-    // Makes the folder, readable by its owner only. `alone`: errors with unavailable where another
-    // process has it.
+    // `alone`: makes the folder, readable by its owner only, and errors with unavailable where
+    // another process has it. Otherwise it is only read.
     static Result<Records> open(const std::string& folder, bool alone);
     Records(Records&& other) noexcept;
     Records& operator=(Records&&) = delete;

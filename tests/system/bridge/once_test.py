@@ -43,6 +43,10 @@ def test_a_block_goes_to_another_machine_and_comes_back(server, machine):
 def test_a_dry_run_changes_nothing(server, machine):
     a = machine("a")
     a.write(block("same\nhere\n", "x\n"))
+    before = tree(a.folder, a.home), server.get("/api/v1/events")[2]
+    assert "CLAUDE.md: changed here" in a.run("--dry-run").stdout
+    assert "changed here" in a.run("--status").stdout
+    assert (tree(a.folder, a.home), server.get("/api/v1/events")[2]) == before
     a.once()
     a.write(block("same\nhere too\n", "x\n"))
     share(server, "there\nsame\nhere\n")
