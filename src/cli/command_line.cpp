@@ -150,8 +150,11 @@ void declare_commands(CLI::App& app, Parsed& parsed) {
     app.footer(kExits);
     Command root(app, parsed);
     root.describe_root(print_version);
-    for (const auto add : {add_serve, add_status, add_doctor, add_salvage, add_moving, add_top,
-                           add_context, add_mode, add_events, add_watch, add_hook, add_import, add_instances, add_response, add_conflicts, add_mcp, add_connect, add_bridge, add_bench, add_config, add_completion})
+    for (const auto add :
+         {add_serve,     add_status,   add_doctor,    add_salvage, add_moving,  add_top,
+          add_context,   add_mode,     add_events,    add_watch,   add_hook,    add_import,
+          add_instances, add_response, add_conflicts, add_mcp,     add_connect, add_bridge,
+          add_bench,     add_config,   add_completion})
         add(root);
     root.add("version", "Print the version", Run(print_version));
 }

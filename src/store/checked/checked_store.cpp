@@ -69,13 +69,13 @@ void check_append(const AppendResult& result, std::size_t events) {
 
 void CheckedStore::load(const std::string& user_id, Log::Callback<LoadedLog> done) {
     check_user(user_id);
-    store_.load(user_id, lawful<LoadedLog>(std::move(done), [](const LoadedLog& loaded) {
-                    CHECK(loaded.head.epoch != 0);
-                    CHECK(loaded.first_kept >= 1 && loaded.first_kept <= loaded.head.offset + 1);
-                    for (const auto& [key, context] : loaded.state.contexts)
-                        CHECK(context && context->key == key &&
-                              context->offset <= loaded.head.offset);
-                }));
+    store_.load(
+        user_id, lawful<LoadedLog>(std::move(done), [](const LoadedLog& loaded) {
+            CHECK(loaded.head.epoch != 0);
+            CHECK(loaded.first_kept >= 1 && loaded.first_kept <= loaded.head.offset + 1);
+            for (const auto& [key, context] : loaded.state.contexts)
+                CHECK(context && context->key == key && context->offset <= loaded.head.offset);
+        }));
 }
 
 void CheckedStore::append(AppendRequest request, std::function<void(AppendResult)> done) {
@@ -111,8 +111,9 @@ void CheckedStore::heads(std::vector<std::string> user_ids,
     std::for_each(user_ids.begin(), user_ids.end(), check_user);
     const std::size_t count = user_ids.size();
     store_.heads(std::move(user_ids),
-                 lawful<std::vector<Position>>(
-                     std::move(done), [count](const auto& heads) { CHECK(heads.size() == count); }));
+                 lawful<std::vector<Position>>(std::move(done), [count](const auto& heads) {
+                     CHECK(heads.size() == count);
+                 }));
 }
 
 void CheckedStore::history(const std::string& user_id, const std::string& key, PageRequest page,
@@ -123,19 +124,19 @@ void CheckedStore::history(const std::string& user_id, const std::string& key, P
     const auto of_the_key = [key](const HistoryItem& item) {
         CHECK(item.context && item.context->key == key);
     };
-    store_.history(user_id, key, page,
-                   lawful<std::vector<HistoryItem>>(std::move(done),
-                                                    page_law<HistoryItem>(page, of_the_key)));
+    store_.history(
+        user_id, key, page,
+        lawful<std::vector<HistoryItem>>(std::move(done), page_law<HistoryItem>(page, of_the_key)));
 }
 
 void CheckedStore::read_version(const std::string& user_id, const std::string& key, Version version,
                                 Archive::Callback<ContextPtr> done) {
     check_user(user_id);
     CHECK(!key.empty());
-    store_.read_version(
-        user_id, key, version, lawful<ContextPtr>(std::move(done), [=](const ContextPtr& context) {
-            CHECK(context && context->key == key && context->version == version);
-        }));
+    store_.read_version(user_id, key, version,
+                        lawful<ContextPtr>(std::move(done), [=](const ContextPtr& context) {
+                            CHECK(context && context->key == key && context->version == version);
+                        }));
 }
 
 void CheckedStore::transitions(const std::string& user_id, std::optional<std::string> instance_id,
@@ -182,7 +183,8 @@ void CheckedStore::users_with_expired(std::int64_t now_ms, std::size_t limit,
                                       Archive::Callback<std::vector<std::string>> done) {
     CHECK(limit > 0);
     store_.users_with_expired(
-        now_ms, limit, lawful<std::vector<std::string>>(std::move(done), [limit](const auto& users) {
+        now_ms, limit,
+        lawful<std::vector<std::string>>(std::move(done), [limit](const auto& users) {
             CHECK(users.size() <= limit);
             CHECK(std::set<std::string>(users.begin(), users.end()).size() == users.size());
         }));
@@ -231,12 +233,12 @@ void CheckedDocuments::look(std::vector<std::string> user_ids,
                             Callback<std::vector<DocumentsLook>> done) {
     CHECK(!user_ids.empty());
     const std::vector<std::string> asked = user_ids;
-    documents_.look(std::move(user_ids), lawful<std::vector<DocumentsLook>>(
-                                             std::move(done), [asked](const auto& looks) {
-                                                 CHECK(looks.size() == asked.size());
-                                                 for (std::size_t i = 0; i < asked.size(); ++i)
-                                                     CHECK(looks[i].user_id == asked[i]);
-                                             }));
+    documents_.look(std::move(user_ids),
+                    lawful<std::vector<DocumentsLook>>(std::move(done), [asked](const auto& looks) {
+                        CHECK(looks.size() == asked.size());
+                        for (std::size_t i = 0; i < asked.size(); ++i)
+                            CHECK(looks[i].user_id == asked[i]);
+                    }));
 }
 
 }  // namespace dyad

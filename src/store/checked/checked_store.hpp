@@ -1,6 +1,6 @@
 // The doors of a store: what may be asked of a backend and what it may answer, as log.hpp,
-// archive.hpp and documents.hpp say, checked at every call. A breach is a fault of ours and ends the
-// process: what would come of it is a wrong answer, or a hole in a log.
+// archive.hpp and documents.hpp say, checked at every call. A breach is a fault of ours and ends
+// the process: what would come of it is a wrong answer, or a hole in a log.
 //
 // Lifetime: within that of what it stands before. Threads: the cell's.
 #pragma once

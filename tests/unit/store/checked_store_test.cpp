@@ -1,4 +1,5 @@
 #include "store/checked/checked_store.hpp"
+
 #include "support/sample_log.hpp"
 
 #include <gtest/gtest.h>
@@ -90,11 +91,21 @@ class CheckedStoreTest : public testing::Test {
         context->offset = offset;
         return context;
     }
-    void load() { door_.load("ada", [](auto&&) {}); }
-    void read(Offset after = 0) { door_.read("ada", after, 100, [](auto&&) {}); }
-    void append() { door_.append(request_, [](auto&&) {}); }
-    void history() { door_.history("ada", "k", {.before = 9, .limit = 2}, [](auto&&) {}); }
-    void search() { door_.search("ada", "q", 2, [](auto&&) {}); }
+    void load() {
+        door_.load("ada", [](auto&&) {});
+    }
+    void read(Offset after = 0) {
+        door_.read("ada", after, 100, [](auto&&) {});
+    }
+    void append() {
+        door_.append(request_, [](auto&&) {});
+    }
+    void history() {
+        door_.history("ada", "k", {.before = 9, .limit = 2}, [](auto&&) {});
+    }
+    void search() {
+        door_.search("ada", "q", 2, [](auto&&) {});
+    }
 
     test::SeededRandom random_{7};
     test::SampleLog log_{"ada", random_};
