@@ -69,6 +69,11 @@ class ChangeStream final : public core::Peer,
         exchange_->end_stream();
     }
 
+    void end() {
+        stop();
+        exchange_->end_stream();
+    }
+
     bool listens() const noexcept { return !wishes_.methods.empty(); }
     void tell(std::string_view method) {
         if (open_ && wishes_.methods.contains(std::string(method))) say(notification(method, ""));
@@ -151,6 +156,7 @@ class ChangeStream final : public core::Peer,
     // Also ends what the exchange and this object hold of each other.
     void stop() {
         open_ = false;
+        if (const auto on_end = std::exchange(wishes_.on_end, nullptr)) on_end();
         exchange_->on_writable(nullptr);
         exchange_->on_closed(nullptr);
         if (session_ == nullptr) return;
@@ -179,13 +185,17 @@ void Listeners::tell(std::string_view method) {
         if (const auto stream = weak.lock()) stream->tell(method);
 }
 
-void stream_changes(Node& node, Pulse& pulse, Listeners& listeners, const Registry& registry,
-                    ExchangePtr exchange, Wishes wishes) {
+std::function<void()> stream_changes(Node& node, Pulse& pulse, Listeners& listeners,
+                                     const Registry& registry, ExchangePtr exchange,
+                                     Wishes wishes) {
     const auto stream =
         std::make_shared<ChangeStream>(node, registry, std::move(exchange), std::move(wishes));
     stream->start();
     if (stream->listens()) listeners.add(stream);
     pulse.add(stream);
+    return [weak = std::weak_ptr(stream)] {
+        if (const auto open = weak.lock()) open->end();
+    };
 }
 
 }  // namespace dyad::server::mcp

@@ -34,6 +34,7 @@ struct Wishes {
     std::string user;
     std::string instance;
     std::optional<Position> resume;
+    std::function<void()> on_end;  // once; null: nobody asks
 };
 
 class ChangeStream;
@@ -49,8 +50,8 @@ class Listeners {
     std::vector<std::weak_ptr<ChangeStream>> all_;
 };
 
-// Begins a stream. Requires: the user has room for one more session.
-void stream_changes(Node& node, Pulse& pulse, Listeners& listeners, const Registry& registry,
-                    ExchangePtr exchange, Wishes wishes);
+// Begins a stream; what is returned ends it. Requires: the user has room for one more session.
+std::function<void()> stream_changes(Node& node, Pulse& pulse, Listeners& listeners,
+                                     const Registry& registry, ExchangePtr exchange, Wishes wishes);
 
 }  // namespace dyad::server::mcp

@@ -294,8 +294,8 @@ void Endpoint::get(const ExchangePtr& exchange) {
     if (registry_.lists_change)
         wishes.methods = {"notifications/tools/list_changed", "notifications/prompts/list_changed",
                           "notifications/resources/list_changed"};
+    Sessions& sessions = station_->switchboard->sessions;
     if (registry_.changed_resource != nullptr) {
-        Sessions& sessions = station_->switchboard->sessions;
         wishes.resource = [&sessions, serial = session->serial](const std::string& uri) {
             return sessions.is_subscribed(serial, uri);
         };
@@ -306,8 +306,16 @@ void Endpoint::get(const ExchangePtr& exchange) {
     // A place that does not parse is one that is not known: from here on.
     if (const auto last = request.header("last-event-id"))
         if (const Result<Position> position = Position::parse(*last)) wishes.resume = *position;
-    stream_changes(station_->node, station_->pulse, station_->listeners, registry_, exchange,
-                   std::move(wishes));
+    // What a session is told comes on one stream: the newest, since the one before may be dead.
+    const std::string key = "stream " + session->serial;
+    const std::uint64_t owner = station_->node.random().next_u64();
+    sessions.tell(key, {});
+    wishes.on_end = [&sessions, key, owner] { sessions.forget(key, owner); };
+    Node& node = station_->node;
+    auto end = stream_changes(node, station_->pulse, station_->listeners, registry_, exchange,
+                              std::move(wishes));
+    sessions.wait(key, {[&node](std::function<void()> work) { node.post(std::move(work)); },
+                        [end = std::move(end)](const std::string&) { end(); }, owner});
 }
 
 Gate::Gate(Node& node, std::shared_ptr<Switchboard> switchboard, std::span<const Mount> mounts)

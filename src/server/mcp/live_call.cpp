@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
+#include "model/json.hpp"
 
 #include <algorithm>
 
@@ -224,8 +225,9 @@ Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> 
 }
 
 void LiveCall::await_cancel() {
-    const std::string key =
-        *awaited_.insert("cancel " + spec_.serial + " " + spec_.request.id).first;
+    // As params have it, in which it is named.
+    const auto id = json::canonicalize(spec_.request.id);
+    const std::string key = *awaited_.insert("cancel " + spec_.serial + " " + *id).first;
     station_->switchboard->sessions.wait(
         key, waiting([](LiveCall& self, const std::string&) { self.cancel(); }));
 }

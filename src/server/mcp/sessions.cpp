@@ -101,9 +101,10 @@ void Sessions::wait(const std::string& key, Waiting waiting) {
     waiting_.insert_or_assign(key, std::move(waiting));
 }
 
-void Sessions::forget(const std::string& key) {
+void Sessions::forget(const std::string& key, std::uint64_t owner) {
     const MutexLock held(mutex_);
-    waiting_.erase(key);
+    const auto at = waiting_.find(key);
+    if (at != waiting_.end() && at->second.owner == owner) waiting_.erase(at);
 }
 
 // Whoever forgets it before its cell ends can be sure that the cell is not posted to any more.

@@ -48,9 +48,11 @@ class Sessions {
     struct Waiting {
         std::function<void(std::function<void()>)> post;
         std::function<void(std::string)> call;
+        std::uint64_t owner = 0;  // where a key may be taken over
     };
     void wait(const std::string& key, Waiting waiting);
-    void forget(const std::string& key);
+    // Unless it is another owner's by now.
+    void forget(const std::string& key, std::uint64_t owner = 0);
     void tell(const std::string& key, std::string what);
 
   private:

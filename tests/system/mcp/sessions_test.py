@@ -99,6 +99,21 @@ def test_changes_of_one_resource_are_told_together(fixture, api):
         assert 2 <= told <= 2 + took / 0.25, (told, took)
 
 
+def test_a_session_has_one_stream_the_newest(fixture, api):
+    session = Session(fixture)
+    session.ask("resources/subscribe", {"uri": "once"})
+    with open_stream(session) as old:
+        place, _ = old.next()
+        with open_stream(session, place) as new:
+            new.next()
+            with pytest.raises(EOFError):
+                old.next()
+            put(api, "once", time.time())
+            assert new.next()[1]["params"]["uri"] == "once"
+            assert session.ask("ping").result == {}
+            assert new.silent(0.5)
+
+
 def test_what_a_stream_must_be_asked_with(fixture):
     session = Session(fixture)
     assert send(fixture, None, {**session.headers(), "Accept": "application/json"},
@@ -262,12 +277,12 @@ def test_what_takes_long_becomes_a_stream_and_closing_it_cancels(fixture):
 def test_going_away_cancels_no_call_of_a_session(fixture):
     before = cancelled(fixture)
     session = Session(fixture)
-    with Stream(fixture, "POST", session.headers(), message("tools/call", WAITS, "gone")):
+    with Stream(fixture, "POST", session.headers(), message("tools/call", WAITS, "gone é")):
         pass
     time.sleep(0.5)
     assert cancelled(fixture) == before
     session.note("notifications/cancelled", {"requestId": "other"})
-    session.note("notifications/cancelled", {"requestId": "gone"})
+    session.note("notifications/cancelled", {"requestId": "gone é"})
     wait_until(lambda: cancelled(fixture) == before + 1, what="the call to be cancelled")
 
 

@@ -94,6 +94,14 @@ TEST(McpSessions, WhoWaitsIsToldOnce) {
     for (const char* key : {"a", "a", "b", "c"})
         sessions.tell(key, key);
     EXPECT_EQ(told, std::vector<std::string>{"a"});
+    // Who took a place over keeps it when the one before goes.
+    sessions.wait("place", waiting());
+    Sessions::Waiting newer = waiting();
+    newer.owner = 2;
+    sessions.wait("place", std::move(newer));
+    sessions.forget("place");
+    sessions.tell("place", "newer");
+    EXPECT_EQ(told.back(), "newer");
 }
 
 }  // namespace
