@@ -74,13 +74,20 @@ const Endpoint::Method* Endpoint::find(std::string_view name, Era era) const {
 }
 
 // A session belongs to its user: asked for by another one, it is not there.
-std::optional<Session> Endpoint::session_of(const net::Request& request,
-                                            const Sender& sender) const {
+std::optional<Session> Endpoint::session_of(const net::Request& request, const Sender& sender) {
     const auto id = request.header(kSessionHeader);
     if (!id) return std::nullopt;
-    auto session = station_->switchboard->sessions.find(path_, *id);
-    if (session && session->user != sender.principal.user) session.reset();
-    return session;
+    const Sessions& sessions = station_->switchboard->sessions;
+    auto known = opened_.find(*id);
+    if (known == opened_.end()) {
+        auto session = sessions.find(path_, *id);
+        if (!session) return std::nullopt;
+        if (opened_.size() >= kOpenedMax) opened_.clear();
+        known = opened_.emplace(*id, *std::move(session)).first;
+    }
+    if (known->second.user != sender.principal.user || sessions.has_ended(known->second.serial))
+        return std::nullopt;
+    return known->second;
 }
 
 void Endpoint::handle(const ExchangePtr& exchange) {

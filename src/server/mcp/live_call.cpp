@@ -16,14 +16,20 @@ std::size_t level_of(std::string_view name) {
                                     std::begin(kLevels));
 }
 
-std::string text_content(std::initializer_list<std::string_view> texts) {
-    return json::written(256, [&](json::Writer& out) {
-        out.array(texts, [&](std::string_view text) { out.object("type", "text", "text", text); });
+void write_texts(json::Writer& out, std::initializer_list<std::string_view> texts) {
+    out.raw(",\"content\":").array(texts, [&](std::string_view text) {
+        out.object("type", "text", "text", text);
     });
 }
 
 std::string state_purpose(const std::string& user) {
     return "state " + user;
+}
+
+// Of what is called: state that was given to it fits no other.
+std::string digest_of(const CallSpec& spec) {
+    constexpr std::string_view kEnd("\0", 1);
+    return std::string(view(sha256({spec.request.method, kEnd, spec.name, kEnd, spec.arguments})));
 }
 
 InputResponse input_of(std::string key, std::string_view json) {
@@ -41,12 +47,11 @@ InputResponse input_of(std::string key, std::string_view json) {
 
 }  // namespace
 
-std::string tail(Era era, Form form) {
-    if (era == Era::legacy) return {};
-    std::string out = R"("resultType":"complete",)";
-    if (form == Form::read || form == Form::page) out += R"("ttlMs":0,"cacheScope":"private",)";
-    return out + R"("_meta":{"io.modelcontextprotocol/serverInfo":)" + std::string(kServerInfo) +
-           "}";
+void write_tail(json::Writer& out, Era era, Form form) {
+    if (era == Era::legacy) return;
+    if (form == Form::read || form == Form::page) out.raw(R"(,"ttlMs":0,"cacheScope":"private")");
+    out.raw(R"(,"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":)");
+    out.raw(kServerInfo).raw("}");
 }
 
 std::vector<InputResponse> read_inputs(std::string_view input_responses) {
@@ -58,17 +63,14 @@ std::vector<InputResponse> read_inputs(std::string_view input_responses) {
     return inputs;
 }
 
-std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments) {
-    return std::string(view(
-        sha256({method, std::string_view("\0", 1), name, std::string_view("\0", 1), arguments})));
-}
-
-std::optional<std::string> open_state(Station& station, const std::string& user,
-                                      std::string_view digest, std::string_view sealed) {
-    const auto plain = station.switchboard->sealer.open(state_purpose(user), sealed);
+std::optional<std::string> open_state(Station& station, const CallSpec& spec,
+                                      std::string_view sealed) {
+    const auto plain =
+        station.switchboard->sealer.open(state_purpose(spec.request.principal.user), sealed);
     if (!plain) return std::nullopt;
     std::string_view rest = *plain;
     const auto expires_ms = take_le<std::int64_t>(rest);
+    const std::string digest = digest_of(spec);
     if (!expires_ms || *expires_ms < station.node.clock().wall_ms() || !rest.starts_with(digest))
         return std::nullopt;
     return std::string(rest.substr(digest.size()));
@@ -95,6 +97,7 @@ void LiveCall::start(StationPtr station, ReplyPtr reply, CallSpec spec) {
         new LiveCall(std::move(station), std::move(reply), std::move(spec)));
     call->spec_.handler(*call);
     if (call->over_) return;
+    call->reply_->watch();
     if (call->spec_.era == Era::modern)  // there, whoever goes does not want the answer
         call->cancel_with_client();
     else
@@ -122,11 +125,18 @@ void LiveCall::answer(int status, std::string text) {
     reply_->answer(status, std::move(text));
 }
 
-void LiveCall::finish(std::string_view members) {
-    const std::string end = tail(spec_.era, spec_.form);
-    std::string body = "{";
-    body.append(members).append(members.empty() || end.empty() ? "" : ",").append(end).append("}");
-    answer(200, result_text(spec_.request.id, body));
+template <class Write>
+void LiveCall::finish(std::size_t bytes, Write write_members) {
+    constexpr std::size_t kAround = 384;
+    answer(200, json::written(bytes + kAround, [&](json::Writer& out) {
+               out.object([&] {
+                   out.members("jsonrpc", "2.0", "id", json::Raw{spec_.request.id});
+                   out.member("result").object([&] {
+                       write_members(out);
+                       write_tail(out, spec_.era, spec_.form);
+                   });
+               });
+           }));
 }
 
 void LiveCall::refuse(const Refusal& refusal) {
@@ -134,7 +144,10 @@ void LiveCall::refuse(const Refusal& refusal) {
 }
 
 void LiveCall::result(std::string structured) {
-    finish("\"content\":" + text_content({structured}) + ",\"structuredContent\":" + structured);
+    finish(structured.size() * 5 / 2, [&](json::Writer& out) {
+        write_texts(out, {structured});
+        out.member("structuredContent", json::Raw{structured});
+    });
 }
 
 void LiveCall::content(std::string members) {
@@ -143,17 +156,19 @@ void LiveCall::content(std::string members) {
         if (members[kBegin.size()] != ']') spec_.first_page += ",";
         members.insert(kBegin.size(), spec_.first_page);
     }
-    finish(members);
+    finish(members.size(), [&](json::Writer& out) {
+        if (!members.empty()) out.raw(",").raw(members);
+    });
 }
 
 void LiveCall::failed(const Error& error, std::string structured) {
     // As text only: what it is structured like is said of results alone.
     const std::string text = std::string(error_row(error.code).name) + ": " + said(error);
     if (spec_.form == Form::tool)
-        return finish(
-            "\"content\":" +
-            (structured.empty() ? text_content({text}) : text_content({text, structured})) +
-            ",\"isError\":true");
+        return finish(text.size() + structured.size(), [&](json::Writer& out) {
+            structured.empty() ? write_texts(out, {text}) : write_texts(out, {text, structured});
+            out.member("isError", true);
+        });
     const ErrorRow& row = error_row(error.code);
     Refusal refusal{200, row.http_status >= 500 ? kInternalError : kInvalidParams, text, {}};
     if (spec_.form == Form::read && error.code == Errc::not_found) {
@@ -253,7 +268,7 @@ void LiveCall::ask(std::vector<InputRequest> wanted, std::string state) {
 void LiveCall::ask_by_result(const std::vector<InputRequest>& wanted, const std::string& state) {
     std::string plain;
     put_le<std::int64_t>(plain, station_->node.clock().wall_ms() + limits::mcp_state_ms);
-    plain.append(spec_.digest).append(state);
+    plain.append(digest_of(spec_)).append(state);
     const std::string sealed =
         station_->switchboard->sealer.seal(state_purpose(spec_.request.principal.user), plain);
     std::string body = json::written(512, [&](json::Writer& out) {

@@ -57,14 +57,14 @@ struct CallSpec {
     std::string progress_token;  // JSON; empty: nobody asks
     std::string log_level;       // empty: nobody asks
     std::string first_page;      // of a page: elements that come before those of the handler
-    std::string digest;          // of what is called: state that was given to it fits no other
+    std::string name;            // of what is called
     std::vector<InputResponse> inputs;
     std::string state;
 };
 
-// `"_meta":{…}` with who answers, as it ends every result; with `"resultType":"complete"` and
-// hints for caches before it. Empty for revisions with sessions.
-std::string tail(Era era, Form form);
+// How every result ends: that it is one, hints for caches, and who answers. Empty for revisions
+// with sessions; otherwise it begins with a comma.
+void write_tail(json::Writer& out, Era era, Form form);
 
 class LiveCall final : public Call {
   public:
@@ -92,7 +92,9 @@ class LiveCall final : public Call {
         : station_(std::move(station)), reply_(std::move(reply)), spec_(std::move(spec)) {}
 
     static std::string said(const Error& error);
-    void finish(std::string_view members);
+    // `write_members(out)`: of the result, each with a comma before it.
+    template <class Write>
+    void finish(std::size_t bytes, Write write_members);
     void refuse(const Refusal& refusal);
     void answer(int status, std::string text);
     void cancel();
@@ -121,11 +123,9 @@ class LiveCall final : public Call {
 
 // What the client answered to input requests. Requires: JSON of an object.
 std::vector<InputResponse> read_inputs(std::string_view input_responses);
-// The digest that CallSpec wants.
-std::string digest_of(std::string_view method, std::string_view name, std::string_view arguments);
 // Opens what a call was given as its state. Nothing where it is not this user's, of this call, or
 // too old.
-std::optional<std::string> open_state(Station& station, const std::string& user,
-                                      std::string_view digest, std::string_view sealed);
+std::optional<std::string> open_state(Station& station, const CallSpec& spec,
+                                      std::string_view sealed);
 
 }  // namespace dyad::server::mcp

@@ -7,7 +7,7 @@
 namespace dyad::server::mcp {
 namespace {
 
-constexpr std::string_view kPublic = R"("ttlMs":300000,"cacheScope":"public",)";
+constexpr std::string_view kPublic = R"(,"ttlMs":300000,"cacheScope":"public")";
 
 }  // namespace
 
@@ -17,7 +17,8 @@ void Endpoint::discover(Visit& visit) {
             out.members("supportedVersions", json::Raw{kSupported}, "capabilities",
                         json::Raw{capabilities_of(registry_, Era::modern)}, "instructions",
                         registry_.instructions);
-            out.raw(",").raw(kPublic).raw(tail(Era::modern, Form::tool));
+            out.raw(kPublic);
+            write_tail(out, Era::modern, Form::tool);
         });
     }));
 }
@@ -109,9 +110,13 @@ void Endpoint::listen(Visit& visit) {
 void Endpoint::list(Visit& visit, const std::string& members) {
     if (visit.params.cursor)
         return visit.refuse("cursor: is none that was given; this list has one page");
-    const bool modern = visit.era == Era::modern;
-    visit.answer("{" + members + (modern ? "," + std::string(kPublic) : "") +
-                 tail(visit.era, Form::tool) + "}");
+    visit.answer(json::written(members.size() + 256, [&](json::Writer& out) {
+        out.object([&] {
+            out.raw(",").raw(members);
+            if (visit.era == Era::modern) out.raw(kPublic);
+            write_tail(out, visit.era, Form::tool);
+        });
+    }));
 }
 
 void Endpoint::list_resources(Visit& visit) {
@@ -131,18 +136,6 @@ void Endpoint::run(Visit& visit, Handler handler, Form form, std::string_view na
     spec.handler = handler;
     spec.form = form;
     spec.era = visit.era;
-    spec.digest = digest_of(visit.message.method, name, arguments);
-    if (visit.era == Era::modern && form != Form::page && form != Form::completion) {
-        spec.inputs = read_inputs(visit.params.input_responses);
-        if (visit.params.state) {
-            auto state =
-                open_state(*station_, visit.principal.user, spec.digest, *visit.params.state);
-            if (!state)
-                return visit.refuse(
-                    "requestState: is not what this call was given, or too old; call without it");
-            spec.state = *std::move(state);
-        }
-    }
     const auto& meta = visit.params.meta;
     if (meta) {
         if (!meta->progress_token.starts_with('{') && !meta->progress_token.starts_with('['))
@@ -150,8 +143,11 @@ void Endpoint::run(Visit& visit, Handler handler, Form form, std::string_view na
         spec.log_level = meta->log_level.value_or("");
     }
     spec.serial = visit.session ? visit.session->serial : std::string();
+    spec.name = name;
     spec.arguments = std::move(arguments);
     spec.first_page = std::move(first_page);
+    const bool may_ask = visit.era == Era::modern && form != Form::page && form != Form::completion;
+    if (may_ask) spec.inputs = read_inputs(visit.params.input_responses);
     spec.request = {
         .version = visit.session ? visit.session->version : std::string(kModern),
         .capabilities = visit.session ? visit.session->capabilities
@@ -160,8 +156,15 @@ void Endpoint::run(Visit& visit, Handler handler, Form form, std::string_view na
         .instance = std::move(visit.instance),
         .id = visit.message.id,
         .method = visit.message.method,
-        .params = visit.message.params,
+        .params = std::move(visit.message.params),  // of which nothing is read any more
     };
+    if (may_ask && visit.params.state) {
+        auto state = open_state(*station_, spec, *visit.params.state);
+        if (!state)
+            return visit.refuse(
+                "requestState: is not what this call was given, or too old; call without it");
+        spec.state = *std::move(state);
+    }
     LiveCall::start(station_, visit.reply, std::move(spec));
 }
 

@@ -27,19 +27,24 @@ Reply::Reply(Node& node, ExchangePtr exchange, std::size_t expected, bool is_bat
       exchange_(std::move(exchange)),
       expected_(expected),
       is_batch_(is_batch),
-      may_stream_(net::preference(exchange_->request().headers, kStreamType).weight > 0),
       last_ms_(node.clock().steady_ms()) {}
 
 ReplyPtr Reply::make(Node& node, ExchangePtr exchange, std::size_t expected, bool is_batch) {
-    ReplyPtr reply(new Reply(node, std::move(exchange), expected, is_batch));
-    reply->exchange_->on_closed([weak = std::weak_ptr(reply)] {
+    return ReplyPtr(new Reply(node, std::move(exchange), expected, is_batch));
+}
+
+bool Reply::may_stream() const {
+    return !gone_ && net::preference(exchange_->request().headers, kStreamType).weight > 0;
+}
+
+void Reply::watch() {
+    exchange_->on_closed([weak = weak_from_this()] {
         const ReplyPtr self = weak.lock();
         if (!self) return;
         self->gone_ = true;
         for (const auto& call : std::exchange(self->on_gone_, {}))
             call();
     });
-    return reply;
 }
 
 void Reply::begin_stream() {
@@ -73,7 +78,10 @@ void Reply::answer(int status, std::string text, net::Headers headers) {
         append_event(event, text);
         write(std::move(event));
     } else if (!text.empty()) {
-        texts_.append(texts_.empty() ? "" : ",").append(text);
+        if (texts_.empty())
+            texts_ = std::move(text);
+        else
+            texts_.append(",").append(text);
     }
     if (expected_ == 0) finish(is_batch_ ? 200 : status, std::move(headers));
 }

@@ -25,7 +25,9 @@ class Reply final : public Beating, public std::enable_shared_from_this<Reply> {
     // Something before them, for which a stream is begun. False: the client takes none, or has
     // gone.
     bool say(std::string_view text);
-    bool may_stream() const noexcept { return may_stream_ && !gone_; }
+    bool may_stream() const;
+    // From here on it sees whether the client goes. For answers that are not there at once.
+    void watch();
     // Told when the client has gone before the last answer.
     void on_gone(std::function<void()> call) { on_gone_.push_back(std::move(call)); }
 
@@ -41,7 +43,6 @@ class Reply final : public Beating, public std::enable_shared_from_this<Reply> {
     ExchangePtr exchange_;
     std::size_t expected_;
     bool is_batch_;
-    bool may_stream_;
     bool streaming_ = false;
     bool gone_ = false;
     std::int64_t last_ms_;  // steady: of the last byte, or the beginning

@@ -13,23 +13,34 @@ using json::MemberOf;
 using json::Source;
 
 struct Envelope {
-    std::optional<std::string> version;
-    std::string id, method, params, result, error;
+    std::optional<std::string> version, method;
+    std::string_view id, error;
+    std::string params, result;
 };
 
-template <std::string Envelope::* place>
-bool take_document(Field& field, Envelope& envelope) {
-    return field.document(envelope.*place);
+template <auto place>
+bool take_member(Field& field, Envelope& envelope) {
+    if constexpr (std::is_same_v<decltype(place), std::string_view Envelope::*>)
+        return field.raw(envelope.*place);
+    else if constexpr (std::is_same_v<decltype(place), std::string Envelope::*>)
+        return field.document(envelope.*place);
+    else
+        return field.into(envelope.*place);
 }
 
 constexpr MemberOf<Envelope> kEnvelope[] = {
-    {"jsonrpc", [](Field& field, Envelope& to) { return field.into(to.version); }},
-    {"id", take_document<&Envelope::id>},
-    {"method", take_document<&Envelope::method>},
-    {"params", take_document<&Envelope::params>},
-    {"result", take_document<&Envelope::result>},
-    {"error", take_document<&Envelope::error>},
+    {"jsonrpc", take_member<&Envelope::version>}, {"id", take_member<&Envelope::id>},
+    {"method", take_member<&Envelope::method>},   {"params", take_member<&Envelope::params>},
+    {"result", take_member<&Envelope::result>},   {"error", take_member<&Envelope::error>},
 };
+
+// Keeps its parser's memory.
+Source& opened(std::string_view text, bool pass_unknown) {
+    thread_local Source source;
+    source.pass_unknown = pass_unknown;
+    source.open(text);
+    return source;
+}
 
 bool is_id(std::string_view json) {
     return json.starts_with('"') || json.find_first_not_of("-0123456789") == std::string::npos;
@@ -57,18 +68,17 @@ std::variant<Message, Refusal> judge(Envelope&& from) {
         return wrong("id: must be a string or an integer, or be left out of a notification");
     if (!from.id.empty() && !is_id(from.id)) return wrong("id: must be a string or an integer");
     Message message;
-    message.id = std::move(from.id);
-    if (from.method.empty()) {
+    message.id = from.id;
+    if (!from.method) {
         if (message.id.empty() || from.result.empty() == from.error.empty())
             return wrong("a message has a method, or an id and either a result or an error");
         message.kind = Message::Kind::response;
         message.result = std::move(from.result);
         return message;
     }
-    if (!from.method.starts_with('"')) return wrong("method: must be a string");
     if (!from.result.empty() || !from.error.empty())
         return wrong("a message with a method has neither result nor error");
-    message.method = unquoted(from.method);
+    message.method = *std::move(from.method);
     message.params = from.params.empty() ? "{}" : std::move(from.params);
     if (!message.params.starts_with('{'))
         return Refusal{400, kInvalidParams, "params: must be an object", {}};
@@ -77,8 +87,7 @@ std::variant<Message, Refusal> judge(Envelope&& from) {
 }
 
 Element read_element(std::string_view text) {
-    Source source;
-    source.open(text);
+    Source& source = opened(text, false);
     json::Lexer& lexer = source.lexer();
     lexer.skip_space();
     if (lexer.peek() != '{') {
@@ -213,9 +222,7 @@ void append_event(std::string& out, std::string_view text, std::string_view even
 }
 
 Result<Params> read_params(std::string_view text) {
-    Source source;
-    source.pass_unknown = true;
-    source.open(text);
+    Source& source = opened(text, true);
     Result<Params> params{Params{}};
     json::Members members;
     if (!json::read_members<kParams>(source, members, *params))

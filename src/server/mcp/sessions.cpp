@@ -41,10 +41,14 @@ std::optional<Session> Sessions::find(std::string_view path, std::string_view id
         if (name == "sampling") can.sampling = yes;
         if (name == "roots") can.roots = yes;
     }
-    const MutexLock held(mutex_);
-    const auto at = records_.find(session.serial);
-    if (at != records_.end() && at->second.ended) return std::nullopt;
+    if (has_ended(session.serial)) return std::nullopt;
     return session;
+}
+
+bool Sessions::has_ended(const std::string& serial) const {
+    const MutexLock held(mutex_);
+    const auto at = records_.find(serial);
+    return at != records_.end() && at->second.ended;
 }
 
 Sessions::Record& Sessions::record(const std::string& serial) {

@@ -35,6 +35,7 @@ class Sessions {
     // Nothing where there is none, or it has ended.
     std::optional<Session> find(std::string_view path, std::string_view id) const;
     void end(const std::string& serial);
+    bool has_ended(const std::string& serial) const;
 
     // False: it has mcp_subscriptions_max of them.
     bool subscribe(const std::string& serial, const std::string& uri);

@@ -79,7 +79,7 @@ class Endpoint {
     bool offers(std::string_view name) const;
     // Why the request cannot get a stream of changes of this user.
     std::optional<Refusal> no_stream(const net::Request& request, const std::string& user) const;
-    std::optional<Session> session_of(const net::Request& request, const Sender& sender) const;
+    std::optional<Session> session_of(const net::Request& request, const Sender& sender);
 
     void post(const ExchangePtr& exchange);
     void post_batch(const ExchangePtr& exchange, Body body, const Sender& sender);
@@ -114,6 +114,9 @@ class Endpoint {
     StationPtr station_;
     const Registry& registry_;
     std::string_view path_;
+    // Sessions whose ids were opened lately: what is sealed in them never changes.
+    static constexpr std::size_t kOpenedMax = 256;
+    std::map<std::string, Session, std::less<>> opened_;
 };
 
 }  // namespace dyad::server::mcp

@@ -102,7 +102,7 @@ TEST(McpParams, AnErrorNamesTheMember) {
     for (const auto& [text, name] : std::vector<std::pair<std::string, std::string>>{
              {R"({"name":7})", "name"},
              {R"({"_meta":null})", "_meta"},
-             {R"({"_meta":{"io.modelcontextprotocol/protocolVersion":1}})", "_meta"}}) {
+             {R"({"_meta":{"io.modelcontextprotocol/protocolVersion":1}})", "protocolVersion"}}) {
         const Result<Params> params = read_params(text);
         ASSERT_FALSE(params) << text;
         EXPECT_NE(params.error().detail.find(name), std::string::npos) << params.error().detail;
