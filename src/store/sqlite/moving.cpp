@@ -172,11 +172,7 @@ Status MemoryWriter::finish(const LogHead& head, Offset first_kept, Version forg
     if (forgotten != 0)
         TRY(db_->execute("INSERT OR REPLACE INTO meta(key, value) VALUES('forgotten:' || ?, ?)",
                          user_, forgotten));
-    return db_->execute(
-        "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
-        "FROM (SELECT expires_at FROM context WHERE user = ?1 AND deleted = 0 UNION ALL "
-        "SELECT expires_at FROM claim WHERE user = ?1)) WHERE user = ?1",
-        user_, first_kept);
+    return projections_.take_rows(user_, first_kept);
 }
 
 }  // namespace dyad::sqlite

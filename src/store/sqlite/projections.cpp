@@ -306,6 +306,14 @@ Status Projections::load(std::int64_t user, State& state) {
     return head.status();
 }
 
+Status Projections::take_rows(std::int64_t user, Offset first_kept) {
+    return db_.execute(
+        "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
+        "FROM (SELECT expires_at FROM context WHERE user = ?1 AND deleted = 0 UNION ALL "
+        "SELECT expires_at FROM claim WHERE user = ?1)) WHERE user = ?1",
+        user, first_kept);
+}
+
 // head.next_expiry is a lower bound, as contexts are written again and deleted: here it becomes
 // exact.
 Result<bool> Projections::has_expired(std::int64_t user, std::int64_t now_ms) {

@@ -26,6 +26,9 @@ class Projections {
     // The user's state, folded up to the stored head.
     Status load(std::int64_t user, State& state);
 
+    // The rows were written by others: what the head says of them follows.
+    Status take_rows(std::int64_t user, Offset first_kept);
+
     // Users with contexts or claims that may expire by `now_ms`: as far as the rows say, which a
     // later write may have changed. And whether one has, exactly, as the rows say.
     Result<std::vector<std::string>> users_who_may_have_expired(std::int64_t now_ms,

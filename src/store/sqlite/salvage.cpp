@@ -68,7 +68,7 @@ class UserSalvage {
 
   private:
     struct Sound {
-        std::vector<RawRow> contexts, conflicts, modes, transitions, responses, expired;
+        std::vector<RawRow> contexts, conflicts, claims, modes, transitions, responses, expired;
     };
     void sort_rows();
     Offset last_offset() const;
@@ -76,6 +76,7 @@ class UserSalvage {
     Status write_modes();
     Status write_responses();
     Status write_conflicts(const LogSalvage& log);
+    Status write_claims(const LogSalvage& log);
     Status finish(const LogSalvage& log);
     Status compare(const LogSalvage& log);
     Status compare(const Kind& kind, const LogSalvage& log);
@@ -121,6 +122,11 @@ void UserSalvage::sort_rows() {
             sound_.conflicts.push_back(std::move(row));
         else if (mode && mode->instance_id == name)
             unsound_["mode"][name] = {mode->sync_version, kOnDamagedPage};
+    });
+    each(from_.claims, [&](RawRow& row) {
+        const Result<Claim> claim = read_claim(row.values[4].bytes);
+        if (row.sound && claim && claim->resource == row.values[1].bytes)
+            sound_.claims.push_back(std::move(row));
     });
     each(from_.transitions, [&](RawRow& row) {
         const Result<ModeState> mode = read_mode(row.values[3].bytes);
@@ -227,6 +233,23 @@ Status UserSalvage::write_conflicts(const LogSalvage& log) {
     return open.status();
 }
 
+// A claim whose row is lost, or that a lost event ended, costs its holder a refusal or the others
+// some time: it is no loss to be told of.
+Status UserSalvage::write_claims(const LogSalvage& log) {
+    for (const RawRow& row : sound_.claims) {
+        const std::string& resource = row.values[1].bytes;
+        const auto ended = log.ended_claims().find(resource);
+        if (ended != log.ended_claims().end() && ended->second > natural(row.values[2])) continue;
+        TRY(db_.execute(
+            "INSERT INTO claim(user, resource, offset, expires_at, json) "
+            "VALUES(?, ?, ?, ?, ?) ON CONFLICT(user, resource) DO UPDATE SET "
+            "offset = excluded.offset, expires_at = excluded.expires_at, "
+            "json = excluded.json WHERE excluded.offset > offset",
+            user_, resource, row.values[2].number, row.values[3].number, row.values[4].bytes));
+    }
+    return Done{};
+}
+
 Status UserSalvage::write_rows(const LogSalvage& log) {
     for (const RawRow& row : sound_.contexts)
         TRY(
@@ -242,6 +265,7 @@ Status UserSalvage::write_rows(const LogSalvage& log) {
     TRY(write_modes());
     TRY(write_responses());
     TRY(write_conflicts(log));
+    TRY(write_claims(log));
     for (const RawRow& row : sound_.expired)
         TRY(db_.execute(
             "INSERT OR IGNORE INTO expired_operations(user, instance, last_offset, keys) "
@@ -322,10 +346,7 @@ Status UserSalvage::finish(const LogSalvage& log) {
     account_.whole = account_.events_lost() == 0 && !log.is_rechained() && account_.items.empty() &&
                      account_.notes.empty();
     if (!account_.whole) TRY(log_tables_.set_epoch(user_, new_epoch_));
-    return db_.execute(
-        "UPDATE head SET first_kept = ?2, state_sum = NULL, next_expiry = (SELECT min(expires_at) "
-        "FROM context WHERE user = ?1 AND deleted = 0) WHERE user = ?1",
-        user_, log.first());
+    return projections_.take_rows(user_, log.first());
 }
 
 Status UserSalvage::run() {

@@ -28,9 +28,13 @@ Status LogSalvage::flush() {
     Unapplied batch;
     batch.batch = std::make_shared<const EventBatch>(std::exchange(building_, {}));
     TRY(batch.decode());
-    for (const Change& change : batch.changes)
-        if (const auto* context = std::get_if<ContextChange>(&change))
+    for (std::size_t i = 0; i < batch.changes.size(); ++i) {
+        if (const auto* context = std::get_if<ContextChange>(&batch.changes[i]))
             closed_.insert(context->conflicts_closed.begin(), context->conflicts_closed.end());
+        const auto* claim = std::get_if<ClaimChange>(&batch.changes[i]);
+        if (claim != nullptr && !claim->is_held())
+            ended_claims_[claim->claim.resource] = batch.batch->first + i;
+    }
     TRY(log_.append(user_, std::span(&batch, 1), batch.batch->head()));
     return projections_.apply(user_, std::span(&batch, 1));
 }

@@ -33,6 +33,8 @@ class LogSalvage {
     std::size_t lost_without_scope() const noexcept { return lost_without_scope_; }
     Offset first_lost() const noexcept { return first_lost_; }  // 0: none
     const std::set<std::string>& closed_conflicts() const noexcept { return closed_; }
+    // The last event that ended a claim on each resource.
+    const std::map<std::string, Offset>& ended_claims() const noexcept { return ended_claims_; }
     bool is_rechained() const noexcept { return rechained_; }
 
   private:
@@ -69,6 +71,7 @@ class LogSalvage {
     std::size_t lost_without_scope_ = 0;
     Offset first_lost_ = 0;
     std::set<std::string> closed_;
+    std::map<std::string, Offset> ended_claims_;
 };
 
 }  // namespace dyad::sqlite

@@ -119,6 +119,8 @@ void RowSorter::take_of_index(const RawRow& row, const std::string& shape, RawPl
     const auto& values = row.values;
     if (shape.starts_with("itiint") || shape.starts_with("itiiit")) {
         users_[values[0].number].contexts.push_back(place);
+    } else if (shape.starts_with("itiit")) {
+        users_[values[0].number].claims.push_back(place);
     } else if (shape == "itt") {
         users_[values[0].number].conflicts_and_modes.push_back(place);
     } else if (shape == "iitt") {  // the index of responses looks the same, but has no document
@@ -222,7 +224,7 @@ void join_by_epoch(std::vector<UserSources>& users) {
     }
     std::erase_if(users, [](const UserSources& user) {
         return user.segments.empty() && user.journal.empty() && user.contexts.empty() &&
-               user.conflicts_and_modes.empty() && user.responses.empty() &&
+               user.conflicts_and_modes.empty() && user.claims.empty() && user.responses.empty() &&
                user.transitions.empty() && !user.head;
     });
     for (UserSources& user : users)

@@ -42,7 +42,7 @@ struct UserSources {
     std::vector<SegmentPlace> segments;      // by their first event
     std::map<Offset, JournalBatch> journal;  // by each event's offset
     std::uint64_t last_sequence = 0;         // the last record that has events of this user
-    std::vector<RawPlace> contexts, conflicts_and_modes, transitions, responses, expired;
+    std::vector<RawPlace> contexts, conflicts_and_modes, claims, transitions, responses, expired;
     std::set<std::string> searchable;  // keys of live contexts
 
     std::vector<Epoch> epochs() const;

@@ -179,7 +179,7 @@ def test_a_killed_server_keeps_claims_and_ends_those_of_the_dead(make_server):
     server.kill()
     server.start()
 
-    def ended():  # pages of the log are read from the store: nobody is connected, or asks for claims
+    def ended():  # pages of the log are read from the store: nobody asks for claims
         return [event["data"] for event in read_log(server, "ada")
                 if event["kind"] == "claim-changed" and event["data"]["action"] == "expired"]
     assert wait_until(ended, 60, 0.2, "the end of a claim") == [
