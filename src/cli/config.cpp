@@ -168,7 +168,8 @@ std::string arguments_of(const server::mcp::Tool& tool, bool markdown) {
     for (const auto& [name, property] : schema.at("properties").get_object()) {
         const bool needed = std::find(required.begin(), required.end(), name) != required.end();
         list.append(list.empty() ? "" : ", ");
-        list.append(markdown ? code(name) : std::string(name)).append(needed ? "*" : "");
+        list.append(markdown ? code(name) : std::string(name));
+        if (needed) list.append(markdown ? "\\*" : "*");
     }
     return list;
 }
@@ -182,9 +183,11 @@ void print_tools(bool as_json, bool markdown) {
                         {"description", tool.description},
                         {"inputSchema", *json::parse(tool.input_schema)},
                         {"outputSchema", *json::parse(tool.output_schema)}});
+        std::string what(markdown ? tool.description : tool.title);
+        for (std::size_t at = 0; (at = what.find('*', at)) != std::string::npos; at += 2)
+            what.insert(at, 1, '\\');
         rows.push_back({markdown ? code(tool.name) : std::string(tool.name),
-                        arguments_of(tool, markdown),
-                        std::string(markdown ? tool.description : tool.title)});
+                        arguments_of(tool, markdown), std::move(what)});
     }
     if (markdown) {
         print(kToolsPage);
