@@ -413,7 +413,7 @@ def test_version_and_completion(cli):
     done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
     modes, commands = done.stdout.splitlines()
     assert {"inspired", "didactic", "parallel"} <= set(modes.split())
-    assert set(commands.split()) == {"context", "conflicts", "config"}
+    assert set(commands.split()) == {"context", "conflicts", "config", "connect"}
 
 
 def test_top_prints_a_line_of_json_for_each_refresh(cli):

@@ -172,7 +172,8 @@ def test_all_keys_are_offered_however_many(server, place):
                                                                          "parallel"]),
     ("context set k --strategy m", ["merge"]), ("events --type=mode", ["mode-changed"]),
     ("serve --log-level de", ["debug"]), ("serve --websocket ", ["false", "true"]),
-    ("conflicts resolve x s", ["stored"]), ("--json con", ["config", "conflicts", "context"]),
+    ("conflicts resolve x s", ["stored"]),
+    ("--json con", ["config", "conflicts", "connect", "context"]),
     ("context get ada/one x", []), ("comple", ["completion"])])
 def test_words_come_from_the_commands_themselves(server, place, line, expected):
     for shell in (bash, fish):
