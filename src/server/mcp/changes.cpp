@@ -24,18 +24,14 @@ class ChangeStream final : public core::Peer,
         exchange_->begin_stream(std::string(kStreamType));
         exchange_->on_writable([self = shared_from_this()] { self->writable(); });
         exchange_->on_closed([self = shared_from_this()] { self->stop(); });
-        if (!wishes_.first.empty()) say(wishes_.first);
-        if (!wishes_.resource) {
-            open_ = true;
-            return;
-        }
+        open_ = true;
+        if (!wishes_.resource) return acknowledge();
         core::SessionRequest request;
         request.user_id = wishes_.user;
         request.instance_id = wishes_.instance;
         request.listed = false;
         request.dialect = core::Dialect::negotiated;
         request.resume = wishes_.resume;
-        open_ = true;
         session_ = node_.engine().attach(std::move(request), *this,
                                          [weak = weak_from_this()](Position position) {
                                              if (const auto self = weak.lock())
@@ -76,7 +72,8 @@ class ChangeStream final : public core::Peer,
 
     bool listens() const noexcept { return !wishes_.methods.empty(); }
     void tell(std::string_view method) {
-        if (open_ && wishes_.methods.contains(std::string(method))) say(notification(method, ""));
+        if (open_ && acknowledged_ && wishes_.methods.contains(std::string(method)))
+            say(notification(method, ""));
     }
 
     std::int64_t beat(std::int64_t now_ms) override {
@@ -86,8 +83,15 @@ class ChangeStream final : public core::Peer,
     }
 
   private:
+    // Only now: what is written from here on is told.
+    void acknowledge() {
+        acknowledged_ = true;
+        if (!wishes_.first.empty()) say(wishes_.first);
+    }
+
     void begin(Position position) {
         epoch_ = position.epoch;
+        acknowledge();
         if (wishes_.subscription.empty())
             write("id: " + position.to_string() + (wishes_.primes ? "\ndata:\n\n" : "\n\n"));
     }
@@ -172,6 +176,7 @@ class ChangeStream final : public core::Peer,
     std::map<std::string, Position> changed_;  // not told yet
     bool window_open_ = false;                 // it told a moment ago
     bool open_ = false;
+    bool acknowledged_ = false;
     std::int64_t last_ms_;  // steady: of the last byte
 };
 

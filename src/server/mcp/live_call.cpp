@@ -225,8 +225,9 @@ Sessions::Waiting LiveCall::waiting(std::function<void(LiveCall&, std::string)> 
 }
 
 void LiveCall::await_cancel() {
-    // As params have it, in which it is named.
+    // As params have it, in which it is named; what they cannot hold is never named.
     const auto id = json::canonicalize(spec_.request.id);
+    if (!id) return;
     const std::string key = *awaited_.insert("cancel " + spec_.serial + " " + *id).first;
     station_->switchboard->sessions.wait(
         key, waiting([](LiveCall& self, const std::string&) { self.cancel(); }));

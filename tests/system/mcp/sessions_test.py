@@ -286,6 +286,15 @@ def test_going_away_cancels_no_call_of_a_session(fixture):
     wait_until(lambda: cancelled(fixture) == before + 1, what="the call to be cancelled")
 
 
+def test_an_id_that_no_program_can_hold_is_given_back_all_the_same(fixture):
+    session = Session(fixture)
+    call = '{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":"%s"}}'
+    huge = "1" * 40
+    for name in ("test_simple_text", "test_tool_with_progress"):
+        answer = session.post(call % (huge, name))
+        assert answer.status == 200 and f'"id":{huge},' in answer.text
+
+
 def test_streams_are_kept_alive(fixture):
     with listen(fixture, {"toolsListChanged": True}, timeout=30) as stream:
         stream.next()
