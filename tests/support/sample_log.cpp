@@ -84,8 +84,8 @@ void SampleLog::take(const EventBatch& batch, const std::vector<Change>& changes
 }
 
 Change SampleLog::next_change(const State& state, Offset offset) {
-    const std::uint64_t kind = shape_.only_contexts ? 0 : random_.below(11);
-    if (kind == 10) return next_claim(state, offset);
+    const std::uint64_t kind = shape_.only_contexts ? 0 : random_.below(10);
+    if (kind == 9 && offset % 2 == 0) return next_claim(state, offset);
     if (kind == 9) return McpChange{EventKind::mcp_tool_executed, "{\"tool\":\"search\"}"};
     if (kind == 8) return next_response(offset);
     if (kind == 7) return next_mode(state);
@@ -120,8 +120,6 @@ ContextChange SampleLog::next_context(const State& state, Offset offset) {
         if (random_.below(2) == 0)
             context->expires_at_ms = now_ms + static_cast<std::int64_t>(random_.below(100'000));
     }
-    if (random_.below(3) == 0)
-        context->provenance = Provenance{Author::model, "m", Trust::unverified};
     if (!state.conflicts.empty() && random_.below(3) == 0)
         change.conflicts_closed.push_back(state.conflicts.begin()->first);
     if (before && !context->deleted && random_.below(5) == 0)
@@ -169,7 +167,7 @@ ModeChange SampleLog::next_mode(const State& state) {
 }
 
 ClaimChange SampleLog::next_claim(const State& state, Offset offset) {
-    const std::string resource = "file:/" + std::to_string(random_.below(4));
+    const std::string resource = "file:/" + std::to_string(offset / 2 % 3);
     const auto at = state.claims.find(resource);
     if (at == state.claims.end())
         return {Claim{.resource = resource,
@@ -179,9 +177,9 @@ ClaimChange SampleLog::next_claim(const State& state, Offset offset) {
                       .token = offset,
                       .granted_at_ms = now_ms,
                       .renewed_at_ms = now_ms,
-                      .expires_at_ms = now_ms + static_cast<std::int64_t>(random_.below(100'000))}};
+                      .expires_at_ms = now_ms + static_cast<std::int64_t>(offset * 977 % 100'000)}};
     Claim claim = at->second;
-    const auto action = static_cast<ClaimAction>(1 + random_.below(3));
+    const auto action = static_cast<ClaimAction>(1 + offset / 2 % 3);
     if (action == ClaimAction::renewed) claim.expires_at_ms += 1'000;
     return {claim, action};
 }

@@ -59,9 +59,11 @@ void make_unsealed(const std::string& folder, test::SampleLog& log) {
     const auto user = tables.add_user("ada");
     ASSERT_TRUE(user);
     ASSERT_TRUE(tables.append(*user, batches, log.head()));
-    ASSERT_TRUE(db.script("ALTER TABLE head ADD COLUMN state_sum INTEGER"));
+    ASSERT_TRUE(
+        db.script("ALTER TABLE head ADD COLUMN state_sum INTEGER; "
+                  "CREATE TABLE claim(user, resource, offset, expires_at, json)"));
     ASSERT_TRUE(Projections(db).apply(*user, batches));
-    ASSERT_TRUE(db.script("ALTER TABLE head DROP COLUMN state_sum"));
+    ASSERT_TRUE(db.script("ALTER TABLE head DROP COLUMN state_sum; DROP TABLE claim"));
     ASSERT_TRUE(
         db.script("INSERT INTO meta(key, value) VALUES('store_id', 7), "
                   "('journal_made', 1)"));
