@@ -94,9 +94,10 @@ bool is_writing(std::string_view tool) {
 // The path without `.`, `..` and doubled slashes, behind `folder` where it is a relative one.
 std::string whole_path(std::string_view path, std::string_view folder) {
     std::string joined(path);
-    const bool drive = path.size() > 2 && path[1] == ':';
-    if (!path.starts_with('/') && !drive && !folder.empty())
-        joined = std::string(folder) + "/" + joined;
+    const auto is_whole = [](std::string_view one) {
+        return one.starts_with('/') || (one.size() > 2 && one[1] == ':');
+    };
+    if (!is_whole(path) && is_whole(folder)) joined = std::string(folder) + "/" + joined;
     std::vector<std::string_view> parts;
     for (std::string_view rest = joined; !rest.empty();) {
         const std::size_t slash = std::min(rest.find('/'), rest.size());
