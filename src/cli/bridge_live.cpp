@@ -21,7 +21,7 @@
 namespace dyad::cli {
 namespace {
 
-constexpr std::int64_t kSettleMs = 150;  // a file that looks the same for so long is done
+constexpr std::int64_t kSettleMs = 250;  // a file that looks the same for so long is done
 constexpr std::int64_t kLookMs = 2000;   // where no event comes: file systems without them
 constexpr std::int64_t kSilenceMs = 45'000;
 constexpr std::int64_t kPauseMaxMs = 5000;
