@@ -170,12 +170,12 @@ void Call::submit(wire::Given given, int (*status_of)(const Reply&), std::string
     Result<Conditions> conditions = conditions_of(request());
     if (!conditions) return refuse(conditions.error());
     given.conditions = *std::move(conditions);
-    for (const auto& [name, place] : {std::pair("Dyad-Fence", &given.fence),
-                                      std::pair("Dyad-Provenance", &given.provenance)}) {
+    for (const auto& [name, place] :
+         {std::pair("Dyad-Fence", &given.fence), std::pair("Dyad-Provenance", &given.provenance)}) {
         const std::string header = to_lower(name);
         if (net::count_of(request().headers, header) > 1)
-            return refuse(fail(Errc::invalid_field,
-                               std::string(name) + ": stands twice; send it once"));
+            return refuse(
+                fail(Errc::invalid_field, std::string(name) + ": stands twice; send it once"));
         *place = request().header(header).value_or("");
     }
     Result<Command> command = decoder().operation(request().body, std::move(given));
