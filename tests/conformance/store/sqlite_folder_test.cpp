@@ -79,7 +79,7 @@ std::string bytes_of(const std::filesystem::path& path) {
 
 TEST_F(SqliteFolder, ADatabaseWithoutSealsGetsThemOnceWithAllItHas) {
     test::SeededRandom random(2);
-    test::SampleLog log("ada", random);
+    test::SampleLog log("ada", random, {.only_contexts = true});  // older than claims
     const std::string folder = base_ / "old";
     make_unsealed(folder, log);
     const std::filesystem::path path = folder + "/" + kDatabaseName;
