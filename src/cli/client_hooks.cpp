@@ -42,11 +42,13 @@ constexpr HookRow kHooks[] = {
     {Client::cursor, "sessionEnd", "", 1},
 };
 
-// As a shell takes it.
-std::string command_of(Client client, const Ways& ways) {
+// As a shell takes it. Before a tool the event is named: what cannot be read is refused then.
+std::string command_of(const HookRow& row, const Ways& ways) {
     const bool plain = ways.program.find_first_of(" '\"\\$`") == std::string::npos;
     std::string out = plain ? ways.program : in_quotes(ways.program);
-    out.append(" hook ").append(client_names()[static_cast<std::size_t>(client)]);
+    out.append(" hook ").append(client_names()[static_cast<std::size_t>(row.client)]);
+    if (const std::string_view event = row.event; event.ends_with("reToolUse"))
+        out.append(" ").append(event);
     for (const std::string& word : ways.options)
         out.append(" ").append(in_quotes(word));
     return out;
@@ -80,11 +82,11 @@ std::string hooks_path(Client client, const Ways& ways) {
 std::optional<ClientFile> hooks_of(Client client, const Ways& ways) {
     ClientFile file{hooks_path(client, ways), {}};
     if (client == Client::cursor) file.entries.push_back({Entry::Kind::needed, {"version"}, "1"});
-    const std::string command = command_of(client, ways);
     for (const HookRow& row : kHooks)
         if (row.client == client)
-            file.entries.push_back(
-                {Entry::Kind::element, {"hooks", row.event}, element_of(row, command)});
+            file.entries.push_back({Entry::Kind::element,
+                                    {"hooks", row.event},
+                                    element_of(row, command_of(row, ways))});
     if (file.entries.empty()) return std::nullopt;
     return file;
 }

@@ -64,6 +64,11 @@ def check_agent_mcp(mcp):
             assert set(server) <= {"type", "url", "headers"} and is_text(server["url"])
 
 
+def command_at(event, client):
+    """Before a tool the event is named: what cannot be read is refused then."""
+    return f"dyad-memory hook {client}" + (f" {event}" if event.endswith("reToolUse") else "")
+
+
 def check_nested_hooks(document, client):
     assert set(document) == {"hooks"}
     for event, groups in document["hooks"].items():
@@ -73,7 +78,7 @@ def check_nested_hooks(document, client):
             assert event in ("PreToolUse", "PostToolUse") or "matcher" not in group
             for hook in group["hooks"]:
                 assert set(hook) == {"type", "command", "timeout"} and hook["type"] == "command"
-                assert hook["command"] == f"dyad-memory hook {client}"
+                assert hook["command"] == command_at(event, client)
                 assert isinstance(hook["timeout"], int) and hook["timeout"] > 0
                 assert event != "SessionEnd" or hook["timeout"] <= 1, "1.5 s are shared there"
 
@@ -127,7 +132,7 @@ def test_hooks():
         assert event in EVENTS["cursor"]
         for hook in hooks:
             assert set(hook) <= {"command", "matcher", "timeout"}
-            assert hook["command"] == "dyad-memory hook cursor"
+            assert hook["command"] == command_at(event, "cursor")
 
 
 def test_monitors():
