@@ -276,7 +276,7 @@ TEST_P(StoreProjections, ClaimsAreKeptUntilTheyEnd) {
     put(ada, ClaimChange{file, ClaimAction::released});
     backend_->restart(false);
     EXPECT_EQ(claims_of("ada"), "");
-    EXPECT_EQ(due(INT64_MAX / 2), Keys{});
+    EXPECT_EQ(due(9'999'999), Keys{});
 }
 
 }  // namespace dyad::conformance
