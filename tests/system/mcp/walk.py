@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Two assistants share one memory, step by step, on the real binary: docs/assistants-walk.md is what
-came of it. `--write` records it anew; walk_test.py holds the document against the server."""
+"""Two assistants share one memory, step by step, on the real binary: docs/assistants-walk.md is
+what came of it. `--write` records it anew; walk_test.py holds the document against the server."""
 
 import json
 import pathlib
