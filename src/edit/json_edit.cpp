@@ -194,9 +194,12 @@ class Editor {
         }
         const Child& last = node.children.back();
         const bool comma = last.comma != std::string::npos;
-        const std::size_t after = line_end(comma ? last.comma + 1 : last.value.end);
-        text_.insert(after,
-                     (lines ? eol_ + inside : std::string(" ")) + entry + (comma ? "," : ""));
+        const std::size_t from = comma ? last.comma + 1 : last.value.end;
+        const std::size_t after = line_end(from);
+        // Behind a comment that takes the rest of its line.
+        const bool next_line = text_.substr(from, after - from).find("//") != std::string::npos;
+        const std::string space = lines ? eol_ + inside : next_line ? eol_ : " ";
+        text_.insert(after, space + entry + (comma ? "," : ""));
         if (!comma) text_.insert(last.value.end, ",");
     }
 

@@ -209,7 +209,8 @@ Result<std::string> toml_at(std::string_view text, TomlPath table) {
 
 Result<std::string> set_toml(std::string_view text, TomlPath table, std::string_view block) {
     ASSIGN_OR_RETURN(const std::vector<Table> tables, Reader(text, table).read());
-    const std::string eol = text.find("\r\n") == text.npos ? "\n" : "\r\n";
+    const bool unix_lines = text.find("\r\n") == text.npos && !text.ends_with('\r');
+    const std::string eol = unix_lines ? "\n" : "\r\n";
     std::string lines;
     for (const char c : block)
         if (c != '\r') c == '\n' ? lines.append(eol) : lines.append(1, c);
@@ -223,10 +224,17 @@ Result<std::string> set_toml(std::string_view text, TomlPath table, std::string_
         placed = before == tables.rend();
         out.replace(one->begin, one->end - one->begin, placed ? lines : "");
     }
-    if (placed) return out;
-    if (!out.empty() && !out.ends_with('\n')) out.append(eol);
-    if (!out.empty()) out.append(eol);
-    return out.append(lines);
+    if (!placed) {
+        if (!out.empty() && !out.ends_with('\n')) out.append(eol);
+        if (!out.empty()) out.append(eol);
+        out.append(lines);
+    }
+    // What stands before it may be no TOML, and take it in.
+    ASSIGN_OR_RETURN(const std::string found, toml_at(out, table));
+    if (found.empty())
+        return fail(Errc::invalid_field,
+                    "a table behind what stands there would not be read as one");
+    return out;
 }
 
 Result<std::string> drop_toml(std::string_view text, TomlPath table) {
@@ -236,7 +244,7 @@ Result<std::string> drop_toml(std::string_view text, TomlPath table) {
         if (!is_below(one->path, table)) continue;
         std::size_t begin = one->begin;
         for (const std::string_view eol : {"\r\n", "\n"})
-            if (std::string_view(out).substr(0, begin).ends_with(std::string(eol).append(eol))) {
+            if (std::string_view(out).substr(0, begin).ends_with("\n" + std::string(eol))) {
                 begin -= eol.size();  // the line between it and what stands before
                 break;
             }

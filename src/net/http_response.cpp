@@ -25,7 +25,8 @@ std::optional<std::string_view> ResponseReader::header(std::string_view name) co
 
 Status ResponseReader::read_head(std::string_view head) {
     const bool version_11 = head.starts_with("HTTP/1.1 ");
-    const std::optional<std::uint64_t> status = read_number(head.substr(0, 12).substr(9));
+    const std::optional<std::uint64_t> status =
+        head.size() < 12 ? std::nullopt : read_number(head.substr(9, 3));
     if ((!version_11 && !head.starts_with("HTTP/1.0 ")) || !status || *status < 100)
         return malformed("there is no status");
     headers_.clear();

@@ -118,5 +118,13 @@ TEST(JsonEdit, NoPrefixOfATextIsReadBeyondItsEnd) {
         }
 }
 
+TEST(JsonEdit, NothingIsPutIntoACommentThatTakesTheRestOfItsLine) {
+    const std::vector<std::string> path = {"mcpServers", "dyad"};
+    const auto set = set_json("{\"a\": {}// mine\n}\n", path, "{\"url\":\"x\"}");
+    ASSERT_TRUE(set);
+    EXPECT_EQ(*set, "{\"a\": {},// mine\n\"mcpServers\": {\"dyad\": {\"url\": \"x\"}}\n}\n");
+    EXPECT_EQ(*set_json(*set, path, "{\"url\":\"x\"}"), *set);
+}
+
 }  // namespace
 }  // namespace dyad::edit

@@ -24,8 +24,8 @@ std::string drop(std::string_view text) {
 TEST(TomlEdit, TheTableGoesToTheEndAndComesOutAgain) {
     EXPECT_EQ(set(""), kBlock);
     EXPECT_EQ(set(kMine), std::string(kMine) + "\n" + kBlock);
-    for (const std::string& before :
-         {std::string(kMine), std::string(), std::string("a = 1\r\n")}) {
+    for (const std::string& before : {std::string(kMine), std::string(), std::string("a = 1\r\n"),
+                                      std::string("a = 1\r\n\n")}) {
         const std::string after = set(before);
         EXPECT_EQ(set(after), after);
         EXPECT_EQ(drop(after), before);

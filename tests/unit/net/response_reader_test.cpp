@@ -64,8 +64,9 @@ TEST(ResponseReader, ReadsEveryFramingHoweverItIsCutUp) {
 
 TEST(ResponseReader, WhatIsNoHttpIsAnError) {
     for (const char* const text :
-         {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/2 200\r\n\r\n",
-          "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nbad line\r\n\r\n",
+         {"SSH-2.0-OpenSSH_9.2\r\n", "HTTK\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 abc\r\n\r\n",
+          "HTTP/2 200\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nbad line\r\n\r\n",
           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"})
         EXPECT_NE(read(text, 1).error, "") << text;
     EXPECT_NE(read("HTTP/1.1 200 OK\r\nx: " + std::string(70'000, 'y'), 1000).error, "");
