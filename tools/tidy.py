@@ -43,7 +43,7 @@ ARROWS = {
     "server": {"base", "model", "wire", "core/engine.hpp", "core/session.hpp", "core/feed.hpp",
                "store", "store/checked", "bus", "bus/local", "auth", "net"},
     # Files of assistants made one with a shared text, whatever that is stored in.
-    "cli/bridge": {"base", "model"},
+    "cli/bridge": {"base", "model", "edit"},
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "cli/bridge", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",

@@ -10,7 +10,6 @@ namespace {
 using Lines = std::vector<std::string_view>;
 
 constexpr std::ptrdiff_t kEditsMax = 2048;  // more than that between two texts: nothing in common
-constexpr std::size_t kContext = 3;
 
 // The greedy algorithm of Myers (1986): `furthest` after each number of edits, and the way back.
 Matches middle_matches(const Lines& a, const Lines& b) {
@@ -201,53 +200,6 @@ std::string Merge::text(Side in_conflicts, Side elsewhere) const {
     std::string out;
     for (const MergePart& part : parts_)
         out.append(part.of(part.conflict ? in_conflicts : elsewhere));
-    return out;
-}
-
-std::string unified_diff(std::string_view before, std::string_view after,
-                         const std::string& before_name, const std::string& after_name) {
-    if (before == after) return {};
-    const Lines a = lines_of(before), b = lines_of(after);
-    Matches same = common_lines(a, b);
-    same.emplace_back(a.size(), b.size());
-    struct Row {
-        char mark;
-        std::string_view line;
-        std::size_t i, j;  // where it is in both
-    };
-    std::vector<Row> rows;
-    std::size_t i = 0, j = 0;
-    for (const auto& [x, y] : same) {
-        for (; i < x; ++i)
-            rows.push_back({'-', a[i], i, j});
-        for (; j < y; ++j)
-            rows.push_back({'+', b[j], i, j});
-        rows.push_back({' ', i < a.size() ? a[i] : "", i, j});
-        ++i;
-        ++j;
-    }
-    const std::size_t end = rows.size() - 1;  // the last one is the end of both
-    std::string out = "--- " + before_name + "\n+++ " + after_name + "\n";
-    for (std::size_t at = 0; at < end;) {
-        if (rows[at].mark == ' ') {
-            ++at;
-            continue;
-        }
-        const std::size_t from = at - std::min(at, kContext);
-        std::size_t last = at;  // behind the last change that is near the one before
-        for (std::size_t next = at; next < std::min(end, last + 2 * kContext + 1); ++next)
-            if (rows[next].mark != ' ') last = next + 1;
-        at = std::min(end, last + kContext);
-        const auto range = [&](std::size_t first, std::size_t behind) {
-            return std::to_string(first + (behind > first)) + "," + std::to_string(behind - first);
-        };
-        out.append("@@ -").append(range(rows[from].i, rows[at].i));
-        out.append(" +").append(range(rows[from].j, rows[at].j)).append(" @@\n");
-        for (std::size_t k = from; k < at; ++k) {
-            out.append(1, rows[k].mark).append(rows[k].line);
-            if (!rows[k].line.ends_with('\n')) out.append("\n\\ No newline at end of file\n");
-        }
-    }
     return out;
 }
 

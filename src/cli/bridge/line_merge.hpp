@@ -1,4 +1,4 @@
-// Three-way merging of texts by lines, and how two texts differ. A line is what ends with LF, or
+// Three-way merging of texts by lines. A line is what ends with LF, or
 // the rest behind the last one: texts with and without a final newline differ in their last line.
 // Pure; memory and time are bounded: texts too different to be compared have nothing in common.
 #pragma once
@@ -58,9 +58,5 @@ class Merge {
     bool unites_ = false;
     std::vector<MergePart> parts_;
 };
-
-// As `diff -u` shows it, with three lines round each change; empty where they are the same.
-std::string unified_diff(std::string_view before, std::string_view after,
-                         const std::string& before_name, const std::string& after_name);
 
 }  // namespace dyad::cli

@@ -4,6 +4,7 @@
 #include "cli/bridge/line_merge.hpp"
 #include "cli/bridge/managed_block.hpp"
 #include "cli/bridge/text_file.hpp"
+#include "edit/diff.hpp"
 
 #include <chrono>
 #include <thread>
@@ -181,8 +182,9 @@ Result<Outcome> FileSync::once(const BridgedFile& file, const std::string& key,
     }
     Outcome out{sides.verdict(plan, file.whole)};
     out.changed = bytes != before || plan.theirs != sides.theirs;
-    out.file_diff = unified_diff(before, bytes, file.name, file.name);
-    out.shared_diff = unified_diff(sides.theirs.value_or(""), plan.theirs.value_or(""), key, key);
+    out.file_diff = edit::unified_diff(before, bytes, file.name, file.name);
+    out.shared_diff =
+        edit::unified_diff(sides.theirs.value_or(""), plan.theirs.value_or(""), key, key);
     if (options_.dry) return out;
     record.log = log;
     TRY(apply(file, key, sides, plan, bytes, record));

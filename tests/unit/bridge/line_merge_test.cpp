@@ -1,5 +1,7 @@
 #include "cli/bridge/line_merge.hpp"
 
+#include "edit/diff.hpp"
+
 #include <map>
 
 #include <gtest/gtest.h>
@@ -253,17 +255,17 @@ TEST(Merge, GoesOnWhereTheFileWasNotWrittenYet) {
 }
 
 TEST(UnifiedDiff, SaysWhatChanged) {
-    EXPECT_EQ(unified_diff("a\n", "a\n", "x", "y"), "");
-    EXPECT_EQ(unified_diff("1\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive", "x", "y"),
+    EXPECT_EQ(edit::unified_diff("a\n", "a\n", "x", "y"), "");
+    EXPECT_EQ(edit::unified_diff("1\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive", "x", "y"),
               "--- x\n+++ y\n@@ -2,4 +2,4 @@\n 2\n 3\n 4\n-5\n+five\n"
               "\\ No newline at end of file\n");
-    EXPECT_EQ(unified_diff("", "a\n", "x", "y"), "--- x\n+++ y\n@@ -0,0 +1,1 @@\n+a\n");
+    EXPECT_EQ(edit::unified_diff("", "a\n", "x", "y"), "--- x\n+++ y\n@@ -0,0 +1 @@\n+a\n");
 }
 
 TEST(UnifiedDiff, HasBothTextsInIt) {
     EXPECT_TRUE(rc::check([] {
         const std::string before = *text(), after = *text();
-        RC_ASSERT(undone(before, unified_diff(before, after, "x", "y")) ==
+        RC_ASSERT(undone(before, edit::unified_diff(before, after, "x", "y")) ==
                   std::pair(before, after));
     }));
 }
