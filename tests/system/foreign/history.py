@@ -2,7 +2,7 @@
 and 17 promise to existing instances and to ours.
 
 A value is told by a number of its own, data.id. The checker never looks at time: what a foreign
-write found in the document (`before`) says whether the value before it was still there.
+write took away (`overwrote`) says whether the value before it was still there.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ class ForeignWrite:
     id: int
     version: object  # what it put into metadata.version; None: nothing
     acknowledged: bool
-    before: object = None  # the id that it found; None: none, or not told
+    overwrote: list = field(default_factory=list)  # the ids that it took away, as far as told
 
 
 @dataclass
@@ -103,12 +103,12 @@ class Checker:
             if count or not write.acknowledged:
                 continue
             after = followers.get(write.id)
-            if after is not None and after.before == write.id:
+            if after is not None and write.id in after.overwrote:
                 self.figures["overwritten by its own writer"] += 1
-            elif after is not None and (not after.acknowledged or after.before == after.id):
+            elif after is not None and (not after.acknowledged or after.id in after.overwrote):
                 self.figures["not known what overwrote it"] += 1
             else:
-                found = "nothing" if after is None else f"{after.before} was found there"
+                found = "nothing" if after is None else f"{after.overwrote} was taken away"
                 self.say(f"foreign value {write.id} of {write.key} is lost; afterwards {found}")
 
     def versions(self):

@@ -85,7 +85,7 @@ class Interleaving:
         except Refused:
             return
         write.acknowledged = True
-        write.before = answer["before"] and answer["before"]["data"].get("id")
+        write.overwrote = [data.get("id") for data in answer["overwrote"]]
 
     def foreign_mode(self, rng, one, modes):
         before = modes.get(one.instance)

@@ -46,11 +46,16 @@ def run_in(world, seeds):
     return [interleaving.finish() for interleaving in done]
 
 
-def run(count, seed, report=print):
-    """(problems, figures)"""
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(count, seed):
+    """(problems, figures); progress and the nodes' own words on stderr."""
     problems, figures = [], Figures()
     for first in range(seed, seed + count, IN_A_WORLD):
         faults = (first // IN_A_WORLD) % 2 == 0
+        before = len(problems)
         with World(first, faults) as world:
             seeds = range(first, min(first + IN_A_WORLD, seed + count))
             for history in run_in(world, seeds):
@@ -61,11 +66,10 @@ def run(count, seed, report=print):
                 figures["of them while something was killed"] += history.faulty
             for what, kills in world.kills.items():
                 figures[f"kills of {what}"] += kills
-            for node in world.nodes:
-                if problems and report:
-                    report(node.log()[-3000:])
-        if report:
-            report(f"{figures['interleavings']} of {count}, {len(problems)} problems")
+            if len(problems) > before:
+                for node in world.nodes:
+                    note(node.log()[-3000:])
+        note(f"{figures['interleavings']} of {count}, {len(problems)} problems")
     return problems, figures
 
 

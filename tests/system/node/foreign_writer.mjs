@@ -113,7 +113,8 @@ async function publish(eventType, userId, payload, given = {}) {
 
 const BEFORE = { upsert: true, returnDocument: "before" };
 
-// What stood in the document just before, where that can be told: `before.data`.
+// The documents that this write took away, where that can be told: one that deletes and then finds
+// that somebody has made it meanwhile takes two.
 async function writeContext({ userId, key, data, contextType, mode, version, how }) {
   const place = { userId, contextKey: key };
   const now = new Date();
@@ -131,29 +132,28 @@ async function writeContext({ userId, key, data, contextType, mode, version, how
   };
   switch (how) {
     case "findOneAndUpdate":
-      return contexts.findOneAndUpdate(place, update, BEFORE);
+      return [await contexts.findOneAndUpdate(place, update, BEFORE)];
     case "findOneAndReplace":
-      return contexts.findOneAndReplace(place, whole, BEFORE);
+      return [await contexts.findOneAndReplace(place, whole, BEFORE)];
     case "updateOne": {
       const before = await contexts.findOne(place);
       await contexts.updateOne(place, update, { upsert: true });
-      return before;
+      return [before];
     }
     case "replaceOne": {
       const before = await contexts.findOne(place);
       await contexts.replaceOne(place, whole, { upsert: true });
-      return before;
+      return [before];
     }
     case "deleteInsert": {
       const before = await contexts.findOneAndDelete(place);
       try {
         await contexts.insertOne({ ...whole });
-        return before;
+        return [before];
       } catch (error) {
         if (error.code !== 11000) throw error;
       }
-      // Somebody has made it meanwhile.
-      return (await contexts.findOneAndUpdate(place, update, BEFORE)) ?? before;
+      return [before, await contexts.findOneAndUpdate(place, update, BEFORE)];
     }
     default:
       throw new Error(`there is no way '${how}' to write`);
@@ -164,11 +164,11 @@ const operations = {
   async context(request) {
     const version = request.version === undefined ? Date.now() : request.version;
     const full = { contextType: "project", mode: "didactic", ...request, version };
-    const before = await writeContext(full);
+    const taken = (await writeContext(full)).filter((document) => document !== null);
     const { userId, key, data } = request;
     const event = request.silent ? {} : await publish("context:updated", userId,
       { contextKey: key, contextType: request.contextType ?? "project", data, version });
-    return { version, before: before && { data: before.data }, ...event };
+    return { version, overwrote: taken.map((document) => document.data), ...event };
   },
 
   async mode({ userId, fromMode, toMode, as, silent }) {
