@@ -67,6 +67,7 @@ def run(count, seed):
             for what, kills in world.kills.items():
                 figures[f"kills of {what}"] += kills
             if len(problems) > before:
+                note("\n".join(problems[before:]))
                 for node in world.nodes:
                     note(node.log()[-3000:])
         note(f"{figures['interleavings']} of {count}, {len(problems)} problems")

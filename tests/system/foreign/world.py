@@ -64,22 +64,27 @@ class World:
                 raise AssertionError(f"{error}: a node, ended {node.process.poll()}: "
                                      f"{self.status(node)}\n{node.log()[-3000:]}") from None
         for one in self.foreign:
-            wait_until(lambda: self._talks(one), 40, 0.05, what=f"{one.instance} to be connected")
+            said = []
+            try:
+                wait_until(lambda: not said.append(self._silence(one)) and not said[-1], 40, 0.05)
+            except AssertionError:
+                raise AssertionError(f"{one.instance} is not connected: {said[-3:]}") from None
 
     @staticmethod
-    def _talks(one):
+    def _silence(one):
+        """Why it does not talk to both servers; nothing: it does."""
         mark = f"probe {time.monotonic()}"
         try:
             one.call("read", userId="nobody")
-            one.call("raw", channel="dyad:event:probe", text=mark)
-        except Refused:
-            return False
+            answer = one.call("raw", channel="dyad:event:probe", text=mark)
+        except Refused as error:
+            return str(error)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             if mark in one.others:
-                return True
+                return None
             time.sleep(0.01)
-        return False
+        return f"it did not hear itself, Redis says of its message: {answer}"
 
     def _kill_now_and_then(self):
         while not self.stopping.wait(self.random.uniform(0.5, 4)):
