@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the test suites one after the other and adds up what they count.
 
-The last line is `N passed, N failed, N skipped` over all of them. The exit status is not 0 where
-anything failed, a suite ran nothing, or a test was skipped that tests/allowed_skips.txt does not
+The last line is `N passed, N failed, N skipped` over all of them; before it stands what failed, each
+with the end of what it said. The exit status is not 0 where anything failed, a suite ran nothing, or a test was skipped that tests/allowed_skips.txt does not
 list. Logs and reports: build/test-logs.
 """
 
@@ -23,6 +23,7 @@ CLOSING = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The simulator counts worlds: what it found are failures.
 CUTS = re.compile(r"powercut: (\d+) cuts, (\d+) lost, (\d+) doubled, (\d+) out of order, "
                   r"(\d+) corrupt")
+COMPLAINT_MAX = 1000  # characters of each
 WORLDS = re.compile(r"sim: (\d+) (?:seeds|variants), (\d+) (?:violations|escaped)")
 
 
@@ -31,14 +32,19 @@ class Count:
     passed: int = 0
     failed: int = 0
     skipped: list = field(default_factory=list)  # names of the tests
+    complaints: list = field(default_factory=list)  # of what failed: its name and the end of it
 
 
 def from_junit(report):
     """The count of a JUnit report, as pytest and GoogleTest write it."""
     count = Count()
     for test in xml.parse(report).getroot().iter("testcase"):
-        if test.find("failure") is not None or test.find("error") is not None:
+        problems = [one for kind in ("failure", "error") for one in test.findall(kind)]
+        if problems:
             count.failed += 1
+            text = problems[0].get("message") or problems[0].text or ""
+            count.complaints.append(f"{test.get('classname')}.{test.get('name')}: "
+                                    f"{text.strip()[-COMPLAINT_MAX:]}")
         elif test.find("skipped") is not None or test.get("status") == "notrun":
             count.skipped.append(f"{test.get('classname')}.{test.get('name')}")
         else:
@@ -70,6 +76,7 @@ class Runner:
                         DYAD_MEMORY=str(self.build / "dyad-memory"),
                         DYAD_TEST_PATIENCE="1" if preset == "release" else "8")
         self.rows = []
+        self.complaints = []
         self.allowed = [line.split("#")[0].strip() for line in
                         (ROOT / "tests/allowed_skips.txt").read_text().splitlines()]
 
@@ -114,8 +121,12 @@ class Runner:
         for skipped in count.skipped:
             if not any(fnmatch.fnmatchcase(f"{name} {skipped}", pattern)
                        for pattern in self.allowed if pattern):
+                count.complaints.append(f"{skipped}: skipped without leave")
                 print(f"   skipped without leave: {name} {skipped}")
                 count.failed += 1
+        if count.failed and not count.complaints:
+            count.complaints.append(log.read_text("utf-8", "replace").strip()[-COMPLAINT_MAX:])
+        self.complaints += [f"{name} {text}" for text in count.complaints]
         if count.failed:
             lines = log.read_text("utf-8", "replace").splitlines()
             print("\n".join("   " + line for line in lines[-60:]))
@@ -127,6 +138,8 @@ class Runner:
         passed = sum(count.passed for count in self.rows)
         failed = sum(count.failed for count in self.rows)
         skipped = sum(len(count.skipped) for count in self.rows)
+        for complaint in self.complaints:
+            print("FAILED " + complaint.replace("\n", "\n   "))
         print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
         return 1 if failed or not passed else 0
 

@@ -48,12 +48,15 @@ ARROWS = {
     "cli": {"base", "model", "cli/bridge", "wire", "core", "store", "store/sqlite", "store/mongo",
             "store/dump", "bus",
             "bus/redis", "auth", "net", "server", "server/rest", "server/live",
-             "server/mcp", "server/mcp/others", "server/hooks", "import", "edit"},
+             "server/mcp", "server/mcp/product", "server/mcp/others", "server/hooks", "import",
+            "edit"},
 }
 for part in ("rest", "live", "mcp", "hooks", "web"):
     ARROWS[f"server/{part}"] = ARROWS["server"] | {"server"}
-ARROWS["server/mcp/others"] = ARROWS["server/mcp"] | {"server/mcp", "import"}
-ARROWS["server/hooks"] |= {"server/mcp"}  # what sessions were shown is known once
+ARROWS["server/mcp/product"] = ARROWS["server/mcp"] | {"server/mcp"}
+ARROWS["server/mcp/others"] = ARROWS["server/mcp/product"] | {"server/mcp/product", "import"}
+# What sessions were shown is known once.
+ARROWS["server/hooks"] |= {"server/mcp", "server/mcp/product"}
 
 # Foreign headers and the only layers that may see them.
 FOREIGN = {

@@ -3,7 +3,7 @@
 #include "base/limits.hpp"
 #include "cli/command.hpp"
 #include "cli/json_members.hpp"
-#include "server/mcp/product.hpp"
+#include "server/mcp/product/product.hpp"
 
 #include <algorithm>
 #include <map>

@@ -10,7 +10,7 @@
 #include "server/live/plain_renderer.hpp"
 #include "server/mcp/endpoint.hpp"
 #include "server/mcp/others/others.hpp"
-#include "server/mcp/product.hpp"
+#include "server/mcp/product/product.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
 

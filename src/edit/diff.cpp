@@ -1,5 +1,7 @@
 #include "edit/diff.hpp"
 
+#include "edit/lines.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -7,63 +9,28 @@ namespace dyad::edit {
 namespace {
 
 constexpr std::size_t kContext = 3;
-constexpr std::size_t kEditsMax = 2000;  // beyond, all that differs is one change
 
-using Lines = std::vector<std::string_view>;
 struct Line {
     char mark;  // ' ', '-' or '+'
     std::string_view text;
 };
 
-Lines lines_of(std::string_view text) {
-    Lines out;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-        out.push_back(text.substr(0, end));
-        text.remove_prefix(end);
-    }
-    return out;
-}
-
-// The shortest way from one to the other (Myers, "An O(ND) Difference Algorithm", 1986).
+// What is between two lines of both goes away first.
 std::vector<Line> script(const Lines& a, const Lines& b) {
-    const auto n = static_cast<std::ptrdiff_t>(a.size()), m = static_cast<std::ptrdiff_t>(b.size());
-    const auto most = std::min<std::ptrdiff_t>(n + m, kEditsMax);
-    std::vector<std::ptrdiff_t> furthest(static_cast<std::size_t>(2 * most + 3), 0);
-    const auto at = [most](std::ptrdiff_t k) { return static_cast<std::size_t>(k + most + 1); };
-    std::vector<std::vector<std::ptrdiff_t>> trace;
-    bool found = false;
-    for (std::ptrdiff_t d = 0; d <= most && !found; ++d) {
-        trace.push_back(furthest);
-        for (std::ptrdiff_t k = -d; k <= d && !found; k += 2) {
-            const bool down = k == -d || (k != d && furthest[at(k - 1)] < furthest[at(k + 1)]);
-            std::ptrdiff_t x = down ? furthest[at(k + 1)] : furthest[at(k - 1)] + 1;
-            while (x < n && x - k < m &&
-                   a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(x - k)])
-                ++x;
-            furthest[at(k)] = x;
-            found = x >= n && x - k >= m;
-        }
-    }
     std::vector<Line> out;
-    std::ptrdiff_t x = n, y = m;
-    for (auto d = static_cast<std::ptrdiff_t>(trace.size()) - 1; found && d >= 0; --d) {
-        const auto& v = trace[static_cast<std::size_t>(d)];
-        const std::ptrdiff_t k = x - y;
-        const bool down = k == -d || (k != d && v[at(k - 1)] < v[at(k + 1)]);
-        const std::ptrdiff_t from_x = d == 0 ? 0 : down ? v[at(k + 1)] : v[at(k - 1)];
-        const std::ptrdiff_t from_y = d == 0 ? 0 : from_x - (down ? k + 1 : k - 1);
-        for (; x > from_x && y > from_y; --x, --y)
-            out.push_back({' ', a[static_cast<std::size_t>(x - 1)]});
-        if (y > from_y) out.push_back({'+', b[static_cast<std::size_t>(--y)]});
-        if (x > from_x) out.push_back({'-', a[static_cast<std::size_t>(--x)]});
+    std::size_t i = 0, j = 0;
+    const auto go_to = [&](std::size_t next_i, std::size_t next_j) {
+        for (; i < next_i; ++i)
+            out.push_back({'-', a[i]});
+        for (; j < next_j; ++j)
+            out.push_back({'+', b[j]});
+    };
+    for (const auto& [same, as] : common_lines(a, b)) {
+        go_to(same, as);
+        out.push_back({' ', a[i++]});
+        ++j;
     }
-    std::reverse(out.begin(), out.end());
-    if (found) return out;
-    for (const std::string_view line : a)
-        out.push_back({'-', line});
-    for (const std::string_view line : b)
-        out.push_back({'+', line});
+    go_to(a.size(), b.size());
     return out;
 }
 

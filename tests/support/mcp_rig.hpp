@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/json.hpp"
-#include "server/mcp/product.hpp"
+#include "server/mcp/product/product.hpp"
 #include "support/rest_rig.hpp"
 
 #include <memory>

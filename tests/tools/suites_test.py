@@ -101,3 +101,12 @@ def test_total_is_the_last_line(runner, tmp_path, capsys):
     run(runner, tmp_path)
     runner.total()
     assert capsys.readouterr().out.splitlines()[-1] == "1 passed, 0 failed, 0 skipped"
+
+
+def test_what_failed_stands_before_the_total(runner, tmp_path, capsys):
+    run(runner, tmp_path, '<testcase classname="A" name="bad"><failure message="why"/></testcase>',
+        1)
+    runner.run("dies", ["sh", "-c", "echo its last word; exit 3"])
+    runner.total()
+    assert capsys.readouterr().out.endswith(
+        "FAILED s A.bad: why\nFAILED dies its last word\n1 passed, 2 failed, 0 skipped\n")

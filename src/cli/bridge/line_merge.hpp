@@ -1,7 +1,8 @@
-// Three-way merging of texts by lines. A line is what ends with LF, or
-// the rest behind the last one: texts with and without a final newline differ in their last line.
-// Pure; memory and time are bounded: texts too different to be compared have nothing in common.
+// Three-way merging of texts by lines (edit/lines.hpp): texts with and without a final newline
+// differ in their last line. Pure; memory and time are bounded as there.
 #pragma once
+
+#include "edit/lines.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,15 +12,6 @@
 #include <vector>
 
 namespace dyad::cli {
-
-// Put together again they are the text.
-std::vector<std::string_view> lines_of(std::string_view text);
-
-// Pairs of lines that are the same, growing on both sides: a longest such list where the texts are
-// near enough.
-using Matches = std::vector<std::pair<std::size_t, std::size_t>>;
-Matches common_lines(const std::vector<std::string_view>& a,
-                     const std::vector<std::string_view>& b);
 
 enum class Side : std::uint8_t { base, mine, theirs, merged };
 
@@ -50,9 +42,7 @@ class Merge {
     const std::vector<MergePart>& parts() const noexcept { return parts_; }
 
   private:
-    using Lines = std::vector<std::string_view>;
-
-    void merge(const Lines& base, const Lines& mine, const Lines& theirs);
+    void merge(const edit::Lines& base, const edit::Lines& mine, const edit::Lines& theirs);
     void add(MergePart part);
 
     bool unites_ = false;

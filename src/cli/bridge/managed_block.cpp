@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 #include "base/utf8.hpp"
-#include "cli/bridge/line_merge.hpp"
+#include "edit/lines.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -48,7 +48,7 @@ Result<SharedPart> SharedPart::find(std::string file, bool whole) {
     out.file_ = std::move(file);
     out.whole_ = whole;
     bool ended = false;
-    for (std::size_t at = 0; const std::string_view line : lines_of(out.file_)) {
+    for (std::size_t at = 0; const std::string_view line : edit::lines_of(out.file_)) {
         if (is_marker(line, kBegin)) {
             if (out.has_block_) return not_one_pair();
             out.has_block_ = true;
@@ -82,8 +82,8 @@ std::string_view SharedPart::eol() const {
 std::string SharedPart::ended(const std::string& text) const {
     const std::string_view before = std::string_view(file_).substr(begin_, end_ - begin_);
     const std::string plain = with_lf(before);
-    const std::vector<std::string_view> old_lines = lines_of(before), lines = lines_of(text);
-    Matches same = common_lines(lines_of(plain), lines);
+    const std::vector<std::string_view> old_lines = edit::lines_of(before), lines = edit::lines_of(text);
+    edit::Matches same = edit::common_lines(edit::lines_of(plain), lines);
     same.emplace_back(0, lines.size());
     std::string out;
     for (std::size_t i = 0, next = 0; i < lines.size(); ++i) {
@@ -100,7 +100,7 @@ std::string SharedPart::ended(const std::string& text) const {
 
 Result<std::string> SharedPart::with(const std::optional<std::string>& text) const {
     if (text)
-        for (const std::string_view line : lines_of(*text))
+        for (const std::string_view line : edit::lines_of(*text))
             if (is_marker(line, kBegin) || is_marker(line, kEnd))
                 return fail(Errc::invalid_field,
                             "the shared text holds a marker of a block; take it out there");

@@ -2,7 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
-#include "cli/bridge/line_merge.hpp"
+#include "edit/lines.hpp"
 #include "model/identity.hpp"
 
 #include <algorithm>
@@ -67,7 +67,7 @@ fs::path git_folder(const fs::path& root) {
 std::string remote_of(const fs::path& git) {
     bool origin = false;
     const std::string config = text_of(git / "config");
-    for (const std::string_view line : lines_of(config)) {
+    for (const std::string_view line : edit::lines_of(config)) {
         std::string_view text = trimmed(line, " \t\r\n");
         if (text.starts_with('[')) origin = text == "[remote \"origin\"]";
         if (!origin || !text.starts_with("url")) continue;

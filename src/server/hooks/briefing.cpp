@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 #include "model/json.hpp"
 #include "server/hooks/answer.hpp"
-#include "server/mcp/context_pack.hpp"
+#include "server/mcp/product/context_pack.hpp"
 
 #include <algorithm>
 

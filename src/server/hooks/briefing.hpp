@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/mutex.hpp"
-#include "server/mcp/shown.hpp"
+#include "server/mcp/product/shown.hpp"
 #include "server/node_info.hpp"
 
 #include <cstdint>

@@ -4,12 +4,15 @@
 #include "store/mongo/retention.hpp"
 #include "store/mongo/state_documents.hpp"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 namespace dyad::mongo {
 namespace {
 
 constexpr std::int64_t kTransitionsMax = 256;  // of a user, at one look
+constexpr std::size_t kHeadsAtOnce = 64;       // users, a command for each
 
 }  // namespace
 
@@ -57,8 +60,24 @@ void MongoStore::find(const std::string& user_id, OperationId operation,
 }
 
 void MongoStore::heads(std::vector<std::string> user_ids, Callback<std::vector<Position>> done) {
-    ask(std::move(done), [user_ids = std::move(user_ids), &shared = database_->shared()](
-                             Client& client) { return UserLogs(client, shared).heads(user_ids); });
+    heads_behind(std::move(user_ids), {}, std::move(done));
+}
+
+// In pieces: whatever else waits for a connection comes in between.
+void MongoStore::heads_behind(std::vector<std::string> user_ids, std::vector<Position> positions,
+                              Callback<std::vector<Position>> done) {
+    const auto rest = std::span(user_ids).subspan(positions.size());
+    const auto next = rest.first(std::min(rest.size(), kHeadsAtOnce));
+    ask<std::vector<Position>>(
+        [this, user_ids, positions = std::move(positions),
+         done = std::move(done)](Result<std::vector<Position>> found) mutable {
+            if (!found) return done(std::move(found));
+            positions.insert(positions.end(), found->begin(), found->end());
+            if (positions.size() == user_ids.size()) return done(std::move(positions));
+            heads_behind(std::move(user_ids), std::move(positions), std::move(done));
+        },
+        [some = std::vector(next.begin(), next.end()), &shared = database_->shared()](
+            Client& client) { return UserLogs(client, shared).heads(some); });
 }
 
 // ---- what is derived, brought up first ------------------------------------------------------

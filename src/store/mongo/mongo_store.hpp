@@ -51,6 +51,9 @@ class MongoStore final : public Store, public Documents {
               Callback<std::vector<DocumentsLook>> done) override;
 
   private:
+    // The ends of all these logs, where `positions` are those of the first ones.
+    void heads_behind(std::vector<std::string> user_ids, std::vector<Position> positions,
+                      Callback<std::vector<Position>> done);
     // Gives `done` what `question` answers on a driver thread.
     template <class T, class Question>
     void ask(Callback<T> done, Question question);

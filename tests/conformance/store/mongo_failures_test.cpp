@@ -258,6 +258,30 @@ TEST_F(MongoFailures, ReadsThatWaitForOneBarrierFailTogether) {
 }
 
 // The end of a log that was seen and then lost is nothing that an append may follow.
+// As many looks as connections, each at more users than anybody waits for.
+TEST_F(MongoFailures, WhoAsksForOneLogDoesNotWaitForLooksAtAll) {
+    close();
+    options_.pool_max = 2;
+    open();
+    std::vector<std::string> users;
+    for (int i = 0; i < 1000; ++i)
+        users.push_back("user-" + std::to_string(i));
+    int looks = 0;
+    for (std::size_t i = 0; i < options_.pool_max; ++i)
+        store_->heads(users, [&](const Result<std::vector<Position>>& ends) {
+            ASSERT_TRUE(ends) << ends.error().to_string();
+            EXPECT_EQ(ends->size(), users.size());
+            ++looks;
+        });
+    bool loaded = false;
+    store_->load("ada", [&](const Result<LoadedLog>& log) {
+        EXPECT_TRUE(log);
+        EXPECT_EQ(looks, 0) << "it had to wait";
+        loaded = true;
+    });
+    ASSERT_TRUE(wait([&] { return loaded && looks == 2; }));
+}
+
 TEST_F(MongoFailures, WhatWasReadAndIsNotDurableIsNotFollowed) {
     test::SampleLog log("ada", numbers_);
     grow(log, 2);

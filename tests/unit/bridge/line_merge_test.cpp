@@ -10,6 +10,9 @@
 namespace dyad::cli {
 namespace {
 
+using edit::common_lines;
+using edit::lines_of;
+
 // Texts of few different lines, so that they have much in common; some end without a newline.
 rc::Gen<std::string> text() {
     const auto line = rc::gen::element<std::string>("", "a", "b", "c", "d", "e", "\r", "a b");
@@ -138,7 +141,7 @@ TEST(Lines, TextsTooDifferentHaveOnlyTheirEndsInCommon) {
     }
     a.append("tail\n");
     b.append("tail\n");
-    const Matches expected = {{0, 0}, {5001, 5001}};
+    const edit::Matches expected = {{0, 0}, {5001, 5001}};
     EXPECT_EQ(common_lines(lines_of(a), lines_of(b)), expected);
 }
 

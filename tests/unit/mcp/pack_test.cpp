@@ -1,4 +1,4 @@
-#include "server/mcp/context_pack.hpp"
+#include "server/mcp/product/context_pack.hpp"
 #include "support/mcp_rig.hpp"
 
 #include <map>

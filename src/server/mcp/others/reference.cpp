@@ -6,7 +6,7 @@
 #include "server/mcp/others/given.hpp"
 #include "server/mcp/others/others.hpp"
 #include "server/mcp/others/reference_schemas.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/value.hpp"
 
 #include <algorithm>
 #include <set>

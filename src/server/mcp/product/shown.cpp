@@ -1,4 +1,4 @@
-#include "server/mcp/shown.hpp"
+#include "server/mcp/product/shown.hpp"
 
 namespace dyad::server::mcp {
 

@@ -3,9 +3,9 @@
 #include "base/limits.hpp"
 #include "model/identity.hpp"
 #include "model/time_text.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/tools.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/tools.hpp"
+#include "server/mcp/product/value.hpp"
 
 #include <algorithm>
 #include <map>

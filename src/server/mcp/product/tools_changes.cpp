@@ -4,9 +4,9 @@
 #include "model/json_lexer.hpp"
 #include "model/time_text.hpp"
 #include "server/log_place.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/changes_page.hpp"
-#include "server/mcp/tools.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/changes_page.hpp"
+#include "server/mcp/product/tools.hpp"
 
 #include <algorithm>
 

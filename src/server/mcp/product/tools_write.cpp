@@ -2,9 +2,9 @@
 // model, and goes the way that every write goes.
 #include "base/overloaded.hpp"
 #include "model/time_text.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/tools.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/tools.hpp"
+#include "server/mcp/product/value.hpp"
 #include "server/switches.hpp"
 #include "wire/message.hpp"
 #include "wire/private_wish.hpp"

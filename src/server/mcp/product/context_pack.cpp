@@ -1,9 +1,9 @@
-#include "server/mcp/context_pack.hpp"
+#include "server/mcp/product/context_pack.hpp"
 
 #include "base/text.hpp"
 #include "model/identity.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/tools.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/tools.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
-#include "server/mcp/product.hpp"
+#include "server/mcp/product/product.hpp"
 
-#include "server/mcp/product_tools.hpp"
-#include "server/mcp/tools.hpp"
+#include "server/mcp/product/product_tools.hpp"
+#include "server/mcp/product/tools.hpp"
 
 namespace dyad::server::mcp {
 namespace {

@@ -2,8 +2,8 @@
 // already.
 #pragma once
 
-#include "server/mcp/shown.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/shown.hpp"
+#include "server/mcp/product/value.hpp"
 #include "server/node_info.hpp"
 
 #include <functional>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/event.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/value.hpp"
 
 #include <cstddef>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "server/mcp/arguments.hpp"
+#include "server/mcp/product/arguments.hpp"
 
 namespace dyad::server::mcp {
 

@@ -2,9 +2,9 @@
 #include "base/bytes.hpp"
 #include "model/time_text.hpp"
 #include "net/http.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/tools.hpp"
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/tools.hpp"
+#include "server/mcp/product/value.hpp"
 
 #include <algorithm>
 #include <set>

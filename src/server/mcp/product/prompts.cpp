@@ -2,10 +2,10 @@
 // memory that it takes.
 #include "base/limits.hpp"
 #include "server/log_place.hpp"
-#include "server/mcp/arguments.hpp"
-#include "server/mcp/changes_page.hpp"
-#include "server/mcp/context_pack.hpp"
-#include "server/mcp/tools.hpp"
+#include "server/mcp/product/arguments.hpp"
+#include "server/mcp/product/changes_page.hpp"
+#include "server/mcp/product/context_pack.hpp"
+#include "server/mcp/product/tools.hpp"
 
 #include <algorithm>
 

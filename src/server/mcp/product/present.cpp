@@ -1,7 +1,7 @@
 // Presence of assistants that only call: a session of the heart that is given nothing and lasts a
 // little longer than the call, so that everybody who asks who is there, on every node, is told.
 #include "base/limits.hpp"
-#include "server/mcp/tools.hpp"
+#include "server/mcp/product/tools.hpp"
 
 #include <map>
 #include <tuple>

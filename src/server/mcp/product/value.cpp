@@ -1,4 +1,4 @@
-#include "server/mcp/value.hpp"
+#include "server/mcp/product/value.hpp"
 
 #include "base/limits.hpp"
 #include "model/time_text.hpp"
