@@ -21,16 +21,28 @@ class ForeignInstance:
 
     def __init__(self, mongo, redis, instance):
         self.instance = instance
-        self.process = subprocess.Popen(
-            ["node", str(NODE / "foreign_writer.mjs"), f"{mongo.url}/", mongo.database, redis.url,
-             instance], cwd=NODE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent)
+        self.command = ["node", str(NODE / "foreign_writer.mjs"), f"{mongo.url}/", mongo.database,
+                        redis.url, instance]
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
-        self.waiting = {}
         self.heard = []  # envelopes of others
         self.others = []  # texts that are none
         self.errors = []
+        self.restarting = False
+        self._start()
+
+    def restart(self):
+        """As its user would. What was under way is refused; what it heard is kept."""
+        self.restarting = True
+        self.close()
+        self._start()
+        self.restarting = False
+
+    def _start(self):
+        self.process = subprocess.Popen(
+            self.command, cwd=NODE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=_end_with_parent)
+        self.waiting = {}
         self.started = queue.Queue()
         self.readers = [threading.Thread(target=self._read, daemon=True),
                         threading.Thread(target=self._read_errors, daemon=True)]
@@ -42,7 +54,7 @@ class ForeignInstance:
             ready = False
         if not ready:
             self.close()
-            raise AssertionError(f"{instance} does not start: {''.join(self.errors)}")
+            raise AssertionError(f"{self.instance} does not start: {''.join(self.errors)}")
 
     def _read(self):
         for line in self.process.stdout:
@@ -70,6 +82,8 @@ class ForeignInstance:
     def call(self, op, **request):
         answers = queue.Queue()
         with self.lock:
+            if self.restarting:
+                raise Refused("it is being restarted")
             assert self.waiting is not None, f"it has ended: {''.join(self.errors)}"
             number = next(self.numbers)
             self.waiting[number] = answers

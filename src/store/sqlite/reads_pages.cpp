@@ -114,12 +114,16 @@ Result<ContextPtr> Reads::version(const std::string& user_id, const std::string&
     return past_version(*log, key, **current, version);
 }
 
-// A version is mostly one more than the one before it. Where it is not, there are fewer changes
-// between two than their numbers say; then they are looked through from the newest on.
+// A version is mostly one more than the one before it: then the first read finds it. Where it is
+// not, there are fewer changes between two than their numbers say; then they are looked through from
+// near there, or from the newest on.
 Result<ContextPtr> Reads::past_version(UserLog& log, const std::string& key, const Context& current,
                                        Version version) {
     constexpr std::size_t kAtOnce = 8;
     const std::size_t between = current.version - version;
+    ASSIGN_OR_RETURN(const std::vector<HistoryItem> there,
+                     history_after(log, key, {.before = 0, .limit = 1}, between));
+    if (!there.empty() && there.front().context->version == version) return there.front().context;
     PageRequest page{.before = 0, .limit = kAtOnce};
     for (std::size_t skip = between > kAtOnce / 2 ? between - kAtOnce / 2 : 0;;) {
         ASSIGN_OR_RETURN(const std::vector<HistoryItem> items, history_after(log, key, page, skip));

@@ -154,7 +154,8 @@ def good():
         documents={
             "distributed_context": [{"contextKey": "k", "data": {"id": 5},
                                      "metadata": {"version": 1002}}],
-            "mode_transitions": [{"_id": name}],
+            "mode_transitions": [{"_id": name, "instanceId": "e", "toMode": "didactic",
+                                  "dyad": {"offset": 4}}],
             "mode_state": [{"instanceId": "e", "currentMode": "didactic"}]},
         heard={"e": [{"metadata": {"dyad": {"offset": offset}}} for offset in range(1, 7)]},
         pushed=[("k", 1), ("k", 1000), ("k", 1001), ("k", 1002)])
@@ -194,7 +195,12 @@ BROKEN = {
     "a node that lags": lambda h: h.contexts.append({"k": (3, 1001)}),
     "a transition lost": lambda h: h.transitions.append(("ff", "e", "parallel")),
     "a transition written down twice": lambda h: h.documents["mode_transitions"].append(
-        {"_id": "ff"}),
+        dict(h.documents["mode_transitions"][0], _id="ff")),
+    "a transition that no node took": lambda h: h.documents["mode_transitions"].append(
+        {"_id": "ff", "instanceId": "e", "toMode": "didactic"}),
+    "a transition's document lost": lambda h: h.documents["mode_transitions"].clear(),
+    "a transition's document of another": lambda h: h.documents["mode_transitions"][0].update(
+        toMode="parallel"),
     "a mode that is not the last one": lambda h: h.rest_modes.update(e="parallel"),
     "a mode's document that is stale": lambda h: h.documents["mode_state"][0].update(
         currentMode="inspired"),

@@ -167,18 +167,25 @@ class Checker:
             self.say(f"REST has transitions {self.h.rest_transitions}, the log {logged}")
         if self.h.rest_modes != dict(logged):
             self.say(f"REST has modes {self.h.rest_modes}, the log {dict(logged)}")
-        # Where a node wrote the event's own document before another one marked theirs, both stay:
-        # theirs has a mark without an offset (src/store/mongo/documents.cpp).
-        both = [one for one in self.h.documents["mode_transitions"]
-                if "dyad" in one and "offset" not in one["dyad"]]
-        self.figures["transitions with two documents"] += len(both)
-        if {one["_id"] for one in both} - set(adopted):
-            self.say(f"marked as adopted, and not in the log: {both}")
-        kept = [one for one in self.h.documents["mode_transitions"] if one not in both]
-        names = Counter(one["_id"] for one in kept)
-        ours = len(both)  # an ObjectId of our own for each of them
-        if sum(names.values()) != len(events) or len(set(names) - set(adopted)) != ours:
-            self.say(f"{len(kept)} documents of transitions, {len(events)} events: {kept}")
+        # One document for each: theirs, marked; or the event's own, where a node wrote that before
+        # another one marked theirs, which then goes (src/store/mongo/documents.cpp).
+        documents = {}
+        for one in self.h.documents["mode_transitions"]:
+            offset = one.get("dyad", {}).get("offset")
+            if offset in documents:
+                self.say(f"two documents of the transition at {offset}: {one}")
+            documents[offset] = one
+        if documents.keys() != {event["offset"] for event in events}:
+            self.say(f"documents of transitions at {list(documents)}, events: {logged}")
+        for event in events:
+            one = documents.get(event["offset"])
+            if one is None:
+                continue
+            self.figures["transitions whose document is ours"] += (
+                one["_id"] != transition_of(event))
+            if (one["instanceId"], one["toMode"]) != (event["data"]["instanceId"],
+                                                      event["data"]["currentMode"]):
+                self.say(f"the transition at {event['offset']} has the document {one}")
         modes = {one["instanceId"]: one["currentMode"] for one in self.h.documents["mode_state"]}
         if modes != dict(logged):
             self.say(f"mode_state has {modes}, the log {dict(logged)}")
