@@ -82,7 +82,8 @@ std::string_view SharedPart::eol() const {
 std::string SharedPart::ended(const std::string& text) const {
     const std::string_view before = std::string_view(file_).substr(begin_, end_ - begin_);
     const std::string plain = with_lf(before);
-    const std::vector<std::string_view> old_lines = edit::lines_of(before), lines = edit::lines_of(text);
+    const std::vector<std::string_view> old_lines = edit::lines_of(before),
+                                        lines = edit::lines_of(text);
     edit::Matches same = edit::common_lines(edit::lines_of(plain), lines);
     same.emplace_back(0, lines.size());
     std::string out;
