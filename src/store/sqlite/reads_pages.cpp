@@ -115,8 +115,8 @@ Result<ContextPtr> Reads::version(const std::string& user_id, const std::string&
 }
 
 // A version is mostly one more than the one before it: then the first read finds it. Where it is
-// not, there are fewer changes between two than their numbers say; then they are looked through from
-// near there, or from the newest on.
+// not, there are fewer changes between two than their numbers say; then they are looked through
+// from near there, or from the newest on.
 Result<ContextPtr> Reads::past_version(UserLog& log, const std::string& key, const Context& current,
                                        Version version) {
     constexpr std::size_t kAtOnce = 8;
