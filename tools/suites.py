@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs the test suites one after the other and adds up what they count.
 
-The last line is `N passed, N failed, N skipped` over all of them; before it stands what failed, each
-with the end of what it said. The exit status is not 0 where anything failed, a suite ran nothing, or a test was skipped that tests/allowed_skips.txt does not
-list. Logs and reports: build/test-logs.
+The last line is `N passed, N failed, N skipped` over all of them; before it stands what failed,
+each with the end of what it said. The exit status is not 0 where anything failed, a suite ran
+nothing, or a test was skipped that tests/allowed_skips.txt does not list. Logs and reports:
+build/test-logs.
 """
 
 import argparse
@@ -166,7 +167,7 @@ class Runner:
         for program in programs:
             report = LOGS / f"{program.name}.xml"
             command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"]
-            self.run(program.name, command, report, seconds_max=600)
+            self.run(program.name, command, report)
 
     def pytest(self, name, *arguments):
         report = LOGS / f"{name}.xml"
