@@ -199,14 +199,12 @@ class Interleaving:
             first = (self.history.log, self.history.documents)
             time.sleep(0.3)
             self.collect()
-            documents = {(one["contextKey"], one["data"].get("id"))
+            documents = {one["contextKey"]: (one["data"].get("id"), one["metadata"]["version"])
                          for one in self.history.documents["distributed_context"]}
-            states = [set((key, value) for key, (value, _) in one.items())
-                      for one in self.history.contexts]
             unmarked = [one for one in self.history.documents["mode_transitions"]
                         if "dyad" not in one]
             return (first == (self.history.log, self.history.documents) and not unmarked and
-                    all(documents == state for state in states))
+                    all(documents == state for state in self.history.contexts))
         return False
 
 
