@@ -50,8 +50,15 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
         {"/mcp", &server::mcp::product_registry()},
         {"/mcp/reference", &server::mcp::reference_registry()},
         {"/mcp/openmemory", &server::mcp::openmemory_registry()}};
-    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret)](
-                     server::Node& node) -> server::HttpHandler {
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret),
+                  listens = false](server::Node& node) mutable -> server::HttpHandler {
+        // Every cell hears what other nodes tell; what they have in common is to be told it once.
+        if (!std::exchange(listens, true))
+            node.engine().on_note([&node, switchboard](const SessionNote& note) {
+                switchboard->sessions.take(note);
+                server::mcp::Shown::of_process().take(note);
+                server::hooks::Sessions::of_process().take(note, node.clock().steady_ms());
+            });
         return [api = std::make_shared<server::rest::Api>(node),
                 hooks = std::make_shared<server::hooks::Door>(node),
                 gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](

@@ -1,10 +1,11 @@
 // The bus on Redis: two connections, one that listens and one that publishes.
 //
 // Nodes talk on channels of their own, signed with the secret of the store (node_message.hpp); what
-// a turn has for a user is one message. Existing instances hear envelopes on `dyad:event:<type>`
-// (wire/bus_envelope.hpp), one for each event, where any of them listens: each publishing turn asks
-// how many patterns are subscribed, and a few times a second whether somebody beside the nodes, who
-// subscribe to all of these channels and to dyad:nodes at once, listens to one of them by name.
+// a turn has for a user is one message, and notes on sessions go at once. Existing instances hear
+// envelopes on `dyad:event:<type>` (wire/bus_envelope.hpp), one for each event, where any of them
+// listens: each publishing turn asks how many patterns are subscribed, and a few times a second
+// whether somebody beside the nodes, who subscribe to all of these channels and to dyad:nodes at
+// once, listens to one of them by name.
 //
 // On a Redis Cluster any node will do: what is published at one is heard at all (classic pub/sub;
 // shards are not used). Who listens at other nodes it does not say, so envelopes are always sent.
@@ -79,6 +80,8 @@ class RedisBus final : public Bus {
     void send_subscriptions();
     void flush_soon();
     void send_outgoing();
+    void send(const std::string& channel, std::string_view parts);
+    void send_note(const SessionNote& note);
     void ask_who_listens();
     bool somebody_listens() const;
     void on_patterns(std::uint64_t question, std::int64_t patterns);

@@ -165,13 +165,22 @@ std::uint64_t fingerprint(const Event& event) {
     return hash;
 }
 
+// The next event of the session may come to another node.
+void tell(const Visit& visit, Topic topic,
+          std::vector<std::pair<std::string, std::uint64_t>> entries) {
+    visit.node.engine().tell(
+        {.topic = topic, .session = visit.event.session, .entries = std::move(entries)});
+}
+
 void answer_visit(const VisitPtr& visit) {
     const Event& event = visit->event;
     Sessions& sessions = visit->sessions;
     const std::int64_t now_ms = visit->node.clock().steady_ms();
-    const bool repeat = sessions.is_repeat(event.session, fingerprint(event), now_ms);
+    const std::uint64_t print = fingerprint(event);
+    const bool repeat = sessions.is_repeat(event.session, print, now_ms);
+    if (!repeat) tell(*visit, Topic::hook_event, {{"", print}});
     const auto forget = [&] {
-        visit->shown.with(visit->user, event.session, [](auto& facts) { facts.clear(); });
+        visit->shown.with(visit->user, event.session, [](auto&) {}, visit->node.teller(), true);
     };
     switch (event.moment) {
         case Moment::session_start:
@@ -185,6 +194,7 @@ void answer_visit(const VisitPtr& visit) {
         case Moment::before_compaction:
             forget();
             sessions.note_compaction(event.session, true);
+            tell(*visit, Topic::compaction_announced, {});
             return keep(visit);
         case Moment::after_compaction:
             // What was told since the compaction was announced is told after it.

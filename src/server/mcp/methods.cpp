@@ -46,12 +46,14 @@ void Endpoint::subscribe(Visit& visit) {
     if (!station_->switchboard->sessions.subscribe(visit.session->serial, *visit.params.uri))
         return visit.refuse("this session has " + std::to_string(limits::mcp_subscriptions_max) +
                             " subscriptions (mcp_subscriptions_max); end one first");
+    tell_nodes(Topic::subscribed, visit.session->serial, {{*visit.params.uri, 0}});
     visit.answer("{}");
 }
 
 void Endpoint::unsubscribe(Visit& visit) {
     if (!visit.params.uri) return visit.refuse("uri: names the resource");
     station_->switchboard->sessions.unsubscribe(visit.session->serial, *visit.params.uri);
+    tell_nodes(Topic::unsubscribed, visit.session->serial, {{*visit.params.uri, 0}});
     visit.answer("{}");
 }
 

@@ -89,6 +89,13 @@ class Endpoint {
     void modern(Visit& visit);
     void legacy(Visit& visit);
     void take_note(const Visit& visit);
+    // Tells what waits for it, here or at another node; `everywhere`: it may be at several.
+    void tell(const std::string& key, std::string_view what, bool everywhere = false);
+    void tell_nodes(Topic topic, const std::string& serial,
+                    std::vector<std::pair<std::string, std::uint64_t>> entries = {}) {
+        station_->node.engine().tell(
+            {.topic = topic, .session = serial, .entries = std::move(entries)});
+    }
 
     void discover(Visit& visit);
     void initialize(Visit& visit);

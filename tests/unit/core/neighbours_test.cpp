@@ -209,4 +209,41 @@ TEST(Neighbours, ALoneNodeTellsNobody) {
     EXPECT_EQ(rig.engine().session_count("ada"), 1u);
 }
 
+// Sessions of agents.
+
+namespace {
+
+core::Config of_server(const std::string& server, bool others) {
+    core::Config config;
+    config.neighbours.server = server;
+    config.others_listen = others;
+    return config;
+}
+
+}  // namespace
+
+TEST(Neighbours, ANoteOnASessionIsForOtherServersThanItsOwn) {
+    CoreRig rig(1, of_server("us", true));
+    std::vector<SessionNote> taken;
+    rig.engine().on_note([&](const SessionNote& note) { taken.push_back(note); });
+    rig.engine().tell({.topic = Topic::shown, .session = "s-1"});
+    ASSERT_EQ(rig.node().bus.told.size(), 1u);
+    const auto sent = std::get<SessionNote>(rig.node().bus.told.front());
+    EXPECT_EQ(sent, (SessionNote{.server = "us", .topic = Topic::shown, .session = "s-1"}));
+    rig.node().bus.arrive(sent);  // as another cell of the server hears it
+    EXPECT_TRUE(taken.empty());
+    SessionNote theirs = sent;
+    theirs.server = "them";
+    rig.node().bus.arrive(theirs);
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_EQ(taken.front(), theirs);
+}
+
+TEST(Neighbours, WhoIsAloneTellsNobodyOfASession) {
+    CoreRig rig(1, of_server("us", false));
+    EXPECT_FALSE(rig.engine().has_others());
+    rig.engine().tell({.topic = Topic::shown, .session = "s-1"});
+    EXPECT_TRUE(rig.node().bus.told.empty());
+}
+
 }  // namespace dyad::test

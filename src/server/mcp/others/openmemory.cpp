@@ -4,10 +4,10 @@
 #include "model/json.hpp"
 #include "model/json_text.hpp"
 #include "model/time_text.hpp"
-#include "server/mcp/product/context_pack.hpp"
 #include "server/mcp/others/batch.hpp"
 #include "server/mcp/others/given.hpp"
 #include "server/mcp/others/others.hpp"
+#include "server/mcp/product/context_pack.hpp"
 #include "server/mcp/product/value.hpp"
 
 #include <algorithm>
