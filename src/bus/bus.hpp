@@ -12,7 +12,8 @@
 //   `subscribed`: what was published before was not heard. The same after each reconnection.
 // - What instances that know nothing of the log publish (they have no offsets) arrives as Foreign,
 //   at every node, whoever follows the user.
-// - A note on a session leaves before publish() returns, so before the answer that it is about.
+// - A note on a session leaves before publish() returns, and `when_sent` says when it is where the
+//   others have it from: so an answer can come after it.
 //
 // Threads: as Store. The receiver is never called inside a call to this object.
 #pragma once
@@ -79,6 +80,8 @@ enum class Topic : std::uint8_t {
 // session may come to any of them. Never a value of the memory: names, keys and versions.
 struct SessionNote {
     std::string server;  // the instance id of the server it comes from, of which all cells know it
+    NodeId node = 0;
+    std::uint64_t serial = 0;  // grows with each note of the node
     Topic topic = Topic::session_ended;
     std::string user;  // empty where the session's name is nobody else's
     std::string session;
@@ -128,6 +131,9 @@ class Bus {
     virtual ~Bus() = default;
 
     virtual void publish(BusMessage message) = 0;
+    // Calls `done` once the notes that were published so far are with whoever brings them to the
+    // others; at once where they are or cannot be, and after bus_sent_ms in any case.
+    virtual void when_sent(std::function<void()> done) { done(); }
     virtual void follow(const std::string& user_id) = 0;
     virtual void unfollow(const std::string& user_id) = 0;
     // The node does not hear itself any more: subscribes anew to everything that is followed.

@@ -13,6 +13,7 @@
 #include "server/mcp/product/product.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
+#include "server/session_notes.hpp"
 
 #include <filesystem>
 
@@ -51,14 +52,15 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
         {"/mcp/reference", &server::mcp::reference_registry()},
         {"/mcp/openmemory", &server::mcp::openmemory_registry()}};
     parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret),
-                  listens = false](server::Node& node) mutable -> server::HttpHandler {
-        // Every cell hears what other nodes tell; what they have in common is to be told it once.
-        if (!std::exchange(listens, true))
-            node.engine().on_note([&node, switchboard](const SessionNote& note) {
+                  notes = std::make_shared<server::SessionNotes>()](
+                     server::Node& node) -> server::HttpHandler {
+        node.engine().on_note([&node, switchboard, notes](const SessionNote& note) {
+            notes->take(note, [&] {
                 switchboard->sessions.take(note);
                 server::mcp::Shown::of_process().take(note);
                 server::hooks::Sessions::of_process().take(note, node.clock().steady_ms());
             });
+        });
         return [api = std::make_shared<server::rest::Api>(node),
                 hooks = std::make_shared<server::hooks::Door>(node),
                 gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](

@@ -70,10 +70,13 @@ class Engine {
     void set_client_count(std::size_t count);
     std::size_t clients_elsewhere() const { return heart_.neighbours.clients_elsewhere(); }
     // What this node knows of an agent's session, for all other nodes, as far as the bus reaches
-    // them; it says whose note it is. Where it reaches nobody but this process, nothing happens.
-    bool has_others() const { return heart_.config.others_listen; }
+    // them. Where nobody else has this store, nothing happens.
+    bool has_others() const { return heart_.ports.log.shared() && heart_.config.others_listen; }
     void tell(SessionNote note);
-    // `take` is given what other nodes tell so.
+    // Calls `done` when what was told is where they have it from, so that they know it before the
+    // session's next request. At once where there is nothing to wait for; Bus::when_sent.
+    void when_told(std::function<void()> done);
+    // `take` is given what the nodes of other servers tell so.
     void on_note(std::function<void(const SessionNote&)> take) { take_note_ = std::move(take); }
     // As far as can be told, the bus brings what other nodes publish.
     bool hears_others() const { return heart_.neighbours.hears(); }

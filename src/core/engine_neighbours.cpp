@@ -61,9 +61,11 @@ void Engine::hear(const Heartbeat& beat) {
 }
 
 void Engine::tell(SessionNote note) {
-    if (!has_others()) return;
-    note.server = heart_.config.neighbours.server;
-    heart_.ports.bus.publish(std::move(note));
+    if (has_others()) heart_.neighbours.tell(std::move(note));
+}
+
+void Engine::when_told(std::function<void()> done) {
+    has_others() ? heart_.ports.bus.when_sent(std::move(done)) : done();
 }
 
 // The cells of a server have what they know of sessions in common.

@@ -9,10 +9,10 @@
 #include "server/mcp/endpoint.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
+#include "server/session_notes.hpp"
 
 #include <cstdio>
 #include <cstdlib>
-#include <utility>
 
 namespace {
 
@@ -24,10 +24,11 @@ server::Parts make_parts(const cli::Resolved& settings,
     server::Parts parts;
     cli::add_backends(parts, settings);
     parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret),
-                  listens = false](server::Node& node) mutable -> server::HttpHandler {
-        if (!std::exchange(listens, true))
-            node.engine().on_note(
-                [switchboard](const SessionNote& note) { switchboard->sessions.take(note); });
+                  notes = std::make_shared<server::SessionNotes>()](
+                     server::Node& node) -> server::HttpHandler {
+        node.engine().on_note([switchboard, notes](const SessionNote& note) {
+            notes->take(note, [&] { switchboard->sessions.take(note); });
+        });
         return [api = std::make_shared<server::rest::Api>(node),
                 gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](
                    server::ExchangePtr exchange) {

@@ -102,6 +102,8 @@ bool take(std::string_view in, Heartbeat& beat) {
 
 void put(std::string& out, const SessionNote& note) {
     put_text(out, note.server);
+    put_le(out, note.node);
+    put_le(out, note.serial);
     put_le(out, static_cast<std::uint8_t>(note.topic));
     put_text(out, note.user);
     put_text(out, note.session);
@@ -115,6 +117,7 @@ void put(std::string& out, const SessionNote& note) {
 bool take(std::string_view in, SessionNote& note) {
     std::uint32_t count = 0;
     if (!take_text(in, limits::instance_id_bytes_max, note.server) ||
+        !take_into<std::uint64_t>(in, note.node) || !take_into<std::uint64_t>(in, note.serial) ||
         !take_into<std::uint8_t>(in, note.topic) ||
         !take_text(in, limits::user_id_bytes_max, note.user) ||
         !take_text(in, limits::bus_message_bytes_max, note.session) ||

@@ -6,7 +6,8 @@
 //                | (nothing)                           ; hint
 //                | node:u64 serial:u64 asks:u8 sessions:u64 count:u32 instance*
 //                | node:u64 server:text clients:u64 count:u32 (user:text position)*
-//                | server:text topic:u8 user:text session:text count:u32 (text number:u64)*
+//                | server:text node:u64 serial:u64 topic:u8 user:text session:text
+//                  count:u32 (text number:u64)*
 //     instance  := id:text connections:u64 connected_at:i64 last_seen:i64
 //     position  := epoch:u64 offset:u64 hash:8
 //     text      := size:u32 bytes

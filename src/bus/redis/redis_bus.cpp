@@ -106,6 +106,8 @@ void RedisBus::on_down(const std::string& problem) {
         names_asked_ms_ = 0;
         asked_.clear();
         asked_bytes_ = 0;
+        notes_taken_ = notes_sent_;
+        caller_->post([this] { tell_awaited(); });
     }
     if (!std::exchange(told_down_, true))
         log::warn(kScope, "Redis not connected: " + problem);
@@ -260,8 +262,28 @@ void RedisBus::send_note(const SessionNote& note) {
     append_part(part, note);
     if (part.size() > static_cast<std::size_t>(limits::bus_message_bytes_max))
         return metrics::bus_unsent.add();
-    send(std::string(kSessionsChannel), part);
+    notes_sent_ += send(std::string(kSessionsChannel), part, [this] {
+        notes_taken_ += 1;
+        tell_awaited();
+    });
     publisher_.flush();
+}
+
+void RedisBus::when_sent(std::function<void()> done) {
+    if (notes_taken_ == notes_sent_) return done();
+    const auto one = std::make_shared<Awaited>(notes_sent_, std::move(done));
+    awaited_.push_back(one);
+    loop_.after(limits::bus_sent_ms, [weak = std::weak_ptr(one)] {
+        if (const auto waits = weak.lock()) waits->tell();
+    });
+}
+
+void RedisBus::tell_awaited() {
+    while (!awaited_.empty() && awaited_.front()->notes <= notes_taken_) {
+        const auto one = std::move(awaited_.front());
+        awaited_.pop_front();
+        one->tell();
+    }
 }
 
 void RedisBus::flush_soon() {
@@ -287,10 +309,15 @@ void RedisBus::send_outgoing() {
     outgoing_of_.clear();
 }
 
-void RedisBus::send(const std::string& channel, std::string_view parts) {
+bool RedisBus::send(const std::string& channel, std::string_view parts,
+                    std::function<void()> taken) {
     const bool sent = publisher_.ask({"PUBLISH", channel, sign(secret_, channel, sender_, parts)},
-                                     [this](Reply&& reply) { on_published(reply); });
+                                     [this, taken = std::move(taken)](Reply&& reply) {
+                                         on_published(reply);
+                                         if (taken) taken();
+                                     });
     (sent ? metrics::bus_sent : metrics::bus_unsent).add();
+    return sent;
 }
 
 void RedisBus::on_published(const Reply& reply) {

@@ -20,8 +20,11 @@
 #include "wire/bus_envelope.hpp"
 
 #include <deque>
+#include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace dyad::bus {
@@ -48,6 +51,7 @@ class RedisBus final : public Bus {
     void flush();
 
     void publish(BusMessage message) override;
+    void when_sent(std::function<void()> done) override;
     void follow(const std::string& user_id) override;
     void unfollow(const std::string& user_id) override;
     void renew() override;
@@ -60,6 +64,14 @@ class RedisBus final : public Bus {
     struct Outgoing {
         std::string channel;
         std::string parts;
+    };
+    // Who waits for notes to be with Redis.
+    struct Awaited {
+        std::uint64_t notes;  // as many as were sent then
+        std::function<void()> done;
+        void tell() {
+            if (const auto call = std::exchange(done, nullptr)) call();
+        }
     };
     // Announcements whose envelopes wait for the answer to a question.
     struct Asked {
@@ -80,13 +92,15 @@ class RedisBus final : public Bus {
     void send_subscriptions();
     void flush_soon();
     void send_outgoing();
-    void send(const std::string& channel, std::string_view parts);
+    bool send(const std::string& channel, std::string_view parts,
+              std::function<void()> taken = nullptr);
     void send_note(const SessionNote& note);
     void ask_who_listens();
     bool somebody_listens() const;
     void on_patterns(std::uint64_t question, std::int64_t patterns);
     void send_envelopes(const Announcement& announcement);
     void on_published(const Reply& reply);
+    void tell_awaited();
 
     net::Loop& loop_;
     const std::string instance_id_;
@@ -112,6 +126,10 @@ class RedisBus final : public Bus {
     std::unordered_map<std::string, std::size_t> outgoing_of_;  // by user; "" for everybody
     std::vector<Announcement> announced_;                       // in this turn
     bool flush_posted_ = false;
+
+    std::uint64_t notes_sent_ = 0;
+    std::uint64_t notes_taken_ = 0;  // by Redis, or lost
+    std::deque<std::shared_ptr<Awaited>> awaited_;
 
     std::deque<Asked> asked_;
     std::size_t asked_bytes_ = 0;

@@ -29,7 +29,8 @@ struct Visit {
         response.content_type = "application/json";
         response.body = answer(event, context, denied);
         protect(response.headers);
-        exchange->respond(std::move(response));
+        node.engine().when_told(
+            [exchange = exchange, response = std::move(response)] { exchange->respond(response); });
     }
     void refuse(const Error& error) const {
         exchange->respond(problem(error, exchange->request().target));

@@ -271,7 +271,7 @@ void Endpoint::end_session(const ExchangePtr& exchange) {
                        {404, kInvalidRequest, "Mcp-Session-Id: there is no such session", {}});
     station_->switchboard->sessions.end(session->serial);
     tell_nodes(Topic::session_ended, session->serial);
-    exchange->respond(answer_of(204, {}));
+    station_->node.engine().when_told([exchange] { exchange->respond(answer_of(204, {})); });
 }
 
 std::optional<Refusal> Endpoint::no_stream(const net::Request& request,

@@ -47,14 +47,14 @@ void Endpoint::subscribe(Visit& visit) {
         return visit.refuse("this session has " + std::to_string(limits::mcp_subscriptions_max) +
                             " subscriptions (mcp_subscriptions_max); end one first");
     tell_nodes(Topic::subscribed, visit.session->serial, {{*visit.params.uri, 0}});
-    visit.answer("{}");
+    answer_told(visit);
 }
 
 void Endpoint::unsubscribe(Visit& visit) {
     if (!visit.params.uri) return visit.refuse("uri: names the resource");
     station_->switchboard->sessions.unsubscribe(visit.session->serial, *visit.params.uri);
     tell_nodes(Topic::unsubscribed, visit.session->serial, {{*visit.params.uri, 0}});
-    visit.answer("{}");
+    answer_told(visit);
 }
 
 void Endpoint::listen(Visit& visit) {

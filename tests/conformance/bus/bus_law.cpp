@@ -80,7 +80,12 @@ TEST_P(BusLaw, ANoteOnASessionReachesEverybodyElseAsItWasSent) {
     follow(1, "ada");
     backend_->pump();
     heard_[1].clear();
-    SessionNote sent{.server = "s", .topic = Topic::shown, .user = "ada", .session = "s-1"};
+    SessionNote sent{.server = "s",
+                     .node = 7,
+                     .serial = 3,
+                     .topic = Topic::shown,
+                     .user = "ada",
+                     .session = "s-1"};
     for (std::uint64_t i = 0; std::cmp_less(i, limits::session_note_entries_max); ++i)
         sent.entries.emplace_back("key " + std::to_string(i) + std::string(i % 3, '\0'), i << 40);
     publish(0, sent);
@@ -97,6 +102,22 @@ TEST_P(BusLaw, ANoteOnASessionReachesEverybodyElseAsItWasSent) {
     EXPECT_EQ(heard<SessionNote>(0), 3);
     EXPECT_EQ(heard<SessionNote>(2), 3);
     EXPECT_TRUE(heard_[1].empty());
+}
+
+TEST_P(BusLaw, WhoWaitsForNotesToBeSentIsToldInAnyCase) {
+    int told = 0;
+    const auto wait = [&] { node(0).when_sent([&] { ++told; }); };
+    wait();
+    EXPECT_EQ(told, 1) << "there is nothing to wait for";
+    publish(0, SessionNote{.session = "one"});
+    wait();
+    publish(0, SessionNote{.session = "two"});
+    wait();
+    backend_->pump();
+    EXPECT_EQ(told, 3);
+    EXPECT_EQ(heard<SessionNote>(1), 2);
+    wait();
+    EXPECT_EQ(told, 4);
 }
 
 TEST_P(BusLaw, WhatIsPublishedAfterFollowIsHeardOrHinted) {

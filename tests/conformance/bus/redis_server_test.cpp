@@ -290,6 +290,10 @@ TEST_F(RedisServerTest, ANoteOnASessionLeavesBeforePublishReturns) {
     const auto read = bus::read_node_message("s", "dyad:sessions", "", told.elements[2].text);
     ASSERT_TRUE(read.has_value());
     EXPECT_EQ(std::get<SessionNote>(read->front()).session, "s-1");
+    bool sent = false;
+    node->bus.when_sent([&] { sent = true; });
+    EXPECT_FALSE(sent) << "Redis has not said so";
+    EXPECT_TRUE(wait([&] { return sent; }));
     // One that no message has room for is dropped, and counted.
     const auto unsent = metrics::bus_unsent.value();
     SessionNote large{.session = "s-1"};
@@ -298,6 +302,30 @@ TEST_F(RedisServerTest, ANoteOnASessionLeavesBeforePublishReturns) {
     EXPECT_EQ(metrics::bus_unsent.value(), unsent + 1);
     EXPECT_TRUE(node->bus.connected());
     EXPECT_TRUE(node->all<SessionNote>().empty());
+}
+
+TEST_F(RedisServerTest, WhoWaitsForANoteWaitsNotLong) {
+    RedisProcess redis;
+    auto node = connected_node(redis.url());
+    redis.send_signal(SIGSTOP);
+    node->bus.publish(SessionNote{.session = "s-1"});
+    int told = 0;
+    node->bus.when_sent([&] { ++told; });
+    turn_for(limits::bus_sent_ms / 2);
+    EXPECT_EQ(told, 0);
+    EXPECT_TRUE(wait([&] { return told == 1; }, 1000)) << "though Redis says nothing";
+    redis.send_signal(SIGCONT);
+    node->bus.publish(SessionNote{.session = "s-2"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_TRUE(wait([&] { return told == 2; }));
+    redis.stop();
+    node->bus.publish(SessionNote{.session = "s-3"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_TRUE(wait([&] { return told == 3; }, limits::bus_sent_ms + 500));
+    ASSERT_TRUE(wait([&] { return !node->bus.connected(); }));
+    node->bus.publish(SessionNote{.session = "s-4"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_EQ(told, 4) << "there is nobody to wait for";
 }
 
 TEST_F(RedisServerTest, StoresThatShareAServerDoNotHearEachOther) {

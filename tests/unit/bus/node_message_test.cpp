@@ -10,6 +10,8 @@ namespace {
 
 SessionNote note() {
     return {.server = "us",
+            .node = 9,
+            .serial = 1ULL << 40,
             .topic = Topic::shown,
             .user = "ada",
             .session = "s-1",

@@ -236,7 +236,7 @@ void pack(Node& node, PackRequest request, std::function<void(Result<std::string
                 };
                 Shown::of_process().with(request.user, request.session, look, node.teller(),
                                          request.fresh);
-                done(std::move(text));
+                node.engine().when_told([done, text = std::move(text)] { done(text); });
             },
             core::Freshness::best());
     };
