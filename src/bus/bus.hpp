@@ -73,7 +73,7 @@ enum class Topic : std::uint8_t {
     shown,                // the entries are what has changed: keys and versions, 0: forgotten
     shown_anew,           // the same, and whatever was shown before counts no more
     hook_event,           // the entry's number is the event's fingerprint
-    compaction_announced  // of an assistant's session
+    compaction_announced  // the same, of the event that says it
 };
 
 // What a node that an agent's session came to tells all others, since the next request of the

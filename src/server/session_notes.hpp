@@ -1,6 +1,6 @@
-// What other nodes tell of agents' sessions (bus/bus.hpp), for the tables that the cells of a process
-// have in common. Every cell hears each note, and the first that does takes it: so what the bus has
-// brought to a cell is known there before the request that it reads next.
+// What other nodes tell of agents' sessions (bus/bus.hpp), for the tables that the cells of a
+// process have in common. Every cell hears each note, and the first that does takes it: so what the
+// bus has brought to a cell is known there before the request that it reads next.
 //
 // Threads: any.
 #pragma once

@@ -1,8 +1,9 @@
 // What nodes tell each other on Redis: which channel, and signed bytes.
 //
-//     channel   := "dyad:nodes" / "dyad:sessions" / "dyad:log:" <32 hex digits: HMAC of the user
-//     id> message   := version:u8 sender:u64 mac:32 part+ part      := kind:u8 size:u32 bytes bytes
-//     := batch                               ; announcement: model/event.hpp
+//     channel   := "dyad:nodes" / "dyad:sessions" / "dyad:log:" <32 hex digits: user id's HMAC>
+//     message   := version:u8 sender:u64 mac:32 part+
+//     part      := kind:u8 size:u32 bytes
+//     bytes     := batch                               ; announcement: model/event.hpp
 //                | (nothing)                           ; hint
 //                | node:u64 serial:u64 asks:u8 sessions:u64 count:u32 instance*
 //                | node:u64 server:text clients:u64 count:u32 (user:text position)*

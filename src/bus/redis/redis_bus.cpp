@@ -256,33 +256,37 @@ void RedisBus::publish(BusMessage message) {
     flush_soon();
 }
 
-// At once: the session's next request may be on its way when this turn ends.
+// At once: the session's next request may be on its way when this turn ends. Redis answers the
+// publisher before it writes to subscribers, but the next question only after that.
 void RedisBus::send_note(const SessionNote& note) {
     std::string part;
     append_part(part, note);
     if (part.size() > static_cast<std::size_t>(limits::bus_message_bytes_max))
         return metrics::bus_unsent.add();
-    notes_sent_ += send(std::string(kSessionsChannel), part, [this] {
+    const auto taken = [this](Reply&&) {
         notes_taken_ += 1;
         tell_awaited();
+    };
+    notes_sent_ += send(std::string(kSessionsChannel), part, [this, taken] {
+        if (!publisher_.ask({"PING"}, taken)) taken({});
     });
     publisher_.flush();
 }
 
 void RedisBus::when_sent(std::function<void()> done) {
     if (notes_taken_ == notes_sent_) return done();
-    const auto one = std::make_shared<Awaited>(notes_sent_, std::move(done));
-    awaited_.push_back(one);
+    const auto one = std::make_shared<std::function<void()>>(std::move(done));
+    awaited_.emplace_back(notes_sent_, one);
     loop_.after(limits::bus_sent_ms, [weak = std::weak_ptr(one)] {
-        if (const auto waits = weak.lock()) waits->tell();
+        if (const auto waits = weak.lock()) std::exchange(*waits, [] {})();
     });
 }
 
 void RedisBus::tell_awaited() {
-    while (!awaited_.empty() && awaited_.front()->notes <= notes_taken_) {
-        const auto one = std::move(awaited_.front());
+    while (!awaited_.empty() && awaited_.front().first <= notes_taken_) {
+        const auto one = std::move(awaited_.front().second);
         awaited_.pop_front();
-        one->tell();
+        std::exchange(*one, [] {})();
     }
 }
 

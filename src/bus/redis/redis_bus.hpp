@@ -20,7 +20,6 @@
 #include "wire/bus_envelope.hpp"
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -64,14 +63,6 @@ class RedisBus final : public Bus {
     struct Outgoing {
         std::string channel;
         std::string parts;
-    };
-    // Who waits for notes to be with Redis.
-    struct Awaited {
-        std::uint64_t notes;  // as many as were sent then
-        std::function<void()> done;
-        void tell() {
-            if (const auto call = std::exchange(done, nullptr)) call();
-        }
     };
     // Announcements whose envelopes wait for the answer to a question.
     struct Asked {
@@ -129,7 +120,8 @@ class RedisBus final : public Bus {
 
     std::uint64_t notes_sent_ = 0;
     std::uint64_t notes_taken_ = 0;  // by Redis, or lost
-    std::deque<std::shared_ptr<Awaited>> awaited_;
+    // Who waits for so many to be; who was told has a call that does nothing.
+    std::deque<std::pair<std::uint64_t, std::shared_ptr<std::function<void()>>>> awaited_;
 
     std::deque<Asked> asked_;
     std::size_t asked_bytes_ = 0;

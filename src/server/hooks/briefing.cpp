@@ -167,9 +167,10 @@ bool Sessions::note_compaction(const std::string& session, bool announced) {
 }
 
 void Sessions::take(const SessionNote& note, std::int64_t now_ms) {
-    if (note.topic == Topic::hook_event && !note.entries.empty())
-        is_repeat(note.session, note.entries.front().second, now_ms);
-    if (note.topic == Topic::compaction_announced) note_compaction(note.session, true);
+    const bool announces = note.topic == Topic::compaction_announced;
+    if (note.entries.empty() || (note.topic != Topic::hook_event && !announces)) return;
+    is_repeat(note.session, note.entries.front().second, now_ms);
+    note_compaction(note.session, announces);
 }
 
 void brief(Node& node, mcp::Shown& shown, Wanted wanted,

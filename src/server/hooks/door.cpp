@@ -166,20 +166,18 @@ std::uint64_t fingerprint(const Event& event) {
     return hash;
 }
 
-// The next event of the session may come to another node.
-void tell(const Visit& visit, Topic topic,
-          std::vector<std::pair<std::string, std::uint64_t>> entries) {
-    visit.node.engine().tell(
-        {.topic = topic, .session = visit.event.session, .entries = std::move(entries)});
-}
-
 void answer_visit(const VisitPtr& visit) {
     const Event& event = visit->event;
     Sessions& sessions = visit->sessions;
     const std::int64_t now_ms = visit->node.clock().steady_ms();
     const std::uint64_t print = fingerprint(event);
     const bool repeat = sessions.is_repeat(event.session, print, now_ms);
-    if (!repeat) tell(*visit, Topic::hook_event, {{"", print}});
+    const bool announces = event.moment == Moment::before_compaction;
+    if (!repeat)
+        visit->node.engine().tell(
+            {.topic = announces ? Topic::compaction_announced : Topic::hook_event,
+             .session = event.session,
+             .entries = {{"", print}}});
     const auto forget = [&] {
         visit->shown.with(visit->user, event.session, [](auto&) {}, visit->node.teller(), true);
     };
@@ -195,7 +193,6 @@ void answer_visit(const VisitPtr& visit) {
         case Moment::before_compaction:
             forget();
             sessions.note_compaction(event.session, true);
-            tell(*visit, Topic::compaction_announced, {});
             return keep(visit);
         case Moment::after_compaction:
             // What was told since the compaction was announced is told after it.

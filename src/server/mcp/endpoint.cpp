@@ -210,8 +210,8 @@ void Endpoint::take_note(const Visit& visit) {
 }
 
 void Endpoint::tell(const std::string& key, std::string_view what, bool everywhere) {
-    const Sessions& sessions = station_->switchboard->sessions;
-    const bool here = station_->switchboard->sessions.tell(key, std::string(what));
+    Sessions& sessions = station_->switchboard->sessions;
+    const bool here = sessions.tell(key, std::string(what));
     core::Engine& engine = station_->node.engine();
     if ((!here || everywhere) && engine.has_others()) engine.tell(sessions.message(key, what));
 }
@@ -270,8 +270,9 @@ void Endpoint::end_session(const ExchangePtr& exchange) {
         return respond(exchange,
                        {404, kInvalidRequest, "Mcp-Session-Id: there is no such session", {}});
     station_->switchboard->sessions.end(session->serial);
-    tell_nodes(Topic::session_ended, session->serial);
-    station_->node.engine().when_told([exchange] { exchange->respond(answer_of(204, {})); });
+    core::Engine& engine = station_->node.engine();
+    engine.tell({.topic = Topic::session_ended, .session = session->serial});
+    engine.when_told([exchange] { exchange->respond(answer_of(204, {})); });
 }
 
 std::optional<Refusal> Endpoint::no_stream(const net::Request& request,

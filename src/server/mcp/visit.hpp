@@ -89,20 +89,10 @@ class Endpoint {
     void modern(Visit& visit);
     void legacy(Visit& visit);
     void take_note(const Visit& visit);
-    // Done, and other nodes know it.
-    void answer_told(const Visit& visit) {
-        station_->node.engine().when_told(
-            [reply = visit.reply, text = result_text(visit.message.id, "{}")] {
-                reply->answer(200, text);
-            });
-    }
+    // Answers when other nodes know it.
+    void answer_subscription(const Visit& visit, Topic topic);
     // Tells what waits for it, here or at another node; `everywhere`: it may be at several.
     void tell(const std::string& key, std::string_view what, bool everywhere = false);
-    void tell_nodes(Topic topic, const std::string& serial,
-                    std::vector<std::pair<std::string, std::uint64_t>> entries = {}) {
-        station_->node.engine().tell(
-            {.topic = topic, .session = serial, .entries = std::move(entries)});
-    }
 
     void discover(Visit& visit);
     void initialize(Visit& visit);

@@ -172,8 +172,10 @@ TEST_F(HooksDoor, AnEventThatAnotherNodeHasTakenIsOne) {
     EXPECT_TRUE(sessions.is_repeat("s-9", 7, 1));
     EXPECT_FALSE(sessions.is_repeat("s-9", 8, 1));
     EXPECT_FALSE(sessions.note_compaction("s-9", false));
-    sessions.take({.topic = Topic::compaction_announced, .session = "s-9"}, 0);
+    sessions.take({.topic = Topic::compaction_announced, .session = "s-9", .entries = {{"", 9}}},
+                  0);
     EXPECT_TRUE(sessions.note_compaction("s-9", false));
+    EXPECT_TRUE(sessions.is_repeat("s-9", 9, 1));
     sessions.take({.topic = Topic::hook_event, .session = "s-8"}, 0);  // of no event
     EXPECT_FALSE(sessions.knows("s-8"));
 }
