@@ -55,12 +55,12 @@ class Nginx(Backend):
 class Cluster:
     """Lifetime: until close(). `nodes` are support.server.Server."""
 
-    def __init__(self, count=3, standalone=False, env=None, ports=None):
+    def __init__(self, count=3, standalone=False, env=None, ports=None, server=Server):
         self.redis, self.mongo = Redis(), Mongo(standalone=standalone)
         self.env = {"ENABLE_DISTRIBUTED_MEMORY": "true", "DISTRIBUTED_USER_ID": USER,
                     **self.redis.env(), **self.mongo.env(), **(env or {})}
         ports = ports or [None] * count
-        self.nodes = [Server(env=self.env, port=port) for port in ports[:count]]
+        self.nodes = [server(env=self.env, port=port) for port in ports[:count]]
         self.nginx = Nginx([node.port for node in self.nodes])
 
     def start(self):

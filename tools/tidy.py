@@ -13,7 +13,7 @@ ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).reso
 LINES_MAX = 500
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
-SRC_LINES_MAX = 64_900  # docs/decisions/0016-the-size-of-src.md
+SRC_LINES_MAX = 65_200  # docs/decisions/0016-the-size-of-src.md
 HEADER_INCLUDES_MAX = 8  # of our own: a standard header couples nothing
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of

@@ -13,6 +13,7 @@
 #include "server/mcp/product/product.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
+#include "server/session_notes.hpp"
 
 #include <filesystem>
 
@@ -50,8 +51,16 @@ server::Parts make_parts(const Resolved& settings, const server::live::PlainRend
         {"/mcp", &server::mcp::product_registry()},
         {"/mcp/reference", &server::mcp::reference_registry()},
         {"/mcp/openmemory", &server::mcp::openmemory_registry()}};
-    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret)](
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret),
+                  notes = std::make_shared<server::SessionNotes>()](
                      server::Node& node) -> server::HttpHandler {
+        node.engine().on_note([&node, switchboard, notes](const SessionNote& note) {
+            notes->take(note, [&] {
+                switchboard->sessions.take(note);
+                server::mcp::Shown::of_process().take(note);
+                server::hooks::Sessions::of_process().take(note, node.clock().steady_ms());
+            });
+        });
         return [api = std::make_shared<server::rest::Api>(node),
                 hooks = std::make_shared<server::hooks::Door>(node),
                 gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](

@@ -69,6 +69,15 @@ class Engine {
     // as of their last heartbeats.
     void set_client_count(std::size_t count);
     std::size_t clients_elsewhere() const { return heart_.neighbours.clients_elsewhere(); }
+    // What this node knows of an agent's session, for all other nodes, as far as the bus reaches
+    // them. Where nobody else has this store, nothing happens.
+    bool has_others() const { return heart_.ports.log.shared() && heart_.config.others_listen; }
+    void tell(SessionNote note);
+    // Calls `done` when what was told is where they have it from, so that they know it before the
+    // session's next request. At once where there is nothing to wait for; Bus::when_sent.
+    void when_told(std::function<void()> done);
+    // `take` is given what the nodes of other servers tell so.
+    void on_note(std::function<void(const SessionNote&)> take) { take_note_ = std::move(take); }
     // As far as can be told, the bus brings what other nodes publish.
     bool hears_others() const { return heart_.neighbours.hears(); }
 
@@ -103,6 +112,7 @@ class Engine {
     void hear(const Hint& hint);
     void hear(const PresenceReport& report);
     void hear(const Heartbeat& beat);
+    void hear(const SessionNote& note);
     void hear(const Foreign& foreign);
     void answer_presence(std::int64_t now_ms);
     void poll();
@@ -124,6 +134,7 @@ class Engine {
     std::int64_t next_release_ms_ = 0;
     bool polling_ = false;
     bool looking_ = false;
+    std::function<void(const SessionNote&)> take_note_;
     std::deque<PresenceQuestion> presence_questions_;  // of users who were not followed
     std::shared_ptr<bool> alive_;  // callbacks of ports that outlive the engine do nothing
 };

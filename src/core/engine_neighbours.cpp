@@ -60,6 +60,19 @@ void Engine::hear(const Heartbeat& beat) {
                 log->reader().catch_up([](const Status&) {});
 }
 
+void Engine::tell(SessionNote note) {
+    if (has_others()) heart_.neighbours.tell(std::move(note));
+}
+
+void Engine::when_told(std::function<void()> done) {
+    has_others() ? heart_.ports.bus.when_sent(std::move(done)) : done();
+}
+
+// The cells of a server have what they know of sessions in common.
+void Engine::hear(const SessionNote& note) {
+    if (take_note_ && note.server != heart_.config.neighbours.server) take_note_(note);
+}
+
 std::vector<Presence> Engine::presence(const std::string& user_id) const {
     std::vector<Presence> all = heart_.neighbours.elsewhere().instances(user_id);
     if (const auto at = users_.find(user_id); at != users_.end()) {

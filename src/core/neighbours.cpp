@@ -68,6 +68,13 @@ void Neighbours::take(const PresenceReport& report, std::int64_t now_ms) {
     if (elsewhere_.take(report, now_ms)) changed_(report.user_id);
 }
 
+void Neighbours::tell(SessionNote note) {
+    note.server = config_.server;
+    note.node = self_;
+    note.serial = ++notes_;
+    bus_.publish(std::move(note));
+}
+
 void Neighbours::take(const Heartbeat& beat, std::int64_t now_ms) {
     if (beat.node != self_) return elsewhere_.take(beat, now_ms);
     unheard_ = 0;

@@ -52,6 +52,8 @@ class Neighbours {
     void clients_changed(std::size_t count, std::int64_t now_ms);
     void wrote(const std::string& user_id, const Position& head);
 
+    // At once.
+    void tell(SessionNote note);
     void take(const PresenceReport& report, std::int64_t now_ms);
     void take(const Heartbeat& beat, std::int64_t now_ms);
     // Publishes the reports and the heartbeat that are due. At the end of each turn.
@@ -85,6 +87,7 @@ class Neighbours {
     const NeighbourConfig config_;
     Bus& bus_;
     const NodeId self_;
+    std::uint64_t notes_ = 0;  // so far
     const LocalFn local_;
     const ChangedFn changed_;
     Attendance elsewhere_;

@@ -30,7 +30,7 @@ struct Config {
     NeighbourConfig neighbours;
     std::size_t feeds_bytes_max = limits::feeds_bytes_max;
     std::size_t commands_bytes_max = limits::commands_queued_bytes_max;
-    bool others_listen = false;  // on the bus, though nobody else writes the log: they are told
+    bool others_listen = false;  // on the bus, also where nobody else writes the log: they are told
     bool push_events = true;     // false: sessions are sent states that they ask for, and no events
     std::size_t instances_max = limits::instances_per_user_max;
     std::size_t private_instances_max = limits::private_instances_per_user_max;

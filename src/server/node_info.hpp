@@ -34,6 +34,11 @@ class Node {
     virtual void post(std::function<void()> work) = 0;
     // The bound port.
     virtual std::uint16_t port() const = 0;
+    // Tells other nodes (core/engine.hpp); null where there are none.
+    std::function<void(SessionNote)> teller() {
+        if (!engine().has_others()) return nullptr;
+        return [this](SessionNote note) { engine().tell(std::move(note)); };
+    }
 };
 
 }  // namespace dyad::server

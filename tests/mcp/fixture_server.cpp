@@ -1,15 +1,15 @@
-// A server of the test registry: what @modelcontextprotocol/conformance calls by name, at /mcp,
-// over the embedded store in a folder of its own. For tests only.
+// A server of the test registry: what @modelcontextprotocol/conformance calls by name, at /mcp. Its
+// memory is in a folder of its own, or where the settings in the environment say. For tests only.
 //
 //     mcp_fixture_server PORT DATA_DIR
+#include "cli/backends.hpp"
 #include "mcp/fixture_registry.hpp"
 #include "server/live/live_hub.hpp"
 #include "server/live/plain_renderer.hpp"
 #include "server/mcp/endpoint.hpp"
 #include "server/rest/api.hpp"
 #include "server/server.hpp"
-#include "store/sqlite/database.hpp"
-#include "store/sqlite/sqlite_store.hpp"
+#include "server/session_notes.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,23 +18,17 @@ namespace {
 
 using namespace dyad;
 
-server::Parts make_parts(const server::live::PlainRenderer& renderer) {
+server::Parts make_parts(const cli::Resolved& settings,
+                         const server::live::PlainRenderer& renderer) {
     static const server::mcp::Mount kMounts[] = {{"/mcp", &test::fixture_registry()}};
     server::Parts parts;
-    parts.store = [shared = std::shared_ptr<sqlite::Database>()](
-                      const server::Settings& settings,
-                      server::Parts::Post post) mutable -> Result<std::unique_ptr<Store>> {
-        SystemRandom random;
-        sqlite::DatabaseOptions options;
-        options.folder = settings.data_dir;
-        if (!shared) {
-            ASSIGN_OR_RETURN(shared, sqlite::Database::open(std::move(options), random));
-        }
-        return std::unique_ptr<Store>(
-            std::make_unique<sqlite::SqliteStore>(shared, std::move(post)));
-    };
-    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(nullptr)](
+    cli::add_backends(parts, settings);
+    parts.http = [switchboard = std::make_shared<server::mcp::Switchboard>(parts.secret),
+                  notes = std::make_shared<server::SessionNotes>()](
                      server::Node& node) -> server::HttpHandler {
+        node.engine().on_note([switchboard, notes](const SessionNote& note) {
+            notes->take(note, [&] { switchboard->sessions.take(note); });
+        });
         return [api = std::make_shared<server::rest::Api>(node),
                 gate = std::make_shared<server::mcp::Gate>(node, switchboard, kMounts)](
                    server::ExchangePtr exchange) {
@@ -50,15 +44,15 @@ server::Parts make_parts(const server::live::PlainRenderer& renderer) {
 
 int main(int count, char** arguments) {
     if (count != 3) return 2;
-    server::Settings settings;
+    const cli::Resolved resolved = cli::resolve(cli::read_inputs({}, ""));
+    server::Settings settings = cli::server_settings(resolved);
     settings.host = "127.0.0.1";
     settings.port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
     settings.data_dir = arguments[2];
     settings.user_id = "conformance";
     const server::live::PlainRenderer renderer;
-    const char* const cells = std::getenv("DYAD_CELLS");
-    auto server = server::Server::start(std::move(settings), make_parts(renderer),
-                                        cells != nullptr ? std::strtoul(cells, nullptr, 10) : 1);
+    auto server = server::Server::start(std::move(settings), make_parts(resolved, renderer),
+                                        static_cast<std::size_t>(resolved.integer("DYAD_CELLS")));
     if (!server) {
         std::fprintf(stderr, "%s\n", server.error().to_string().c_str());
         return 1;

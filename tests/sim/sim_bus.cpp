@@ -23,7 +23,7 @@ void BusNetwork::send(int from, BusMessage message) {
         if (faults.strangers > 0 && happens(faults.strangers))
             message = Hint{announcement->user_id};
     if (flaws.drops_hints && std::holds_alternative<Hint>(message)) return;
-    const bool to_sender = user_of(message) == nullptr;
+    const bool to_sender = comes_back(message);
     const auto shared = std::make_shared<const BusMessage>(std::move(message));
     if (std::holds_alternative<Announcement>(*shared)) newest_.push_back(shared);
     if (newest_.size() > kNewestMax) newest_.pop_front();

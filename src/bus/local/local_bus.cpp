@@ -29,7 +29,7 @@ void LocalBus::publish(BusMessage message) {
     }
     const auto shared = std::make_shared<const BusMessage>(std::move(message));
     for (LocalBus* member : *to)
-        if (member != this || user == nullptr) member->put(shared);
+        if (member != this || comes_back(*shared)) member->put(shared);
 }
 
 void LocalBus::put(const MessagePtr& message) {

@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMacBytes = 32;
 
-enum class Part : std::uint8_t { announcement = 1, hint, presence, heartbeat };
+enum class Part : std::uint8_t { announcement = 1, hint, presence, heartbeat, session_note };
 
 Hash mac_of(std::string_view secret, std::string_view channel, std::string_view head,
             std::string_view parts) {
@@ -100,9 +100,48 @@ bool take(std::string_view in, Heartbeat& beat) {
     return in.empty();
 }
 
-Result<BusMessage> take_message(Part kind, std::string_view bytes, std::string_view user_id) {
-    // What is of a user stands on the user's channel, and a heartbeat on that of the nodes.
-    if ((kind == Part::heartbeat) != user_id.empty())
+void put(std::string& out, const SessionNote& note) {
+    put_text(out, note.server);
+    put_le(out, note.node);
+    put_le(out, note.serial);
+    put_le(out, static_cast<std::uint8_t>(note.topic));
+    put_text(out, note.user);
+    put_text(out, note.session);
+    put_le(out, static_cast<std::uint32_t>(note.entries.size()));
+    for (const auto& [text, number] : note.entries) {
+        put_text(out, text);
+        put_le(out, number);
+    }
+}
+
+bool take(std::string_view in, SessionNote& note) {
+    std::uint32_t count = 0;
+    if (!take_text(in, limits::instance_id_bytes_max, note.server) ||
+        !take_into<std::uint64_t>(in, note.node) || !take_into<std::uint64_t>(in, note.serial) ||
+        !take_into<std::uint8_t>(in, note.topic) ||
+        !take_text(in, limits::user_id_bytes_max, note.user) ||
+        !take_text(in, limits::bus_message_bytes_max, note.session) ||
+        !take_into<std::uint32_t>(in, count) || count > limits::session_note_entries_max)
+        return false;
+    for (; count > 0; --count) {
+        auto& [text, number] = note.entries.emplace_back();
+        if (!take_text(in, limits::bus_message_bytes_max, text) ||
+            !take_into<std::uint64_t>(in, number))
+            return false;
+    }
+    return in.empty();
+}
+
+// What is of a user stands on the user's channel, and the rest has one for each kind.
+bool belongs(Part kind, std::string_view channel) {
+    if (kind == Part::heartbeat) return channel == kNodesChannel;
+    if (kind == Part::session_note) return channel == kSessionsChannel;
+    return channel != kNodesChannel && channel != kSessionsChannel;
+}
+
+Result<BusMessage> take_message(Part kind, std::string_view bytes, std::string_view channel,
+                                std::string_view user_id) {
+    if (!belongs(kind, channel))
         return fail(Errc::invalid_field, "a part of a message that has no place on its channel");
     switch (kind) {
         case Part::announcement: {
@@ -122,6 +161,11 @@ Result<BusMessage> take_message(Part kind, std::string_view bytes, std::string_v
             Heartbeat beat;
             if (!take(bytes, beat)) break;
             return BusMessage(std::move(beat));
+        }
+        case Part::session_note: {
+            SessionNote note;
+            if (!take(bytes, note)) break;
+            return BusMessage(std::move(note));
         }
     }
     return fail(Errc::invalid_field, "a part of a message that is not understood");
@@ -152,6 +196,10 @@ void append_part(std::string& parts, const BusMessage& message) {
                    },
                    [&](const Heartbeat& one) {
                        open(Part::heartbeat);
+                       put(parts, one);
+                   },
+                   [&](const SessionNote& one) {
+                       open(Part::session_note);
                        put(parts, one);
                    },
                    [](const Foreign&) { CHECK(false); },
@@ -193,7 +241,7 @@ Result<std::vector<BusMessage>> read_node_message(std::string_view secret, std::
         const auto bytes = size ? take_bytes(parts, *size) : std::nullopt;
         if (!bytes) return fail(Errc::invalid_field, "a message of a node is cut short");
         ASSIGN_OR_RETURN(BusMessage message,
-                         take_message(static_cast<Part>(*kind), *bytes, user_id));
+                         take_message(static_cast<Part>(*kind), *bytes, channel, user_id));
         messages.push_back(std::move(message));
     }
     return messages;

@@ -18,7 +18,7 @@ constexpr std::size_t kChannelsPerCommand = 1000;
 // the others, and whoever hears more of these is none.
 const std::vector<std::string>& common_channels() {
     static const std::vector<std::string> channels = [] {
-        std::vector<std::string> all{std::string(kNodesChannel)};
+        std::vector<std::string> all{std::string(kNodesChannel), std::string(kSessionsChannel)};
         for (const std::string_view name : kNamesOf<wire::EnvelopeType>)
             all.push_back(std::string(kEventPrefix).append(name));
         return all;
@@ -106,6 +106,8 @@ void RedisBus::on_down(const std::string& problem) {
         names_asked_ms_ = 0;
         asked_.clear();
         asked_bytes_ = 0;
+        notes_taken_ = notes_sent_;
+        caller_->post([this] { tell_awaited(); });
     }
     if (!std::exchange(told_down_, true))
         log::warn(kScope, "Redis not connected: " + problem);
@@ -179,9 +181,10 @@ void RedisBus::on_message(const std::string& channel, const Reply& message) {
     if (message.cut) return refuse(channel, "it is too large");
     if (channel.starts_with(kEventPrefix)) return on_envelope(channel, message.text);
     const auto user = users_.find(channel);
-    if (user == users_.end() && channel != kNodesChannel) return;  // not followed any more
     const bool of_user = user != users_.end();
-    if (of_user && sender_of(message.text) == sender_) return;
+    const bool of_nodes = channel == kNodesChannel;
+    if (!of_user && !of_nodes && channel != kSessionsChannel) return;  // not followed any more
+    if (!of_nodes && sender_of(message.text) == sender_) return;
     const auto read = read_node_message(
         secret_, channel, of_user ? std::string_view(user->second) : "", message.text);
     if (!read) return refuse(channel, read.error().detail);
@@ -227,6 +230,7 @@ void RedisBus::hear(const BusMessage& message) {
 
 void RedisBus::publish(BusMessage message) {
     if (secret_.empty() || !publisher_.up()) return metrics::bus_unsent.add();
+    if (const auto* note = std::get_if<SessionNote>(&message)) return send_note(*note);
     const std::string* user = user_of(message);
     const std::string key = user != nullptr ? *user : std::string();
     auto* announcement = std::get_if<Announcement>(&message);
@@ -252,6 +256,40 @@ void RedisBus::publish(BusMessage message) {
     flush_soon();
 }
 
+// At once: the session's next request may be on its way when this turn ends. Redis answers the
+// publisher before it writes to subscribers, but the next question only after that.
+void RedisBus::send_note(const SessionNote& note) {
+    std::string part;
+    append_part(part, note);
+    if (part.size() > static_cast<std::size_t>(limits::bus_message_bytes_max))
+        return metrics::bus_unsent.add();
+    const auto taken = [this](Reply&&) {
+        notes_taken_ += 1;
+        tell_awaited();
+    };
+    notes_sent_ += send(std::string(kSessionsChannel), part, [this, taken] {
+        if (!publisher_.ask({"PING"}, taken)) taken({});
+    });
+    publisher_.flush();
+}
+
+void RedisBus::when_sent(std::function<void()> done) {
+    if (notes_taken_ == notes_sent_) return done();
+    const auto one = std::make_shared<std::function<void()>>(std::move(done));
+    awaited_.emplace_back(notes_sent_, one);
+    loop_.after(limits::bus_sent_ms, [weak = std::weak_ptr(one)] {
+        if (const auto waits = weak.lock()) std::exchange(*waits, [] {})();
+    });
+}
+
+void RedisBus::tell_awaited() {
+    while (!awaited_.empty() && awaited_.front().first <= notes_taken_) {
+        const auto one = std::move(awaited_.front().second);
+        awaited_.pop_front();
+        std::exchange(*one, [] {})();
+    }
+}
+
 void RedisBus::flush_soon() {
     if (std::exchange(flush_posted_, true)) return;
     caller_->post([this] {
@@ -269,14 +307,21 @@ void RedisBus::flush() {
 }
 
 void RedisBus::send_outgoing() {
-    for (const Outgoing& one : outgoing_) {
-        const bool sent =
-            publisher_.ask({"PUBLISH", one.channel, sign(secret_, one.channel, sender_, one.parts)},
-                           [this](Reply&& reply) { on_published(reply); });
-        (sent ? metrics::bus_sent : metrics::bus_unsent).add();
-    }
+    for (const Outgoing& one : outgoing_)
+        send(one.channel, one.parts);
     outgoing_.clear();
     outgoing_of_.clear();
+}
+
+bool RedisBus::send(const std::string& channel, std::string_view parts,
+                    std::function<void()> taken) {
+    const bool sent = publisher_.ask({"PUBLISH", channel, sign(secret_, channel, sender_, parts)},
+                                     [this, taken = std::move(taken)](Reply&& reply) {
+                                         on_published(reply);
+                                         if (taken) taken();
+                                     });
+    (sent ? metrics::bus_sent : metrics::bus_unsent).add();
+    return sent;
 }
 
 void RedisBus::on_published(const Reply& reply) {

@@ -1,10 +1,11 @@
 // The bus on Redis: two connections, one that listens and one that publishes.
 //
 // Nodes talk on channels of their own, signed with the secret of the store (node_message.hpp); what
-// a turn has for a user is one message. Existing instances hear envelopes on `dyad:event:<type>`
-// (wire/bus_envelope.hpp), one for each event, where any of them listens: each publishing turn asks
-// how many patterns are subscribed, and a few times a second whether somebody beside the nodes, who
-// subscribe to all of these channels and to dyad:nodes at once, listens to one of them by name.
+// a turn has for a user is one message, and notes on sessions go at once. Existing instances hear
+// envelopes on `dyad:event:<type>` (wire/bus_envelope.hpp), one for each event, where any of them
+// listens: each publishing turn asks how many patterns are subscribed, and a few times a second
+// whether somebody beside the nodes, who subscribe to all of these channels and to dyad:nodes at
+// once, listens to one of them by name.
 //
 // On a Redis Cluster any node will do: what is published at one is heard at all (classic pub/sub;
 // shards are not used). Who listens at other nodes it does not say, so envelopes are always sent.
@@ -19,8 +20,10 @@
 #include "wire/bus_envelope.hpp"
 
 #include <deque>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace dyad::bus {
@@ -47,6 +50,7 @@ class RedisBus final : public Bus {
     void flush();
 
     void publish(BusMessage message) override;
+    void when_sent(std::function<void()> done) override;
     void follow(const std::string& user_id) override;
     void unfollow(const std::string& user_id) override;
     void renew() override;
@@ -79,11 +83,15 @@ class RedisBus final : public Bus {
     void send_subscriptions();
     void flush_soon();
     void send_outgoing();
+    bool send(const std::string& channel, std::string_view parts,
+              std::function<void()> taken = nullptr);
+    void send_note(const SessionNote& note);
     void ask_who_listens();
     bool somebody_listens() const;
     void on_patterns(std::uint64_t question, std::int64_t patterns);
     void send_envelopes(const Announcement& announcement);
     void on_published(const Reply& reply);
+    void tell_awaited();
 
     net::Loop& loop_;
     const std::string instance_id_;
@@ -109,6 +117,11 @@ class RedisBus final : public Bus {
     std::unordered_map<std::string, std::size_t> outgoing_of_;  // by user; "" for everybody
     std::vector<Announcement> announced_;                       // in this turn
     bool flush_posted_ = false;
+
+    std::uint64_t notes_sent_ = 0;
+    std::uint64_t notes_taken_ = 0;  // by Redis, or lost
+    // Who waits for so many to be; who was told has a call that does nothing.
+    std::deque<std::pair<std::uint64_t, std::shared_ptr<std::function<void()>>>> awaited_;
 
     std::deque<Asked> asked_;
     std::size_t asked_bytes_ = 0;

@@ -166,17 +166,25 @@ bool Sessions::note_compaction(const std::string& session, bool announced) {
     return std::exchange(its.announces, its.announces || announced);
 }
 
+void Sessions::take(const SessionNote& note, std::int64_t now_ms) {
+    const bool announces = note.topic == Topic::compaction_announced;
+    if (note.entries.empty() || (note.topic != Topic::hook_event && !announces)) return;
+    is_repeat(note.session, note.entries.front().second, now_ms);
+    note_compaction(note.session, announces);
+}
+
 void brief(Node& node, mcp::Shown& shown, Wanted wanted,
            std::function<void(Result<std::string>)> done) {
     const std::string user = wanted.user;
-    const auto tell = [&shown, done](const SnapshotPtr& state, const std::vector<SearchHit>* hits,
-                                     const Wanted& to) {
+    const auto tell = [&node, &shown, done](const SnapshotPtr& state,
+                                            const std::vector<SearchHit>* hits, const Wanted& to) {
         std::string text;
-        shown.with(to.user, to.session, [&](Facts& facts) {
+        const auto look = [&](Facts& facts) {
             text = compose(
                 hits == nullptr ? at_the_beginning(*state, to) : for_task(*state, *hits, facts, to),
                 facts, to);
-        });
+        };
+        shown.with(to.user, to.session, look, node.teller());
         done(std::move(text));
     };
     const auto with_state = [&node, tell, done,

@@ -18,7 +18,8 @@
 namespace dyad::server::hooks {
 
 // The events of sessions, so that none is taken twice; of the last hook_sessions_max sessions. One
-// for all cells of a process, as the events of a session come to any of them. Threads: any.
+// for all cells of a process, as the events of a session come to any of them; other nodes are told,
+// as far as the bus reaches them (server/hooks/door.cpp). Threads: any.
 class Sessions {
   public:
     static Sessions& of_process();
@@ -29,6 +30,8 @@ class Sessions {
     bool knows(const std::string& session) EXCLUDES(mutex_);
     // `announced`: its compaction is; true where one was before.
     bool note_compaction(const std::string& session, bool announced) EXCLUDES(mutex_);
+    // What another node told.
+    void take(const SessionNote& note, std::int64_t now_ms);
 
   private:
     struct Session {

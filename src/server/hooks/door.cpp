@@ -29,7 +29,8 @@ struct Visit {
         response.content_type = "application/json";
         response.body = answer(event, context, denied);
         protect(response.headers);
-        exchange->respond(std::move(response));
+        node.engine().when_told(
+            [exchange = exchange, response = std::move(response)] { exchange->respond(response); });
     }
     void refuse(const Error& error) const {
         exchange->respond(problem(error, exchange->request().target));
@@ -169,9 +170,16 @@ void answer_visit(const VisitPtr& visit) {
     const Event& event = visit->event;
     Sessions& sessions = visit->sessions;
     const std::int64_t now_ms = visit->node.clock().steady_ms();
-    const bool repeat = sessions.is_repeat(event.session, fingerprint(event), now_ms);
+    const std::uint64_t print = fingerprint(event);
+    const bool repeat = sessions.is_repeat(event.session, print, now_ms);
+    const bool announces = event.moment == Moment::before_compaction;
+    if (!repeat)
+        visit->node.engine().tell(
+            {.topic = announces ? Topic::compaction_announced : Topic::hook_event,
+             .session = event.session,
+             .entries = {{"", print}}});
     const auto forget = [&] {
-        visit->shown.with(visit->user, event.session, [](auto& facts) { facts.clear(); });
+        visit->shown.with(visit->user, event.session, [](auto&) {}, visit->node.teller(), true);
     };
     switch (event.moment) {
         case Moment::session_start:

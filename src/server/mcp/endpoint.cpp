@@ -202,12 +202,18 @@ void Endpoint::legacy(Visit& visit) {
 
 // Of a revision with sessions: an answer to what a call asked, or that a call is not wanted.
 void Endpoint::take_note(const Visit& visit) {
-    Sessions& sessions = station_->switchboard->sessions;
     const std::string& serial = visit.session->serial;
     if (visit.message.kind == Message::Kind::response)
-        sessions.tell("answer " + serial + " " + visit.message.id, visit.message.result);
+        tell("answer " + serial + " " + visit.message.id, visit.message.result);
     else if (visit.message.method == "notifications/cancelled")
-        sessions.tell("cancel " + serial + " " + std::string(visit.params.request_id), {});
+        tell("cancel " + serial + " " + std::string(visit.params.request_id), {});
+}
+
+void Endpoint::tell(const std::string& key, std::string_view what, bool everywhere) {
+    Sessions& sessions = station_->switchboard->sessions;
+    const bool here = sessions.tell(key, std::string(what));
+    core::Engine& engine = station_->node.engine();
+    if ((!here || everywhere) && engine.has_others()) engine.tell(sessions.message(key, what));
 }
 
 void Endpoint::post_batch(const ExchangePtr& exchange, Body body, const Sender& sender) {
@@ -264,7 +270,9 @@ void Endpoint::end_session(const ExchangePtr& exchange) {
         return respond(exchange,
                        {404, kInvalidRequest, "Mcp-Session-Id: there is no such session", {}});
     station_->switchboard->sessions.end(session->serial);
-    exchange->respond(answer_of(204, {}));
+    core::Engine& engine = station_->node.engine();
+    engine.tell({.topic = Topic::session_ended, .session = session->serial});
+    engine.when_told([exchange] { exchange->respond(answer_of(204, {})); });
 }
 
 std::optional<Refusal> Endpoint::no_stream(const net::Request& request,
@@ -309,7 +317,7 @@ void Endpoint::get(const ExchangePtr& exchange) {
     // What a session is told comes on one stream: the newest, since the one before may be dead.
     const std::string key = "stream " + session->serial;
     const std::uint64_t owner = station_->node.random().next_u64();
-    sessions.tell(key, {});
+    tell(key, {}, true);
     wishes.on_end = [&sessions, key, owner] { sessions.forget(key, owner); };
     Node& node = station_->node;
     auto end = stream_changes(node, station_->pulse, station_->listeners, registry_, exchange,

@@ -46,13 +46,22 @@ void Endpoint::subscribe(Visit& visit) {
     if (!station_->switchboard->sessions.subscribe(visit.session->serial, *visit.params.uri))
         return visit.refuse("this session has " + std::to_string(limits::mcp_subscriptions_max) +
                             " subscriptions (mcp_subscriptions_max); end one first");
-    visit.answer("{}");
+    answer_subscription(visit, Topic::subscribed);
 }
 
 void Endpoint::unsubscribe(Visit& visit) {
     if (!visit.params.uri) return visit.refuse("uri: names the resource");
     station_->switchboard->sessions.unsubscribe(visit.session->serial, *visit.params.uri);
-    visit.answer("{}");
+    answer_subscription(visit, Topic::unsubscribed);
+}
+
+void Endpoint::answer_subscription(const Visit& visit, Topic topic) {
+    core::Engine& engine = station_->node.engine();
+    engine.tell(
+        {.topic = topic, .session = visit.session->serial, .entries = {{*visit.params.uri, 0}}});
+    engine.when_told([reply = visit.reply, text = result_text(visit.message.id, "{}")] {
+        reply->answer(200, text);
+    });
 }
 
 void Endpoint::listen(Visit& visit) {

@@ -108,14 +108,34 @@ void Sessions::forget(const std::string& key, std::uint64_t owner) {
 }
 
 // Whoever forgets it before its cell ends can be sure that the cell is not posted to any more.
-void Sessions::tell(const std::string& key, std::string what) {
+bool Sessions::tell(const std::string& key, std::string what) {
     const MutexLock held(mutex_);
     auto node = waiting_.extract(key);
-    if (node.empty()) return;
+    if (node.empty()) return false;
     Waiting& waiting = node.mapped();
     waiting.post([call = std::move(waiting.call), what = std::move(what)]() mutable {
         call(std::move(what));
     });
+    return true;
+}
+
+// An answer may hold what nobody but the call is to know.
+SessionNote Sessions::message(const std::string& key, std::string_view what) const {
+    return {.topic = Topic::message,
+            .session = key,
+            .entries = {{sealer_.seal("message " + key, what), 0}}};
+}
+
+void Sessions::take(const SessionNote& note) {
+    if (note.topic == Topic::session_ended) return end(note.session);
+    for (const auto& entry : note.entries) {
+        const std::string& text = entry.first;
+        if (note.topic == Topic::subscribed) subscribe(note.session, text);
+        if (note.topic == Topic::unsubscribed) unsubscribe(note.session, text);
+        if (note.topic != Topic::message) continue;
+        if (auto what = sealer_.open("message " + note.session, text))
+            tell(note.session, *std::move(what));
+    }
 }
 
 }  // namespace dyad::server::mcp

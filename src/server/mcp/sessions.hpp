@@ -1,6 +1,8 @@
 // Sessions of the revisions that have them. What a session is stands sealed in its id, so that
-// every cell, and every node of the same store, takes it; what it subscribed to, that it has ended,
-// and which of its calls wait are kept by this process, bounded (mcp_sessions_max).
+// every cell, and every node of the same store, takes it. What it subscribed to and that it has
+// ended is kept by each process, bounded (mcp_sessions_max), and told to the others, as far as the
+// bus reaches them; which of its calls wait here is known here alone, and what comes for them
+// elsewhere is told in the same way.
 //
 // Threads: any.
 #pragma once
@@ -53,7 +55,13 @@ class Sessions {
     void wait(const std::string& key, Waiting waiting);
     // Unless it is another owner's by now.
     void forget(const std::string& key, std::uint64_t owner = 0);
-    void tell(const std::string& key, std::string what);
+    // False: nothing waits for it here.
+    bool tell(const std::string& key, std::string what);
+    // What another node told.
+    void take(const SessionNote& note);
+
+    // `what`, as other nodes are told it.
+    SessionNote message(const std::string& key, std::string_view what) const;
 
   private:
     struct Record {

@@ -89,6 +89,10 @@ class Endpoint {
     void modern(Visit& visit);
     void legacy(Visit& visit);
     void take_note(const Visit& visit);
+    // Answers when other nodes know it.
+    void answer_subscription(const Visit& visit, Topic topic);
+    // Tells what waits for it, here or at another node; `everywhere`: it may be at several.
+    void tell(const std::string& key, std::string_view what, bool everywhere = false);
 
     void discover(Visit& visit);
     void initialize(Visit& visit);

@@ -1,5 +1,9 @@
 #include "conformance/bus/bus_law.hpp"
 
+#include "base/limits.hpp"
+
+#include <utility>
+
 namespace dyad::conformance {
 
 TEST_P(BusLaw, WhatIsOfAUserReachesThoseWhoFollowItAndNobodyElse) {
@@ -70,6 +74,50 @@ TEST_P(BusLaw, AHeartbeatReachesEverybodyAndItsSender) {
         EXPECT_EQ(beat.heads[0].first, "ada");
         EXPECT_EQ(beat.heads[0].second, head);
     }
+}
+
+TEST_P(BusLaw, ANoteOnASessionReachesEverybodyElseAsItWasSent) {
+    follow(1, "ada");
+    backend_->pump();
+    heard_[1].clear();
+    SessionNote sent{.server = "s",
+                     .node = 7,
+                     .serial = 3,
+                     .topic = Topic::shown,
+                     .user = "ada",
+                     .session = "s-1"};
+    for (std::uint64_t i = 0; std::cmp_less(i, limits::session_note_entries_max); ++i)
+        sent.entries.emplace_back("key " + std::to_string(i) + std::string(i % 3, '\0'), i << 40);
+    publish(0, sent);
+    backend_->pump();
+    EXPECT_TRUE(heard_[0].empty()) << "nothing comes back to its sender";
+    for (const std::size_t i : {1u, 2u}) {
+        ASSERT_EQ(heard_[i].size(), 1u) << i;
+        EXPECT_EQ(std::get<SessionNote>(heard_[i].front()), sent);
+        heard_[i].clear();
+    }
+    // Of nobody's, and without entries.
+    for (const char* const name : {"one", "two", "three"})
+        publish(1, SessionNote{.topic = Topic::session_ended, .session = name});
+    EXPECT_EQ(heard<SessionNote>(0), 3);
+    EXPECT_EQ(heard<SessionNote>(2), 3);
+    EXPECT_TRUE(heard_[1].empty());
+}
+
+TEST_P(BusLaw, WhoWaitsForNotesToBeSentIsToldInAnyCase) {
+    int told = 0;
+    const auto wait = [&] { node(0).when_sent([&] { ++told; }); };
+    wait();
+    EXPECT_EQ(told, 1) << "there is nothing to wait for";
+    publish(0, SessionNote{.session = "one"});
+    wait();
+    publish(0, SessionNote{.session = "two"});
+    wait();
+    backend_->pump();
+    EXPECT_EQ(told, 3);
+    EXPECT_EQ(heard<SessionNote>(1), 2);
+    wait();
+    EXPECT_EQ(told, 4);
 }
 
 TEST_P(BusLaw, WhatIsPublishedAfterFollowIsHeardOrHinted) {

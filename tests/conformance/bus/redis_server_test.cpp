@@ -1,4 +1,5 @@
 // What only the bus on Redis promises, on real servers.
+#include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "conformance/bus/redis_rig.hpp"
 #include "model/json.hpp"
@@ -276,6 +277,55 @@ TEST_F(RedisServerTest, WhatIsNotSignedWithTheSecretIsDropped) {
     EXPECT_EQ(node->heard.size(), 1u);
     EXPECT_EQ(node->all<Announcement>().size(), 1u);
     EXPECT_EQ(metrics::bus_refused.value() - refused, std::ssize(bad) + 2);
+}
+
+TEST_F(RedisServerTest, ANoteOnASessionLeavesBeforePublishReturns) {
+    RedisProcess redis;
+    auto node = connected_node(redis.url());
+    PlainClient client(redis.port());
+    client.ask({"SUBSCRIBE", "dyad:sessions"});
+    node->bus.publish(SessionNote{.server = "us", .session = "s-1"});
+    const bus::Reply told = client.next(2000);  // the loop does not turn meanwhile
+    ASSERT_EQ(told.elements.size(), 3u);
+    const auto read = bus::read_node_message("s", "dyad:sessions", "", told.elements[2].text);
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(std::get<SessionNote>(read->front()).session, "s-1");
+    bool sent = false;
+    node->bus.when_sent([&] { sent = true; });
+    EXPECT_FALSE(sent) << "Redis has not said so";
+    EXPECT_TRUE(wait([&] { return sent; }));
+    // One that no message has room for is dropped, and counted.
+    const auto unsent = metrics::bus_unsent.value();
+    SessionNote large{.session = "s-1"};
+    large.entries.emplace_back(std::string(limits::bus_message_bytes_max, 'x'), 0);
+    node->bus.publish(std::move(large));
+    EXPECT_EQ(metrics::bus_unsent.value(), unsent + 1);
+    EXPECT_TRUE(node->bus.connected());
+    EXPECT_TRUE(node->all<SessionNote>().empty());
+}
+
+TEST_F(RedisServerTest, WhoWaitsForANoteWaitsNotLong) {
+    RedisProcess redis;
+    auto node = connected_node(redis.url());
+    redis.send_signal(SIGSTOP);
+    node->bus.publish(SessionNote{.session = "s-1"});
+    int told = 0;
+    node->bus.when_sent([&] { ++told; });
+    turn_for(limits::bus_sent_ms / 2);
+    EXPECT_EQ(told, 0);
+    EXPECT_TRUE(wait([&] { return told == 1; }, 1000)) << "though Redis says nothing";
+    redis.send_signal(SIGCONT);
+    node->bus.publish(SessionNote{.session = "s-2"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_TRUE(wait([&] { return told == 2; }));
+    redis.stop();
+    node->bus.publish(SessionNote{.session = "s-3"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_TRUE(wait([&] { return told == 3; }, limits::bus_sent_ms + 500));
+    ASSERT_TRUE(wait([&] { return !node->bus.connected(); }));
+    node->bus.publish(SessionNote{.session = "s-4"});
+    node->bus.when_sent([&] { ++told; });
+    EXPECT_EQ(told, 4) << "there is nobody to wait for";
 }
 
 TEST_F(RedisServerTest, StoresThatShareAServerDoNotHearEachOther) {

@@ -9,29 +9,11 @@ import subprocess
 
 import pytest
 
-from support.mcp import LEGACY, MODERN, NODE, NODE_FOLDER
-from support.server import PATIENCE, ROOT
+from support.mcp import LEGACY, MODERN, NODE, NODE_FOLDER, PYTHON, READ, TEXT, run, seen
 
 HERE = pathlib.Path(__file__).parent
-PYTHON = ROOT / ".venv-mcp/bin/python"
 INSPECTOR = (NODE_FOLDER / "node_modules/@modelcontextprotocol/inspector"
              / "clients/launcher/build/index.js")
-TEXT = "This is a simple text response for testing."
-READ = "This is the content of the static text resource."
-TOOLS = 31
-
-
-def run(*command, cwd=None):
-    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=180 * PATIENCE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def seen(fixture, *command, cwd=None):
-    out = json.loads(run(*command, f"http://127.0.0.1:{fixture.port}", cwd=cwd).splitlines()[-1])
-    assert (out["text"], out["read"], len(out["tools"])) == (TEXT, READ, TOOLS)
-    return out
 
 
 def test_typescript_1(fixture):

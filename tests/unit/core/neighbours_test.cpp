@@ -209,4 +209,54 @@ TEST(Neighbours, ALoneNodeTellsNobody) {
     EXPECT_EQ(rig.engine().session_count("ada"), 1u);
 }
 
+// Sessions of agents.
+
+namespace {
+
+core::Config of_server(const std::string& server, bool others) {
+    core::Config config;
+    config.neighbours.server = server;
+    config.others_listen = others;
+    return config;
+}
+
+}  // namespace
+
+TEST(Neighbours, ANoteOnASessionIsForOtherServersThanItsOwn) {
+    CoreRig rig(2, of_server("us", true));
+    std::vector<SessionNote> taken;
+    rig.engine().on_note([&](const SessionNote& note) { taken.push_back(note); });
+    rig.engine().tell({.topic = Topic::shown, .session = "s-1"});
+    ASSERT_EQ(rig.node().bus.told.size(), 1u);
+    const auto sent = std::get<SessionNote>(rig.node().bus.told.front());
+    EXPECT_EQ(sent.server, "us");
+    EXPECT_EQ(sent.session, "s-1");
+    EXPECT_NE(sent.node, 0u);
+    rig.engine().tell({.topic = Topic::shown, .session = "s-2"});
+    const auto next = std::get<SessionNote>(rig.node().bus.told.back());
+    EXPECT_EQ(next.node, sent.node);
+    EXPECT_GT(next.serial, sent.serial);
+    rig.node().bus.arrive(sent);  // as another cell of the server hears it
+    EXPECT_TRUE(taken.empty());
+    SessionNote theirs = sent;
+    theirs.server = "them";
+    rig.node().bus.arrive(theirs);
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_EQ(taken.front(), theirs);
+}
+
+TEST(Neighbours, WhoIsAloneTellsNobodyOfASession) {
+    // The cells of one process have no bus to others; a store that nobody else has is nobody
+    // else's.
+    for (const auto& [nodes, others] : {std::pair(2, false), std::pair(1, true)}) {
+        CoreRig rig(nodes, of_server("us", others));
+        EXPECT_FALSE(rig.engine().has_others());
+        rig.engine().tell({.topic = Topic::shown, .session = "s-1"});
+        EXPECT_TRUE(rig.node().bus.told.empty());
+        bool told = false;
+        rig.engine().when_told([&] { told = true; });
+        EXPECT_TRUE(told);
+    }
+}
+
 }  // namespace dyad::test

@@ -166,6 +166,20 @@ TEST_F(HooksDoor, RemembersTheEventsOfABoundedNumberOfSessions) {
     EXPECT_FALSE(sessions.is_repeat("s0", 7, 1));
 }
 
+TEST_F(HooksDoor, AnEventThatAnotherNodeHasTakenIsOne) {
+    sessions.take({.topic = Topic::hook_event, .session = "s-9", .entries = {{"", 7}}}, 0);
+    EXPECT_TRUE(sessions.knows("s-9"));
+    EXPECT_TRUE(sessions.is_repeat("s-9", 7, 1));
+    EXPECT_FALSE(sessions.is_repeat("s-9", 8, 1));
+    EXPECT_FALSE(sessions.note_compaction("s-9", false));
+    sessions.take({.topic = Topic::compaction_announced, .session = "s-9", .entries = {{"", 9}}},
+                  0);
+    EXPECT_TRUE(sessions.note_compaction("s-9", false));
+    EXPECT_TRUE(sessions.is_repeat("s-9", 9, 1));
+    sessions.take({.topic = Topic::hook_event, .session = "s-8"}, 0);  // of no event
+    EXPECT_FALSE(sessions.knows("s-8"));
+}
+
 TEST_F(HooksDoor, AFileThatAnotherAgentHasClaimedIsNotWritten) {
     const std::string edit = event("PreToolUse", R"(,"tool_name":"Write","tool_input":)"
                                                  R"({"file_path":"/h/p/a.cpp","content":""})");

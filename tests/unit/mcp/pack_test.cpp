@@ -176,5 +176,94 @@ TEST(McpShown, ItsBytesAreBounded) {
     shown.with("ada", "large", [](mcp::Shown::Facts& facts) { EXPECT_TRUE(facts.empty()); });
 }
 
+// Two nodes, and what each tells the other.
+struct TwoShown {
+    mcp::Shown nodes[2];
+    std::vector<SessionNote> told;
+
+    void with(std::size_t at, const mcp::Shown::Look& look, bool anew = false) {
+        nodes[at].with(
+            "ada", "s", look,
+            [&](SessionNote note) {
+                nodes[1 - at].take(note);
+                told.push_back(std::move(note));
+            },
+            anew);
+    }
+    mcp::Shown::Facts facts(std::size_t at) {
+        mcp::Shown::Facts copy;
+        nodes[at].with("ada", "s", [&](mcp::Shown::Facts& facts) { copy = facts; });
+        return copy;
+    }
+};
+
+TEST(McpShown, WhatOneNodeShowsTheOthersKnow) {
+    TwoShown two;
+    sim::SeededRandom random(5);
+    for (int turn = 0; turn < 500; ++turn) {
+        const bool anew = random.chance(20);
+        const auto at = static_cast<std::size_t>(turn % 2);
+        two.with(
+            at,
+            [&](mcp::Shown::Facts& facts) {
+                for (int i = 0; i < 3; ++i)
+                    facts["k" + std::to_string(random.between(0, 40))] =
+                        static_cast<Version>(random.between(1, 9));
+                if (turn % 5 == 0) facts.erase(facts.begin());
+            },
+            anew);
+        ASSERT_EQ(two.facts(0), two.facts(1)) << turn;
+        ASSERT_FALSE(two.facts(0).empty());
+    }
+}
+
+TEST(McpShown, OnlyWhatHasChangedIsTold) {
+    TwoShown two;
+    two.with(0, [](mcp::Shown::Facts& facts) { facts = {{"a", 1}, {"b", 1}, {"c", 1}}; });
+    two.with(0, [](mcp::Shown::Facts&) {});
+    ASSERT_EQ(two.told.size(), 1u);
+    EXPECT_EQ(two.told[0].user, "ada");
+    EXPECT_EQ(two.told[0].session, "s");
+    two.with(1, [](mcp::Shown::Facts& facts) {
+        facts.erase("a");
+        facts["b"] = 2;
+    });
+    ASSERT_EQ(two.told.size(), 2u);
+    EXPECT_EQ(two.told[1].topic, Topic::shown);
+    EXPECT_EQ(two.told[1].entries,
+              (std::vector<std::pair<std::string, std::uint64_t>>{{"b", 2}, {"a", 0}}));
+}
+
+TEST(McpShown, ASessionThatBeginsAgainDoesSoEverywhere) {
+    TwoShown two;
+    two.nodes[1].with("ada", "s", [](mcp::Shown::Facts& facts) { facts["a"] = 1; });
+    two.with(0, [](mcp::Shown::Facts&) {}, true);  // which knows of nothing that was shown
+    EXPECT_TRUE(two.facts(1).empty());
+    ASSERT_EQ(two.told.size(), 1u);
+    EXPECT_EQ(two.told[0].topic, Topic::shown_anew);
+}
+
+TEST(McpShown, WhatHasNoRoomInOneNoteGoesInSeveral) {
+    TwoShown two;
+    two.with(
+        0,
+        [](mcp::Shown::Facts& facts) {
+            for (int i = 0; i < 2 * limits::session_note_entries_max + 1; ++i)
+                facts[std::to_string(i)] = 1;
+        },
+        true);
+    EXPECT_EQ(two.told.size(), 3u);
+    EXPECT_EQ(two.facts(0), two.facts(1));
+    for (const SessionNote& note : two.told)
+        EXPECT_LE(note.entries.size(), static_cast<std::size_t>(limits::session_note_entries_max));
+}
+
+TEST(McpShown, NotesOnSomethingElseChangeNothing) {
+    mcp::Shown shown;
+    shown.take({.topic = Topic::subscribed, .session = "s", .entries = {{"a", 1}}});
+    shown.take({.topic = static_cast<Topic>(200), .session = "s", .entries = {{"a", 1}}});
+    EXPECT_EQ(shown.sessions(), 0u);
+}
+
 }  // namespace
 }  // namespace dyad

@@ -104,5 +104,42 @@ TEST(McpSessions, WhoWaitsIsToldOnce) {
     EXPECT_EQ(told.back(), "newer");
 }
 
+TEST(McpSessions, TakeWhatOtherNodesTell) {
+    const Sealer sealer([] { return "of the store"; });
+    Sessions sessions(sealer);
+    Sessions other(sealer);
+    const Session session{"s1", "2025-06-18", "ada", "claude-code", {}};
+    const std::string id = sessions.begin("/mcp", session);
+    sessions.take({.topic = Topic::subscribed, .session = "s1", .entries = {{"a", 0}, {"b", 0}}});
+    EXPECT_EQ(sessions.subscriptions("s1"), (std::set<std::string>{"a", "b"}));
+    sessions.take({.topic = Topic::unsubscribed, .session = "s1", .entries = {{"a", 0}}});
+    EXPECT_EQ(sessions.subscriptions("s1"), std::set<std::string>{"b"});
+
+    std::vector<std::string> heard;
+    const auto wait = [&](const std::string& key) {
+        sessions.wait(key, {[](const std::function<void()>& work) { work(); },
+                            [&](const std::string& what) { heard.push_back(what); }});
+    };
+    wait("answer s1 1");
+    wait("stream s1");
+    const SessionNote note = other.message("answer s1 1", R"({"action":"accept"})");
+    EXPECT_EQ(note.entries.front().first.find("accept"), std::string::npos) << "it is sealed";
+    SessionNote elsewhere = note;
+    elsewhere.session = "stream s1";  // what was told to one is nothing to another
+    sessions.take(elsewhere);
+    const Sealer stranger([] { return "of another store"; });
+    sessions.take(Sessions(stranger).message("answer s1 1", "{}"));
+    EXPECT_TRUE(heard.empty());
+    sessions.take(note);
+    sessions.take(note);
+    sessions.take(other.message("stream s1", ""));
+    EXPECT_EQ(heard, (std::vector<std::string>{R"({"action":"accept"})", ""}));
+
+    EXPECT_TRUE(sessions.find("/mcp", id));
+    sessions.take({.topic = Topic::session_ended, .session = "s1"});
+    EXPECT_FALSE(sessions.find("/mcp", id));
+    EXPECT_TRUE(sessions.subscriptions("s1").empty());
+}
+
 }  // namespace
 }  // namespace dyad

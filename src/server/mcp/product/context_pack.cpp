@@ -179,7 +179,6 @@ std::string compose(const PackRequest& request, const core::Snapshot& state,
     constexpr std::size_t kBytesPerToken = 3;
     constexpr std::size_t kListShare = 8;      // of the budget, for what is left out
     constexpr std::size_t kAroundBytes = 400;  // about as many as a fact has beside its data
-    if (request.fresh) shown.clear();
     std::string session;
     json::append_string(session, request.session);
     const std::size_t bytes = request.budget_tokens * kBytesPerToken;
@@ -232,10 +231,12 @@ void pack(Node& node, PackRequest request, std::function<void(Result<std::string
             [&node, request, done, hits](const Result<SnapshotPtr>& state) {
                 if (!state) return done(state.error());
                 std::string text;
-                Shown::of_process().with(request.user, request.session, [&](Shown::Facts& shown) {
+                const auto look = [&](Shown::Facts& shown) {
                     text = compose(request, **state, hits, node.clock().wall_ms(), shown);
-                });
-                done(std::move(text));
+                };
+                Shown::of_process().with(request.user, request.session, look, node.teller(),
+                                         request.fresh);
+                node.engine().when_told([done, text = std::move(text)] { done(text); });
             },
             core::Freshness::best());
     };
