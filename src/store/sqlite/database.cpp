@@ -253,6 +253,7 @@ void Database::do_next() {
         task.alone();
     } else if (task.read) {
         backlog_.answered();
+        std::this_thread::yield();  // to who commits, where there is one processor only
         task.read(&*reads_);
     } else {
         tables_->take(std::move(task.committed), task.sequence);
