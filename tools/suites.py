@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -24,8 +25,10 @@ CLOSING = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
 # The simulator counts worlds: what it found are failures.
 CUTS = re.compile(r"powercut: (\d+) cuts, (\d+) lost, (\d+) doubled, (\d+) out of order, "
                   r"(\d+) corrupt")
-COMPLAINT_MAX = 1000  # characters of each
 WORLDS = re.compile(r"sim: (\d+) (?:seeds|variants), (\d+) (?:violations|escaped)")
+COMPLAINT_MAX = 1000  # characters of each
+# Test programs that wait for a server of one thread most of the time: how many of each at once.
+SHARDS = {"conformance_store_mongo": 2}
 
 
 @dataclass
@@ -81,7 +84,8 @@ class Runner:
         self.allowed = [line.split("#")[0].strip() for line in
                         (ROOT / "tests/allowed_skips.txt").read_text().splitlines()]
 
-    def run(self, name, command, report=None, cwd=ROOT, seconds_max=1800, by_status=False):
+    def run(self, name, command, report=None, cwd=ROOT, seconds_max=1800, by_status=False,
+            env=None):
         """Runs one suite; its output goes to the log, the end of it to the screen on failure."""
         LOGS.mkdir(parents=True, exist_ok=True)
         log = LOGS / f"{name}.log"
@@ -91,9 +95,9 @@ class Runner:
         started = time.monotonic()
         with open(log, "wb") as out:
             try:
-                status = subprocess.run(command, cwd=cwd, env=self.env, stdin=subprocess.DEVNULL,
-                                        stdout=out, stderr=subprocess.STDOUT,
-                                        timeout=seconds_max).returncode
+                status = subprocess.run(command, cwd=cwd, env={**self.env, **(env or {})},
+                                        stdin=subprocess.DEVNULL, stdout=out,
+                                        stderr=subprocess.STDOUT, timeout=seconds_max).returncode
             except (subprocess.TimeoutExpired, OSError) as error:
                 out.write(f"\n{error}\n".encode())
                 status = -1
@@ -165,9 +169,17 @@ class Runner:
             self.rows.append(Count(failed=1))
             print("== unit\n   no unit tests were built")
         for program in programs:
-            report = LOGS / f"{program.name}.xml"
-            command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"]
-            self.run(program.name, command, report)
+            shards = SHARDS.get(program.name, 1)
+            with ThreadPoolExecutor(shards) as pool:
+                list(pool.map(lambda shard, of=program, count=shards:
+                              self.shard(of, shard, count), range(shards)))
+
+    def shard(self, program, number, count):
+        name = program.name if count == 1 else f"{program.name}_{number + 1}"
+        report = LOGS / f"{name}.xml"
+        command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"]
+        self.run(name, command, report, env={"GTEST_TOTAL_SHARDS": str(count),
+                                             "GTEST_SHARD_INDEX": str(number)})
 
     def pytest(self, name, *arguments):
         report = LOGS / f"{name}.xml"
