@@ -96,6 +96,27 @@ def test_acknowledged_out_of_order(history):
     assert verdict_on(history).disordered > 0
 
 
+def test_what_was_to_come_again_stands_where_it_came_again(history):
+    client = history[2]
+
+    def disordered():
+        verdict = check.Verdict()
+        check.check_order(client, verdict)
+        return verdict.disordered
+
+    # The third write came again behind the sixth.
+    places = {1: 1, 2: 2, 4: 3, 5: 4, 6: 5, 3: 6, 7: 7, 8: 8, 9: 9}
+    client.acknowledged = {f"op-{number}": place for number, place in enumerate(places.items())}
+    client.first_sent = {number: number for number in range(1, 7)} | {7: 8, 8: 9, 9: 10}
+    client.last_sent = {**client.first_sent, 3: 7}
+    assert disordered() == 3, "nobody told it to come again"
+    client.refused = {3}
+    assert disordered() == 0
+    # What was first sent after that stands behind it.
+    client.acknowledged["op-5"], client.acknowledged["op-6"] = (3, 7), (7, 6)
+    assert disordered() == 1
+
+
 def test_answers_that_overtake_each_other_are_no_disorder(history):
     client = history[2]
     client.acknowledged = dict(reversed(client.acknowledged.items()))

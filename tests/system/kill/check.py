@@ -35,19 +35,12 @@ def check_user(server, memory, clients, verdict, proofs):
     verdict.doubled += sum(len(found) - 1 for found in places.values())
 
     for client in clients:
-        # The client's own order, and real time: what anybody had been told of before an operation
-        # was first sent stands before it. (The answers themselves may overtake each other: one of
-        # a repeated operation takes a look into the log.)
-        previous = 0
-        for operation, (number, offset) in sorted(client.acknowledged.items(),
-                                                  key=lambda item: item[1][0]):
+        for operation, (number, offset) in client.acknowledged.items():
             found = places.get((client.instance, operation), [])
             if not any(event["offset"] == offset and written_by(event) == (client.instance, number)
                        for event in found):
                 verdict.lost += 1
-            if offset <= previous or offset <= client.floor.get(number, 0):
-                verdict.disordered += 1
-            previous = offset
+        check_order(client, verdict)
     for offset, short_hash in memory.hash_at.items():
         if offset > len(events) or events[offset - 1]["hash"] != short_hash:
             verdict.lost += 1
@@ -56,6 +49,31 @@ def check_user(server, memory, clients, verdict, proofs):
     verdict.wrong += memory.wrong[:5]
     check_chain(server, memory.user, events, verdict, proofs)
     return len(events)
+
+
+def check_order(client, verdict):
+    """Real time: what anybody had been told of before an operation was first sent stands before it,
+    and so does what the client itself had sent for the last time by then. What was told to come
+    again has no place before it does; all others are in the order in which they were first sent,
+    however often a new connection repeated them. (The answers themselves may overtake each other:
+    one of a repeated operation takes a look into the log.)"""
+    offsets = dict(client.acknowledged.values())  # number -> offset
+    last = sorted(offsets, key=lambda number: client.last_sent.get(number, number))
+    settled = 0   # the greatest offset of what was sent for the last time until then,
+    straight = 0  # and of what was never told to come again
+    at = 0
+    for number in sorted(offsets, key=lambda number: client.first_sent.get(number, number)):
+        offset, sent = offsets[number], client.first_sent.get(number, number)
+        while at < len(last) and client.last_sent.get(last[at], last[at]) < sent:
+            settled = max(settled, offsets[last[at]])
+            at += 1
+        before = max(settled, client.floor.get(number, 0))
+        if number not in client.refused:
+            before, straight = max(before, straight), max(offset, straight)
+        if offset <= before:
+            verdict.disordered += 1
+            verdict.wrong.append(f"{client.memory.user}: write {number} of {client.instance[:8]} "
+                                 f"is event {offset}, and was sent when {before} was there")
 
 
 def check_chain(server, user, events, verdict, proofs):

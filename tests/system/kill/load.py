@@ -37,6 +37,10 @@ class Client(SocketClient):
         self.pending = {}       # operation id -> number, in the order of sending
         self.floor = {}         # number -> what the user had acknowledged when it was first sent
         self.begun = {}         # number -> when it was first sent
+        self.sent = 0           # operations so far, repeated ones each time
+        self.first_sent = {}    # number -> the how manieth it was
+        self.last_sent = {}
+        self.refused = set()    # numbers that were told to come again
         self.spans = []         # (first sent, answered) of each acknowledgement
         self.acknowledged = {}  # operation id -> (number, offset), in the order of the answers
         self.next_number = 0
@@ -87,6 +91,7 @@ class Client(SocketClient):
         payload = message["payload"]
         operation = message["id"]
         if operation in self.pending and payload["retry"]:
+            self.refused.add(self.pending[operation])
             asyncio.get_running_loop().call_later(RETRY_S, self.repeat, operation, self.writer)
         else:
             self.memory.wrong.append(f"{self.memory.user}: refused: {json.dumps(payload)}")
@@ -121,6 +126,9 @@ class Client(SocketClient):
             self.next_number += 1
 
     def send_operation(self, operation, number):
+        self.sent += 1
+        self.first_sent.setdefault(number, self.sent)
+        self.last_sent[number] = self.sent
         text = (f'{{"id":"{operation}","type":"command","payload":{{"op":"context.put",'
                 f'"contextKey":"key-{number % KEYS}","force":true,'
                 f'"data":{{"by":"{self.instance}","n":{number}}}}}}}')
