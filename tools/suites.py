@@ -91,7 +91,7 @@ class Runner:
         log = LOGS / f"{name}.log"
         if report:
             report.unlink(missing_ok=True)
-        print(f"== {name}", flush=True)
+        print(f"== {name}\n", end="", flush=True)  # in one piece: two may run at once
         started = time.monotonic()
         with open(log, "wb") as out:
             try:
