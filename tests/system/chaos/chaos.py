@@ -30,7 +30,6 @@ from history import History, Memory, Told  # noqa: E402
 from topology import Topology  # noqa: E402
 
 USERS = 20
-LIVE_AGAIN = 10  # of the checker's points, the one that is of time alone
 WAIT_S_MAX = 40.0  # for the recovery and the quiet; longer is as good as never
 
 
@@ -247,20 +246,6 @@ def keep(topology, seed):
     print(f"  logs: {folder}")
 
 
-def tried(options, run):
-    """What was wrong. Only what was too slow and nothing else is tried again: what is lost,
-    doubled, out of order or never live again is so on a busy machine, too."""
-    for last in range(1, options.tries + 1):
-        wrong = sorted(asyncio.run(run()), key=lambda one: one[0] == LIVE_AGAIN)
-        for point, text in wrong[:20]:
-            print(f"  wrong ({point}): {text}", flush=True)
-        too_slow = all(point == LIVE_AGAIN and not text.endswith("never") for point, text in wrong)
-        if last == options.tries or not wrong or not too_slow:
-            return wrong
-        print("  only too slow: once more", flush=True)
-    return wrong
-
-
 def main():
     parser = argparse.ArgumentParser(prog="./x chaos", description=__doc__)
     parser.add_argument("--schedules", type=int, default=1, metavar="N")
@@ -269,8 +254,6 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="of each schedule")
     parser.add_argument("--clients", type=int, default=300)
     parser.add_argument("--rate", type=float, default=20, help="writes a second, of all clients")
-    parser.add_argument("--tries", type=int, default=1, metavar="N",
-                        help="of what was only too slow, where the machine may have other work")
     parser.add_argument("--standalone", action="store_true",
                         help="the database is no replica set of one")
     parser.add_argument("--show", action="store_true", help="print the schedules")
@@ -279,15 +262,21 @@ def main():
     options = parser.parse_args()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if options.rolling:
-        wrong = tried(options, lambda: one_rolling(options))
+        wrong = asyncio.run(one_rolling(options))
+        for point, text in wrong[:20]:
+            print(f"  wrong ({point}): {text}", flush=True)
         print(f"rolling: {0 if wrong else options.rolling} passed, "
               f"{options.rolling if wrong else 0} failed")
         return 1 if wrong else 0
     first = options.seed if options.seed is not None else random.randrange(1 << 32)
     failed = 0
     for seed in range(first, first + options.schedules):
-        if tried(options, lambda seed=seed: one_schedule(seed, options)):
-            failed += 1
+        wrong = asyncio.run(one_schedule(seed, options))
+        failed += bool(wrong)
+        wrong.sort(key=lambda one: one[0] == 10)
+        for point, text in wrong[:20]:
+            print(f"  wrong ({point}): {text}", flush=True)
+        if wrong:
             print(f"  again: ./x chaos --seed {seed} --seconds {options.seconds:g} "
                   f"--clients {options.clients} --show --keep", flush=True)
     print(f"chaos: {options.schedules - failed} passed, {failed} failed")
