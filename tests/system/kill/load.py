@@ -38,7 +38,7 @@ class Client(SocketClient):
         self.floor = {}         # number -> what the user had acknowledged when it was first sent
         self.begun = {}         # number -> when it was first sent
         self.sent = 0           # operations so far, repeated ones each time
-        self.first_sent = {}    # number -> the how manieth it was
+        self.first_sent = {}    # number -> its place in the order of sending
         self.last_sent = {}
         self.refused = set()    # numbers that were told to come again
         self.spans = []         # (first sent, answered) of each acknowledgement
