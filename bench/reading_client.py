@@ -1,13 +1,18 @@
-"""The reads whose cost the benchmark knows; and a client that asks for one as fast as it can.
+"""The reads whose cost the benchmark knows; and a client that asks for them as fast as it can.
 
-    reading_client.py PORT USER KIND      until it is ended; then: how many answers it got
+    reading_client.py PORT USER KIND              until it is ended; then: how many answers it got
+    reading_client.py PORT USER KIND,… SECONDS    each of them for a while, again and again; then:
+                                                  how many events the server committed meanwhile
 """
 import http.client
 import itertools
 import json
 import os
+import random
+import re
 import signal
 import sys
+import time
 
 KEY = 'chat:17'
 # kind -> (what it asks for, the path)
@@ -37,7 +42,8 @@ class Reader:
             headers['Content-Type'] = 'application/json'
         if operation:
             headers['Idempotency-Key'] = operation
-        self.http.request(method, f'/api/v1/{path}', body and json.dumps(body), headers)
+        path = path if path.startswith('/') else f'/api/v1/{path}'
+        self.http.request(method, path, body and json.dumps(body), headers)
         answer = self.http.getresponse()
         return answer.status, answer.read()
 
@@ -59,9 +65,40 @@ class Reader:
         if status not in wanted:
             raise OSError(f'{kind}: {status} {body[:300]!r}')
 
+    def committed(self):
+        """The events that the server committed since its start."""
+        _, body = self.ask('GET', '/metrics')
+        return int(re.search(rb'^dyad_events_committed_total (\d+)', body, re.M)[1])
 
-def main():
-    reader, kind, answers = Reader(int(sys.argv[1]), sys.argv[2]), sys.argv[3], 0
+
+SLOT_S = 0.25
+
+
+def in_turn(reader, kinds, seconds):
+    """{kind: {'events': committed beside it, 'answers': that it got, 'seconds'}}. What disturbs the
+    machine for longer than a slot disturbs all kinds alike."""
+    found = {kind: dict(events=0, answers=0, seconds=0.0) for kind in kinds}
+    first = reader.committed()
+    while reader.committed() == first:  # whoever writes has not begun
+        time.sleep(0.1)
+    end, waiting = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        waiting = waiting or random.sample(kinds, len(kinds))
+        kind = waiting.pop()
+        reader.read(kind)
+        before, begin, answers = reader.committed(), time.perf_counter(), 0
+        while time.perf_counter() - begin < min(SLOT_S, seconds / len(kinds) / 2):
+            reader.read(kind)
+            answers += 1
+        took = time.perf_counter() - begin
+        for name, value in (('events', reader.committed() - before), ('answers', answers),
+                            ('seconds', took)):
+            found[kind][name] += value
+    return found
+
+
+def until_ended(reader, kind):
+    answers = 0
 
     def end(*_):
         print(answers, flush=True)
@@ -73,7 +110,14 @@ def main():
         answers += 1
 
 
-if __name__ == '__main__':
-    if len(sys.argv) != 4 or sys.argv[3] not in KINDS:
+def main():
+    if len(sys.argv) not in (4, 5) or not set(sys.argv[3].split(',')) <= set(KINDS):
         sys.exit(__doc__)
+    reader, kinds = Reader(int(sys.argv[1]), sys.argv[2]), sys.argv[3].split(',')
+    if len(sys.argv) == 4:
+        until_ended(reader, kinds[0])
+    print(json.dumps(in_turn(reader, kinds, float(sys.argv[4]))))
+
+
+if __name__ == '__main__':
     main()

@@ -1,5 +1,6 @@
 """What reads cost: against the length of the log, and the writers beside them."""
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from rig import DRIVER_CPU, Failed
 
 SIZES = (1000, 10_000, 100_000, 1_000_000)  # events of one user
 BESIDE = 100_000
+IN_TURN_S = 40  # some 20 slots for each kind
 USER = 'room-0'
 PATIENCE_S = 20  # for one kind of read at one size
 
@@ -75,11 +77,14 @@ def cost_us(rig, server, kind):
 
 # ---- beside writers -----------------------------------------------------------------------------
 
+BESIDE_KINDS = (*reading_client.GETS, 'repeat')  # merges write, too: they are not compared
+
+
 @contextlib.contextmanager
-def reading(server, kind):
+def reading(server, *arguments):
     process = subprocess.Popen(
         ['taskset', '-c', DRIVER_CPU, sys.executable, reading_client.__file__, str(server.port),
-         USER, kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+         USER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -88,35 +93,67 @@ def reading(server, kind):
 
 
 def beside_writers(rig, figures):
-    """16 writers with 8 in flight each, and one client that asks as fast as it can. Merges write,
-    too: they are not compared."""
-    found = {}
-    for kind in (None, *reading_client.GETS, 'repeat'):
-        try:
-            with rig.copy_of(rig.store(2000 if rig.smoke else BESIDE)) as folder:
-                with rig.serving('dyad', folder) as server:
-                    found[kind] = writes(rig, server, kind)
-        except (Failed, OSError) as failure:
-            print(f'    failed: {failure}', flush=True)
-            found[kind] = None
-    alone, point = found[None], found['point']
+    """16 writers with 8 in flight each, and one client that asks as fast as it can: for each kind
+    in a run of its own, which has the latencies, and for all in turn in one run, which has the
+    rates. Those of two runs differ by a quarter on some machines without any reason of ours."""
+    alone = on_copy(rig, None, writes)
     figures['reads.beside.none.events_per_s'] = alone and alone['dps']
-    for kind in (*reading_client.GETS, 'repeat'):
-        one = found[kind]
-        figures[f'reads.beside.{kind}.events_per_s'] = one and one['dps']
+    p99 = {}
+    for kind in BESIDE_KINDS:
+        one = on_copy(rig, kind, writes)
+        p99[kind] = one and one['p99']
+    rates = on_copy(rig, BESIDE_KINDS, in_turn) or dict.fromkeys(BESIDE_KINDS)
+    for kind, rate in rates.items():
+        figures[f'reads.beside.{kind}.events_per_s'] = rate
         if kind != 'point':
-            known = one and point
-            figures[f'reads.beside.{kind}.x_point'] = known and one['dps'] / point['dps']
-            figures[f'reads.beside.{kind}.p99.x_point'] = known and one['p99'] / point['p99']
+            point = rates['point']
+            figures[f'reads.beside.{kind}.x_point'] = rate and point and rate / point
+            known = p99[kind] and p99['point']
+            figures[f'reads.beside.{kind}.p99.x_point'] = known and p99[kind] / p99['point']
+
+
+def on_copy(rig, kinds, measured):
+    """What `measured` finds at a server with a log of some length; None where it failed."""
+    try:
+        with rig.copy_of(rig.store(2000 if rig.smoke else BESIDE)) as folder:
+            with rig.serving('dyad', folder) as server:
+                return measured(rig, server, kinds)
+    except (Failed, OSError) as failure:
+        print(f'    failed: {failure}', flush=True)
+        return None
+
+
+def load(rig, server, seconds):
+    return rig.load(server, mode='acked', rooms=16, window=128, secs=seconds, warm=0.5)
 
 
 def writes(rig, server, kind):
-    load = {'mode': 'acked', 'rooms': 16, 'window': 128, 'secs': rig.seconds(3), 'warm': 0.5}
     print(f'    beside {kind or "nobody"}:', end='', flush=True)
     if kind is None:
-        return rig.load(server, **load)
+        return load(rig, server, rig.seconds(3))
     with reading(server, kind) as process:
-        result = rig.load(server, **load)
+        result = load(rig, server, rig.seconds(3))
         if process.poll() is not None:
             raise Failed(f'{kind}: the reading client ended: {process.stderr.read()[-300:]}')
     return result
+
+
+def in_turn(rig, server, kinds):
+    """{kind: events committed a second beside it}"""
+    seconds, warm = (2, 1) if rig.smoke else (IN_TURN_S, 2)
+    with reading(server, ','.join(kinds), str(seconds)) as process:
+        print('    beside all in turn:', end='', flush=True)
+        load(rig, server, seconds + warm)
+        try:
+            out, problem = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            raise Failed('the reading client did not end') from None
+    if process.returncode:
+        raise Failed(f'the reading client ended: {problem[-300:]}')
+    found = json.loads(out)
+    rates = {kind: one['events'] / one['seconds'] for kind, one in found.items()}
+    for kind, one in found.items():
+        print(f'    beside {kind:12s} {rates[kind]:8,.0f} events/s '
+              f'{rates[kind] / rates["point"]:5.2f} of beside points; '
+              f'{one["answers"] / one["seconds"]:6,.0f} answers/s', flush=True)
+    return rates

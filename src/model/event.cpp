@@ -341,10 +341,28 @@ EventEntry take_entry(std::string_view& bytes) {
     return entry;
 }
 
-Result<EventBatch> decode_batch(std::string_view bytes) {
-    const auto bad = [](const char* what) { return fail(Errc::storage_damaged, what); };
-    EventBatch batch;
-    if (!bytes.starts_with(kBatchMagic)) return bad("a batch of events has no header");
+namespace {
+
+Error bad_batch(const char* what) {
+    return fail(Errc::storage_damaged, what);
+}
+
+// A batch in its stored form, taken apart as far as its header says.
+struct StoredBatch {
+    EventBatch batch;  // without its events
+    std::uint32_t count = 0;
+    std::string_view entries;
+    std::string_view texts;
+
+    EventEntry entry(std::size_t index) const {
+        std::string_view bytes = entries.substr(index * kBatchEntryBytes);
+        return take_entry(bytes);
+    }
+};
+
+Result<StoredBatch> open_batch(std::string_view bytes) {
+    StoredBatch stored;
+    if (!bytes.starts_with(kBatchMagic)) return bad_batch("a batch of events has no header");
     bytes.remove_prefix(kBatchMagic.size());
     const auto epoch = take_le<Epoch>(bytes);
     const auto first = take_le<Offset>(bytes);
@@ -352,24 +370,56 @@ Result<EventBatch> decode_batch(std::string_view bytes) {
     const auto count = take_le<std::uint32_t>(bytes);
     const auto texts_bytes = take_le<std::uint32_t>(bytes);
     if (!epoch || !first || !prev_hash || !count || !texts_bytes || *first == 0)
-        return bad("a batch of events is cut short");
-    if (bytes.size() != std::uint64_t{*count} * kBatchEntryBytes + *texts_bytes)
-        return bad("a batch of events has the wrong size");
-    batch.epoch = *epoch;
-    batch.first = *first;
-    batch.prev_hash = *prev_hash;
-    batch.entries.reserve(*count);
+        return bad_batch("a batch of events is cut short");
+    const std::uint64_t entries_bytes = std::uint64_t{*count} * kBatchEntryBytes;
+    if (bytes.size() != entries_bytes + *texts_bytes)
+        return bad_batch("a batch of events has the wrong size");
+    stored.batch.epoch = *epoch;
+    stored.batch.first = *first;
+    stored.batch.prev_hash = *prev_hash;
+    stored.count = *count;
+    stored.entries = bytes.substr(0, entries_bytes);
+    stored.texts = bytes.substr(entries_bytes);
+    return stored;
+}
+
+}  // namespace
+
+Result<EventBatch> decode_batch(std::string_view bytes) {
+    ASSIGN_OR_RETURN(StoredBatch stored, open_batch(bytes));
+    EventBatch batch = std::move(stored.batch);
+    batch.entries.reserve(stored.count);
     std::uint32_t text_end = 0;
-    for (std::uint32_t i = 0; i < *count; ++i) {
-        const EventEntry& entry = batch.entries.emplace_back(take_entry(bytes));
-        if (entry.text_end > *texts_bytes ||
+    for (std::uint32_t i = 0; i < stored.count; ++i) {
+        const EventEntry& entry = batch.entries.emplace_back(take_entry(stored.entries));
+        if (entry.text_end > stored.texts.size() ||
             entry.text_end < (i == 0 ? 2 : text_end + std::uint64_t{3}))
-            return bad("a batch of events has a wrong index");
+            return bad_batch("a batch of events has a wrong index");
         text_end = entry.text_end;
     }
-    if (text_end != *texts_bytes) return bad("a batch of events has a wrong index");
-    batch.texts.assign(bytes);
+    if (text_end != stored.texts.size()) return bad_batch("a batch of events has a wrong index");
+    batch.texts.assign(stored.texts);
     return batch;
+}
+
+Result<EventBatch> decode_one(std::string_view bytes, Offset offset) {
+    ASSIGN_OR_RETURN(StoredBatch stored, open_batch(bytes));
+    EventBatch one = std::move(stored.batch);
+    const Offset index = offset - one.first;  // beyond any count where it comes before
+    if (index >= stored.count) return EventBatch();
+    EventEntry& entry = one.entries.emplace_back(stored.entry(index));
+    std::uint64_t begin = 0;
+    if (index > 0) {
+        const EventEntry before = stored.entry(index - 1);
+        one.prev_hash = before.hash;
+        begin = before.text_end + std::uint64_t{1};
+    }
+    if (entry.text_end > stored.texts.size() || entry.text_end < begin + 2)
+        return bad_batch("a batch of events has a wrong index");
+    one.first = offset;
+    one.texts.assign(stored.texts.substr(begin, entry.text_end - begin));
+    entry.text_end = static_cast<std::uint32_t>(one.texts.size());
+    return one;
 }
 
 }  // namespace dyad

@@ -17,6 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (const Result<EventBatch> batch = decode_batch(text)) {
         CHECK(encode_batch(*batch) == text);
         static_cast<void>(verify_batch(*batch));
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+            const Result<EventBatch> one = decode_one(text, batch->first + i);
+            CHECK(one && one->texts == batch->text(batch->first + i));
+        }
     }
+    static_cast<void>(decode_one(text, size));  // of what is no batch, too
     return 0;
 }

@@ -207,7 +207,7 @@ Status LogTables::read(std::int64_t user, Offset after, std::size_t bytes_max,
     return rows.status();
 }
 
-Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
+Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset, Part part) {
     Rows rows = db_.query(
         "SELECT body FROM segment WHERE user = ? AND first_offset <= ? "
         "ORDER BY first_offset DESC LIMIT 1",
@@ -215,7 +215,8 @@ Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset) {
     const bool found = rows.next();
     TRY(rows.status());
     if (!found) return damaged(db_, user, offset, "its segment is missing");
-    ASSIGN_OR_RETURN(EventBatch batch, decode_batch(rows.text(0)));
+    ASSIGN_OR_RETURN(EventBatch batch, part == Part::one_event ? decode_one(rows.text(0), offset)
+                                                               : decode_batch(rows.text(0)));
     if (batch.empty() || offset < batch.first || offset > batch.last())
         return damaged(db_, user, offset, "its segment does not have it");
     return batch;

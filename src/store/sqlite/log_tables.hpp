@@ -52,8 +52,9 @@ class LogTables {
     enum class Key : std::uint8_t { operation, scope };
     using KeyVisitor = std::function<bool(Offset, std::uint64_t)>;
     Status visit_keys(std::int64_t user, Key kind, Offset before, const KeyVisitor& visit);
-    // The segment that has the event at `offset`.
-    Result<EventBatch> segment_with(std::int64_t user, Offset offset);
+    // The segment that has the event at `offset`, or of it that event alone.
+    enum class Part : std::uint8_t { whole, one_event };
+    Result<EventBatch> segment_with(std::int64_t user, Offset offset, Part part = Part::whole);
 
     // The first log after `after` with events older than `before_ms`, by the age of its oldest one.
     struct DuePlace {

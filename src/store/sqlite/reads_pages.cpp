@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 
 namespace dyad::sqlite {
 namespace {
@@ -26,6 +27,10 @@ bool matches(const ResponseRecord& record, const ResponseFilter& filter) {
            (!filter.provider || comes_from(record, *filter.provider));
 }
 
+std::string scope_of(std::string_view key) {
+    return "ctx:" + std::string(key);
+}
+
 HistoryItem item_of(Offset offset, std::int64_t timestamp_ms, const ContextChange& change) {
     return {.offset = offset,
             .timestamp_ms = timestamp_ms,
@@ -39,8 +44,10 @@ Result<std::vector<HistoryItem>> Reads::history_after(UserLog& log, const std::s
                                                       PageRequest page, std::size_t skip) {
     std::vector<HistoryItem> items;
     if (page.limit == 0) return items;
+    const std::uint64_t scope_key = hash64(scope_of(key));
     TRY(visit_unapplied(log, end_of_page(page),
                         [&](Offset offset, const EventEntry& entry, const Change& change) {
+                            if (entry.scope_key != scope_key) return true;
                             const auto* context = std::get_if<ContextChange>(&change);
                             if (context == nullptr || context->context->key != key) return true;
                             if (skip > 0)
@@ -55,12 +62,14 @@ Result<std::vector<HistoryItem>> Reads::history_after(UserLog& log, const std::s
 
 Status Reads::stored_history(const UserLog& log, const std::string& key, const PageRequest& page,
                              std::size_t skip, std::vector<HistoryItem>& items) {
-    const std::string scope = "ctx:" + key;
-    EventBatch batch;  // the segment read last
+    const std::string scope = scope_of(key);
+    EventBatch batch;  // what was read last of a segment
+    using Part = LogTables::Part;
+    const Part part = page.limit - items.size() == 1 ? Part::one_event : Part::whole;
     Status problem = Done{};
     const auto take = [&](Offset offset) -> Status {
         if (batch.empty() || offset < batch.first || offset > batch.last()) {
-            ASSIGN_OR_RETURN(batch, tables_.log_.segment_with(log.id, offset));
+            ASSIGN_OR_RETURN(batch, tables_.log_.segment_with(log.id, offset, part));
         }
         const Result<EventView> event = decode_event(batch.text(offset));
         if (event && event->scope != scope) return Done{};
@@ -87,7 +96,9 @@ Result<std::vector<HistoryItem>> Reads::history(const std::string& user_id, cons
 
 Result<ContextPtr> Reads::current(UserLog& log, const std::string& key) {
     ContextPtr context;
-    TRY(visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
+    const std::uint64_t scope_key = hash64(scope_of(key));
+    TRY(visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry& entry, const Change& change) {
+        if (entry.scope_key != scope_key) return true;
         const auto* changed = std::get_if<ContextChange>(&change);
         if (changed != nullptr && changed->context->key == key) context = changed->context;
         return !context;
@@ -222,7 +233,7 @@ Result<Reads::Contexts> Reads::not_indexed(UserLog& log) {
         }
         TRY(rows.status());
     }
-    std::set<std::string_view> newest;
+    std::unordered_set<std::string_view> newest;
     TRY(visit_unapplied(log, INT64_MAX, [&](Offset, const EventEntry&, const Change& change) {
         if (const auto* context = std::get_if<ContextChange>(&change))
             if (newest.insert(context->context->key).second)

@@ -271,7 +271,8 @@ void StoreCheck::check_response(const ResponseRecord& stored, const std::string&
     write_response(row, stored);
     const Offset last = at == newest_.end() ? 0 : at->second.offset;
     if (last == offset) {
-        const Result<EventBatch> batch = log_tables_.segment_with(log_.user, offset);
+        const Result<EventBatch> batch =
+            log_tables_.segment_with(log_.user, offset, LogTables::Part::one_event);
         const Result<Change> change = batch ? change_in(batch->text(offset)) : batch.error();
         const auto now = log_tables_.find(user_);
         if (!change && now && *now && (*now)->first_kept > offset) return;  // it expired meanwhile
@@ -293,7 +294,8 @@ void StoreCheck::find_missing_rows() {
     const Offset first_kept = now && *now ? (*now)->first_kept : log_.first_kept;
     for (const auto& [scope, newest] : newest_) {
         if (newest.seen || newest.offset < first_kept || !log_is_good_) continue;
-        const Result<EventBatch> batch = log_tables_.segment_with(log_.user, newest.offset);
+        const Result<EventBatch> batch =
+            log_tables_.segment_with(log_.user, newest.offset, LogTables::Part::one_event);
         const Result<EventView> event =
             batch ? decode_event(batch->text(newest.offset)) : batch.error();
         const std::string name = event ? event->scope : std::string();

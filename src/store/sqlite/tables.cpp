@@ -310,10 +310,11 @@ Result<std::optional<Offset>> Tables::find_operation(const std::string& user_id,
     std::optional<Offset> at;
     Status problem = Done{};
     TRY(index_.visit(log.id, EventIndex::Kind::operation, key, INT64_MAX, 0, [&](Offset offset) {
-        const Result<EventBatch> segment = log_.segment_with(log.id, offset);
-        if (!segment) problem = segment.error();
-        if (segment && is_of(*segment, offset - segment->first, key, operation)) at = offset;
-        return segment && !at;
+        const Result<EventBatch> event =
+            log_.segment_with(log.id, offset, LogTables::Part::one_event);
+        if (!event) problem = event.error();
+        if (event && is_of(*event, 0, key, operation)) at = offset;
+        return event && !at;
     }));
     if (!problem) return problem.error();
     if (at) return at;

@@ -103,6 +103,26 @@ TEST(EventBatch, EncodesAndDecodesAndChecksItsIndex) {
         EXPECT_FALSE(decode_batch(std::string_view(bytes).substr(0, n)));
 }
 
+TEST(EventBatch, GivesOneEventAsABatchOfItsOwn) {
+    LogHead head = new_log();
+    const EventBatch batch = batch_of(3, head);
+    const std::string bytes = encode_batch(batch);
+    for (Offset offset = batch.first; offset <= batch.last(); ++offset) {
+        const Result<EventBatch> one = decode_one(bytes, offset);
+        ASSERT_TRUE(one);
+        const EventBatch same = batch_up_to(batch_from(batch, offset), offset);
+        EXPECT_EQ(encode_batch(*one), encode_batch(same)) << offset;
+        EXPECT_TRUE(verify_batch(*one));
+        for (std::size_t n = 0; n < bytes.size(); ++n)
+            EXPECT_FALSE(decode_one(std::string_view(bytes).substr(0, n), offset));
+    }
+    for (const Offset offset : {batch.first - 1, batch.last() + 1}) {
+        const Result<EventBatch> none = decode_one(bytes, offset);
+        ASSERT_TRUE(none);
+        EXPECT_TRUE(none->empty());
+    }
+}
+
 TEST(EventBatch, EveryChangedByteOfATextBreaksTheChain) {
     LogHead head = new_log();
     EventBatch batch = batch_of(2, head);
