@@ -104,6 +104,7 @@ class StoreRig {
         while (!requests.empty() || under_way != 0) {
             while (under_way < in_flight && !requests.empty())
                 submit();
+            store_->flush();
             loop_.run_once();
         }
         return latencies;

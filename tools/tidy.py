@@ -13,7 +13,7 @@ ROOT = pathlib.Path(os.environ.get("DYAD_TIDY_ROOT", pathlib.Path(__file__).reso
 LINES_MAX = 500
 COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
-SRC_LINES_MAX = 65_200  # docs/decisions/0016-the-size-of-src.md
+SRC_LINES_MAX = 65_400  # docs/decisions/0016-the-size-of-src.md
 HEADER_INCLUDES_MAX = 8  # of our own: a standard header couples nothing
 
 # Layer -> the layers it may include, beside itself and the standard library. A header instead of
@@ -32,9 +32,11 @@ ARROWS = {
     # Changes to files that people write, in place.
     "edit": {"base"},
     "store/sqlite": {"base", "model", "search", "store", "driver"},
-    "store/mongo": {"base", "model", "search", "store", "driver"},
+    # What the documents look like, whatever reads and writes them.
+    "store/mongo/bson": {"base", "model", "store/documents.hpp"},
+    "store/mongo": {"base", "model", "search", "store", "driver", "store/mongo/bson"},
     # What moves memories from one store into another one knows both, and is no backend itself.
-    "store/dump": {"base", "model", "store", "store/sqlite", "store/mongo"},
+    "store/dump": {"base", "model", "store", "store/sqlite", "store/mongo", "store/mongo/bson"},
     "bus": {"base", "model"},
     "bus/redis": {"base", "model", "wire", "bus", "net", "driver"},
     "bus/local": {"base", "model", "bus"},
@@ -46,7 +48,7 @@ ARROWS = {
     "cli/bridge": {"base", "model", "edit"},
     # The command line puts the server together from its parts.
     "cli": {"base", "model", "cli/bridge", "wire", "core", "store", "store/sqlite", "store/mongo",
-            "store/dump", "bus",
+            "store/mongo/bson", "store/dump", "bus",
             "bus/redis", "auth", "net", "server", "server/rest", "server/live",
              "server/mcp", "server/mcp/product", "server/mcp/others", "server/hooks", "import",
             "edit"},
@@ -64,7 +66,7 @@ FOREIGN = {
     r"unicode/": {"model", "search", "cli"},
     r"boost/(beast|asio)": set(),
     r"sqlite3\.h": {"store/sqlite"},
-    r"(mongoc|bson)/": {"store/mongo"},
+    r"(mongoc|bson)/": {"store/mongo", "store/mongo/bson"},
     r"openssl/(ssl|err|bio)": {"bus/redis", "base"},
     r"CLI/": {"cli"},
     r"curl/": {"cli"},

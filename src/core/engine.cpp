@@ -175,7 +175,10 @@ void Engine::flush() {
     for (int round = 0; round < kFlushRoundsMax && !heart_.dirty.empty(); ++round) {
         flushing_.swap(heart_.dirty);
         for (UserLog* log : flushing_)
-            log->flush();
+            log->write();
+        heart_.ports.log.flush();  // the store is at work while the others hear what is new
+        for (UserLog* log : flushing_)
+            log->deliver();
         flushing_.clear();
     }
     look_at_documents();

@@ -44,10 +44,13 @@ void UserLog::mark_dirty() {
     heart_.dirty.push_back(this);
 }
 
-void UserLog::flush() {
+void UserLog::write() {
     dirty_ = false;
     writer_.pump();
     projector_.flush();
+}
+
+void UserLog::deliver() {
     delivery_.flush();
     arm();
 }

@@ -57,8 +57,10 @@ class UserLog {
     Feed& feed() noexcept { return feed_; }
     Delivery& delivery() noexcept { return delivery_; }
     const Delivery& delivery() const noexcept { return delivery_; }
-    // Decides what waits and feeds the sessions. At the end of a turn, of those that are dirty.
-    void flush();
+    // The end of a turn, of those that are dirty: first all of them decide what waits, then all
+    // feed their sessions.
+    void write();
+    void deliver();
     // What is due by the steady clock; and, by the time that is proved, of contexts that expire.
     void tick(std::int64_t now_ms);
     void expire() { expiry_.expire(); }

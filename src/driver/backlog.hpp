@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace dyad::driver {
 
@@ -29,6 +30,21 @@ class Backlog {
         if (mailbox.put(std::move(request))) return Done{};
         answered();
         return closing();
+    }
+    // The same for many at once; those that are refused, the last ones, are left in `requests`.
+    template <class T>
+    Status submit_all(Mailbox<T>& mailbox, std::vector<T>& requests) {
+        Status why = Done{};
+        std::size_t count = 0;
+        while (why && count < requests.size()) {
+            why = admit();
+            count += why ? 1 : 0;
+        }
+        if (!mailbox.put_all(requests, count)) {
+            answered(count);
+            return closing();
+        }
+        return why;
     }
     // One more, which is not refused: the driver's own.
     void count() noexcept { waiting_.fetch_add(1, std::memory_order_relaxed); }

@@ -19,6 +19,7 @@
 #include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace dyad::driver {
 
@@ -36,6 +37,22 @@ class Mailbox {
             signal = (now || waiting_for_a_time_ == 0) && signalled_ < waiting_;
             signalled_ += signal ? 1 : 0;
         }
+        if (signal) changed_.notify_one();
+        return true;
+    }
+    // Takes the first `count` out of `items`, for one taker. False once it has ended.
+    bool put_all(std::vector<T>& items, std::size_t count) EXCLUDES(mutex_) {
+        bool signal = false;
+        const auto end = items.begin() + static_cast<std::ptrdiff_t>(count);
+        {
+            const MutexLock held(mutex_);
+            if (ended_) return false;
+            items_.insert(items_.end(), std::make_move_iterator(items.begin()),
+                          std::make_move_iterator(end));
+            signal = count != 0 && signalled_ < waiting_;
+            signalled_ += signal ? 1 : 0;
+        }
+        items.erase(items.begin(), end);
         if (signal) changed_.notify_one();
         return true;
     }

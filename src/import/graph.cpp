@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/sha256.hpp"
+#include "import/members.hpp"
 #include "model/identity.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
@@ -21,13 +22,6 @@ std::string escaped(std::string_view part) {
     for (const char c : part)
         c == '/' ? out.append("%2F") : c == '%' ? out.append("%25") : out.append(1, c);
     return out;
-}
-
-// A member that is a text.
-std::optional<std::string> text_in(const json::Value& data, std::string_view name) {
-    const json::Value* const found = data.get_object().if_contains(name);
-    if (found == nullptr || !found->is_string()) return std::nullopt;
-    return std::string(found->get_string());
 }
 
 // The data of a context below `prefix`.
@@ -70,8 +64,9 @@ std::string data_of(const Relation& relation) {
 std::optional<Entity> entity_of(const Context& context) {
     const auto data = data_below(context, kEntityPrefix);
     if (!data) return std::nullopt;
-    const auto name = text_in(*data, "name"), type = text_in(*data, "entityType");
-    const json::Value* const list = data->get_object().if_contains("observations");
+    const Object& object = data->get_object();
+    const auto name = text_in(object, "name"), type = text_in(object, "entityType");
+    const json::Value* const list = object.if_contains("observations");
     if (!name || !type || list == nullptr || !list->is_array()) return std::nullopt;
     Entity entity{*name, *type, {}};
     for (const json::Value& one : list->get_array())
@@ -82,8 +77,9 @@ std::optional<Entity> entity_of(const Context& context) {
 std::optional<Relation> relation_of(const Context& context) {
     const auto data = data_below(context, kRelationPrefix);
     if (!data) return std::nullopt;
-    const auto from = text_in(*data, "from"), to = text_in(*data, "to"),
-               type = text_in(*data, "relationType");
+    const Object& object = data->get_object();
+    const auto from = text_in(object, "from"), to = text_in(object, "to"),
+               type = text_in(object, "relationType");
     if (!from || !to || !type) return std::nullopt;
     return Relation{*from, *to, *type};
 }

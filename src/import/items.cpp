@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "import/graph.hpp"
+#include "import/members.hpp"
 #include "model/identity.hpp"
 #include "model/json.hpp"
 #include "model/json_text.hpp"
@@ -14,37 +15,8 @@
 namespace dyad::import {
 namespace {
 
-using Object = boost::json::object;
-
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr json::ParseLimits kLarge{64, 4'000'000, 65'536};
-
-const json::Value* find(const Object& object, std::string_view name) {
-    const json::Value* const found = object.if_contains(name);
-    return found == nullptr || found->is_null() ? nullptr : found;
-}
-
-Result<std::string> text_in(const Object& object, std::string_view name) {
-    const json::Value* const found = find(object, name);
-    if (found == nullptr) return fail(Errc::missing_field, std::string(name) + ": is required");
-    if (!found->is_string())
-        return fail(Errc::invalid_field, std::string(name) + ": must be a string");
-    return std::string(found->get_string());
-}
-
-Result<std::vector<std::string>> texts_in(const Object& object, std::string_view name) {
-    const json::Value* const found = find(object, name);
-    const Error wrong =
-        fail(Errc::invalid_field, std::string(name) + ": must be an array of strings");
-    if (found == nullptr) return fail(Errc::missing_field, std::string(name) + ": is required");
-    if (!found->is_array()) return wrong;
-    std::vector<std::string> out;
-    for (const json::Value& one : found->get_array()) {
-        if (!one.is_string()) return wrong;
-        out.emplace_back(one.get_string());
-    }
-    return out;
-}
 
 Status check_count(const std::vector<Item>& items) {
     if (std::cmp_less_equal(items.size(), limits::contexts_per_user_max)) return Done{};

@@ -124,6 +124,8 @@ class Log {
     virtual void load(const std::string& user_id, Callback<LoadedLog> done) = 0;
     // Requires: the batch has events, and as many changes.
     virtual void append(AppendRequest request, std::function<void(AppendResult)> done) = 0;
+    // The end of a turn: appends may have waited for it, so that those of many users go together.
+    virtual void flush() {}
     // The events after `after`, at least one where there is one, up to about `bytes_max` of text.
     // Errors: history_gone where the log no longer keeps `after` + 1.
     virtual void read(const std::string& user_id, Offset after, std::size_t bytes_max,

@@ -1,8 +1,8 @@
 // Any bytes as a document of MongoDB: they become JSON within the limits, or an error. And any JSON
 // becomes BSON and comes back as it was, where BSON can hold its names and numbers.
 #include "model/json.hpp"
-#include "store/mongo/bson_json.hpp"
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/bson_json.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "support/json_values.hpp"
 
 #include <cstdint>

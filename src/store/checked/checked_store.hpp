@@ -19,6 +19,7 @@ class CheckedStore final : public Store {
 
     void load(const std::string& user_id, Log::Callback<LoadedLog> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
+    void flush() override { store_.flush(); }
     void read(const std::string& user_id, Offset after, std::size_t bytes_max,
               Log::Callback<LogSlice> done) override;
     void find(const std::string& user_id, OperationId operation,

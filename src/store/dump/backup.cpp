@@ -2,9 +2,9 @@
 
 #include "base/bytes.hpp"
 #include "store/dump/log_walk.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "store/mongo/schema.hpp"
 #include "store/mongo/state_documents.hpp"
-#include "store/mongo/wire_documents.hpp"
 
 #include <map>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/event.hpp"
-#include "store/mongo/event_documents.hpp"
+#include "store/mongo/bson/event_documents.hpp"
 
 #include <functional>
 #include <optional>

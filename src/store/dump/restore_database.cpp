@@ -1,8 +1,8 @@
 #include "store/dump/restore.hpp"
 #include "store/dump/user_log.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "store/mongo/schema.hpp"
 #include "store/mongo/state_documents.hpp"
-#include "store/mongo/wire_documents.hpp"
 
 #include <algorithm>
 #include <map>

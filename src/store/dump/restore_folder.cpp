@@ -2,8 +2,8 @@
 #include "model/command.hpp"
 #include "store/dump/restore.hpp"
 #include "store/dump/user_log.hpp"
-#include "store/mongo/bson_json.hpp"
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/bson_json.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include <algorithm>
 #include <charconv>

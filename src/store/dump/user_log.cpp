@@ -1,7 +1,7 @@
 #include "store/dump/user_log.hpp"
 
 #include "model/command.hpp"
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include <algorithm>
 

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include <atomic>
 #include <chrono>

@@ -6,10 +6,10 @@
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "model/identity.hpp"
-#include "store/mongo/bson_json.hpp"
-#include "store/mongo/event_documents.hpp"
-#include "store/mongo/foreign_document.hpp"
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/bson_json.hpp"
+#include "store/mongo/bson/event_documents.hpp"
+#include "store/mongo/bson/foreign_document.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include <algorithm>
 #include <unordered_map>

@@ -1,8 +1,8 @@
 // Writing the documents of contexts: documents.hpp.
 #include "base/log.hpp"
+#include "store/mongo/bson/foreign_document.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "store/mongo/documents.hpp"
-#include "store/mongo/foreign_document.hpp"
-#include "store/mongo/wire_documents.hpp"
 
 #include <algorithm>
 #include <map>

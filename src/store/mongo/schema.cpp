@@ -1,6 +1,6 @@
 #include "store/mongo/schema.hpp"
 
-#include "store/mongo/event_documents.hpp"
+#include "store/mongo/bson/event_documents.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,8 +1,8 @@
 #include "store/mongo/state_documents.hpp"
 
 #include "base/limits.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "store/mongo/user_logs.hpp"
-#include "store/mongo/wire_documents.hpp"
 
 #include <algorithm>
 #include <map>

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "store/log.hpp"
-#include "store/mongo/event_documents.hpp"
+#include "store/mongo/bson/event_documents.hpp"
 #include "store/mongo/shared.hpp"
 
 #include <optional>

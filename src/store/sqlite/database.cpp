@@ -60,14 +60,19 @@ void Database::stop() {
     });
 }
 
-void Database::append(PendingAppend append) {
-    JournalTask task{.append = std::move(append)};
-    const Status taken = backlog_.submit(to_journal_, task);
+void Database::append(std::vector<PendingAppend> appends) {
+    std::vector<JournalTask> tasks;
+    tasks.reserve(appends.size());
+    for (PendingAppend& append : appends)
+        tasks.push_back({.append = std::move(append)});
+    const Status taken = backlog_.submit_all(to_journal_, tasks);
     if (taken) return;
-    task.append->result = {.outcome = AppendOutcome::refused, .error = taken.error()};
-    std::vector<PendingAppend> refused;
-    refused.push_back(*std::move(task.append));
-    give_results(std::move(refused));
+    appends.clear();
+    for (JournalTask& refused : tasks) {
+        refused.append->result = {.outcome = AppendOutcome::refused, .error = taken.error()};
+        appends.push_back(*std::move(refused.append));
+    }
+    give_results(std::move(appends));
 }
 
 void Database::read(Read read) {

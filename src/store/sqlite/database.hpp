@@ -49,7 +49,7 @@ class Database {
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    void append(PendingAppend append);
+    void append(std::vector<PendingAppend> appends);
     // On the tables thread; with the error, at once, where it was refused.
     using Read = std::function<void(Result<Reads*>)>;
     void read(Read read);

@@ -88,16 +88,29 @@ Result<std::uint64_t> File::size() const {
     return static_cast<std::uint64_t>(bytes);
 }
 
+Status File::read(std::uint64_t at, std::span<char> out) const {
+    while (!out.empty()) {
+        const std::span<char> piece = out.first(std::min(kPieceBytes, out.size()));
+        const int code = file_->pMethods->xRead(file_, piece.data(), static_cast<int>(piece.size()),
+                                                static_cast<sqlite3_int64>(at));
+        if (code != SQLITE_OK) return io_error(code, "reading", path());
+        at += piece.size();
+        out = out.subspan(piece.size());
+    }
+    return Done{};
+}
+
 Result<std::string> File::read(std::uint64_t at, std::size_t bytes) const {
     ASSIGN_OR_RETURN(const std::uint64_t end, size());
     std::string out(at >= end ? 0 : std::min<std::uint64_t>(bytes, end - at), '\0');
-    for (std::size_t done = 0; done < out.size();) {
-        const std::size_t piece = std::min(kPieceBytes, out.size() - done);
-        const int code = file_->pMethods->xRead(file_, out.data() + done, static_cast<int>(piece),
-                                                static_cast<sqlite3_int64>(at + done));
-        if (code != SQLITE_OK) return io_error(code, "reading", path());
-        done += piece;
-    }
+    TRY(read(at, std::span<char>(out)));
+    return out;
+}
+
+Result<Pages> File::read_all() const {
+    ASSIGN_OR_RETURN(const std::uint64_t end, size());
+    Pages out(end);
+    TRY(read(0, out.span()));
     return out;
 }
 

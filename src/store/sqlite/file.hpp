@@ -3,11 +3,13 @@
 // Threads: one owner.
 #pragma once
 
+#include "base/pages.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +43,7 @@ class File {
     Result<std::uint64_t> size() const;
     // The `bytes` at `at`; fewer where the file ends.
     Result<std::string> read(std::uint64_t at, std::size_t bytes) const;
+    Result<Pages> read_all() const;
     // Errors: storage_full, storage_unavailable.
     Status write(std::uint64_t at, std::string_view bytes);
     Status truncate(std::uint64_t bytes);
@@ -49,6 +52,8 @@ class File {
     const char* path() const noexcept { return path_.c_str(); }
 
   private:
+    // Requires: the file does not end before.
+    Status read(std::uint64_t at, std::span<char> out) const;
     explicit File(std::string path);
 
     std::string path_;  // with the further zero bytes that a VFS expects behind a name

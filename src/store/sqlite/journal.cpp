@@ -44,7 +44,8 @@ Status check_belongs(const std::string& path, const JournalHeader& header,
 
 // Where a journal is to be made, at most the zeros and the header of an attempt may be.
 Status check_has_no_records(const File& file) {
-    ASSIGN_OR_RETURN(const std::string bytes, file.read(0, SIZE_MAX));
+    ASSIGN_OR_RETURN(const Pages pages, file.read_all());
+    const std::string_view bytes = pages;
     if (bytes.size() <= kRecordsBegin ||
         bytes.find_first_not_of('\0', kRecordsBegin) == std::string::npos)
         return Done{};
@@ -91,7 +92,7 @@ Status Journal::open_half(std::size_t index, Recovered& recovered) {
                                  place_.database);
     Half& half = halves_[index];
     ASSIGN_OR_RETURN(half.file, File::open(*place_.vfs, path, false));
-    ASSIGN_OR_RETURN(std::string bytes, half.file->read(0, *there));
+    ASSIGN_OR_RETURN(Pages bytes, half.file->read_all());
     const Result<JournalHeader> header = decode_header(bytes);
     if (!header && header.error().code == Errc::storage_newer)
         return fail(Errc::storage_newer, path + ": " + header.error().detail +

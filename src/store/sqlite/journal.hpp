@@ -89,7 +89,7 @@ class Journal {
         std::uint64_t use = 0;             // counts how often it was begun anew
     };
     struct Recovered {
-        std::string bytes;
+        Pages bytes;
         Scan scan;
     };
 

@@ -26,7 +26,11 @@ void SqliteStore::ask(Callback<T> done, Result<T> (Reads::*question)(Params...),
 }
 
 void SqliteStore::append(AppendRequest request, std::function<void(AppendResult)> done) {
-    database_->append({.request = std::move(request), .caller = cell_, .done = std::move(done)});
+    turn_.push_back({.request = std::move(request), .caller = cell_, .done = std::move(done)});
+}
+
+void SqliteStore::flush() {
+    if (!turn_.empty()) database_->append(std::exchange(turn_, {}));
 }
 
 void SqliteStore::load(const std::string& user_id, Callback<LoadedLog> done) {

@@ -7,6 +7,7 @@
 #include "store/store.hpp"
 
 #include <memory>
+#include <vector>
 
 namespace dyad::sqlite {
 
@@ -17,6 +18,7 @@ class SqliteStore final : public Store {
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
+    void flush() override;
     void read(const std::string& user_id, Offset after, std::size_t bytes_max,
               Callback<LogSlice> done) override;
     void find(const std::string& user_id, OperationId operation,
@@ -50,6 +52,7 @@ class SqliteStore final : public Store {
 
     std::shared_ptr<Database> database_;
     driver::CallerPtr cell_;
+    std::vector<PendingAppend> turn_;  // what was appended since the last flush
 };
 
 }  // namespace dyad::sqlite

@@ -117,7 +117,7 @@ Result<bool> follows(const File& database, const std::vector<SavedPage>& saved) 
 // back: whether every page in it is as it was sealed, and is the last state before the one that the
 // database, which has sealed pages of `page_bytes`, holds now.
 Status check_rollback(const File& journal, const File& database, std::size_t page_bytes) {
-    ASSIGN_OR_RETURN(const std::string bytes, journal.read(0, SIZE_MAX));
+    ASSIGN_OR_RETURN(const Pages bytes, journal.read_all());
     ASSIGN_OR_RETURN(const std::uint64_t now, database.size());
     const auto before = pages_before(bytes);
     if (!before) return Done{};

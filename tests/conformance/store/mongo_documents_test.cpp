@@ -2,8 +2,8 @@
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 #include "model/json.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 #include "store/mongo/documents.hpp"
-#include "store/mongo/wire_documents.hpp"
 #include "support/mongo_database.hpp"
 
 #include <algorithm>

@@ -24,7 +24,11 @@ class SqliteBackend final : public Backend {
     Store& first() override { return *first_; }
     Store& second() override { return *second_; }
     void drop_second() override { second_.reset(); }
-    void pump() override { cell_.run_once(2); }
+    void pump() override {
+        first_->flush();
+        if (second_) second_->flush();
+        cell_.run_once(2);
+    }
 
     // A crash leaves the files as they are at some moment: so their copy is opened. It is made on
     // the thread that writes the database, which may be amid an apply.

@@ -1,4 +1,5 @@
 // What only the embedded store promises: its folder, its lock, its groups.
+#include "base/metrics.hpp"
 #include "store/sqlite/schema.hpp"
 #include "store/sqlite/seal.hpp"
 #include "store/sqlite/sqlite_store.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -200,6 +202,7 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
                         ++answered;
                         committed += result.outcome == AppendOutcome::committed;
                     });
+                    store.flush();
                 }
             }
             posted.run_until([&] { return answered == kUsers * kBatches; });
@@ -210,6 +213,34 @@ TEST_F(SqliteFolder, ManyCellsCommitTogetherAndEachIsCalledOncePerCommit) {
         cell.join();
     EXPECT_EQ(committed, kCells * kUsers * kBatches);
     EXPECT_LT(posts, kCells * kUsers * kBatches / 4);
+}
+
+TEST_F(SqliteFolder, WhatIsAppendedInATurnIsOneCommit) {
+    constexpr int kUsers = 64;
+    const auto database = open(base_);
+    ASSERT_TRUE(database);
+    test::Posted posted;
+    SqliteStore store(*database, posted.post());
+    test::SeededRandom random(3);
+    std::deque<test::SampleLog> logs;
+    for (int user = 0; user < kUsers; ++user)
+        logs.emplace_back(std::to_string(user), random);
+    int committed = 0;
+    for (int turn = 1; turn <= 3; ++turn) {  // in the first one the users' ends are asked for
+        const std::int64_t before = metrics::commits.value();
+        for (test::SampleLog& log : logs) {
+            AppendRequest request = log.draft(1);
+            log.take(*request.batch, request.changes);
+            store.append(std::move(request), [&](const AppendResult& result) {
+                committed += result.outcome == AppendOutcome::committed;
+            });
+        }
+        posted.run_once(20);
+        EXPECT_EQ(committed, (turn - 1) * kUsers) << "the turn has not ended";
+        store.flush();
+        posted.run_until([&] { return committed == turn * kUsers; });
+        if (turn > 1) EXPECT_EQ(metrics::commits.value() - before, 1);
+    }
 }
 
 TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
@@ -235,6 +266,7 @@ TEST_F(SqliteFolder, EveryReadIsWholeWhileTheJournalIsApplied) {
             waiting -= 1;
             EXPECT_EQ(result.outcome, AppendOutcome::committed);
         });
+        store.flush();
         if (i % 3 == 0) {
             waiting += 3;
             store.load("ada", [&](const Result<LoadedLog>& loaded) {
@@ -298,6 +330,7 @@ TEST_F(SqliteFolder, CellsReadCheckAndForgetWhileOthersWrite) {
                         EXPECT_GE(ends->at(0).offset, end) << "what was acknowledged is read";
                     });
                 });
+                store.flush();
                 posted.run_until([&] { return waiting <= 8; });
             }
             posted.run_until([&] { return waiting == 0; });
@@ -357,6 +390,7 @@ TEST_F(SqliteFolder, WhatIsSubmittedBeforeTheStopIsAnsweredAndAfterItRefused) {
         log.take(*request.batch, request.changes);
         store.append(std::move(request),
                      [&](const AppendResult& result) { outcomes.push_back(result.outcome); });
+        store.flush();
     };
     for (int i = 0; i < 50; ++i)
         submit();

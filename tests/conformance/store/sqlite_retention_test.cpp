@@ -55,6 +55,7 @@ class SqliteRetention : public testing::Test {
             --waiting_;
             EXPECT_EQ(result.outcome, AppendOutcome::committed);
         });
+        store_->flush();
         if (waiting_ > 100) settle();
     }
     void write(SampleLog& log, const std::string& key, const std::string& note,
@@ -219,6 +220,7 @@ TEST_F(SqliteRetention, AnOperationWhoseEventExpiredIsNotTakenAgain) {
             --waiting_;
             EXPECT_EQ(result.outcome, AppendOutcome::duplicate) << operation;
         });
+        store_->flush();
         settle();
     };
     expect_known("p1");

@@ -57,6 +57,35 @@ TEST(Backlog, WhatIsRefusedIsAsItWasAndIsNotCounted) {
     EXPECT_EQ(open.waiting(), 0u);
 }
 
+TEST(Backlog, OfManyAtOnceItTakesTheFirstOnesAndLeavesTheRest) {
+    Backlog backlog("the store", 3);
+    Mailbox<std::unique_ptr<int>> mailbox;
+    std::vector<std::unique_ptr<int>> requests;
+    for (int i = 0; i < 5; ++i)
+        requests.push_back(std::make_unique<int>(i));
+    const Status refused = backlog.submit_all(mailbox, requests);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().to_string(), "unavailable: 3 requests wait for the store already");
+    ASSERT_EQ(requests.size(), 2u);
+    EXPECT_EQ(*requests[0], 3);
+    EXPECT_EQ(*requests[1], 4);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(**mailbox.take_one(), i);
+    backlog.answered(3);
+    EXPECT_TRUE(backlog.submit_all(mailbox, requests));
+    EXPECT_TRUE(requests.empty());
+
+    mailbox.stop();
+    while (mailbox.take_one()) {
+    }
+    backlog.answered(2);
+    requests.push_back(std::make_unique<int>(7));
+    EXPECT_EQ(backlog.submit_all(mailbox, requests).error().code, Errc::draining);
+    ASSERT_EQ(requests.size(), 1u);
+    EXPECT_EQ(*requests[0], 7);
+    EXPECT_EQ(backlog.waiting(), 0u);
+}
+
 TEST(Backlog, ManyThreadsTogetherDoNotGetBeyondTheBound) {
     constexpr std::size_t kMax = 100;
     Backlog backlog("the store", kMax);

@@ -1,4 +1,4 @@
-#include "store/mongo/bson_json.hpp"
+#include "store/mongo/bson/bson_json.hpp"
 
 #include "base/limits.hpp"
 #include "model/json.hpp"

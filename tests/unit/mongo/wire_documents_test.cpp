@@ -1,7 +1,7 @@
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include "model/json.hpp"
-#include "store/mongo/bson_json.hpp"
+#include "store/mongo/bson/bson_json.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,40 +1,18 @@
 #include "server/mcp/others/given.hpp"
 
+#include "import/members.hpp"
 #include "model/json.hpp"
 
 namespace dyad::server::mcp::others {
 namespace {
 
-using Object = boost::json::object;
+using import::member;
+using import::Object;
+using import::text_in;
+using import::texts_in;
 
 Error named(std::string_view name, Errc code, std::string_view what) {
     return fail(code, std::string(name).append(": ").append(what));
-}
-
-Result<const json::Value*> member(const Object& object, std::string_view name,
-                                  const std::string& path) {
-    const json::Value* const found = object.if_contains(name);
-    if (found == nullptr) return named(path, Errc::missing_field, "is required");
-    return found;
-}
-
-Result<std::string> text_in(const Object& object, std::string_view name, const std::string& path) {
-    ASSIGN_OR_RETURN(const json::Value* const found, member(object, name, path));
-    if (!found->is_string()) return named(path, Errc::invalid_field, "must be a string");
-    return std::string(found->get_string());
-}
-
-Result<std::vector<std::string>> texts_in(const Object& object, std::string_view name,
-                                          const std::string& path) {
-    ASSIGN_OR_RETURN(const json::Value* const found, member(object, name, path));
-    const Error wrong = named(path, Errc::invalid_field, "must be an array of strings");
-    if (!found->is_array()) return wrong;
-    std::vector<std::string> out;
-    for (const json::Value& one : found->get_array()) {
-        if (!one.is_string()) return wrong;
-        out.emplace_back(one.get_string());
-    }
-    return out;
 }
 
 Result<Object> arguments_of(const Call& call) {
@@ -47,7 +25,7 @@ Result<Object> arguments_of(const Call& call) {
 template <class T, class Read>
 Result<std::vector<T>> list_of(const Call& call, std::string_view list, Read read) {
     ASSIGN_OR_RETURN(const Object arguments, arguments_of(call));
-    ASSIGN_OR_RETURN(const json::Value* const found, member(arguments, list, std::string(list)));
+    ASSIGN_OR_RETURN(const json::Value* const found, member(arguments, list));
     if (!found->is_array()) return named(list, Errc::invalid_field, "must be an array");
     std::vector<T> out;
     for (const json::Value& one : found->get_array()) {
@@ -95,12 +73,12 @@ Result<std::vector<Observations>> observations_of(const Call& call, std::string_
 
 Result<std::vector<std::string>> names_of(const Call& call, std::string_view argument) {
     ASSIGN_OR_RETURN(const Object arguments, arguments_of(call));
-    return texts_in(arguments, argument, std::string(argument));
+    return texts_in(arguments, argument);
 }
 
 Result<std::string> text_of(const Call& call, std::string_view argument) {
     ASSIGN_OR_RETURN(const Object arguments, arguments_of(call));
-    return text_in(arguments, argument, std::string(argument));
+    return text_in(arguments, argument);
 }
 
 }  // namespace dyad::server::mcp::others

@@ -15,7 +15,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include <cstdint>
 #include <string>

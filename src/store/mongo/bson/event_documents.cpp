@@ -1,7 +1,7 @@
-#include "store/mongo/event_documents.hpp"
+#include "store/mongo/bson/event_documents.hpp"
 
 #include "base/hash64.hpp"
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include <algorithm>
 

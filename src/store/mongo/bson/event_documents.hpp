@@ -12,7 +12,7 @@
 
 #include "model/change.hpp"
 #include "model/event.hpp"
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include <string>
 

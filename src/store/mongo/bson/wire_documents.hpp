@@ -19,7 +19,7 @@
 #include "base/result.hpp"
 #include "model/change.hpp"
 #include "store/documents.hpp"
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include <cstdint>
 #include <string_view>

@@ -1,9 +1,9 @@
-#include "store/mongo/wire_documents.hpp"
+#include "store/mongo/bson/wire_documents.hpp"
 
 #include "base/hash64.hpp"
 #include "base/limits.hpp"
 #include "model/identity.hpp"
-#include "store/mongo/bson_json.hpp"
+#include "store/mongo/bson/bson_json.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/documents.hpp"
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "store/mongo/bson.hpp"
+#include "store/mongo/bson/bson.hpp"
 
 #include "base/check.hpp"
 
