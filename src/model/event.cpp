@@ -386,40 +386,36 @@ Result<StoredBatch> open_batch(std::string_view bytes) {
 }  // namespace
 
 Result<EventBatch> decode_batch(std::string_view bytes) {
-    ASSIGN_OR_RETURN(StoredBatch stored, open_batch(bytes));
-    EventBatch batch = std::move(stored.batch);
-    batch.entries.reserve(stored.count);
-    std::uint32_t text_end = 0;
-    for (std::uint32_t i = 0; i < stored.count; ++i) {
-        const EventEntry& entry = batch.entries.emplace_back(take_entry(stored.entries));
-        if (entry.text_end > stored.texts.size() ||
-            entry.text_end < (i == 0 ? 2 : text_end + std::uint64_t{3}))
-            return bad_batch("a batch of events has a wrong index");
-        text_end = entry.text_end;
-    }
-    if (text_end != stored.texts.size()) return bad_batch("a batch of events has a wrong index");
-    batch.texts.assign(stored.texts);
-    return batch;
+    return decode_from(bytes, 0, SIZE_MAX);
 }
 
-Result<EventBatch> decode_one(std::string_view bytes, Offset offset) {
+Result<EventBatch> decode_from(std::string_view bytes, Offset from, std::size_t texts_max) {
+    constexpr const char* kWrong = "a batch of events has a wrong index";
     ASSIGN_OR_RETURN(StoredBatch stored, open_batch(bytes));
-    EventBatch one = std::move(stored.batch);
-    const Offset index = offset - one.first;  // beyond any count where it comes before
-    if (index >= stored.count) return EventBatch();
-    EventEntry& entry = one.entries.emplace_back(stored.entry(index));
+    EventBatch batch = std::move(stored.batch);
+    const Offset skipped = from > batch.first ? from - batch.first : 0;
+    if (skipped > 0 && skipped >= stored.count) return EventBatch();
     std::uint64_t begin = 0;
-    if (index > 0) {
-        const EventEntry before = stored.entry(index - 1);
-        one.prev_hash = before.hash;
+    if (skipped > 0) {
+        const EventEntry before = stored.entry(skipped - 1);
+        batch.first = from;
+        batch.prev_hash = before.hash;
         begin = before.text_end + std::uint64_t{1};
+        if (begin > stored.texts.size()) return bad_batch(kWrong);
     }
-    if (entry.text_end > stored.texts.size() || entry.text_end < begin + 2)
-        return bad_batch("a batch of events has a wrong index");
-    one.first = offset;
-    one.texts.assign(stored.texts.substr(begin, entry.text_end - begin));
-    entry.text_end = static_cast<std::uint32_t>(one.texts.size());
-    return one;
+    stored.entries.remove_prefix(skipped * kBatchEntryBytes);
+    if (texts_max >= stored.texts.size()) batch.entries.reserve(stored.count - skipped);
+    std::uint64_t end = 0;  // of the texts that are taken
+    while (!stored.entries.empty() && (end == 0 || end - begin < texts_max)) {
+        const std::uint64_t text = end == 0 ? begin : end + 1;
+        EventEntry& entry = batch.entries.emplace_back(take_entry(stored.entries));
+        end = entry.text_end;
+        if (end > stored.texts.size() || end < text + 2) return bad_batch(kWrong);
+        entry.text_end = static_cast<std::uint32_t>(end - begin);
+    }
+    if (stored.entries.empty() && end != stored.texts.size()) return bad_batch(kWrong);
+    batch.texts.assign(stored.texts.substr(begin, end - begin));
+    return batch;
 }
 
 }  // namespace dyad

@@ -189,8 +189,9 @@ inline constexpr std::size_t kBatchEntryBytes = 8 + 16 + 32 + 32 + 8 + 8 + 8 + 4
 std::string encode_batch(const EventBatch& batch);
 void encode_batch(const EventBatch& batch, std::string& out);
 Result<EventBatch> decode_batch(std::string_view bytes);
-// The event at `offset` alone; empty where the batch does not have it. Looks at no other event.
-Result<EventBatch> decode_one(std::string_view bytes, Offset offset);
+// Its events from `from` on, until they have `texts_max` bytes of text; at least one. Empty where
+// it ends before. Looks at no other event.
+Result<EventBatch> decode_from(std::string_view bytes, Offset from, std::size_t texts_max);
 // Takes an entry off the front of `bytes`. Requires: at least kBatchEntryBytes are there.
 EventEntry take_entry(std::string_view& bytes);
 

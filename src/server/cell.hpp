@@ -1,8 +1,8 @@
 // A cell: one thread's event loop with its own connections, heart, store and bus. Cells know each
 // other only through the bus, exactly as nodes do.
 //
-// A turn: what arrived is handled (commands go into the heart), then at its end the heart delivers
-// what was committed, and every connection's output leaves in one send.
+// A turn: what arrived is handled (commands go into the heart), then at its end the heart commits
+// what waits, then delivers what was committed, and every connection's output leaves in one send.
 //
 // Threads: everything on the cell's thread, but begin_drain(), adopt() and the counters.
 #pragma once

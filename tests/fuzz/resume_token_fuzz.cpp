@@ -18,10 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         CHECK(encode_batch(*batch) == text);
         static_cast<void>(verify_batch(*batch));
         for (std::size_t i = 0; i < batch->size(); ++i) {
-            const Result<EventBatch> one = decode_one(text, batch->first + i);
+            const Result<EventBatch> one = decode_from(text, batch->first + i, 1);
             CHECK(one && one->texts == batch->text(batch->first + i));
         }
     }
-    static_cast<void>(decode_one(text, size));  // of what is no batch, too
+    static_cast<void>(decode_from(text, size, size));  // of what is no batch, too
     return 0;
 }

@@ -199,8 +199,8 @@ Status LogTables::read(std::int64_t user, Offset after, std::size_t bytes_max,
         user, after + 1);
     std::size_t bytes = 0;
     while ((bytes == 0 || bytes < bytes_max) && rows.next()) {
-        ASSIGN_OR_RETURN(EventBatch batch, decode_batch(rows.text(0)));
-        if (batch.empty() || batch.last() <= after) continue;
+        ASSIGN_OR_RETURN(EventBatch batch, decode_from(rows.text(0), after + 1, bytes_max - bytes));
+        if (batch.empty()) continue;
         bytes += batch.texts.size();
         out.push_back(std::make_shared<const EventBatch>(std::move(batch)));
     }
@@ -215,8 +215,9 @@ Result<EventBatch> LogTables::segment_with(std::int64_t user, Offset offset, Par
     const bool found = rows.next();
     TRY(rows.status());
     if (!found) return damaged(db_, user, offset, "its segment is missing");
-    ASSIGN_OR_RETURN(EventBatch batch, part == Part::one_event ? decode_one(rows.text(0), offset)
-                                                               : decode_batch(rows.text(0)));
+    ASSIGN_OR_RETURN(EventBatch batch, part == Part::one_event
+                                           ? decode_from(rows.text(0), offset, 1)
+                                           : decode_batch(rows.text(0)));
     if (batch.empty() || offset < batch.first || offset > batch.last())
         return damaged(db_, user, offset, "its segment does not have it");
     return batch;

@@ -103,24 +103,28 @@ TEST(EventBatch, EncodesAndDecodesAndChecksItsIndex) {
         EXPECT_FALSE(decode_batch(std::string_view(bytes).substr(0, n)));
 }
 
-TEST(EventBatch, GivesOneEventAsABatchOfItsOwn) {
+TEST(EventBatch, GivesAnyPartOfItselfAsABatch) {
     LogHead head = new_log();
-    const EventBatch batch = batch_of(3, head);
+    const EventBatch batch = batch_of(4, head);
     const std::string bytes = encode_batch(batch);
-    for (Offset offset = batch.first; offset <= batch.last(); ++offset) {
-        const Result<EventBatch> one = decode_one(bytes, offset);
-        ASSERT_TRUE(one);
-        const EventBatch same = batch_up_to(batch_from(batch, offset), offset);
-        EXPECT_EQ(encode_batch(*one), encode_batch(same)) << offset;
-        EXPECT_TRUE(verify_batch(*one));
+    for (Offset from = batch.first; from <= batch.last(); ++from) {
+        for (Offset to = from; to <= batch.last(); ++to) {
+            const EventBatch same = batch_up_to(batch_from(batch, from), to);
+            for (const std::size_t most : {same.texts.size(), same.texts.size() - 1}) {
+                const Result<EventBatch> part = decode_from(bytes, from, most);
+                ASSERT_TRUE(part);
+                EXPECT_EQ(encode_batch(*part), encode_batch(same)) << from << " to " << to;
+                EXPECT_TRUE(verify_batch(*part));
+            }
+        }
+        EXPECT_EQ(decode_from(bytes, from, 0)->size(), 1u);
         for (std::size_t n = 0; n < bytes.size(); ++n)
-            EXPECT_FALSE(decode_one(std::string_view(bytes).substr(0, n), offset));
+            EXPECT_FALSE(decode_from(std::string_view(bytes).substr(0, n), from, 1));
     }
-    for (const Offset offset : {batch.first - 1, batch.last() + 1}) {
-        const Result<EventBatch> none = decode_one(bytes, offset);
-        ASSERT_TRUE(none);
-        EXPECT_TRUE(none->empty());
-    }
+    EXPECT_EQ(encode_batch(*decode_from(bytes, batch.first - 1, SIZE_MAX)), bytes);
+    const Result<EventBatch> none = decode_from(bytes, batch.last() + 1, 1);
+    ASSERT_TRUE(none);
+    EXPECT_TRUE(none->empty());
 }
 
 TEST(EventBatch, EveryChangedByteOfATextBreaksTheChain) {
