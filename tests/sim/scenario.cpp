@@ -160,6 +160,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     scenario.store.delay_max_us = random.between(300, random.chance(300) ? 30'000 : 3'000);
     scenario.store.journal_max_us = random.between(0, random.chance(300) ? 100'000 : 5'000);
     scenario.store.time_out_us = random.between(50, 600) * 1'000;
+    scenario.store.waits_for_flush = seed % 2 == 0;
     scenario.bus.delay_max_us = random.between(100, random.chance(300) ? 50'000 : 3'000);
     scenario.plain_clients = random.between(0, 500);
     scenario.slow_sockets = random.chance(400) ? random.between(100, 700) : 0;

@@ -245,6 +245,16 @@ bool SimStore::shared() const {
 void SimStore::append(AppendRequest request, std::function<void(AppendResult)> done) {
     CHECK(request.batch && !request.batch->empty());
     CHECK(request.changes.size() == request.batch->size());
+    turn_.emplace_back(std::move(request), std::move(done));
+    if (!link_->faults.waits_for_flush) flush();
+}
+
+void SimStore::flush() {
+    for (auto& [request, done] : std::exchange(turn_, {}))
+        send(std::move(request), std::move(done));
+}
+
+void SimStore::send(AppendRequest request, std::function<void(AppendResult)> done) {
     auto call = std::make_shared<Link::Append>();
     call->request = std::move(request);
     call->done = std::move(done);

@@ -10,8 +10,11 @@
 #include "sim_store/sim_database.hpp"
 #include "store/store.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace dyad::sim {
 
@@ -30,6 +33,7 @@ struct StoreFaults {
     std::int64_t journal_max_us = 0;  // from visible to durable
     std::int64_t time_out_us = 500'000;
     std::int64_t late_max_us = 3'000'000;
+    bool waits_for_flush = false;  // appends, which is the store's right
 };
 
 // The database's machine, as the nodes find it; shared by them.
@@ -60,6 +64,7 @@ class SimStore final : public Store, public Documents {
 
     void load(const std::string& user_id, Callback<LoadedLog> done) override;
     void append(AppendRequest request, std::function<void(AppendResult)> done) override;
+    void flush() override;
     void read(const std::string& user_id, Offset after, std::size_t bytes_max,
               Callback<LogSlice> done) override;
     void find(const std::string& user_id, OperationId operation,
@@ -91,7 +96,10 @@ class SimStore final : public Store, public Documents {
               Callback<std::vector<DocumentsLook>> done) override;
 
   private:
+    void send(AppendRequest request, std::function<void(AppendResult)> done);
+
     std::shared_ptr<Link> link_;
+    std::vector<std::pair<AppendRequest, std::function<void(AppendResult)>>> turn_;
 };
 
 }  // namespace dyad::sim
