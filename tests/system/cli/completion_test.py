@@ -84,7 +84,7 @@ def zsh(server, place, line, **more):
                          b"show() { print -r -- \"LINE:$BUFFER:END\" > %s/shown; zle -I }; "
                          b"zle -N show; bindkey '^O' show; print rea''dy\n" %
                  (str(place).encode(), str(place).encode()))
-        until(b"ready")
+        until(b"ready", 60 * PATIENCE)  # compinit reads a thousand files, from the disk at first
         (place / "shown").unlink(missing_ok=True)
         os.write(master, line.encode() + b"\t\x0f")
         end = time.monotonic() + 20 * PATIENCE
