@@ -201,6 +201,18 @@ def describe_run(repeats, seconds, others, realtime):
             'other_cpu': round(statistics.median(others), 3) if others else None}
 
 
+def describe_machine(run):
+    return f'{run["repeats"]} repeats, {run["cpus"]} CPUs ({run["model"]}), Linux {run["kernel"]}'
+
+
+def measured_again(run):
+    """The parts that are newer than the run, with what they were measured on."""
+    again = run.get('again', {})
+    return [f'Measured again since, {machine}: '
+            f'{", ".join(part for part in again if again[part] == machine)}.'
+            for machine in dict.fromkeys(again.values())]
+
+
 def verdict(value, bound, direction):
     return 'met' if (value - bound) * direction >= 0 else 'missed'
 
@@ -219,14 +231,13 @@ def report(medians, results, run, pictures):
               and verdict(medians[goal[0]], goal[4], goal[5]) == 'missed']
     known = [goal for goal in GOALS if goal[0] in medians]
     lines = ['# Measured', '',
-             f'`./x bench`: {run["repeats"]} repeats, {run["seconds"] / 60:.0f} minutes, '
-             f'{run["cpus"]} CPUs ({run["model"]}), Linux {run["kernel"]}; others kept '
-             f'{run["other_cpu"]} CPUs busy. Loads by {run["driver"]}.',
+             f'`./x bench`: {describe_machine(run)}, {run["seconds"] / 60:.0f} minutes; others '
+             f'kept {run["other_cpu"]} CPUs busy. Loads by {run["driver"]}.',
              'Ratios are taken inside a repeat, between servers that ran right after each other;',
              'the medians of the repeats stand here, those of every repeat in figures.json.',
              'The server runs on one CPU, the load on another' +
-             (', both ahead of all other work.' if run['realtime'] else '.') +
-             (f' Measured again since: {run["again"]}.' if 'again' in run else ''), '',
+             (', both ahead of all other work.' if run['realtime'] else '.'),
+             *measured_again(run), '',
              f'**{len(known) - len(missed)} of {len(known)} met.**', '',
              '| goal | figure | bound | median | lowest to highest | |',
              '| --- | --- | --- | --- | --- | --- |']

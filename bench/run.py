@@ -120,7 +120,8 @@ def main():
     if set(names) != set(ALL) and os.path.exists(figures_file):
         with open(figures_file) as file:
             saved = json.load(file)
-        run = dict(saved['run'], again=' '.join(names))
+        again = dict.fromkeys(names, goals.describe_machine(run))
+        run = dict(saved['run'], again={**saved['run'].get('again', {}), **again})
         results = {**saved['figures'], **results}
     os.makedirs(options.out, exist_ok=True)
     with open(figures_file, 'w') as out:

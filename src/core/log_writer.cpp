@@ -234,6 +234,11 @@ void LogWriter::answered(const AppendResult& result) {
             return user_.retry_later();
         case AppendOutcome::duplicate:
             found_duplicates(result.duplicates);
+            if (nothing_got_in(result.duplicates)) {
+                metrics::conflicts.add();
+                in_flight_->outcome = Outcome::unsettled;
+                return requeue();
+            }
             [[fallthrough]];
         case AppendOutcome::conflict:
             metrics::conflicts.add();
@@ -261,6 +266,16 @@ void LogWriter::found_duplicates(const std::vector<Duplicate>& duplicates) {
         CHECK(duplicate.event < in_flight_->writes.size());
         in_flight_->writes[duplicate.event].applied_at = duplicate.offset;
     }
+}
+
+// A store stops at the first event that it cannot take. What the others repeat is read already;
+// only once, since a log that has taken another's place answers like this for ever.
+bool LogWriter::nothing_got_in(const std::vector<Duplicate>& duplicates) const {
+    return user_.ready() && duplicates.front().event == 0 && in_flight_->inserted == 0 &&
+           std::all_of(duplicates.begin(), duplicates.end(), [this](const Duplicate& duplicate) {
+               return duplicate.offset <= user_.head().offset &&
+                      in_flight_->writes[duplicate.event].tries == 0;
+           });
 }
 
 // The outcome is settled: of what got in it is known where, the rest is decided again.

@@ -9,9 +9,9 @@
 //                                                        conflict, duplicate, no answer: unsettled
 //   durable    it is in the log, as it is                it is in the state, too: none, with its
 //                                                        answers; at once, or after a read
-//   unsettled  it may be in the log, whole or in part    the log was read to its end: none, and
-//   what
-//                                                        is not in it is decided again
+//   unsettled  it may be in the log, whole or in part    the log was read to its end, or the answer
+//                                                        says that nothing of it got in: none, and
+//                                                        what is not in it is decided again
 //
 // A command is answered once, when its outcome is known or its time is over; see Pending.
 #pragma once
@@ -89,6 +89,7 @@ class LogWriter {
     void committed();
     void refused(const Error& error);
     void found_duplicates(const std::vector<Duplicate>& duplicates);
+    bool nothing_got_in(const std::vector<Duplicate>& duplicates) const;
     void requeue();
     void finish();
     void give_up(Pending& pending, bool written);

@@ -61,7 +61,8 @@ void Projector::take(const DocumentsLook& look) {
     if (!user_.ready() || look.projected > user_.head().offset) return;  // more than is held yet
     std::erase_if(dirty_, [&](const std::string& key) {
         const ContextPtr context = user_.state().find(key);
-        return !seen_.contains(key) && (!context || context->offset <= look.projected);
+        const Offset changed = context ? context->offset : user_.head().offset;
+        return !seen_.contains(key) && changed <= look.projected;
     });
     wanted_ = wanted_ || !dirty_.empty();
     for (const ForeignDocument& document : look.foreign)
@@ -135,6 +136,16 @@ void Projector::adopted(const std::string& key, Fingerprint fingerprint, const A
     user_.mark_dirty();
 }
 
+// That it was deleted is all that is left of it; its document may still have to go.
+ContextPtr Projector::forgotten(const std::string& key) const {
+    auto context = std::make_shared<Context>();
+    context->key = key;
+    context->version = user_.state().forgotten_version;
+    context->deleted = true;
+    context->offset = user_.head().offset;
+    return context;
+}
+
 void Projector::flush() {
     if (!is_on() || under_way_ || !wanted_ || dirty_.empty() || !user_.ready()) return;
     if (retry_at_ms_ != INT64_MAX) return;
@@ -146,8 +157,9 @@ void Projector::flush() {
     auto request = std::make_shared<ProjectRequest>();
     request->user_id = user_.user_id();
     for (const std::string& key : dirty_) {
+        if (adopting_.contains(key)) continue;
         ContextPtr context = user_.state().find(key);
-        if (!context || adopting_.contains(key)) continue;
+        if (!context) context = forgotten(key);
         const auto seen = seen_.find(key);
         request->entries.push_back(
             {std::move(context), seen != seen_.end() ? std::optional(seen->second) : std::nullopt});
@@ -188,7 +200,8 @@ void Projector::projected(const ProjectRequest& request,
             continue;
         }
         if (entry.seen) seen_.erase(key);
-        if (now && now->offset == entry.context->offset) dirty_.erase(key);
+        const bool same = now ? now->offset == entry.context->offset : entry.context->deleted;
+        if (same) dirty_.erase(key);
     }
     if (dirty_.empty()) wanted_ = false;
 }

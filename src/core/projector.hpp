@@ -51,6 +51,7 @@ class Projector {
     void adopt(const ForeignTransition& transition);
     void submit(std::string operation_id, CommandBody body, ReplyFn done);
     void adopted(const std::string& key, Fingerprint fingerprint, const Answer& answer);
+    ContextPtr forgotten(const std::string& key) const;
     void projected(const ProjectRequest& request,
                    const Result<std::vector<ForeignDocument>>& in_the_way);
 

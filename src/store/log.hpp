@@ -84,10 +84,12 @@ struct AppendRequest {
 
 enum class AppendOutcome : std::uint8_t {
     committed,
-    conflict,   // the log's end is elsewhere
-    duplicate,  // an operation is in the log already, or is in the batch twice
-    unknown,    // no answer in time: it may or may not be in the log
-    refused,    // certainly not in the log; the error says why (full disk, shutting down)
+    conflict,  // the log's end is elsewhere
+    // An operation is in the log already, or is in the batch twice. Of a batch that was sent once,
+    // the events before the first of these may have got in, and nothing from it on.
+    duplicate,
+    unknown,  // no answer in time: it may or may not be in the log
+    refused,  // certainly not in the log; the error says why (full disk, shutting down)
 };
 // An event of a batch whose operation was applied before.
 struct Duplicate {

@@ -105,6 +105,23 @@ TEST_F(Documents, WhatANodeLeftUndoneAnotherOneWrites) {
     EXPECT_EQ(document("k").context->data, "{\"n\":1}");
 }
 
+// There may be more deletions than the state remembers before the database is back.
+TEST_F(Documents, GoWhereTheDeletionItselfIsForgotten) {
+    ASSERT_TRUE(reply_in(rig_.submit(rig_.put("k", "{}"))));
+    ASSERT_FALSE(document("k").context->deleted);
+    rig_.node(0).gated.documents_fail = true;
+    ASSERT_TRUE(reply_in(rig_.submit(rig_.command(DeleteContext{.key = "k"}))));
+    for (int n = 0; n < limits::deleted_contexts_per_user_max; ++n) {
+        const std::string key = "other" + std::to_string(n);
+        ASSERT_TRUE(reply_in(rig_.submit(rig_.put(key, "{}"))));
+        ASSERT_TRUE(reply_in(rig_.submit(rig_.command(DeleteContext{.key = key}))));
+    }
+    rig_.node(0).gated.documents_fail = false;
+    rig_.pass(30'000);
+    EXPECT_TRUE(document("k").context->deleted);
+    EXPECT_EQ(rig_.database.documents.look(rig_.user).projected, rig_.log_end());
+}
+
 TEST_F(Documents, RestAfterAWriteThatTookLong) {
     constexpr auto kProject = test::Call::project;
     test::GatedStore& store = rig_.node(0).gated;

@@ -132,6 +132,20 @@ TEST(Repeats, NobodyReadsWhatWasWrittenBeforeAWrite) {
     EXPECT_EQ(rig.node().gated.count(Call::append), 1);
 }
 
+TEST(Repeats, ARepeatOfWhatIsReadAlreadyCostsAnAppendAndTheReadOfItsEvent) {
+    CoreRig rig;
+    const Command command = rig.put("k", "{\"n\":1}", "same");
+    const CommandAnswer first = rig.submit(command);
+    rig.grow(3);
+    rig.restart(0);
+    ASSERT_TRUE(rig.snapshot());
+    const CommandAnswer again = rig.submit(command);
+    ASSERT_TRUE(reply_in(first) && reply_in(again));
+    EXPECT_EQ(reply_in(again)->position, reply_in(first)->position);
+    EXPECT_EQ(rig.node().gated.count(Call::append), 1);
+    EXPECT_EQ(rig.node().gated.count(Call::read), 1);
+}
+
 TEST(Repeats, ARepeatFromBeforeARestartKeepsNobodyOutOfItsBatch) {
     CoreRig rig;
     const Command command = rig.put("k", "{\"n\":1}", "same");
