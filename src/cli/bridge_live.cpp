@@ -9,7 +9,6 @@
 #include "cli/terminal.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <set>
 #include <thread>
 #include <utility>

@@ -9,7 +9,6 @@
 #include "cli/text.hpp"
 #include "edit/diff.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <iostream>

@@ -5,7 +5,6 @@
 #include "cli/terminal.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <utility>

@@ -233,16 +233,10 @@ void LogWriter::answered(const AppendResult& result) {
                 pending.may_be_late = true;
             return user_.retry_later();
         case AppendOutcome::duplicate:
-            found_duplicates(result.duplicates);
-            if (nothing_got_in(result.duplicates)) {
-                metrics::conflicts.add();
-                in_flight_->outcome = Outcome::unsettled;
-                return requeue();
-            }
-            [[fallthrough]];
         case AppendOutcome::conflict:
             metrics::conflicts.add();
             in_flight_->outcome = Outcome::unsettled;
+            if (found(result)) return requeue();
             user_.reader().catch_up([this](const Status& read) { settle(read); });
             return;
     }
@@ -259,23 +253,19 @@ void LogWriter::settle(const Status& read) {
 }
 
 // They lost no race: nothing is held against the others, which have to be decided without them.
-void LogWriter::found_duplicates(const std::vector<Duplicate>& duplicates) {
-    CHECK(!duplicates.empty());
-    in_flight_->has_duplicates = true;
+// True where that can be at once: nothing of the batch got in, and what they repeat is read
+// already. Only once, since a log that has taken another's place may answer like this for ever.
+bool LogWriter::found(const AppendResult& result) {
+    const std::vector<Duplicate>& duplicates = result.duplicates;
+    in_flight_->has_duplicates = !duplicates.empty();
+    bool known = result.is_untouched && user_.ready();
     for (const Duplicate& duplicate : duplicates) {
         CHECK(duplicate.event < in_flight_->writes.size());
-        in_flight_->writes[duplicate.event].applied_at = duplicate.offset;
+        Pending& pending = in_flight_->writes[duplicate.event];
+        pending.applied_at = duplicate.offset;
+        known = known && duplicate.offset <= user_.head().offset && pending.tries == 0;
     }
-}
-
-// A store stops at the first event that it cannot take. What the others repeat is read already;
-// only once, since a log that has taken another's place answers like this for ever.
-bool LogWriter::nothing_got_in(const std::vector<Duplicate>& duplicates) const {
-    return user_.ready() && duplicates.front().event == 0 && in_flight_->inserted == 0 &&
-           std::all_of(duplicates.begin(), duplicates.end(), [this](const Duplicate& duplicate) {
-               return duplicate.offset <= user_.head().offset &&
-                      in_flight_->writes[duplicate.event].tries == 0;
-           });
+    return known;
 }
 
 // The outcome is settled: of what got in it is known where, the rest is decided again.

@@ -88,8 +88,7 @@ class LogWriter {
     void answered(const AppendResult& result);
     void committed();
     void refused(const Error& error);
-    void found_duplicates(const std::vector<Duplicate>& duplicates);
-    bool nothing_got_in(const std::vector<Duplicate>& duplicates) const;
+    bool found(const AppendResult& result);
     void requeue();
     void finish();
     void give_up(Pending& pending, bool written);

@@ -61,17 +61,6 @@ std::vector<FoundEvent> find_events(std::string_view bytes, Offset first, std::s
     return found;
 }
 
-EventDraft ProvedEvent::draft() const {
-    return {.kind = view.kind,
-            .scope = view.scope,
-            .source_instance_id = view.source_instance_id,
-            .operation_id = view.operation_id,
-            .data = view.data,
-            .fingerprint = fingerprint,
-            .timestamp_ms = view.timestamp_ms,
-            .salt = salt};
-}
-
 std::optional<ProvedEvent> prove(const FoundEvent& found, const std::optional<Hash>& prev_hash,
                                  std::span<const Epoch> epochs) {
     ProvedEvent event;

@@ -30,7 +30,7 @@ struct ProvedEvent {
     Salt salt{};
     std::uint64_t fingerprint = 0;
 
-    EventDraft draft() const;  // views into this
+    EventDraft draft() const { return draft_of(view, fingerprint, salt); }  // views into this
 };
 // `prev_hash`, `epochs`: what else they may be, beside what `found` says.
 std::optional<ProvedEvent> prove(const FoundEvent& found, const std::optional<Hash>& prev_hash,

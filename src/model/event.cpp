@@ -210,6 +210,17 @@ LogHead EventBatch::head() const {
             .timestamp_ms = entries.back().timestamp_ms};
 }
 
+EventDraft draft_of(const EventView& event, std::uint64_t fingerprint, const Salt& salt) {
+    return {.kind = event.kind,
+            .scope = event.scope,
+            .source_instance_id = event.source_instance_id,
+            .operation_id = event.operation_id,
+            .data = event.data,
+            .fingerprint = fingerprint,
+            .timestamp_ms = event.timestamp_ms,
+            .salt = salt};
+}
+
 void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft) {
     append_event(batch, head, draft, draft.data.size(),
                  [&draft](json::Writer& out) { out.raw(draft.data); });
@@ -280,15 +291,7 @@ Status verify_batch(const EventBatch& batch) {
             return damaged(offset, "its timestamp is before the previous one");
         again.entries.clear();
         again.texts.clear();
-        append_event(again, head,
-                     {.kind = event.kind,
-                      .scope = event.scope,
-                      .source_instance_id = event.source_instance_id,
-                      .operation_id = event.operation_id,
-                      .data = event.data,
-                      .fingerprint = entry.fingerprint,
-                      .timestamp_ms = event.timestamp_ms,
-                      .salt = entry.salt});
+        append_event(again, head, draft_of(event, entry.fingerprint, entry.salt));
         const EventEntry& made = again.entries.front();
         if (made.content_hash != entry.content_hash)
             return damaged(offset, "its content was changed");

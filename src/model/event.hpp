@@ -161,6 +161,9 @@ struct EventDraft {
     Salt salt{};
 };
 
+// The draft of the same event again. Its texts are the view's.
+EventDraft draft_of(const EventView& event, std::uint64_t fingerprint, const Salt& salt);
+
 // Appends the event that follows `head` to `batch` and moves `head` on to it. Requires:
 // draft.timestamp_ms >= head.timestamp_ms; an empty batch, or one that ends at `head`.
 void append_event(EventBatch& batch, LogHead& head, const EventDraft& draft);

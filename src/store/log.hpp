@@ -84,12 +84,10 @@ struct AppendRequest {
 
 enum class AppendOutcome : std::uint8_t {
     committed,
-    conflict,  // the log's end is elsewhere
-    // An operation is in the log already, or is in the batch twice. Of a batch that was sent once,
-    // the events before the first of these may have got in, and nothing from it on.
-    duplicate,
-    unknown,  // no answer in time: it may or may not be in the log
-    refused,  // certainly not in the log; the error says why (full disk, shutting down)
+    conflict,   // the log's end is elsewhere
+    duplicate,  // an operation is in the log already, or is in the batch twice
+    unknown,    // no answer in time: it may or may not be in the log
+    refused,    // certainly not in the log; the error says why (full disk, shutting down)
 };
 // An event of a batch whose operation was applied before.
 struct Duplicate {
@@ -100,6 +98,7 @@ struct AppendResult {
     AppendOutcome outcome = AppendOutcome::unknown;
     std::optional<Error> error{};         // with refused
     std::vector<Duplicate> duplicates{};  // with duplicate: the first at least, by their index
+    bool is_untouched = false;            // with duplicate: surely nothing of the batch got in
 };
 
 // Part of a log: batches that follow each other without a hole.

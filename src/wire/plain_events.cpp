@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstring>
-#include <optional>
 #include <span>
 
 namespace dyad::wire {

@@ -87,7 +87,10 @@ void SimStore::Link::answer(const AppendPtr& call, AppendOutcome outcome, std::i
         (outcome == AppendOutcome::conflict && flaws.moves_losers))
         later(delay_us, [this, call] { database.write_at_end(call->request); });
     AppendResult result{.outcome = outcome};
-    if (outcome == AppendOutcome::duplicate) result.duplicates = duplicates_of(*call);
+    if (outcome == AppendOutcome::duplicate) {
+        result.duplicates = duplicates_of(*call);
+        result.is_untouched = !call->repeated && call->inserted == 0;
+    }
     if (outcome == AppendOutcome::refused)
         result.error = fail(Errc::storage_unavailable, "the simulated store refused it");
     later(delay_us, [this, call, result] {

@@ -27,9 +27,14 @@ void OneThreadStore::commit(std::span<const AppendRequest> requests, const Told&
         if (!round.committed.empty())
             store_.tables->take(std::move(round.committed), round.sequence);
         answer(round);
-        for (sqlite::PendingAppend& append : round.answered)
-            append.done(std::move(append.result));
+        give(std::move(round.answered));
+        give(store_.commits->take_answered());
     }
+}
+
+void OneThreadStore::give(std::vector<sqlite::PendingAppend> answered) {
+    for (sqlite::PendingAppend& append : answered)
+        append.done(std::move(append.result));
 }
 
 void OneThreadStore::answer(const sqlite::CommitLog::Round& round) {

@@ -51,6 +51,7 @@ class OneThreadStore {
   private:
     explicit OneThreadStore(sqlite::OpenedStore store)
         : store_(std::move(store)), reads_(*store_.tables) {}
+    static void give(std::vector<sqlite::PendingAppend> answered);
     // What a round of commits asks of the tables.
     void answer(const sqlite::CommitLog::Round& round);
 

@@ -4,8 +4,6 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 
-#include <algorithm>
-
 namespace dyad::bus {
 namespace {
 

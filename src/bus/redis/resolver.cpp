@@ -1,6 +1,6 @@
 #include "bus/redis/resolver.hpp"
 
-#include "base/thread_name.hpp"
+#include "base/thread.hpp"
 
 #include <cstring>
 #include <memory>

@@ -4,7 +4,6 @@
 #include "base/utf8.hpp"
 #include "edit/lines.hpp"
 
-#include <algorithm>
 #include <vector>
 
 namespace dyad::cli {

@@ -93,7 +93,7 @@ class Call : public std::enable_shared_from_this<Call> {
     template <class Item, class Write>
     void page_of(std::string_view name, const std::vector<Item>& items, std::size_t limit,
                  const Write& write_item) {
-        Offset next = items.size() == limit ? items.back().offset : 0;
+        Offset next = !items.empty() && items.size() == limit ? items.back().offset : 0;
         std::string text = json::written(kAnswerBytes, [&](json::Writer& out) {
             out.raw("{").string(name).raw(":[");
             for (const Item& item : items) {

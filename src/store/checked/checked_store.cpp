@@ -58,6 +58,7 @@ void check_slice(const LogSlice& slice, Offset after) {
 void check_append(const AppendResult& result, std::size_t events) {
     CHECK((result.outcome == AppendOutcome::refused) == result.error.has_value());
     CHECK((result.outcome == AppendOutcome::duplicate) == !result.duplicates.empty());
+    CHECK(result.outcome == AppendOutcome::duplicate || !result.is_untouched);
     std::size_t least = 0;
     for (const Duplicate& duplicate : result.duplicates) {
         CHECK(duplicate.event >= least && duplicate.event < events);

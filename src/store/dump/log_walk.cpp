@@ -12,15 +12,8 @@ Result<EventBatch> rechain(const EventBatch& batch, LogHead& head) {
     EventView event;
     for (Offset offset = batch.first; offset <= batch.last(); ++offset) {
         TRY(decode_event(batch.text(offset), event));
-        append_event(again, head,
-                     {.kind = event.kind,
-                      .scope = event.scope,
-                      .source_instance_id = event.source_instance_id,
-                      .operation_id = event.operation_id,
-                      .data = event.data,
-                      .fingerprint = batch.entry(offset).fingerprint,
-                      .timestamp_ms = event.timestamp_ms,
-                      .salt = batch.entry(offset).salt});
+        const EventEntry& entry = batch.entry(offset);
+        append_event(again, head, draft_of(event, entry.fingerprint, entry.salt));
     }
     return again;
 }

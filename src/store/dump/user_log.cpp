@@ -3,8 +3,6 @@
 #include "model/command.hpp"
 #include "store/mongo/bson/wire_documents.hpp"
 
-#include <algorithm>
-
 namespace dyad::dump {
 namespace {
 

@@ -3,7 +3,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "base/thread_name.hpp"
+#include "base/thread.hpp"
 #include "store/mongo/state_documents.hpp"
 
 #include <algorithm>

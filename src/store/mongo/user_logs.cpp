@@ -333,7 +333,9 @@ AppendResult UserLogs::repeated(const std::string& user_id, const EventBatch& ba
     const auto at = find(user_id, {view->source_instance_id, view->operation_id});
     if (!at) return {.outcome = AppendOutcome::unknown};
     if (!*at || (**at >= batch.first + event)) return {.outcome = AppendOutcome::conflict};
-    return {.outcome = AppendOutcome::duplicate, .duplicates = {{event, **at}}};
+    return {.outcome = AppendOutcome::duplicate,
+            .duplicates = {{event, **at}},
+            .is_untouched = event == 0};
 }
 
 }  // namespace dyad::mongo

@@ -9,11 +9,7 @@
 namespace dyad::sqlite {
 namespace {
 
-constexpr std::size_t kFilterBytesMax = 64 << 20;
-
-std::size_t bytes_of(const EventBatch& batch) {
-    return batch.size() * sizeof(std::uint32_t);
-}
+constexpr std::size_t kFilterBytesMax = 128 << 20;
 
 }  // namespace
 
@@ -27,7 +23,7 @@ CommitLog::Round CommitLog::commit() {
         }
     no_room_.reset();
     if (!accepted_.empty()) write(round);
-    round.answered = std::exchange(answered_, {});
+    round.answered = take_answered();
     return round;
 }
 
@@ -76,18 +72,30 @@ void CommitLog::decide(PendingAppend append, Log& log, Round& round) {
                          batch.prev_hash == log.head.hash;
     if (!follows) return answer(std::move(append), {.outcome = AppendOutcome::conflict});
     if (!log.is_whole && log.serial == 0) ask_operations(append.request.user_id, log, round);
-    std::vector<std::size_t> seen;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        const std::uint64_t key = batch.entries[i].operation_key;
-        const bool may_have = !log.is_whole || log.operations.may_have(key);
-        if (!append.is_new && may_have) seen.push_back(i);
-        log.operations.add(key);
+    if (!append.is_new) {
+        std::vector<std::size_t> seen = may_be_known(batch, log);
+        if (!seen.empty()) return ask_duplicates(std::move(append), log, std::move(seen), round);
     }
-    filter_bytes_ += bytes_of(batch);
-    if (!seen.empty()) return ask_duplicates(std::move(append), log, std::move(seen), round);
+    filter_bytes_ -= log.operations.bytes();
+    for (const EventEntry& entry : batch.entries)
+        log.operations.add(entry.operation_key);
+    filter_bytes_ += log.operations.bytes();
     journal_->add(append.request.user_id, encoded_);
     const LogHead before = std::exchange(log.head, batch.head());
     accepted_.push_back({.append = std::move(append), .log = &log, .before = before});
+}
+
+// The events whose operations may be in the log, or are in the batch before them.
+std::vector<std::size_t> CommitLog::may_be_known(const EventBatch& batch, const Log& log) {
+    std::vector<std::size_t> seen;
+    KeyFilter before;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const std::uint64_t key = batch.entries[i].operation_key;
+        if (!log.is_whole || log.operations.may_have(key) || before.may_have(key))
+            seen.push_back(i);
+        before.add(key);
+    }
+    return seen;
 }
 
 // Behind an append that waits all others of the user do.
@@ -152,8 +160,9 @@ void CommitLog::filter(const std::string& user_id, std::uint64_t serial,
     Log& log = at->second;
     log.serial = 0;
     if (!operations) return;
-    filter_bytes_ += operations->bytes();
+    filter_bytes_ -= log.operations.bytes();
     log.operations.merge(*std::move(operations));
+    filter_bytes_ += log.operations.bytes();
     log.is_whole = true;
 }
 
@@ -167,8 +176,9 @@ void CommitLog::settle(const std::string& user_id,
     } else {
         parked_ -= 1;
         if (duplicates)
-            answer(std::move(first),
-                   {.outcome = AppendOutcome::duplicate, .duplicates = *duplicates});
+            answer(std::move(first), {.outcome = AppendOutcome::duplicate,
+                                      .duplicates = *duplicates,
+                                      .is_untouched = true});
         else
             refuse(std::move(first), duplicates.error());
         log.parked.pop_front();
@@ -226,6 +236,8 @@ void CommitLog::release_idle_logs() {
         return;
     std::erase_if(logs_, [](const auto& entry) { return !entry.second.is_asked; });
     filter_bytes_ = 0;
+    for (const auto& [user_id, log] : logs_)
+        filter_bytes_ += log.operations.bytes();
 }
 
 }  // namespace dyad::sqlite

@@ -31,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace dyad::sqlite {
@@ -75,11 +76,11 @@ class CommitLog {
     };
 
     void submit(PendingAppend append) { queue_.push_back(std::move(append)); }
+    // What has its answer without a commit.
+    std::vector<PendingAppend> take_answered() { return std::exchange(answered_, {}); }
     // Commits the first of what waits. Requires: can_commit().
     Round commit();
-    bool can_commit() const noexcept {
-        return !answered_.empty() || (!queue_.empty() && !waits_for_room_);
-    }
+    bool can_commit() const noexcept { return !queue_.empty() && !waits_for_room_; }
     // Nothing was submitted that has no answer yet.
     bool is_idle() const noexcept { return answered_.empty() && queue_.empty() && parked_ == 0; }
 
@@ -127,6 +128,7 @@ class CommitLog {
     // false where the record is full, or the journal.
     bool take_one(Round& round);
     void decide(PendingAppend append, Log& log, Round& round);
+    static std::vector<std::size_t> may_be_known(const EventBatch& batch, const Log& log);
     void park(PendingAppend append, Log& log);
     void ask_head(PendingAppend append, Log& log, Round& round);
     void ask_operations(const std::string& user_id, Log& log, Round& round);

@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
-#include "base/thread_name.hpp"
+#include "base/thread.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -36,6 +36,7 @@ Result<std::shared_ptr<Database>> Database::open(DatabaseOptions options, Random
     database->commits_ = std::move(store.commits);
     database->tables_thread_ = std::thread([self = database.get()] {
         name_thread("tables");
+        let_others_first();  // no read delays a commit
         self->run_tables();
     });
     database->journal_thread_ = std::thread([self = database.get()] {
@@ -129,6 +130,7 @@ void Database::run_journal() noexcept {
             else
                 task.errand();
         }
+        answer(commits_->take_answered());
         if (commits_->can_commit()) commit();
         if (erasing_) erase_some();
         if (commits_->is_idle() && to_journal_.ended()) break;
@@ -160,17 +162,22 @@ void Database::commit() {
             Status done = apply();
             to_journal_.put({.errand = [this, done] { commits_->room(done); }});
         }});
-    backlog_.answered(round.answered.size());
-    give_results(std::move(round.answered));
+    answer(std::move(round.answered));
+}
+
+void Database::answer(std::vector<PendingAppend> answered) {
+    for (const PendingAppend& append : answered)
+        if (append.result.error) note(*append.result.error);
+    backlog_.answered(answered.size());
+    give_results(std::move(answered));
 }
 
 // Writes that the disk did not take are a problem of the storage until one is taken again.
 void Database::note_round(const CommitLog::Round& round) {
     const Error* full = nullptr;
     for (const PendingAppend& append : round.answered) {
-        if (!append.result.error) continue;
-        note(*append.result.error);
-        if (append.result.error->code == Errc::storage_full) full = &*append.result.error;
+        const auto& error = append.result.error;
+        if (error && error->code == Errc::storage_full) full = &*error;
     }
     if (full == nullptr && (!commits_fail_ || round.committed.empty())) return;
     commits_fail_ = full != nullptr;
@@ -258,7 +265,6 @@ void Database::do_next() {
         task.alone();
     } else if (task.read) {
         backlog_.answered();
-        std::this_thread::yield();  // to who commits, where there is one processor only
         task.read(&*reads_);
     } else {
         tables_->take(std::move(task.committed), task.sequence);
@@ -269,7 +275,6 @@ void Database::do_next() {
 // Reads do not wait for the end of an apply, nor an apply for the end of reads.
 void Database::serve_amid_apply() {
     constexpr int kReads = 8;
-    std::this_thread::yield();  // to the journal, where there is one processor only
     to_tables_.take(tasks_, 0);
     for (int reads = 0; reads < kReads && !tasks_.empty() && !tasks_.front().alone;) {
         reads += tasks_.front().read ? 1 : 0;

@@ -101,6 +101,7 @@ class Database {
     // On the journal thread:
     void run_journal() noexcept;
     void commit();
+    void answer(std::vector<PendingAppend> answered);
     void note_round(const CommitLog::Round& round);
     void ask(CommitLog::Question question);
     void ask_operations(const std::string& user_id, std::uint64_t serial,

@@ -5,7 +5,6 @@
 #include "store/sqlite/salvage_sources.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dyad::sqlite {
 namespace {

@@ -4,8 +4,6 @@
 #include "model/change.hpp"
 #include "model/damaged_batch.hpp"
 
-#include <algorithm>
-
 namespace dyad::sqlite {
 namespace {
 

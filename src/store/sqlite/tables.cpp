@@ -266,8 +266,8 @@ Status Tables::walk_operations(const std::string& user_id, OperationsWalk& walk)
     // Last: what expires during the walk is in one place or the other.
     std::vector<std::uint64_t> expired;
     TRY(expired_.load(log->id, expired));
-    for (std::vector<std::uint32_t>& list : walk.stored.lists)
-        walk.operations.add_sorted(std::move(list));
+    for (const std::vector<std::uint32_t>& list : walk.stored.lists)
+        walk.operations.add_hashes(list);
     for (const std::uint64_t key : expired)
         walk.operations.add(key);
     walk.finished = true;

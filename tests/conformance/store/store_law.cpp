@@ -176,6 +176,7 @@ TEST_P(StoreLaw, AnOperationIsInTheLogOnceHoweverLongAgoItWas) {
             EXPECT_EQ(among.duplicates[0].offset, *at);
             EXPECT_EQ(find("ada", "vscode-1", after), std::nullopt);
             if (find("ada", "vscode-1", before)) {
+                EXPECT_FALSE(among.is_untouched);
                 const AppendRequest taken = request_for(log, {{"vscode-1", before}});
                 log.take(*taken.batch, taken.changes);
             }

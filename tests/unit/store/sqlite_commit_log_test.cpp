@@ -100,6 +100,42 @@ TEST_F(Commits, WhatMayBeARepeatIsAskedWithAllThatFollowsIt) {
     EXPECT_EQ(after.answered[1].result.outcome, AppendOutcome::committed);
 }
 
+TEST_F(Commits, WhatStoodBesideARepeatIsNotTakenForOneAfterwards) {
+    SampleLog ada("ada", random_);
+    const AppendRequest first = ada.draft(1);
+    submit(first);
+    round();
+    learn("ada");
+    ASSERT_EQ(round().committed.size(), 1U);
+    ada.take(*first.batch, first.changes);
+
+    const OperationId id = ada.operation_at(1);
+    const AppendRequest alone = ada.draft(2);
+    EventBatch both = *alone.batch;
+    LogHead head = both.head();
+    append_event(both, head,
+                 {.kind = EventKind::mcp_server_added,
+                  .scope = "mcp",
+                  .source_instance_id = id.instance_id,
+                  .operation_id = id.operation_id,
+                  .data = "{}",
+                  .timestamp_ms = head.timestamp_ms});
+    std::vector<Change> changes = alone.changes;
+    changes.push_back(McpChange{EventKind::mcp_server_added, "{}"});
+    submit({.user_id = "ada",
+            .batch = std::make_shared<EventBatch>(std::move(both)),
+            .changes = std::move(changes)});
+    const CommitLog::Round suspected = round();
+    ASSERT_EQ(suspected.questions.size(), 1U);
+    ASSERT_EQ(suspected.questions[0].events, std::vector<std::size_t>{2});
+    store_->commits().settle("ada", std::vector<Duplicate>{{.event = 2, .offset = 1}});
+    ASSERT_EQ(round().answered.size(), 1U);
+    submit(alone);
+    const CommitLog::Round last = round();
+    EXPECT_TRUE(last.questions.empty());
+    EXPECT_EQ(last.committed.size(), 1U);
+}
+
 TEST_F(Commits, UntilItsOperationsAreKnownALogsAppendsAreAskedAbout) {
     using Kind = CommitLog::Question::Kind;
     SampleLog ada("ada", random_);

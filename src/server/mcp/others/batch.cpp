@@ -3,8 +3,6 @@
 #include "model/json_text.hpp"
 #include "server/switches.hpp"
 
-#include <algorithm>
-
 namespace dyad::server::mcp::others {
 namespace {
 

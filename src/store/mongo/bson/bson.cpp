@@ -2,7 +2,6 @@
 
 #include "base/check.hpp"
 
-#include <array>
 #include <cmath>
 
 namespace dyad::mongo {
