@@ -71,9 +71,7 @@ TEST(Lexer, FindsTheEndOfAnyTextOfBracketsAndQuotes) {
         Lexer lexer(exact.view());
         std::string_view raw;
         ASSERT_EQ(lexer.raw(raw), slow != 0) << text;
-        if (slow != 0) {
-            ASSERT_EQ(raw.size(), slow) << text;
-        }
+        if (slow != 0) ASSERT_EQ(raw.size(), slow) << text;
         ended += slow != 0;
     }
     EXPECT_GT(ended, 5'000);

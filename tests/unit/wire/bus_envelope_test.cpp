@@ -90,9 +90,7 @@ TEST(BusEnvelope, WhatIsWrittenIsReadAgain) {
         EXPECT_EQ(read->user_id, "a\"da");
         EXPECT_EQ(read->instance_id, "laptop");
         EXPECT_EQ(read->timestamp_ms, 5);
-        if (!payload.empty()) {
-            EXPECT_EQ(read->payload, payload);
-        }
+        if (!payload.empty()) EXPECT_EQ(read->payload, payload);
     }
     EXPECT_FALSE(written(EventKind::event_lost, McpChange{EventKind::event_lost, "{}"}).type);
     EXPECT_FALSE(written(EventKind::claim_changed, ClaimChange{}).type);

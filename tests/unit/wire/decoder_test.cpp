@@ -76,9 +76,8 @@ TEST(Decoder, TakesEveryGoodGoldenFrame) {
             const Status valid = validate(*command);
             EXPECT_TRUE(valid.has_value()) << (valid ? "" : valid.error().to_string());
         }
-        if (row.as_object().contains("resumeRefused")) {
+        if (row.as_object().contains("resumeRefused"))
             EXPECT_TRUE(decoder.hello(*message)->resume_refused);
-        }
     }
 }
 
