@@ -8,9 +8,9 @@
 #include "sim_store/seeded_random.hpp"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
