@@ -83,21 +83,23 @@ Result<std::optional<LogHead>> UserLogs::last_between(const std::string& user_id
     return std::optional(head);
 }
 
-// A range that is bounded on both sides, from where the log was seen to end.
+// A range that is bounded on both sides, from where the log was seen to end last.
 Result<LogHead> UserLogs::end_of(const std::string& user_id, std::optional<LogHead> from) {
-    if (!from)
-        if (const auto known = shared_.heads.find(user_id)) from = known->head;
+    const auto known = shared_.heads.find(user_id);
+    if (known && (!from || from->offset < known->head.offset)) from = known->head;
     bool sure = false;  // `from` is an end, if nothing is found
     if (!from) {
         ASSIGN_OR_RETURN(const HeadDocument head, head_document(user_id));
         from = head.projected;
         sure = true;
     }
+    Offset reach = kReach;
     for (LogHead at = *from;;) {
-        ASSIGN_OR_RETURN(const auto last, last_between(user_id, at.offset, at.offset + kReach));
-        if (last && last->offset < at.offset + kReach) return *last;
+        ASSIGN_OR_RETURN(const auto last, last_between(user_id, at.offset, at.offset + reach));
+        if (last && last->offset < at.offset + reach) return *last;
         if (last) {
             at = *last;
+            reach *= 2;
         } else if (!std::exchange(sure, true)) {
             // What was known has expired, or is of another time.
             ASSIGN_OR_RETURN(const HeadDocument head, head_document(user_id));

@@ -1,4 +1,5 @@
 // The reads of what is derived from the log, against the log itself, on a real server.
+#include "base/metrics.hpp"
 #include "search/match.hpp"
 #include "store/mongo/archive_reads.hpp"
 #include "store/mongo/retention.hpp"
@@ -38,6 +39,13 @@ class MongoArchive : public test::MongoDatabase {
         }
         const Status up = bring_up(client(), *logs_, log.user());
         ASSERT_TRUE(up) << up.error().to_string();
+    }
+
+    static int commands() {
+        const std::string metrics = metrics::render();
+        const std::string name = "\ndyad_mongodb_command_seconds_count ";
+        const std::size_t at = metrics.find(name);
+        return at == std::string::npos ? -1 : std::stoi(metrics.substr(at + name.size()));
     }
 
     // Every change of a context that is still in the log, oldest first.
@@ -163,6 +171,20 @@ TEST_F(MongoArchive, ReadsWhatTheLogSays) {
     EXPECT_TRUE(reads_->transitions("nobody", {}, {})->empty());
     EXPECT_TRUE(reads_->responses("nobody", {}, {})->empty());
     EXPECT_TRUE(reads_->history("ada", "project:1", {.limit = 0})->empty());
+}
+
+TEST_F(MongoArchive, AnEventOfALongLogIsReadInAFewCommands) {
+    SampleLog log("ada", random_);
+    append(log, 5000);
+    const int before = commands();
+    ASSERT_GT(before, 0);
+    const Result<LogSlice> slice = logs_->read("ada", 16, 1);
+    ASSERT_TRUE(slice) << slice.error().to_string();
+    EXPECT_EQ(slice->head.offset, 5000u);
+    EXPECT_LE(commands() - before, 4);
+    // What is known of its end may be of long ago, where others write it.
+    shared_.heads.saw("ada", slice->batches[0]->head(), shared_.heads.era());
+    EXPECT_EQ(logs_->read("ada", 16, 1)->head.offset, 5000u);
 }
 
 TEST_F(MongoArchive, EveryVersionIsReadAsItWas) {
