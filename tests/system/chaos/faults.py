@@ -38,6 +38,11 @@ class Fault:
         return f"{self.at:5.1f} to {self.until:4.1f} s  {self.kind} {self.target}{how}"
 
 
+def thing_of(kind, target):
+    """What has one fault at a time."""
+    return {"clock": "clock", "kill": "process", "stop": "process"}.get(kind, "link"), target
+
+
 def schedule(seed, seconds):
     """The faults, in the order of their beginning; all are over after so many seconds."""
     dice = random.Random(seed)
@@ -59,8 +64,7 @@ def schedule(seed, seconds):
             elif kind == "slow":
                 how = dice.choice([20, 100, 400])
         until = min(seconds, at + dice.choice([0.1, 0.5, 1, 2, 4, 8]) * (0.5 + dice.random()))
-        thing = ("clock" if kind == "clock" else
-                 "process" if kind in ("kill", "stop") else "link", target)
+        thing = thing_of(kind, target)
         if busy.get(thing, -1) < at:
             busy[thing] = until
             faults.append(Fault(at, until, kind, target, how))
@@ -71,6 +75,7 @@ class Injector:
 
     def __init__(self, topology, history):
         self.topology, self.history = topology, history
+        self.turns = {}  # of each thing, its faults one after the other
 
     def process(self, name):
         topology = self.topology
@@ -83,6 +88,10 @@ class Injector:
 
     async def one(self, fault, started):
         await asyncio.sleep(max(0, started + fault.at - time.monotonic()))
+        async with self.turns.setdefault(thing_of(fault.kind, fault.target), asyncio.Lock()):
+            await self.do(fault, started)
+
+    async def do(self, fault, started):
         begin, end = getattr(self, fault.kind), getattr(self, "end_" + fault.kind)
         outage = Outage(0, 0)
         await asyncio.to_thread(begin, fault)
