@@ -236,7 +236,7 @@ void LogWriter::answered(const AppendResult& result) {
         case AppendOutcome::conflict:
             metrics::conflicts.add();
             in_flight_->outcome = Outcome::unsettled;
-            if (found(result)) return requeue();
+            if (note_duplicates(result)) return requeue();
             user_.reader().catch_up([this](const Status& read) { settle(read); });
             return;
     }
@@ -255,8 +255,9 @@ void LogWriter::settle(const Status& read) {
 // They lost no race: nothing is held against the others, which have to be decided without them.
 // True where that can be at once: nothing of the batch got in, and what they repeat is read
 // already. Only once, since a log that has taken another's place may answer like this for ever.
-bool LogWriter::found(const AppendResult& result) {
+bool LogWriter::note_duplicates(const AppendResult& result) {
     const std::vector<Duplicate>& duplicates = result.duplicates;
+    CHECK((result.outcome == AppendOutcome::duplicate) == !duplicates.empty());
     in_flight_->has_duplicates = !duplicates.empty();
     bool known = result.is_untouched && user_.ready();
     for (const Duplicate& duplicate : duplicates) {

@@ -88,7 +88,7 @@ class LogWriter {
     void answered(const AppendResult& result);
     void committed();
     void refused(const Error& error);
-    bool found(const AppendResult& result);
+    bool note_duplicates(const AppendResult& result);
     void requeue();
     void finish();
     void give_up(Pending& pending, bool written);
